@@ -1,0 +1,5 @@
+"""Rejects session providers that are used in the wrong way, for mypy, FastAPI and async SQLAlchemy."""
+
+from typing import Final
+
+__version__: Final = "0.1.0"

@@ -1,0 +1,1 @@
+"""What a callable or an expression hands out: its shape, its resource, and where it is defined."""

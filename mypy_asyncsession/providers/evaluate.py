@@ -1,0 +1,1208 @@
+"""What an expression may be: an abstract evaluation over mypy's trees.
+
+The evaluator follows names to their definitions and reads what these do, so that an unannotated
+getter is as clear as an annotated one. Where mypy knows a type, the two are put together: the
+type settles what flow and generics decide, the definition wins over an annotation that it
+contradicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentExpr,
+    AwaitExpr,
+    Block,
+    CallExpr,
+    CastExpr,
+    ClassDef,
+    ConditionalExpr,
+    Decorator,
+    DictExpr,
+    Expression,
+    FuncDef,
+    IndexExpr,
+    IntExpr,
+    LambdaExpr,
+    ListExpr,
+    MemberExpr,
+    MypyFile,
+    NameExpr,
+    OpExpr,
+    OverloadedFuncDef,
+    SetExpr,
+    StrExpr,
+    SuperExpr,
+    TupleExpr,
+    TypeInfo,
+    Var,
+)
+from mypy.types import (
+    CallableType,
+    Instance,
+    ProperType,
+    Type,
+    UnboundType,
+    get_proper_type,
+)
+
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.from_types import Types, informative
+from mypy_asyncsession.providers.scopes import Binding, Scope, reaching, returned
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.syntax import (
+    children,
+    definition_of,
+    is_stub_body,
+    statements,
+    walk,
+    yields,
+)
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    BoundMethod,
+    Class,
+    Container,
+    Function,
+    Literal,
+    Managed,
+    Module,
+    Named,
+    Origin,
+    Returns,
+    Thing,
+    TypedCallable,
+    Value,
+    either,
+    members,
+    thing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy.nodes import FuncItem, Node
+
+    from mypy_asyncsession.providers.program import Program, Source
+
+Where = tuple[tuple[int, int], ...] | None
+
+#: How many calls deep the evaluation goes before it says that it does not know.
+DEPTH = 12
+#: The methods of generators and managers that are read by name, whatever class has them.
+PROTOCOL_METHODS = frozenset(
+    {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
+)
+
+
+class Evaluator:
+    """Evaluates expressions of one program.
+
+    Attributes:
+        program: Where definitions are looked up.
+        types: Reads mypy's types.
+        inferred: mypy's types of the expressions of the module at hand.
+        recovered: Expressions whose type in ``inferred`` is what we told mypy, not what it found.
+    """
+
+    def __init__(self, program: Program, types: Types) -> None:
+        self.program = program
+        self.types = types
+        self.inferred: Mapping[Expression, Type] = {}
+        self.recovered: Mapping[Expression, Type] = {}
+        self._busy: set[tuple[object, ...]] = set()
+        self._globals: dict[tuple[str, str], Value] = {}
+        self._depth = 0
+
+    def reset(self, inferred: Mapping[Expression, Type]) -> None:
+        """Begin with another module, whose expressions have the types *inferred*."""
+        self.inferred = inferred
+        self._globals.clear()
+
+    # Expressions
+
+    def value(self, expr: Expression, scope: Scope, where: Where) -> Value:
+        """What *expr* may be.
+
+        Args:
+            expr: The expression.
+            scope: The scope that it stands in.
+            where: The blocks around it, as ``Names.places`` has them, or ``None``.
+        """
+        if self._depth > 60:
+            return UNKNOWN
+        self._depth += 1
+        try:
+            structural = self._structural(expr, scope, where)
+        finally:
+            self._depth -= 1
+        found = self.type_of(expr, scope)
+        if found is None or not informative(found):
+            return structural
+        return combine(structural, self.types.value(found))
+
+    def type_of(self, expr: Expression, scope: Scope) -> Type | None:
+        """mypy's own type of an expression of the module at hand."""
+        if self.program.current is None or scope.module != self.program.current.module:
+            return None
+        if expr in self.recovered:
+            return self.recovered[expr]
+        return self.inferred.get(expr)
+
+    def _structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
+        if isinstance(expr, NameExpr):
+            return self.name(expr.name, scope, where)
+        if isinstance(expr, MemberExpr):
+            return self._member(expr, scope, where)
+        if isinstance(expr, CallExpr):
+            return self._call(expr, scope, where)
+        if isinstance(expr, AwaitExpr):
+            return self.awaited(self.value(expr.expr, scope, where))
+        if isinstance(expr, ConditionalExpr):
+            return either(
+                [
+                    self.value(expr.if_expr, scope, where),
+                    self.value(expr.else_expr, scope, where),
+                ]
+            )
+        if isinstance(expr, OpExpr) and expr.op in ("or", "and"):
+            left = self.value(expr.left, scope, where)
+            right = self.value(expr.right, scope, where)
+            if expr.op == "or":
+                left = either([m for m in members(left) if not _is_none(m)] or [right])
+            return either([left, right])
+        if isinstance(expr, AssignmentExpr):
+            return self.value(expr.value, scope, where)
+        if isinstance(expr, LambdaExpr):
+            source = self.program.source(scope.module)
+            path = source.path if source else ""
+            return Function(expr, scope, "lambda", f"{scope.module}.<lambda>", path, expr.line)
+        if isinstance(expr, DictExpr):
+            return Container(
+                tuple(
+                    (
+                        key.value if isinstance(key, (StrExpr, IntExpr)) else None,
+                        self.value(value, scope, where),
+                    )
+                    for key, value in expr.items
+                )
+            )
+        if isinstance(expr, (ListExpr, TupleExpr, SetExpr)):
+            return Container(
+                tuple((n, self.value(item, scope, where)) for n, item in enumerate(expr.items))
+            )
+        if isinstance(expr, IndexExpr):
+            return self._index(expr, scope, where)
+        if isinstance(expr, (StrExpr, IntExpr)):
+            return Literal(expr.value, expr)
+        if isinstance(expr, CastExpr):
+            proper = get_proper_type(expr.type)
+            return self.types.value(proper)
+        return UNKNOWN
+
+    def _index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
+        base = self.value(expr.base, scope, where)
+        if not isinstance(base, Container):
+            return UNKNOWN
+        if isinstance(expr.index, (StrExpr, IntExpr)):
+            for key, value in base.entries:
+                if key == expr.index.value:
+                    return value
+            return UNKNOWN
+        return either(base.values())
+
+    # Names
+
+    def name(self, name: str, scope: Scope, where: Where) -> Value:
+        """What a name stands for in a scope."""
+        current: Scope | None = scope
+        place = where
+        while current is not None:
+            if isinstance(current.node, ClassDef) and current is not scope:
+                current = current.parent
+                place = None
+                continue
+            if name in current.values:
+                return current.values[name]
+            if name not in current.names.outer:
+                if current.node is not None and not isinstance(current.node, ClassDef):
+                    if name in current.names.probed:
+                        return UNKNOWN
+                    bindings = current.names.bindings.get(name)
+                    argument = _argument(current.node, name)
+                    if argument is not None and not bindings:
+                        return self._parameter(name, current)
+                    if bindings:
+                        if argument is not None:
+                            live = reaching(bindings, place)
+                            if place is None or live is bindings or len(live) == len(bindings):
+                                return UNKNOWN if len(live) != 1 else self._bound(live, current)
+                            return self._bound(live, current)
+                        return self._bound(reaching(bindings, place), current)
+                elif current.node is None:
+                    return self.module_attribute(current.module, name, place)
+                elif name in current.names.bindings:
+                    return self._bound(reaching(current.names.bindings[name], place), current)
+            current = current.parent
+            place = None
+        return UNKNOWN
+
+    def _bound(self, bindings: list[Binding], scope: Scope) -> Value:
+        values = [self._binding(binding, scope) for binding in bindings]
+        if len(values) > 1:
+            values = [value for value in values if not _is_none(value)] or values[:1]
+            known_only = [
+                value
+                for value, binding in zip(values, bindings, strict=False)
+                if binding.kind in ("from", "import", "def", "class") and value is not UNKNOWN
+            ]
+            if known_only and all(b.kind in ("from", "import", "def", "class") for b in bindings):
+                # ``try: from a import f`` / ``except ImportError: from b import f``
+                values = known_only
+        return either(values)
+
+    def _binding(self, binding: Binding, scope: Scope) -> Value:
+        key = ("binding", id(binding), id(scope.values) if scope.values else 0)
+        if key in self._busy:
+            return UNKNOWN
+        self._busy.add(key)
+        try:
+            return self._bind(binding, scope)
+        finally:
+            self._busy.discard(key)
+
+    def _bind(self, binding: Binding, scope: Scope) -> Value:
+        node = binding.node
+        if binding.kind == "from":
+            module, name = binding.target
+            assert name is not None
+            return self.module_attribute(module, name, None)
+        if binding.kind == "import":
+            return Module(binding.target[0])
+        if binding.kind == "def":
+            assert node is not None
+            return self.defined(node, scope)
+        if binding.kind == "class":
+            assert isinstance(node, ClassDef)
+            return self._class(node, scope)
+        if binding.kind == "other" or not isinstance(node, Expression):
+            return UNKNOWN
+        value = self.value(node, scope, binding.blocks)
+        if binding.kind == "assign":
+            if binding.element is None:
+                return value
+            if isinstance(value, Container):
+                for key, element in value.entries:
+                    if key == binding.element:
+                        return element
+            return UNKNOWN
+        if binding.element is not None:
+            return UNKNOWN
+        if binding.kind in ("with", "async with"):
+            return self.entered(value)
+        return self.iterated(value)
+
+    def _class(self, node: ClassDef, scope: Scope) -> Value:
+        qualname = _qualname(scope, node.name)
+        fullname = f"{scope.module}.{qualname}"
+        info = node.info if isinstance(getattr(node, "info", None), TypeInfo) else None
+        if info is None or not info.mro:
+            symbol = self.program.symbol(fullname)
+            info = symbol if isinstance(symbol, TypeInfo) else None
+        return Class(fullname, info, node)
+
+    def module_attribute(self, module: str, name: str, where: Where) -> Value:
+        """What *name* stands for in a module: at its end, or at *where* in its body."""
+        key = (module, name)
+        if where is None and key in self._globals:
+            return self._globals[key]
+        busy = ("global", module, name, where)
+        if busy in self._busy:
+            return UNKNOWN
+        self._busy.add(busy)
+        try:
+            value = self._module_attribute(module, name, where)
+        finally:
+            self._busy.discard(busy)
+        if where is None and not any(entry[0] == "global" for entry in self._busy):
+            self._globals[key] = value
+        return value
+
+    def _module_attribute(self, module: str, name: str, where: Where) -> Value:
+        source = self.program.source(module)
+        if source is not None:
+            bindings = source.scope.names.bindings.get(name)
+            if bindings:
+                live = reaching(bindings, where) if where is not None else _last(bindings)
+                value = self._bound(live, source.scope)
+                if value is UNKNOWN:
+                    return self._symbol(module, name)
+                if isinstance(value, Thing) and value.origin is None:
+                    return value
+                return value
+            if f"{module}.{name}" in self.program.modules:
+                return Module(f"{module}.{name}")
+            for star in source.scope.names.stars:
+                if name.startswith("_"):
+                    continue
+                value = self.module_attribute(star, name, None)
+                if value is not UNKNOWN and not isinstance(value, Named):
+                    return value
+            if name in ("__name__", "__file__", "__doc__"):
+                return UNKNOWN
+            return self._symbol("builtins", name)
+        return self._symbol(module, name)
+
+    def _symbol(self, module: str, name: str) -> Value:
+        fullname = f"{module}.{name}"
+        tree = self.program.modules.get(module)
+        if tree is None:
+            return Named(fullname)
+        entry = tree.names.get(name)
+        node = entry.node if entry is not None else None
+        if node is None:
+            if fullname in self.program.modules:
+                return Module(fullname)
+            return UNKNOWN
+        if isinstance(node, MypyFile):
+            return Module(node.fullname)
+        if isinstance(node, TypeInfo):
+            return Class(node.fullname, node)
+        if isinstance(node, Var):
+            if node.is_suppressed_import or not informative(node.type):
+                if node.fullname and not node.fullname.startswith(module + "."):
+                    return Named(node.fullname)
+                return Named(fullname) if node.is_suppressed_import else UNKNOWN
+            value = self.types.value(node.type)
+            if isinstance(value, TypedCallable):
+                return TypedCallable(value.type, self._place(node.fullname, tree))
+            return value
+        return self._semantic(node)
+
+    def _semantic(self, node: object) -> Value:
+        """A function of which only mypy's symbol is at hand."""
+        if isinstance(node, Decorator):
+            type_ = get_proper_type(node.var.type) if node.var.type is not None else None
+            fullname = node.fullname
+        elif isinstance(node, (FuncDef, OverloadedFuncDef)):
+            type_ = get_proper_type(node.type) if node.type is not None else None
+            fullname = node.fullname
+        else:
+            return UNKNOWN
+        module, _ = self.program.split(fullname)
+        tree = self.program.modules.get(module)
+        if type_ is None:
+            return Named(fullname)
+        return TypedCallable(type_, self._place(fullname, tree, getattr(node, "line", 1)))
+
+    def _place(self, fullname: str, tree: MypyFile | None, line: int = 1) -> Origin | None:
+        if tree is None:
+            return None
+        module, name = self.program.split(fullname)
+        return Origin(name, fullname, tree.path, line)
+
+    def _parameter(self, name: str, scope: Scope) -> Value:
+        function = scope.node
+        assert function is not None and not isinstance(function, ClassDef)
+        position = next(
+            n for n, argument in enumerate(function.arguments) if argument.variable.name == name
+        )
+        argument = function.arguments[position]
+        declared = self._declared(function, position, scope)
+        if declared is not UNKNOWN and not _opaque(declared):
+            return declared
+        owner = scope.parent.node if scope.parent is not None else None
+        if position == 0 and isinstance(owner, ClassDef) and isinstance(function, FuncDef):
+            assert scope.parent is not None and scope.parent.parent is not None
+            klass = self._class(owner, scope.parent.parent)
+            if function.is_class or name == "cls":
+                return klass
+            if not function.is_static:
+                return self.instance(klass)
+        if argument.initializer is not None and int(argument.kind.value) in (1, 5):
+            assert scope.parent is not None
+            default = self.value(argument.initializer, scope.parent, None)
+            if not _is_none(default):
+                return self._injected(argument.initializer, scope.parent, default)
+        return UNKNOWN
+
+    def _injected(self, default: Expression, scope: Scope, value: Value) -> Value:
+        """A parameter's default; for ``Depends(f)`` what FastAPI puts in its place."""
+        if isinstance(default, CallExpr) and default.args:
+            callee = self.value(default.callee, scope, None)
+            if fullname(callee) in known.DEPENDS:
+                result = self.called(self.value(default.args[0], scope, None), [], scope)
+                if isinstance(result, Thing):
+                    if result.shape in (Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE):
+                        return result.item
+                    return result
+                return UNKNOWN
+        return value
+
+    def _declared(self, function: FuncItem, position: int, scope: Scope) -> Value:
+        type_ = self.signature(function, scope)
+        if isinstance(type_, CallableType) and position < len(type_.arg_types):
+            found = type_.arg_types[position]
+            if informative(found):
+                return self.types.value(found)
+        syntactic = function.arguments[position].type_annotation
+        if syntactic is not None:
+            return self.annotation(syntactic, scope.parent or scope)
+        return UNKNOWN
+
+    # Annotations that mypy could not analyse, because a package is missing
+
+    def annotation(self, type_: Type, scope: Scope) -> Value:
+        """What an annotation says, read by name: for names that mypy has no type for."""
+        if not isinstance(type_, UnboundType):
+            return UNKNOWN
+        name = self.resolve(type_.name, scope)
+        if name is None:
+            return UNKNOWN
+
+        def argument(index: int) -> Value:
+            if not type_.args or abs(index) > len(type_.args):
+                return UNKNOWN
+            return self.annotation(type_.args[index], scope)
+
+        for names, shape, index in (
+            (known.ASYNC_GENERATOR_TYPES, Shape.ASYNC_GENERATOR, 0),
+            (known.ASYNC_ITERATOR_TYPES, Shape.ASYNC_ITERATOR, 0),
+            (known.GENERATOR_TYPES, Shape.GENERATOR, 0),
+            (known.ITERATOR_TYPES, Shape.ITERATOR, 0),
+            (known.COROUTINE_TYPES, Shape.COROUTINE, -1),
+            (known.ASYNC_CONTEXT_MANAGER_TYPES, Shape.ASYNC_CONTEXT_MANAGER, 0),
+            (known.CONTEXT_MANAGER_TYPES, Shape.CONTEXT_MANAGER, 0),
+        ):
+            if name in names:
+                return thing(shape, argument(index), label=name.rpartition(".")[2])
+        return self._resource(name)
+
+    def _resource(self, name: str) -> Value:
+        label = name.rpartition(".")[2]
+        if name in self.types.resources:
+            shape = Shape.SYNC_SESSION if name in known.SYNC_SESSIONS else Shape.SESSION
+            return thing(shape, UNKNOWN, label=label, resource=name)
+        if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
+            return Thing(Shape.SESSIONMAKER, label=label)
+        return UNKNOWN
+
+    def resolve(self, dotted: str, scope: Scope) -> str | None:
+        """The full name of what a dotted name in *scope* stands for, or ``None``."""
+        first, *rest = dotted.split(".")
+        value = self.name(first, scope, None)
+        for part in rest:
+            value = self.attribute(value, part)
+        return fullname(value)
+
+    # Definitions
+
+    def defined(self, node: Node, scope: Scope) -> Value:
+        """The value of a definition, its decorators applied."""
+        function = definition_of(node)
+        if function is None:
+            return UNKNOWN
+        if isinstance(node, OverloadedFuncDef):
+            first = node.items[0] if node.items else None
+            if isinstance(first, Decorator) and any(
+                fullname(self.value(d, scope, None)) in known.PROPERTY_DECORATORS
+                for d in first.original_decorators
+            ):
+                return self.defined(first, scope)
+            if node.impl is None or len(node.items) > 1:
+                semantic = self.program.symbol(f"{scope.module}.{_qualname(scope, function.name)}")
+                found = self._semantic(semantic) if semantic is not None else UNKNOWN
+                if isinstance(found, TypedCallable):
+                    return found
+                return UNKNOWN
+            return self.defined(node.impl, scope)
+        source = self.program.source(scope.module)
+        qualname = _qualname(scope, function.name)
+        value: Value = Function(
+            function,
+            scope,
+            qualname,
+            f"{scope.module}.{qualname}",
+            source.path if source else "",
+            function.line,
+        )
+        if isinstance(node, Decorator):
+            for decorator in reversed(node.original_decorators):
+                value = self._decorated(decorator, value, scope)
+            if value is UNKNOWN:
+                semantic = node if scope.module == self._current() else self.program.symbol(
+                    f"{scope.module}.{qualname}"
+                )
+                if isinstance(semantic, Decorator) and informative(semantic.var.type):
+                    found = self._semantic(semantic)
+                    if isinstance(found, TypedCallable):
+                        origin = Origin(
+                            qualname,
+                            f"{scope.module}.{qualname}",
+                            source.path if source else "",
+                            function.line,
+                        )
+                        return TypedCallable(found.type, origin)
+        return value
+
+    def _current(self) -> str | None:
+        return self.program.current.module if self.program.current is not None else None
+
+    def _decorated(self, decorator: Expression, value: Value, scope: Scope) -> Value:
+        applied = self.value(decorator, scope, None)
+        name = fullname(applied)
+        if name == "builtins.staticmethod" and isinstance(value, Function):
+            return replace(value, is_static=True)
+        if name == "builtins.classmethod" and isinstance(value, Function):
+            return replace(value, is_class=True)
+        if name in known.PROPERTY_DECORATORS and isinstance(value, Function):
+            return replace(value, is_property=True)
+        return self.called(applied, [value], scope)
+
+    def signature(self, function: FuncItem, scope: Scope) -> ProperType | None:
+        """mypy's type of a function, or ``None`` where it has no annotation."""
+        if scope.module == self._current():
+            found = function.type
+        elif isinstance(function, FuncDef):
+            outer = scope.parent if scope.node is function else scope
+            qualname = _qualname(outer, function.name) if outer is not None else function.name
+            symbol = self.program.symbol(f"{scope.module}.{qualname}")
+            if symbol is None:
+                return None
+            node = definition_of(symbol) if isinstance(symbol, OverloadedFuncDef) else symbol
+            found = (
+                node.func.type
+                if isinstance(node, Decorator)
+                else node.type
+                if isinstance(node, FuncDef)
+                else None
+            )
+        else:
+            found = None
+        return get_proper_type(found) if found is not None else None
+
+    # Calls
+
+    def _call(self, expr: CallExpr, scope: Scope, where: Where) -> Value:
+        callee = self.value(expr.callee, scope, where)
+        arguments = [self.value(arg, scope, where) for arg in expr.args[:4]]
+        named = {
+            name: arguments[n]
+            for n, name in enumerate(expr.arg_names[:4])
+            if name is not None and n < len(arguments)
+        }
+        if fullname(callee) == "builtins.getattr" and len(expr.args) >= 2:
+            attribute = expr.args[1]
+            if isinstance(attribute, StrExpr):
+                found = self.attribute(arguments[0], attribute.value)
+                return found if len(expr.args) == 2 else either([found, arguments[2]])
+            return UNKNOWN
+        positional = [a for n, a in enumerate(arguments) if expr.arg_names[n] is None]
+        return self.called(callee, positional, scope, named)
+
+    def called(
+        self,
+        callee: Value,
+        arguments: list[Value],
+        scope: Scope,
+        named: Mapping[str, Value] | None = None,
+    ) -> Value:
+        """What a call of *callee* with *arguments* gives."""
+        results = [self._called(member, arguments, scope, named or {}) for member in members(callee)]
+        return either(results)
+
+    def _called(
+        self, callee: Value, arguments: list[Value], scope: Scope, named: Mapping[str, Value]
+    ) -> Value:
+        name = fullname(callee)
+        if name is not None:
+            special = self._special(name, arguments)
+            if special is not None:
+                return special
+        if isinstance(callee, Function):
+            return self.result(callee, arguments, named)
+        if isinstance(callee, Managed):
+            inner = self.called(callee.function, arguments, scope, named)
+            shape = Shape.ASYNC_CONTEXT_MANAGER if callee.is_async else Shape.CONTEXT_MANAGER
+            item: Value = UNKNOWN
+            origin = None
+            if isinstance(inner, Thing):
+                item = inner.item
+                origin = inner.origin
+            return Thing(
+                shape,
+                Can.ASYNC_ENTER if callee.is_async else Can.ENTER,
+                item,
+                label=None,
+                origin=origin,
+            )
+        if isinstance(callee, Returns):
+            return callee.result
+        if isinstance(callee, TypedCallable):
+            return self._typed(callee)
+        if isinstance(callee, Class):
+            return self._instantiated(callee)
+        if isinstance(callee, Named):
+            if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
+                resource = (
+                    "sqlalchemy.ext.asyncio.AsyncSession"
+                    if name in known.ASYNC_SESSIONMAKERS
+                    else "sqlalchemy.orm.Session"
+                )
+                return Thing(
+                    Shape.SESSIONMAKER, label=callee.fullname.rpartition(".")[2],
+                    item=self._resource(resource),
+                )
+            return self._resource(callee.fullname) if callee.fullname in self.types.resources else (
+                UNKNOWN
+            )
+        if isinstance(callee, BoundMethod):
+            return self._protocol(callee)
+        if isinstance(callee, Thing):
+            if callee.shape is Shape.SESSIONMAKER and callee.item is not UNKNOWN:
+                return callee.item
+            if isinstance(callee.type, Instance):
+                method = self.attribute(callee, "__call__")
+                if method is not UNKNOWN:
+                    return self.called(method, arguments, scope, named)
+        return UNKNOWN
+
+    def _special(self, name: str, arguments: list[Value]) -> Value | None:
+        first = arguments[0] if arguments else UNKNOWN
+        if name in known.ASYNC_CONTEXT_MANAGER_DECORATORS:
+            return Managed(first, True)
+        if name in known.CONTEXT_MANAGER_DECORATORS:
+            return Managed(first, False)
+        if name == "functools.partial":
+            if isinstance(first, Function):
+                return replace(first, preset=(*first.preset, *arguments[1:]), partial=True)
+            return first
+        if name == "functools.wraps":
+            return Named("functools.wraps()")
+        if name in known.TRANSPARENT or name == "functools.wraps()":
+            return first
+        if name in known.ASYNC_CLOSING:
+            return thing(Shape.ASYNC_CONTEXT_MANAGER, first, label="aclosing")
+        if name in known.CLOSING:
+            return thing(Shape.CONTEXT_MANAGER, first, label="closing")
+        if name == known.NULL_CONTEXT:
+            return Thing(
+                Shape.ASYNC_CONTEXT_MANAGER,
+                Can.ASYNC_ENTER | Can.ENTER,
+                first,
+                label="nullcontext",
+            )
+        if name in known.AWAITS_FIRST_ARGUMENT or name in known.TASK_MAKERS:
+            return thing(Shape.COROUTINE, self.awaited(first), label="Coroutine")
+        if name == "builtins.anext":
+            return thing(Shape.COROUTINE, self.iterated(first), label="Coroutine")
+        if name == "builtins.next":
+            return self.iterated(first)
+        return None
+
+    def _typed(self, callee: TypedCallable) -> Value:
+        type_ = callee.type
+        if not isinstance(type_, CallableType):
+            return UNKNOWN
+        result = self.types.value(type_.ret_type)
+        if isinstance(result, Thing):
+            return result.made_by(callee.origin)
+        return result
+
+    def _instantiated(self, callee: Class) -> Value:
+        if callee.fullname in known.ASYNC_SESSIONMAKERS and callee.info is None:
+            return Thing(Shape.SESSIONMAKER, label="async_sessionmaker")
+        found = self.instance(callee)
+        if callee.info is None:
+            return self._resource(callee.fullname)
+        return found
+
+    def instance(self, klass: Value) -> Value:
+        """An instance of a class."""
+        if not isinstance(klass, Class) or klass.info is None or not klass.info.mro:
+            return UNKNOWN
+        from mypy.typevars import fill_typevars
+
+        filled = get_proper_type(fill_typevars(klass.info))
+        if not isinstance(filled, Instance):
+            return UNKNOWN
+        value = self.types.value(filled)
+        if isinstance(value, Thing):
+            return value
+        return Thing(Shape.OTHER, type=filled, label=klass.info.name)
+
+    def result(
+        self, function: Function, arguments: list[Value], named: Mapping[str, Value]
+    ) -> Value:
+        """What a call of *function* gives."""
+        node = function.node
+        key = ("call", id(node), tuple(id(a) for a in (*function.preset, *arguments)))
+        depth = sum(1 for entry in self._busy if entry[0] == "call")
+        if key in self._busy or depth > DEPTH:
+            return UNKNOWN
+        self._busy.add(key)
+        try:
+            return self._result(function, arguments, named)
+        finally:
+            self._busy.discard(key)
+
+    def _result(
+        self, function: Function, arguments: list[Value], named: Mapping[str, Value]
+    ) -> Value:
+        node = function.node
+        source = self.program.source(function.scope.module)
+        if source is None:
+            return UNKNOWN
+        scope = source.scope_in(node, function.scope)
+        bound = [*function.preset, *arguments]
+        formal = list(node.arguments)
+        if function.receiver is not None and not function.is_static and formal:
+            scope.values[formal[0].variable.name] = function.receiver
+            formal = formal[1:]
+        for argument, value in zip(formal, bound, strict=False):
+            if int(argument.kind.value) in (0, 1) and value is not UNKNOWN:
+                scope.values[argument.variable.name] = value
+        for name, value in named.items():
+            if value is not UNKNOWN and any(a.variable.name == name for a in formal):
+                scope.values[name] = value
+        if isinstance(node, LambdaExpr):
+            results = [self.value(e, scope, None) for e in returned(node)]
+            found = either(results)
+            if isinstance(found, Thing) and found.origin is None:
+                return found.made_by(function.origin())
+            return found
+        assert isinstance(node, FuncDef)
+        declared = self._return_annotation(function, scope)
+        produced = yields(node)
+        if produced:
+            return self._generator(function, scope, declared, node.is_coroutine)
+        if node.is_coroutine:
+            item = declared.item if isinstance(declared, Thing) else UNKNOWN
+            # The annotation is of what is awaited; mypy wraps it into a coroutine.
+            if not is_stub_body(node):
+                inferred = self._returned(node, scope)
+                item = combine_result(inferred, item)
+            return thing(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
+        if is_stub_body(node):
+            if isinstance(declared, Thing):
+                return declared.made_by(function.origin())
+            return UNKNOWN
+        inferred = self._returned(node, scope)
+        result = combine_result(inferred, declared)
+        if isinstance(result, Thing) and result.origin is None:
+            return result.made_by(function.origin())
+        return result
+
+    def _generator(
+        self, function: Function, scope: Scope, declared: Value, is_async: bool
+    ) -> Value:
+        shape = Shape.ASYNC_GENERATOR if is_async else Shape.GENERATOR
+        agreeing = (
+            (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
+            if is_async
+            else (Shape.GENERATOR, Shape.ITERATOR)
+        )
+        item: Value = UNKNOWN
+        contradicted = False
+        type_ = None
+        if isinstance(declared, Thing):
+            if declared.shape in agreeing:
+                item = declared.item
+            else:
+                contradicted = True
+        if item is UNKNOWN:
+            item = self._yielded(function.node, scope)
+        return thing(
+            shape,
+            item,
+            label="AsyncGenerator" if is_async else "Generator",
+            origin=function.origin(),
+            by_definition=contradicted,
+            type=type_,
+        )
+
+    def _return_annotation(self, function: Function, scope: Scope) -> Value:
+        type_ = self.signature(function.node, scope)
+        found: Value = UNKNOWN
+        if isinstance(type_, CallableType):
+            found = self.types.value(type_.ret_type)
+        unanalysed = function.node.unanalyzed_type or function.node.type
+        if isinstance(unanalysed, CallableType) and (
+            found is UNKNOWN or (isinstance(found, Thing) and found.item is UNKNOWN)
+        ):
+            written = self.annotation(unanalysed.ret_type, function.scope)
+            if function.node.is_coroutine and not yields(function.node):
+                written = thing(Shape.COROUTINE, written)
+            if isinstance(written, Thing):
+                if isinstance(found, Thing) and found.shape is written.shape:
+                    return replace(found, item=written.item)
+                if found is UNKNOWN:
+                    return written
+        return found
+
+    def _returned(self, node: FuncItem, scope: Scope) -> Value:
+        from mypy.nodes import ReturnStmt
+
+        found: list[Value] = []
+        for statement in statements(node.body):
+            if isinstance(statement, ReturnStmt):
+                if statement.expr is None:
+                    return UNKNOWN
+                place = scope.names.places.get(id(statement))
+                found.append(self.value(statement.expr, scope, place))
+        found = [value for value in found if not _is_none(value)] or found
+        return either(found)
+
+    def _yielded(self, node: FuncItem, scope: Scope) -> Value:
+        from mypy.nodes import YieldExpr
+
+        found: list[Value] = []
+        for statement in statements(node.body):
+            place = scope.names.places.get(id(statement))
+            for inner in _own_expressions(statement):
+                if isinstance(inner, YieldExpr) and inner.expr is not None:
+                    found.append(self.value(inner.expr, scope, place))
+        return either(found)
+
+    # Protocols
+
+    def awaited(self, value: Value) -> Value:
+        """What awaiting *value* gives."""
+        results: list[Value] = []
+        for member in members(value):
+            if isinstance(member, Thing) and member.shape is Shape.COROUTINE:
+                results.append(member.item)
+            elif isinstance(member, Thing) and member.shape is Shape.AWAITABLE_CONTEXT_MANAGER:
+                results.append(member.item)
+            else:
+                results.append(UNKNOWN)
+        return either(results)
+
+    def entered(self, value: Value) -> Value:
+        """What entering *value* gives, if need be in the way that was meant."""
+        results: list[Value] = []
+        for member in members(value):
+            if not isinstance(member, Thing):
+                results.append(UNKNOWN)
+            elif member.shape in (Shape.SESSION, Shape.SYNC_SESSION):
+                results.append(member)
+            else:
+                results.append(member.item)
+        return either(results)
+
+    def iterated(self, value: Value) -> Value:
+        """What iterating over *value* gives."""
+        return either(
+            [member.item if isinstance(member, Thing) else UNKNOWN for member in members(value)]
+        )
+
+    def _protocol(self, method: BoundMethod) -> Value:
+        receiver = method.receiver
+        if method.name in ("__aenter__", "__anext__", "asend"):
+            item = self.entered(receiver)
+            return thing(Shape.COROUTINE, item, label="Coroutine")
+        if method.name in ("__aiter__", "__iter__"):
+            return receiver
+        return self.entered(receiver)
+
+    # Attributes
+
+    def _member(self, expr: MemberExpr, scope: Scope, where: Where) -> Value:
+        base = self.value(expr.expr, scope, where)
+        found = self.attribute(base, expr.name)
+        if found is UNKNOWN and isinstance(expr.expr, (MemberExpr, NameExpr)):
+            if expr.expr.name == "state":
+                return self._loose(expr.name, scope)
+        return found
+
+    def _loose(self, name: str, scope: Scope) -> Value:
+        source = self.program.source(scope.module)
+        if source is None:
+            return UNKNOWN
+        found: list[Value] = []
+        for rvalue, chain in source.loose_attributes().get(name, ()):
+            inner = source.scope
+            for node in chain:
+                inner = source.scope_in(node, inner)  # type: ignore[arg-type]
+            found.append(self.value(rvalue, inner, None))
+        return either(found)
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """What an attribute of *base* may be."""
+        results: list[Value] = []
+        for member in members(base):
+            results.append(self._attribute(member, name))
+        return either(results)
+
+    def _attribute(self, base: Value, name: str) -> Value:
+        if isinstance(base, Module):
+            return self.module_attribute(base.name, name, None)
+        if isinstance(base, Named):
+            return Named(f"{base.fullname}.{name}")
+        if isinstance(base, Class):
+            return self._class_attribute(base, name, base, None)
+        if isinstance(base, Container) and name == "get":
+            return UNKNOWN
+        if isinstance(base, Thing):
+            if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
+                return BoundMethod(base, name)
+            if isinstance(base.type, Instance):
+                klass = Class(base.type.type.fullname, base.type.type)
+                return self._class_attribute(klass, name, base, base.type)
+        return UNKNOWN
+
+    def _class_attribute(
+        self, klass: Class, name: str, receiver: Value, type_: Instance | None
+    ) -> Value:
+        info = klass.info
+        if info is None:
+            return UNKNOWN
+        for base in info.mro:
+            source = self.program.source(base.module_name)
+            located = (
+                source.class_named(base.fullname[len(base.module_name) + 1 :]) if source else None
+            )
+            if source is not None and located is None and klass.node is not None:
+                # A class inside a function has no place of its own in the module.
+                located = None
+            if located is None:
+                if base.names.get(name) is not None:
+                    return self._typed_attribute(base, name, type_)
+                continue
+            node, scope = located
+            assert source is not None
+            own = self._own_attribute(source, node, scope, name, receiver)
+            if own is not UNKNOWN:
+                return own
+            if base.names.get(name) is not None:
+                return self._typed_attribute(base, name, type_)
+        return UNKNOWN
+
+    def _own_attribute(
+        self, source: Source, node: ClassDef, scope: Scope, name: str, receiver: Value
+    ) -> Value:
+        inner = source.scope_in(node, scope)
+        bindings = inner.names.bindings.get(name, [])
+        defs = [binding for binding in bindings if binding.kind in ("def", "class")]
+        if defs:
+            assert defs[-1].node is not None
+            value = self._binding(defs[-1], inner)
+            return self._bind_to(value, receiver)
+        declared = self.program.symbol(f"{source.module}.{_qualname(inner, name)}")
+        if isinstance(declared, Var) and informative(declared.type):
+            value = self.types.value(declared.type)
+            if value is not UNKNOWN and not _opaque(value):
+                return self._richer(source, node, inner, name, value)
+        return self._assigned(source, node, inner, name)
+
+    def _richer(
+        self, source: Source, node: ClassDef, scope: Scope, name: str, value: Value
+    ) -> Value:
+        """What is assigned to an attribute, where mypy's type has lost the definition."""
+        if isinstance(value, TypedCallable):
+            found = self._assigned(source, node, scope, name)
+            if found is not UNKNOWN:
+                return found
+        return value
+
+    def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
+        found: list[Value] = []
+        key = ("attribute", id(node), name)
+        if key in self._busy:
+            return UNKNOWN
+        self._busy.add(key)
+        try:
+            for rvalue, method in source.attributes(node).get(name, ()):
+                inner = scope if method is None else source.scope_in(method, scope)
+                place = None
+                if method is not None:
+                    place = next(
+                        (
+                            inner.names.places.get(id(statement))
+                            for statement in statements(method.body)
+                            if getattr(statement, "rvalue", None) is rvalue
+                        ),
+                        None,
+                    )
+                found.append(self.value(rvalue, inner, place))
+        finally:
+            self._busy.discard(key)
+        known_values = [value for value in found if not _is_none(value)]
+        return either(known_values)
+
+    def _bind_to(self, value: Value, receiver: Value) -> Value:
+        if isinstance(value, Function):
+            if value.is_property:
+                return self.result(replace(value, receiver=receiver), [], {})
+            if value.is_static:
+                return value
+            if isinstance(receiver, Class) and not value.is_class:
+                return value
+            return replace(value, receiver=receiver)
+        if isinstance(value, Managed) and isinstance(value.function, Function):
+            return Managed(self._bind_to(value.function, receiver), value.is_async)
+        return value
+
+    def _typed_attribute(self, info: TypeInfo, name: str, type_: Instance | None) -> Value:
+        entry = info.names.get(name)
+        if entry is None or entry.node is None:
+            return UNKNOWN
+        origin = self._place(
+            f"{info.fullname}.{name}",
+            self.program.modules.get(info.module_name),
+            getattr(entry.node, "line", 1),
+        )
+        if type_ is not None:
+            found = self.types.method_type(type_, name)
+        else:
+            node = entry.node
+            raw = (
+                node.var.type
+                if isinstance(node, Decorator)
+                else getattr(node, "type", None)
+            )
+            found = get_proper_type(raw) if raw is not None else None
+        if found is None or not informative(found):
+            return UNKNOWN
+        node = entry.node
+        is_property = (isinstance(node, Decorator) and node.var.is_property) or (
+            isinstance(node, OverloadedFuncDef) and node.is_property
+        )
+        value = self.types.value(found)
+        if isinstance(value, TypedCallable):
+            if is_property and isinstance(found, CallableType):
+                return self.types.value(found.ret_type)
+            return TypedCallable(found, origin)
+        return value
+
+
+# Small things
+
+
+def combine(structural: Value, typed: Value) -> Value:
+    """Put together what the definitions say and what mypy says of one expression."""
+    if structural is UNKNOWN:
+        return typed
+    if typed is UNKNOWN:
+        return structural
+    options = [m for m in members(structural) if isinstance(m, Thing)]
+    if isinstance(typed, Thing):
+        for option in options:
+            if option.shape is typed.shape or (
+                option.can == typed.can and typed.shape is not Shape.OTHER
+            ):
+                item = typed.item if option.item is UNKNOWN else option.item
+                return replace(
+                    option,
+                    item=item,
+                    type=typed.type,
+                    can=typed.can,
+                    label=typed.label,
+                    resource=typed.resource or option.resource,
+                )
+        if any(option.by_definition for option in options):
+            return structural
+        if isinstance(structural, Thing):
+            return typed.made_by(structural.origin)
+        if options:
+            return typed
+        if isinstance(structural, (Class, Function, Managed, Container, Module, Returns)):
+            return structural
+        return typed
+    if not isinstance(structural, Thing) and not options:
+        return structural
+    if isinstance(typed, (TypedCallable, Class)):
+        return typed
+    if any(option.by_definition for option in options):
+        return structural
+    if list(members(structural)) and len(list(members(typed))) > 1:
+        return either(
+            [
+                next(
+                    (replace(o, item=t.item, type=t.type) for o in options
+                     if isinstance(t, Thing) and o.shape is t.shape),
+                    t,
+                )
+                for t in members(typed)
+            ]
+        )
+    return typed
+
+
+def combine_result(inferred: Value, declared: Value) -> Value:
+    """Put together what a function returns and what its annotation says that it returns."""
+    if inferred is UNKNOWN:
+        return declared
+    if not isinstance(declared, Thing):
+        return inferred if declared is UNKNOWN or _opaque(declared) else declared
+    if isinstance(inferred, Thing):
+        if inferred.shape is declared.shape:
+            item = declared.item if declared.item is not UNKNOWN else inferred.item
+            return replace(declared, item=item, origin=inferred.origin)
+        if inferred.origin is not None and inferred.shape in _UNMISTAKABLE:
+            if declared.can & inferred.can:
+                # A wider annotation of the same thing.
+                return replace(declared, origin=inferred.origin)
+            if declared.shape is not Shape.OTHER:
+                return replace(inferred, by_definition=True)
+    return declared
+
+
+_UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
+
+
+def fullname(value: Value) -> str | None:
+    """The full name of a function, a class or a module, or ``None``."""
+    if isinstance(value, (Function, Class, Named)):
+        return value.fullname
+    if isinstance(value, TypedCallable) and value.origin is not None:
+        return value.origin.fullname
+    if isinstance(value, Module):
+        return value.name
+    return None
+
+
+def _is_none(value: Value) -> bool:
+    return (isinstance(value, Thing) and value.shape is Shape.NONE) or (
+        isinstance(value, Literal) and value.value is None
+    )
+
+
+def _opaque(value: Value) -> bool:
+    """Whether a value is a callable whose type does not say what a call gives."""
+    if isinstance(value, TypedCallable) and isinstance(value.type, CallableType):
+        return not informative(value.type.ret_type)
+    return False
+
+
+def _argument(node: FuncItem, name: str) -> object | None:
+    return next((a for a in node.arguments if a.variable.name == name), None)
+
+
+def _last(bindings: list[Binding]) -> list[Binding]:
+    """The bindings that hold at the end of a body."""
+    result: list[Binding] = []
+    for binding in bindings:
+        if len(binding.blocks) <= 1:
+            result = [binding]
+        else:
+            result.append(binding)
+    return result
+
+
+def _qualname(scope: Scope | None, name: str) -> str:
+    parts = [name]
+    while scope is not None and scope.node is not None:
+        parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
+        scope = scope.parent
+    return ".".join(reversed(parts))
+
+
+def _own_expressions(statement: Node) -> Iterator[Node]:
+    """The expressions of a statement, those of the blocks inside it aside."""
+    for child in children(statement):
+        if isinstance(child, Block):
+            continue
+        yield from walk(child, into_functions=False)

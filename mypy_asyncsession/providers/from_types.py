@@ -1,0 +1,223 @@
+"""From mypy's types to values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.expandtype import expand_type_by_instance
+from mypy.maptype import map_instance_to_supertype
+from mypy.nodes import Decorator, FuncDef, OverloadedFuncDef, TypeInfo, Var
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Instance,
+    LiteralType,
+    NoneType,
+    Overloaded,
+    ProperType,
+    TupleType,
+    Type,
+    TypeType,
+    TypeVarType,
+    UnionType,
+    get_proper_type,
+)
+
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.shapes import METHODS, Can, Shape
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    Class,
+    Thing,
+    TypedCallable,
+    Value,
+    either,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+
+class Types:
+    """Reads types, given the full names of the resources that the project configured."""
+
+    def __init__(self, resources: AbstractSet[str] = frozenset()) -> None:
+        self.resources = known.RESOURCES | resources
+        self._async = (known.ASYNC_SESSIONS | known.ASYNC_CONNECTIONS) - known.SYNC_SESSIONS
+
+    def value(self, type_: Type | None, depth: int = 0) -> Value:
+        """What an expression of this type may be; unknown for ``Any`` and for what says nothing."""
+        if type_ is None or depth > 6:
+            return UNKNOWN
+        proper = get_proper_type(type_)
+        if isinstance(proper, Instance):
+            return self._instance(proper, depth)
+        if isinstance(proper, UnionType):
+            return either([self.value(item, depth + 1) for item in proper.items])
+        if isinstance(proper, CallableType):
+            if proper.is_type_obj():
+                return Class(proper.type_object().fullname, proper.type_object(), type=proper)
+            return TypedCallable(proper)
+        if isinstance(proper, Overloaded):
+            if proper.is_type_obj():
+                return Class(proper.type_object().fullname, proper.type_object(), type=proper)
+            return TypedCallable(proper)
+        if isinstance(proper, NoneType):
+            return Thing(Shape.NONE, type=proper, label="None")
+        if isinstance(proper, TypeVarType):
+            return self.value(proper.upper_bound, depth + 1)
+        if isinstance(proper, TypeType):
+            inner = get_proper_type(proper.item)
+            if isinstance(inner, Instance):
+                return Class(inner.type.fullname, inner.type)
+            return UNKNOWN
+        if isinstance(proper, (LiteralType, TupleType)):
+            return Thing(Shape.OTHER, type=proper, label=None)
+        return UNKNOWN
+
+    def resource(self, info: TypeInfo) -> str | None:
+        """The full name of the resource that a class is or descends from, or ``None``."""
+        for base in info.mro:
+            if base.fullname in self.resources:
+                return base.fullname
+        return None
+
+    def _instance(self, type_: Instance, depth: int) -> Value:
+        info = type_.type
+        name = info.fullname
+        if name == "builtins.object":
+            return UNKNOWN
+        can = Can.NOTHING
+        for ability, method in METHODS.items():
+            if info.get(method) is not None:
+                can |= ability
+        resource = self.resource(info)
+        if info.fallback_to_any and resource is None:
+            # A base class is not known: it may bring any method.
+            return UNKNOWN
+        shape = self._shape(info, can, resource)
+        item: Value = UNKNOWN
+        if shape is Shape.OTHER and info.get("__call__") is None:
+            item = UNKNOWN
+        elif can & Can.ASYNC_ENTER:
+            item = self._entered(type_, "__aenter__", depth)
+        elif can & Can.ENTER:
+            item = self._entered(type_, "__enter__", depth)
+        elif can & Can.ASYNC_ITERATE:
+            item = self._argument(
+                type_, known.ASYNC_GENERATOR_TYPES | known.ASYNC_ITERATOR_TYPES, 0, depth
+            )
+        elif shape is Shape.COROUTINE:
+            item = self._argument(type_, known.COROUTINE_TYPES, -1, depth)
+        elif can & Can.ITERATE:
+            item = self._argument(type_, known.GENERATOR_TYPES | known.ITERATOR_TYPES, 0, depth)
+        return Thing(shape, can, item, type_, info.name, resource=resource)
+
+    def _shape(self, info: TypeInfo, can: Can, resource: str | None) -> Shape:
+        name = info.fullname
+        if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
+            return Shape.SESSIONMAKER
+        if resource is not None:
+            return Shape.SESSION if can & Can.ASYNC_ENTER or resource in self._async else (
+                Shape.SYNC_SESSION
+            )
+        if can & Can.ASYNC_ENTER:
+            return (
+                Shape.AWAITABLE_CONTEXT_MANAGER if can & Can.AWAIT else Shape.ASYNC_CONTEXT_MANAGER
+            )
+        if can & Can.ENTER:
+            return Shape.CONTEXT_MANAGER
+        if can & Can.AWAIT:
+            return Shape.COROUTINE
+        if can & Can.ASYNC_ITERATE:
+            return (
+                Shape.ASYNC_GENERATOR
+                if info.has_base("typing.AsyncGenerator")
+                else Shape.ASYNC_ITERATOR
+            )
+        if info.has_base("typing.Generator"):
+            return Shape.GENERATOR
+        if can & Can.NEXT or name in known.ITERATOR_TYPES:
+            return Shape.ITERATOR
+        return Shape.OTHER
+
+    def _argument(self, type_: Instance, names: AbstractSet[str], index: int, depth: int) -> Value:
+        for base in type_.type.mro:
+            if base.fullname in names:
+                mapped = map_instance_to_supertype(type_, base)
+                if mapped.args:
+                    return self.value(mapped.args[index], depth + 1)
+        return UNKNOWN
+
+    def _entered(self, type_: Instance, method: str, depth: int) -> Value:
+        result = self.method_result(type_, method)
+        if result is None:
+            return UNKNOWN
+        if method == "__aenter__":
+            proper = get_proper_type(result)
+            if isinstance(proper, Instance) and proper.type.fullname in known.COROUTINE_TYPES:
+                result = proper.args[-1] if proper.args else result
+        proper = get_proper_type(result)
+        if isinstance(proper, TypeVarType):
+            # ``-> Self``, in either spelling.
+            return Thing(
+                self._shape(type_.type, self._can(type_.type), self.resource(type_.type)),
+                self._can(type_.type),
+                UNKNOWN,
+                type_,
+                type_.type.name,
+                resource=self.resource(type_.type),
+            )
+        return self.value(proper, depth + 1)
+
+    def _can(self, info: TypeInfo) -> Can:
+        can = Can.NOTHING
+        for ability, method in METHODS.items():
+            if info.get(method) is not None:
+                can |= ability
+        return can
+
+    def method_type(self, type_: Instance, method: str) -> ProperType | None:
+        """The type of a method, seen from this instance; ``None`` if there is none to be had."""
+        symbol = type_.type.get(method)
+        if symbol is None or symbol.node is None:
+            return None
+        node = symbol.node
+        raw: Type | None = None
+        if isinstance(node, (FuncDef, OverloadedFuncDef)):
+            raw = node.type
+        elif isinstance(node, Decorator):
+            raw = node.var.type
+        elif isinstance(node, Var):
+            raw = node.type
+        if raw is None:
+            return None
+        owner = node.info if isinstance(node.info, TypeInfo) else type_.type
+        try:
+            mapped = map_instance_to_supertype(type_, owner)
+            return get_proper_type(expand_type_by_instance(raw, mapped))
+        except (AssertionError, NotImplementedError, KeyError):
+            return None
+
+    def method_result(self, type_: Instance, method: str) -> Type | None:
+        """What a call of a method gives, when it has one signature."""
+        found = self.method_type(type_, method)
+        if isinstance(found, CallableType):
+            return found.ret_type
+        if isinstance(found, Overloaded):
+            return found.items[0].ret_type
+        return None
+
+
+def informative(type_: Type | None) -> bool:
+    """Whether a type says something: neither ``Any`` nor ``object``, nor a union with ``Any``."""
+    if type_ is None:
+        return False
+    proper = get_proper_type(type_)
+    if isinstance(proper, AnyType):
+        return False
+    if isinstance(proper, Instance):
+        return proper.type.fullname != "builtins.object"
+    if isinstance(proper, UnionType):
+        return all(informative(item) for item in proper.items)
+    return True

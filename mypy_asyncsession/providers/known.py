@@ -1,0 +1,179 @@
+"""The full names that must be known, in one place. Everything else is decided by fact."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ASYNC_CONTEXT_MANAGER_DECORATORS: Final = frozenset(
+    {"contextlib.asynccontextmanager", "async_generator.asynccontextmanager"}
+)
+CONTEXT_MANAGER_DECORATORS: Final = frozenset({"contextlib.contextmanager"})
+
+#: Calls and decorators that hand back their first argument, unchanged for our purpose.
+TRANSPARENT: Final = frozenset(
+    {
+        "functools.partial",
+        "functools.lru_cache",
+        "functools.cache",
+        "functools._lru_cache_wrapper",
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "abc.abstractmethod",
+        "typing.final",
+        "typing_extensions.final",
+        "typing.override",
+        "typing_extensions.override",
+        "builtins.aiter",
+        "builtins.iter",
+        "inspect.unwrap",
+    }
+)
+PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
+
+#: Coroutine functions whose result is that of their first argument.
+AWAITS_FIRST_ARGUMENT: Final = frozenset(
+    {"asyncio.wait_for", "asyncio.tasks.wait_for", "asyncio.shield", "asyncio.tasks.shield"}
+)
+TASK_MAKERS: Final = frozenset(
+    {
+        "asyncio.create_task",
+        "asyncio.tasks.create_task",
+        "asyncio.ensure_future",
+        "asyncio.tasks.ensure_future",
+    }
+)
+
+#: Functions and methods that enter their argument.
+ASYNC_ENTERING_METHODS: Final = frozenset({"enter_async_context", "push_async_exit"})
+ENTERING_METHODS: Final = frozenset({"enter_context"})
+EXIT_STACKS: Final = frozenset({"contextlib.AsyncExitStack", "contextlib.ExitStack"})
+
+ASYNC_GENERATOR_TYPES: Final = frozenset(
+    {"typing.AsyncGenerator", "collections.abc.AsyncGenerator", "types.AsyncGeneratorType"}
+)
+ASYNC_ITERATOR_TYPES: Final = frozenset(
+    {
+        "typing.AsyncIterator",
+        "typing.AsyncIterable",
+        "collections.abc.AsyncIterator",
+        "collections.abc.AsyncIterable",
+    }
+)
+GENERATOR_TYPES: Final = frozenset(
+    {"typing.Generator", "collections.abc.Generator", "types.GeneratorType"}
+)
+ITERATOR_TYPES: Final = frozenset(
+    {
+        "typing.Iterator",
+        "typing.Iterable",
+        "collections.abc.Iterator",
+        "collections.abc.Iterable",
+    }
+)
+COROUTINE_TYPES: Final = frozenset(
+    {
+        "typing.Coroutine",
+        "typing.Awaitable",
+        "collections.abc.Coroutine",
+        "collections.abc.Awaitable",
+        "types.CoroutineType",
+        "asyncio.futures.Future",
+        "_asyncio.Future",
+        "_asyncio.Task",
+    }
+)
+ASYNC_CONTEXT_MANAGER_TYPES: Final = frozenset(
+    {
+        "contextlib.AbstractAsyncContextManager",
+        "contextlib._AsyncGeneratorContextManager",
+        "typing.AsyncContextManager",
+        "typing_extensions.AsyncContextManager",
+    }
+)
+CONTEXT_MANAGER_TYPES: Final = frozenset(
+    {
+        "contextlib.AbstractContextManager",
+        "contextlib._GeneratorContextManager",
+        "typing.ContextManager",
+        "typing_extensions.ContextManager",
+    }
+)
+NULL_CONTEXT: Final = "contextlib.nullcontext"
+#: ``closing`` and ``aclosing`` close their argument and hand it out as it is.
+CLOSING: Final = frozenset({"contextlib.closing"})
+ASYNC_CLOSING: Final = frozenset({"contextlib.aclosing"})
+
+#: SQLAlchemy's public resources by the names under which they are imported or defined.
+ASYNC_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncSession",
+        "sqlalchemy.ext.asyncio.session.AsyncSession",
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlmodel.ext.asyncio.session.AsyncSession",
+    }
+)
+ASYNC_CONNECTIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncConnection",
+        "sqlalchemy.ext.asyncio.engine.AsyncConnection",
+    }
+)
+SYNC_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.orm.Session",
+        "sqlalchemy.orm.session.Session",
+        "sqlmodel.Session",
+        "sqlmodel.orm.session.Session",
+    }
+)
+RESOURCES: Final = ASYNC_SESSIONS | ASYNC_CONNECTIONS | SYNC_SESSIONS
+ASYNC_SESSIONMAKERS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.async_sessionmaker",
+        "sqlalchemy.ext.asyncio.session.async_sessionmaker",
+    }
+)
+SESSIONMAKERS: Final = frozenset(
+    {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
+)
+
+DEPENDS: Final = frozenset(
+    {
+        "fastapi.Depends",
+        "fastapi.Security",
+        "fastapi.param_functions.Depends",
+        "fastapi.param_functions.Security",
+        "fastapi.params.Depends",
+        "fastapi.params.Security",
+    }
+)
+
+#: Blocks in which a misuse is the point.
+EXPECTS_FAILURE: Final = frozenset(
+    {
+        "pytest.raises",
+        "pytest.RaisesExc",
+        "pytest.RaisesGroup",
+        "_pytest.raises.raises",
+        "_pytest.python_api.raises",
+    }
+)
+EXPECTS_FAILURE_METHODS: Final = frozenset(
+    {"assertRaises", "assertRaisesRegex", "assertRaisesRegexp"}
+)
+#: Functions that find out at run time what an object is: after one, nothing is assumed.
+PROBES: Final = frozenset(
+    {
+        "isinstance",
+        "hasattr",
+        "callable",
+        "iscoroutine",
+        "isawaitable",
+        "isasyncgen",
+        "isgenerator",
+        "iscoroutinefunction",
+        "isasyncgenfunction",
+        "isgeneratorfunction",
+    }
+)

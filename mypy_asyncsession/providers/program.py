@@ -1,0 +1,252 @@
+"""The modules of the program, each read from source once, on demand."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentStmt,
+    ClassDef,
+    Decorator,
+    FuncDef,
+    LambdaExpr,
+    MemberExpr,
+    MypyFile,
+    NameExpr,
+    OverloadedFuncDef,
+    SymbolNode,
+    TypeInfo,
+)
+
+from mypy_asyncsession.providers.scopes import Names, Scope, names_of
+from mypy_asyncsession.providers.syntax import definition_of, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy.nodes import Expression, FuncItem
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """One module as its tree has it.
+
+    Attributes:
+        module: The full name.
+        path: The file.
+        tree: The tree, analysed (the module at hand) or only parsed (any other).
+        scope: The scope of the module's body.
+    """
+
+    module: str
+    path: str
+    tree: MypyFile
+    scope: Scope
+    is_package: bool
+    _names: dict[int, Names] = field(default_factory=dict)
+    _attributes: dict[int, dict[str, list[tuple[Expression, FuncDef | None]]]] = field(
+        default_factory=dict
+    )
+    _loose: dict[str, list[tuple[Expression, tuple[object, ...]]]] | None = None
+    _definitions: dict[str, object] = field(default_factory=dict)
+
+    def scope_in(self, node: FuncItem | ClassDef, parent: Scope) -> Scope:
+        """A scope for the body of *node*, with nothing known about its parameters."""
+        names = self._names.get(id(node))
+        if names is None:
+            if isinstance(node, ClassDef):
+                names = names_of(node.defs.body, self.module, self.is_package, [])
+            elif isinstance(node, LambdaExpr):
+                names = names_of([], self.module, self.is_package, list(node.body.body))
+            else:
+                names = names_of(node.body.body, self.module, self.is_package, [])
+            self._names[id(node)] = names
+        return Scope(self.module, node, names, parent, {}, parent.depth + 1)
+
+    def attributes(self, node: ClassDef) -> dict[str, list[tuple[Expression, FuncDef | None]]]:
+        """What the methods and the body of a class assign to its attributes.
+
+        Returns:
+            For every attribute, the expressions assigned, each with the method that does so.
+        """
+        known = self._attributes.get(id(node))
+        if known is not None:
+            return known
+        result: dict[str, list[tuple[Expression, FuncDef | None]]] = {}
+        for statement in node.defs.body:
+            if isinstance(statement, AssignmentStmt):
+                for lvalue in statement.lvalues:
+                    if isinstance(lvalue, NameExpr) and not _no_value(statement.rvalue):
+                        result.setdefault(lvalue.name, []).append((statement.rvalue, None))
+                continue
+            method = definition_of(statement)
+            if method is None or not method.arguments:
+                continue
+            me = method.arguments[0].variable.name
+            for inner in walk(method.body):
+                if isinstance(inner, AssignmentStmt):
+                    for lvalue in inner.lvalues:
+                        if (
+                            isinstance(lvalue, MemberExpr)
+                            and isinstance(lvalue.expr, NameExpr)
+                            and lvalue.expr.name == me
+                            and not _no_value(inner.rvalue)
+                        ):
+                            result.setdefault(lvalue.name, []).append((inner.rvalue, method))
+        self._attributes[id(node)] = result
+        return result
+
+    def loose_attributes(self) -> dict[str, list[tuple[Expression, tuple[object, ...]]]]:
+        """What is assigned anywhere in the module to ``x.state.NAME``, with the scopes around it."""
+        if self._loose is None:
+            self._loose = {}
+            stack: list[tuple[object, ...]] = []
+
+            def visit(node: object, chain: tuple[object, ...]) -> None:
+                for inner in walk(node, into_functions=False):  # type: ignore[arg-type]
+                    if inner is not node and isinstance(inner, (FuncDef, ClassDef)):
+                        visit(inner, (*chain, inner))
+                    elif isinstance(inner, AssignmentStmt):
+                        for lvalue in inner.lvalues:
+                            if (
+                                isinstance(lvalue, MemberExpr)
+                                and isinstance(lvalue.expr, (MemberExpr, NameExpr))
+                                and lvalue.expr.name == "state"
+                            ):
+                                assert self._loose is not None
+                                self._loose.setdefault(lvalue.name, []).append(
+                                    (inner.rvalue, chain)
+                                )
+
+            for definition in self.tree.defs:
+                chain: tuple[object, ...] = ()
+                function = definition_of(definition)
+                if function is not None:
+                    visit(function, (function,))
+                elif isinstance(definition, ClassDef):
+                    visit(definition, (definition,))
+                else:
+                    visit(definition, chain)
+            del stack
+        return self._loose
+
+    def class_named(self, qualname: str) -> tuple[ClassDef, Scope] | None:
+        """The class of that name (``Outer.Inner``), with the scope that it stands in."""
+        scope = self.scope
+        found: ClassDef | None = None
+        for name in qualname.split("."):
+            if found is not None:
+                scope = self.scope_in(found, scope)
+            found = next(
+                (
+                    binding.node
+                    for binding in scope.names.bindings.get(name, ())
+                    if isinstance(binding.node, ClassDef)
+                ),
+                None,
+            )
+            if found is None:
+                return None
+        assert found is not None
+        return found, scope
+
+
+def _no_value(node: Expression) -> bool:
+    return type(node).__name__ in ("TempNode", "EllipsisExpr")
+
+
+class Program:
+    """The modules that mypy has loaded, and their sources where these are the project's own.
+
+    Attributes:
+        modules: mypy's own table of modules.
+        leaned_on: The modules whose bodies were read since the set was last cleared.
+    """
+
+    def __init__(
+        self,
+        modules: dict[str, MypyFile],
+        parse: Callable[[str, str], MypyFile | None],
+        foreign: Callable[[str], bool],
+    ) -> None:
+        """Args:
+        modules: mypy's table of modules, which it goes on filling.
+        parse: Parses a file, given its path and module name; ``None`` where that fails.
+        foreign: Whether a path is in the standard library or in an installed package.
+        """
+        self.modules = modules
+        self.leaned_on: set[str] = set()
+        self._parse = parse
+        self._foreign = foreign
+        self._sources: dict[str, Source | None] = {}
+        self.current: Source | None = None
+
+    def enter(self, tree: MypyFile) -> Source:
+        """Make *tree*, analysed, the module at hand."""
+        self.current = self._make(tree.fullname, tree.path, tree)
+        return self.current
+
+    def leave(self) -> None:
+        """Forget the module at hand: its tree is about to be freed."""
+        self.current = None
+
+    def forget(self, module: str) -> None:
+        """Forget what was read of *module*, because it has changed."""
+        self._sources.pop(module, None)
+
+    def source(self, module: str) -> Source | None:
+        """The source of *module*, or ``None`` for a stub, an installed package, or none at all."""
+        if self.current is not None and self.current.module == module:
+            return self.current
+        if module in self._sources:
+            if self._sources[module] is not None:
+                self.leaned_on.add(module)
+            return self._sources[module]
+        tree = self.modules.get(module)
+        result: Source | None = None
+        if tree is not None and tree.path.endswith(".py") and not self._foreign(tree.path):
+            parsed = self._parse(tree.path, module)
+            if parsed is not None:
+                result = self._make(module, tree.path, parsed)
+        self._sources[module] = result
+        if result is not None:
+            self.leaned_on.add(module)
+        return result
+
+    def _make(self, module: str, path: str, tree: MypyFile) -> Source:
+        is_package = os.path.basename(path) in ("__init__.py", "__init__.pyi")
+        names = names_of(list(tree.defs), module, is_package, [])
+        return Source(module, path, tree, Scope(module, None, names), is_package)
+
+    def symbol(self, fullname: str) -> SymbolNode | None:
+        """What mypy's symbol tables hold under a full name, or ``None``."""
+        module, _, rest = fullname.rpartition(".")
+        tail = [rest]
+        while module and module not in self.modules:
+            module, _, rest = module.rpartition(".")
+            tail.insert(0, rest)
+        if not module:
+            return None
+        table = self.modules[module].names
+        node: SymbolNode | None = None
+        for position, name in enumerate(tail):
+            entry = table.get(name)
+            if entry is None:
+                return None
+            node = entry.node
+            if position < len(tail) - 1:
+                if not isinstance(node, TypeInfo):
+                    return None
+                table = node.names
+        return node
+
+    def split(self, fullname: str) -> tuple[str, str]:
+        """The module and the name inside it of a full name."""
+        module = fullname
+        while module and module not in self.modules:
+            module = module.rpartition(".")[0]
+        return module, fullname[len(module) + 1 :]
+
+
+__all__ = ["Decorator", "OverloadedFuncDef", "Program", "Source"]

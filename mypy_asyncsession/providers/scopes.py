@@ -1,0 +1,280 @@
+"""What the names of a module, a class or a function are bound to, read from the tree alone.
+
+This works in the same way on the analysed tree of the module at hand and on the tree of another
+module that was only parsed, so that a cold and a warm run see the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentExpr,
+    AssignmentStmt,
+    Block,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    ForStmt,
+    FuncDef,
+    GlobalDecl,
+    Import,
+    ImportAll,
+    ImportFrom,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    NonlocalDecl,
+    OverloadedFuncDef,
+    StarExpr,
+    TupleExpr,
+    WithStmt,
+)
+
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.syntax import children, definition_of, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression, FuncItem, Node
+
+    from mypy_asyncsession.providers.values import Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binding:
+    """One place where a name gets a value.
+
+    Attributes:
+        kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``def``, ``class``,
+            ``import``, ``from`` or ``other``.
+        node: The definition, the expression assigned, entered or iterated over, or the import.
+        element: The position in a tuple target, or ``None``.
+        blocks: The blocks around it, outermost first, each with the position inside.
+        target: The module imported, and the name imported from it.
+    """
+
+    kind: str
+    node: Node | None
+    element: int | None = None
+    blocks: tuple[tuple[int, int], ...] = ()
+    target: tuple[str, str | None] = ("", None)
+    line: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Names:
+    """The bindings of one function, class or module body."""
+
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    outer: set[str] = field(default_factory=set)
+    probed: set[str] = field(default_factory=set)
+    stars: list[str] = field(default_factory=list)
+    #: For every statement, the blocks around it: where a use stands among the bindings.
+    places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A place where names are looked up.
+
+    Attributes:
+        module: The full name of the module.
+        node: The function, class or module body that the scope is of.
+        parent: The scope around it.
+        values: Parameters with a value that is known from a call.
+    """
+
+    module: str
+    node: FuncItem | ClassDef | None
+    names: Names
+    parent: Scope | None = None
+    values: dict[str, Value] = field(default_factory=dict)
+    depth: int = 0
+
+    def enclosing_class(self) -> ClassDef | None:
+        """The class whose method this scope is in, if any."""
+        scope: Scope | None = self
+        while scope is not None:
+            if isinstance(scope.node, ClassDef):
+                return scope.node
+            scope = scope.parent
+        return None
+
+    def function(self) -> FuncItem | None:
+        """The innermost function around this scope."""
+        scope: Scope | None = self
+        while scope is not None:
+            if isinstance(scope.node, (FuncDef, LambdaExpr)):
+                return scope.node
+            scope = scope.parent
+        return None
+
+
+def package_of(module: str, is_package: bool, relative: int) -> str:
+    """The package that a relative import of *relative* dots starts from."""
+    parts = module.split(".")
+    drop = relative - 1 if is_package else relative
+    return ".".join(parts[: len(parts) - drop]) if drop else module
+
+
+def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node]) -> Names:
+    """Read the bindings of *body*, without the bodies of the functions and classes inside it."""
+    names = Names()
+
+    def bind(name: str, binding: Binding) -> None:
+        names.bindings.setdefault(name, []).append(binding)
+
+    def target(node: Node, kind: str, value: Node | None, where: tuple[tuple[int, int], ...],
+               element: int | None = None) -> None:
+        if isinstance(node, NameExpr):
+            bind(node.name, Binding(kind, value, element, where, line=node.line))
+        elif isinstance(node, StarExpr):
+            target(node.expr, "other", None, where)
+        elif isinstance(node, TupleExpr) or type(node).__name__ == "ListExpr":
+            for position, item in enumerate(node.items):  # type: ignore[attr-defined]
+                if element is None and kind in ("assign", "for", "async for"):
+                    target(item, kind, value, where, position)
+                else:
+                    target(item, "other", None, where)
+
+    def expressions(node: Node, where: tuple[tuple[int, int], ...]) -> None:
+        for inner in walk(node, into_functions=False):
+            if isinstance(inner, Block) and inner is not node:
+                continue
+            if isinstance(inner, AssignmentExpr):
+                target(inner.target, "assign", inner.value, where)
+            elif isinstance(inner, CallExpr) and inner.args:
+                callee = inner.callee
+                name = callee.name if isinstance(callee, (NameExpr, MemberExpr)) else ""
+                if name in known.PROBES and isinstance(inner.args[0], NameExpr):
+                    names.probed.add(inner.args[0].name)
+
+    def block(body: list[Node], where: tuple[tuple[int, int], ...], key: int) -> None:
+        for position, statement in enumerate(body):
+            here = (*where, (key, position))
+            names.places[id(statement)] = here
+            if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+                function = definition_of(statement)
+                if function is not None:
+                    bind(function.name, Binding("def", statement, None, here, line=statement.line))
+                continue
+            if isinstance(statement, ClassDef):
+                bind(statement.name, Binding("class", statement, None, here, line=statement.line))
+                continue
+            if isinstance(statement, Import):
+                for module_id, alias in statement.ids:
+                    top = alias or module_id.split(".")[0]
+                    whole = module_id if alias else top
+                    bind(top, Binding("import", statement, None, here, (whole, None)))
+                continue
+            if isinstance(statement, (ImportFrom, ImportAll)):
+                base = statement.id
+                if statement.relative:
+                    start = package_of(module, is_package, statement.relative)
+                    base = f"{start}.{base}" if base else start
+                if isinstance(statement, ImportAll):
+                    names.stars.append(base)
+                else:
+                    for name, alias in statement.names:
+                        bind(alias or name, Binding("from", statement, None, here, (base, name)))
+                continue
+            if isinstance(statement, (GlobalDecl, NonlocalDecl)):
+                names.outer.update(statement.names)
+                continue
+            if isinstance(statement, AssignmentStmt):
+                for lvalue in statement.lvalues:
+                    target(lvalue, "assign", statement.rvalue, here)
+                expressions(statement.rvalue, here)
+                continue
+            if isinstance(statement, WithStmt):
+                kind = "async with" if statement.is_async else "with"
+                for expression, lvalue in zip(statement.expr, statement.target, strict=False):
+                    expressions(expression, here)
+                    if lvalue is not None:
+                        target(lvalue, kind, expression, here)
+                block(statement.body.body, here, id(statement.body))
+                continue
+            if isinstance(statement, ForStmt):
+                target(
+                    statement.index,
+                    "async for" if statement.is_async else "for",
+                    statement.expr,
+                    here,
+                )
+            for child in children(statement):
+                if isinstance(child, Block):
+                    if not child.is_unreachable:
+                        block(child.body, here, id(child))
+                else:
+                    expressions(child, here)
+
+    block(body, (), id(body))
+    for node in extra:
+        expressions(node, ())
+    return names
+
+
+def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -> list[Binding]:
+    """The bindings that may hold at *use*: the last one on every way there, and those in between.
+
+    Args:
+        bindings: All bindings of one name in one body, in source order.
+        use: The blocks around the use, or ``None`` where it stands in another function.
+    """
+    if use is None:
+        return bindings
+    at = dict(use)
+    result: list[Binding] = []
+    later: list[Binding] = []
+    for binding in bindings:
+        if not binding.blocks:
+            result.append(binding)
+            continue
+        block, position = binding.blocks[-1]
+        if block in at and position < at[block]:
+            result = [binding]
+            later = []
+        elif block in at and position == at[block] and "with" in binding.kind:
+            result = [binding]
+            later = []
+        elif block in at and position == at[block] and "for" in binding.kind:
+            result = [binding]
+            later = []
+        elif _before(binding.blocks, use):
+            result.append(binding)
+        else:
+            later.append(binding)
+    # What is bound later holds at the use only when both stand in one loop; then nothing is sure.
+    return result if result else later
+
+
+def _before(one: tuple[tuple[int, int], ...], use: tuple[tuple[int, int], ...]) -> bool:
+    for (block, position), (other, at) in zip(one, use, strict=False):
+        if block != other:
+            return False
+        if position != at:
+            return position < at
+    return False
+
+
+def nested(node: Node) -> Iterator[Node]:
+    """The functions and classes that stand directly in the blocks of a body."""
+    for child in children(node):
+        if isinstance(child, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
+            yield child
+        else:
+            yield from nested(child)
+
+
+def returned(function: FuncItem) -> list[Expression]:
+    """The expressions that *function* returns."""
+    from mypy.nodes import ReturnStmt
+
+    return [
+        node.expr
+        for node in walk(function.body, into_functions=False)
+        if isinstance(node, ReturnStmt) and node.expr is not None
+    ]

@@ -1,0 +1,241 @@
+"""The values that the evaluator computes with: an abstraction of what an expression may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.providers.shapes import ABILITIES, Can, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import ClassDef, Expression, FuncItem, TypeInfo
+    from mypy.types import ProperType
+
+    from mypy_asyncsession.providers.scopes import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The definition that a value comes from.
+
+    Attributes:
+        name: The name as a reader knows it: ``get_db`` or ``Database.session``.
+        fullname: The full name, module included.
+        path: The file of the definition.
+        line: Its line, 1-based.
+        function: The function itself, where its source was read.
+    """
+
+    name: str
+    fullname: str
+    path: str
+    line: int
+    function: Function | None = field(default=None, compare=False, repr=False)
+
+
+class Value:
+    """Anything that an expression may be; the base class stands for what is not known."""
+
+    __slots__ = ()
+
+
+UNKNOWN = Value()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thing(Value):
+    """An object whose shape is known.
+
+    Attributes:
+        shape: What it is.
+        can: What the language lets one do with it.
+        item: What entering it, iterating over it or awaiting it gives.
+        type: Its type where mypy knows one.
+        label: The name of its class, for messages.
+        origin: The provider that handed it out.
+        resource: The full name of the configured resource that it is, or ``None``.
+        by_definition: Whether a definition says so, rather than an annotation.
+        optional: Whether it may also be ``None`` by the annotation of what handed it out.
+        dropped: Whether a decorator or a wrapper made it what it is (``asynccontextmanager(f)``).
+    """
+
+    shape: Shape
+    can: Can = Can.NOTHING
+    item: Value = UNKNOWN
+    type: ProperType | None = None
+    label: str | None = None
+    origin: Origin | None = None
+    resource: str | None = None
+    by_definition: bool = False
+
+    def made_by(self, origin: Origin | None) -> Thing:
+        """The same object, attributed to the provider that handed it out."""
+        return replace(self, origin=origin or self.origin)
+
+
+def thing(shape: Shape, item: Value = UNKNOWN, **more: object) -> Thing:
+    """An object that can do what its shape can do."""
+    return Thing(shape, ABILITIES.get(shape, Can.NOTHING), item, **more)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function(Value):
+    """A function whose source is at hand, with what its free names and parameters stand for.
+
+    Attributes:
+        node: The definition.
+        scope: The scope that the definition stands in.
+        name: As in ``Origin.name``.
+        fullname: As in ``Origin.fullname``.
+        path: As in ``Origin.path``.
+        receiver: The instance or class that it is bound to.
+        type: The type that mypy gives it, without the receiver's parameter removed.
+        kind: How a class hands it out: a plain function, ``staticmethod`` or ``classmethod``.
+        preset: Arguments that ``functools.partial`` has filled in.
+        entered_by: ``asynccontextmanager`` or ``contextmanager``, when it was given to one.
+    """
+
+    node: FuncItem
+    scope: Scope
+    name: str
+    fullname: str
+    path: str
+    line: int
+    receiver: Value | None = None
+    type: ProperType | None = None
+    is_static: bool = False
+    is_class: bool = False
+    is_property: bool = False
+    preset: tuple[Value, ...] = ()
+    partial: bool = False
+
+    def origin(self) -> Origin:
+        """The place of this definition."""
+        return Origin(self.name, self.fullname, self.path, self.line, self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Managed(Value):
+    """What ``asynccontextmanager`` or ``contextmanager`` makes of a generator function."""
+
+    function: Value
+    is_async: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypedCallable(Value):
+    """A callable of which only mypy's type is known."""
+
+    type: ProperType
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Returns(Value):
+    """A callable of which only the result is known."""
+
+    result: Value
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Class(Value):
+    """A class, by mypy's record of it, or by name alone where its source is missing."""
+
+    fullname: str
+    info: TypeInfo | None = None
+    node: ClassDef | None = None
+    type: ProperType | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module(Value):
+    """A module."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named(Value):
+    """Something of which only the full name is known, such as what a missing package defines."""
+
+    fullname: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Container(Value):
+    """A literal dict, list, tuple or set, element by element."""
+
+    entries: tuple[tuple[object, Value], ...]
+
+    def values(self) -> tuple[Value, ...]:
+        """The elements, keys aside."""
+        return tuple(value for _, value in self.entries)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundMethod(Value):
+    """A method of an object, by name: only what the object is decides what a call gives."""
+
+    receiver: Value
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Either(Value):
+    """One of several values."""
+
+    members: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Literal(Value):
+    """A string, a number, or another literal."""
+
+    value: object
+    node: Expression | None = None
+
+
+def either(values: list[Value] | tuple[Value, ...]) -> Value:
+    """One of *values*: unknown if there is none or if one of them is unknown."""
+    flat: list[Value] = []
+    for value in values:
+        for member in members(value):
+            if member is UNKNOWN:
+                return UNKNOWN
+            if not any(_same(member, other) for other in flat):
+                flat.append(member)
+    if not flat:
+        return UNKNOWN
+    return flat[0] if len(flat) == 1 else Either(tuple(flat))
+
+
+def members(value: Value) -> Iterator[Value]:
+    """The values that *value* may be."""
+    if isinstance(value, Either):
+        yield from value.members
+    else:
+        yield value
+
+
+def things(value: Value) -> Iterator[Thing]:
+    """The known objects that *value* may be."""
+    for member in members(value):
+        if isinstance(member, Thing):
+            yield member
+
+
+def _same(one: Value, other: Value) -> bool:
+    if isinstance(one, Thing) and isinstance(other, Thing):
+        return (
+            one.shape is other.shape
+            and one.can == other.can
+            and one.label == other.label
+            and one.origin == other.origin
+            and _same(one.item, other.item)
+        )
+    if isinstance(one, Function) and isinstance(other, Function):
+        return one.node is other.node and one.receiver is other.receiver
+    return one is other
