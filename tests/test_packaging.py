@@ -1,0 +1,99 @@
+"""What an installation gets: the wheel that is built, and the metadata that is promised."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+import mypy_asyncsession
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "mypy_asyncsession"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    """The wheel of this tree, built with what is installed: nothing is downloaded."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    built = subprocess.run(
+        [*command, "--directory", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as opened:
+        yield opened
+
+
+def dist_info(wheel: zipfile.ZipFile, name: str) -> str:
+    (path,) = (path for path in wheel.namelist() if path.endswith(f".dist-info/{name}"))
+    return wheel.read(path).decode()
+
+
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    return HeaderParser().parsestr(dist_info(wheel, "METADATA"))
+
+
+def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    packed = {path for path in wheel.namelist() if ".dist-info/" not in path}
+    tree = {
+        path.relative_to(ROOT).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == tree
+
+
+def test_the_wheel_is_typed(wheel: zipfile.ZipFile) -> None:
+    assert "mypy_asyncsession/py.typed" in wheel.namelist()
+
+
+def test_the_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
+    assert dist_info(wheel, "licenses/LICENSE") == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert metadata(wheel)["License-Expression"] == "MIT"
+
+
+def test_the_version_is_the_one_in_the_package(wheel: zipfile.ZipFile) -> None:
+    assert metadata(wheel)["Version"] == mypy_asyncsession.__version__
+
+
+def test_the_command_is_declared(wheel: zipfile.ZipFile) -> None:
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(dist_info(wheel, "entry_points.txt"))
+    assert dict(entry_points["console_scripts"]) == {
+        "mypy-asyncsession": "mypy_asyncsession.cli:main"
+    }
+
+
+def test_users_get_no_development_dependencies(wheel: zipfile.ZipFile) -> None:
+    requirements = map(Requirement, metadata(wheel).get_all("Requires-Dist", []))
+    unconditional = {
+        requirement.name
+        for requirement in requirements
+        if requirement.marker is None or "extra" not in str(requirement.marker)
+    }
+    assert unconditional == {
+        "click",
+        "libcst",
+        "mypy",
+        "rich",
+        "sqlalchemy",
+        "tomli",
+        "typing-extensions",
+    }
