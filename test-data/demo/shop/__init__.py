@@ -1,0 +1,1 @@
+"""A small shop on FastAPI and async SQLAlchemy, with five mistakes that Python lets through."""

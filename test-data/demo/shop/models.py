@@ -1,0 +1,16 @@
+"""The tables."""
+
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    __tablename__ = "orders"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[str]
+    quantity: Mapped[int]
+    paid: Mapped[bool] = mapped_column(default=False)
