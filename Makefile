@@ -1,0 +1,79 @@
+# make demo    see what it finds in a small application
+# make test    everything that a change must pass
+# make lint    ruff and mypy alone
+# make venv    the environment that the others use; made again when pyproject.toml changes
+# make build   the wheel and the source distribution, in dist/
+# make clean   remove whatever these have made
+#
+# Only Python 3.10 or newer and make are needed.
+#   PYTHON=python3.13         the interpreter to use, in place of the first one that fits
+#   WITH='mypy==2.4.0 ...'    requirements on top of those in pyproject.toml, without spaces in one
+#   VENV=DIR                  where the environment is, in place of .venv
+
+VENV ?= .venv
+WITH ?=
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+FITS := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python3.10 python
+ifndef PYTHON
+PYTHON := $(shell for python in $(CANDIDATES); do \
+	if $$python -c '$(FITS)' >/dev/null 2>&1; then echo $$python; break; fi; done)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint venv build clean python
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+demo: venv
+	@echo 'A shop on FastAPI and async SQLAlchemy: test-data/demo/shop. Python imports it without a word.'
+	@echo
+	@echo '$$ mypy-asyncsession check test-data/demo/shop'
+	@status=0; $(BIN)/mypy-asyncsession check test-data/demo/shop || status=$$?; \
+	if [ $$status -ne 1 ]; then \
+		echo "demo: findings were expected (exit status 1), and the exit status was $$status" >&2; \
+		exit 1; \
+	fi
+	@echo
+	@cat test-data/demo/what-to-write.txt
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+build: venv
+	rm -rf dist
+	$(BIN)/hatchling build
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .mypy-asyncsession .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv: $(READY)
+
+# The file records what the environment was made with; another PYTHON or WITH makes it again.
+MADE_WITH := $(PYTHON) $(WITH)
+ifneq ($(shell cat $(READY) 2>/dev/null),$(strip $(MADE_WITH)))
+.PHONY: $(READY)
+endif
+
+$(READY): pyproject.toml | python
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
+		$(foreach requirement,$(WITH),'$(requirement)')
+	@echo '$(strip $(MADE_WITH))' >$(READY)
+
+# Fails, and says so, where no Python fits.
+python:
+	@if ! $(or $(PYTHON),false) -c '$(FITS)' 2>/dev/null; then \
+		echo 'make: Python 3.10 or newer with its venv module is needed;' \
+			'name one with PYTHON=/path/to/python3' >&2; \
+		exit 1; \
+	fi
