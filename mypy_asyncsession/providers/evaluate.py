@@ -65,6 +65,7 @@ from mypy_asyncsession.providers.values import (
     BoundMethod,
     Class,
     Container,
+    Either,
     Function,
     Literal,
     Managed,
@@ -76,6 +77,7 @@ from mypy_asyncsession.providers.values import (
     TypedCallable,
     Value,
     either,
+    mapped,
     members,
     thing,
 )
@@ -116,9 +118,17 @@ class Evaluator:
         self._globals: dict[tuple[str, str], Value] = {}
         self._depth = 0
 
-    def reset(self, inferred: Mapping[Expression, Type]) -> None:
-        """Begin with another module, whose expressions have the types *inferred*."""
+    def reset(
+        self, inferred: Mapping[Expression, Type], recovered: Mapping[Expression, Type]
+    ) -> None:
+        """Begin with another module.
+
+        Args:
+            inferred: mypy's types of its expressions.
+            recovered: What mypy found where a hook gave it another type.
+        """
         self.inferred = inferred
+        self.recovered = recovered
         self._globals.clear()
 
     # Expressions
@@ -211,7 +221,7 @@ class Evaluator:
                 if key == expr.index.value:
                     return value
             return UNKNOWN
-        return either(base.values())
+        return either(base.values(), exact=False)
 
     # Names
 
@@ -250,7 +260,7 @@ class Evaluator:
         return UNKNOWN
 
     def _bound(self, bindings: list[Binding], scope: Scope) -> Value:
-        values = [self._binding(binding, scope) for binding in bindings]
+        values = [self.bound(binding, scope) for binding in bindings]
         if len(values) > 1:
             values = [value for value in values if not _is_none(value)] or values[:1]
             known_only = [
@@ -261,9 +271,10 @@ class Evaluator:
             if known_only and all(b.kind in ("from", "import", "def", "class") for b in bindings):
                 # ``try: from a import f`` / ``except ImportError: from b import f``
                 values = known_only
-        return either(values)
+        return either(values, exact=False)
 
-    def _binding(self, binding: Binding, scope: Scope) -> Value:
+    def bound(self, binding: Binding, scope: Scope) -> Value:
+        """What one binding gives to its name."""
         key = ("binding", id(binding), id(scope.values) if scope.values else 0)
         if key in self._busy:
             return UNKNOWN
@@ -610,8 +621,9 @@ class Evaluator:
         named: Mapping[str, Value] | None = None,
     ) -> Value:
         """What a call of *callee* with *arguments* gives."""
-        results = [self._called(member, arguments, scope, named or {}) for member in members(callee)]
-        return either(results)
+        return mapped(
+            callee, lambda member: self._called(member, arguments, scope, named or {})
+        )
 
     def _called(
         self, callee: Value, arguments: list[Value], scope: Scope, named: Mapping[str, Value]
@@ -853,7 +865,7 @@ class Evaluator:
                 place = scope.names.places.get(id(statement))
                 found.append(self.value(statement.expr, scope, place))
         found = [value for value in found if not _is_none(value)] or found
-        return either(found)
+        return either(found, exact=False)
 
     def _yielded(self, node: FuncItem, scope: Scope) -> Value:
         from mypy.nodes import YieldExpr
@@ -864,39 +876,40 @@ class Evaluator:
             for inner in _own_expressions(statement):
                 if isinstance(inner, YieldExpr) and inner.expr is not None:
                     found.append(self.value(inner.expr, scope, place))
-        return either(found)
+        return either(found, exact=False)
 
     # Protocols
 
     def awaited(self, value: Value) -> Value:
         """What awaiting *value* gives."""
-        results: list[Value] = []
-        for member in members(value):
-            if isinstance(member, Thing) and member.shape is Shape.COROUTINE:
-                results.append(member.item)
-            elif isinstance(member, Thing) and member.shape is Shape.AWAITABLE_CONTEXT_MANAGER:
-                results.append(member.item)
-            else:
-                results.append(UNKNOWN)
-        return either(results)
+
+        def one(member: Value) -> Value:
+            if isinstance(member, Thing) and member.shape in (
+                Shape.COROUTINE,
+                Shape.AWAITABLE_CONTEXT_MANAGER,
+            ):
+                return member.item
+            return UNKNOWN
+
+        return mapped(value, one)
 
     def entered(self, value: Value) -> Value:
         """What entering *value* gives, if need be in the way that was meant."""
-        results: list[Value] = []
-        for member in members(value):
+
+        def one(member: Value) -> Value:
             if not isinstance(member, Thing):
-                results.append(UNKNOWN)
-            elif member.shape in (Shape.SESSION, Shape.SYNC_SESSION):
-                results.append(member)
-            else:
-                results.append(member.item)
-        return either(results)
+                return UNKNOWN
+            if member.shape in (Shape.SESSION, Shape.SYNC_SESSION):
+                return member
+            if member.shape is Shape.COROUTINE:
+                return self.entered(member.item)
+            return member.item
+
+        return mapped(value, one)
 
     def iterated(self, value: Value) -> Value:
         """What iterating over *value* gives."""
-        return either(
-            [member.item if isinstance(member, Thing) else UNKNOWN for member in members(value)]
-        )
+        return mapped(value, lambda m: m.item if isinstance(m, Thing) else UNKNOWN)
 
     def _protocol(self, method: BoundMethod) -> Value:
         receiver = method.receiver
@@ -927,14 +940,11 @@ class Evaluator:
             for node in chain:
                 inner = source.scope_in(node, inner)  # type: ignore[arg-type]
             found.append(self.value(rvalue, inner, None))
-        return either(found)
+        return either(found, exact=False)
 
     def attribute(self, base: Value, name: str) -> Value:
         """What an attribute of *base* may be."""
-        results: list[Value] = []
-        for member in members(base):
-            results.append(self._attribute(member, name))
-        return either(results)
+        return mapped(base, lambda member: self._attribute(member, name))
 
     def _attribute(self, base: Value, name: str) -> Value:
         if isinstance(base, Module):
@@ -988,26 +998,27 @@ class Evaluator:
         defs = [binding for binding in bindings if binding.kind in ("def", "class")]
         if defs:
             assert defs[-1].node is not None
-            value = self._binding(defs[-1], inner)
+            value = self.bound(defs[-1], inner)
             return self._bind_to(value, receiver)
         declared = self.program.symbol(f"{source.module}.{_qualname(inner, name)}")
         if isinstance(declared, Var) and informative(declared.type):
             value = self.types.value(declared.type)
             if value is not UNKNOWN and not _opaque(value):
                 return self._richer(source, node, inner, name, value)
-        return self._assigned(source, node, inner, name)
+        return self.assigned(source, node, inner, name)
 
     def _richer(
         self, source: Source, node: ClassDef, scope: Scope, name: str, value: Value
     ) -> Value:
         """What is assigned to an attribute, where mypy's type has lost the definition."""
         if isinstance(value, TypedCallable):
-            found = self._assigned(source, node, scope, name)
+            found = self.assigned(source, node, scope, name)
             if found is not UNKNOWN:
                 return found
         return value
 
-    def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
+    def assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
+        """What the body and the methods of a class assign to one of its attributes."""
         found: list[Value] = []
         key = ("attribute", id(node), name)
         if key in self._busy:
@@ -1030,7 +1041,7 @@ class Evaluator:
         finally:
             self._busy.discard(key)
         known_values = [value for value in found if not _is_none(value)]
-        return either(known_values)
+        return either(known_values, exact=False)
 
     def _bind_to(self, value: Value, receiver: Value) -> Value:
         if isinstance(value, Function):
@@ -1082,53 +1093,33 @@ class Evaluator:
 
 
 def combine(structural: Value, typed: Value) -> Value:
-    """Put together what the definitions say and what mypy says of one expression."""
-    if structural is UNKNOWN:
-        return typed
-    if typed is UNKNOWN:
-        return structural
+    """Put together what the definitions say and what mypy says of one expression.
+
+    A definition that contradicts its annotation is believed before it. Otherwise the type says
+    which of the possible objects it is, since mypy follows flow and generics, and the definition
+    adds where it comes from.
+    """
+    if structural is UNKNOWN or typed is UNKNOWN or _is_none(typed):
+        return typed if structural is UNKNOWN else structural
     options = [m for m in members(structural) if isinstance(m, Thing)]
-    if isinstance(typed, Thing):
-        for option in options:
-            if option.shape is typed.shape or (
-                option.can == typed.can and typed.shape is not Shape.OTHER
-            ):
-                item = typed.item if option.item is UNKNOWN else option.item
-                return replace(
-                    option,
-                    item=item,
-                    type=typed.type,
-                    can=typed.can,
-                    label=typed.label,
-                    resource=typed.resource or option.resource,
-                )
-        if any(option.by_definition for option in options):
-            return structural
-        if isinstance(structural, Thing):
-            return typed.made_by(structural.origin)
-        if options:
-            return typed
-        if isinstance(structural, (Class, Function, Managed, Container, Module, Returns)):
-            return structural
-        return typed
-    if not isinstance(structural, Thing) and not options:
-        return structural
-    if isinstance(typed, (TypedCallable, Class)):
-        return typed
     if any(option.by_definition for option in options):
         return structural
-    if list(members(structural)) and len(list(members(typed))) > 1:
-        return either(
-            [
-                next(
-                    (replace(o, item=t.item, type=t.type) for o in options
-                     if isinstance(t, Thing) and o.shape is t.shape),
-                    t,
-                )
-                for t in members(typed)
-            ]
-        )
-    return typed
+    if not options:
+        # The type of a function, class or module says less than the definition.
+        return typed if isinstance(typed, (Thing, Either)) else structural
+
+    def refined(member: Value) -> Value:
+        if not isinstance(member, Thing):
+            return member
+        for option in options:
+            if option.shape is member.shape:
+                item = member.item if option.item is UNKNOWN else option.item
+                return replace(member, item=item, origin=option.origin)
+            if option.can == member.can and member.shape is not Shape.OTHER:
+                return replace(member, shape=option.shape, origin=option.origin)
+        return member.made_by(options[0].origin) if len(options) == 1 else member
+
+    return mapped(typed, refined)
 
 
 def combine_result(inferred: Value, declared: Value) -> Value:

@@ -177,6 +177,27 @@ class Types:
                 can |= ability
         return can
 
+    def item_type(self, type_: Instance) -> Type | None:
+        """mypy's type of what entering, iterating over or awaiting an instance gives."""
+        can = self._can(type_.type)
+        if can & (Can.ASYNC_ENTER | Can.ENTER):
+            method = "__aenter__" if can & Can.ASYNC_ENTER else "__enter__"
+            result = self.method_result(type_, method)
+            proper = get_proper_type(result) if result is not None else None
+            if isinstance(proper, Instance) and proper.type.fullname in known.COROUTINE_TYPES:
+                return proper.args[-1] if proper.args else None
+            return type_ if isinstance(proper, TypeVarType) else proper
+        for names, index in (
+            (known.ASYNC_GENERATOR_TYPES | known.ASYNC_ITERATOR_TYPES, 0),
+            (known.COROUTINE_TYPES, -1),
+            (known.GENERATOR_TYPES | known.ITERATOR_TYPES, 0),
+        ):
+            for base in type_.type.mro:
+                if base.fullname in names:
+                    mapped = map_instance_to_supertype(type_, base)
+                    return mapped.args[index] if mapped.args else None
+        return None
+
     def method_type(self, type_: Instance, method: str) -> ProperType | None:
         """The type of a method, seen from this instance; ``None`` if there is none to be had."""
         symbol = type_.type.get(method)

@@ -162,6 +162,9 @@ EXPECTS_FAILURE: Final = frozenset(
 EXPECTS_FAILURE_METHODS: Final = frozenset(
     {"assertRaises", "assertRaisesRegex", "assertRaisesRegexp"}
 )
+EXPECTS_FAILURE_MARKS: Final = frozenset({"xfail", "expectedFailure"})
+#: A block under one of these, given ``TypeError`` or ``AttributeError``, expects the misuse too.
+SUPPRESSES: Final = frozenset({"contextlib.suppress"})
 #: Functions that find out at run time what an object is: after one, nothing is assumed.
 PROBES: Final = frozenset(
     {

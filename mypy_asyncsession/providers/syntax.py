@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    AssignmentStmt,
     Block,
     ClassDef,
     Decorator,
     FuncDef,
-    IfStmt,
     LambdaExpr,
     Node,
     OverloadedFuncDef,
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 #: The fields of a node that hold nodes, or lists (also of lists) of nodes, in source order.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "MypyFile": ("defs",),
     "Block": ("body",),
     "ExpressionStmt": ("expr",),
     "AssignmentStmt": ("rvalue", "lvalues"),
@@ -161,14 +160,3 @@ def is_stub_body(function: FuncItem) -> bool:
         return False
     return True
 
-
-__all__ = [
-    "AssignmentStmt",
-    "IfStmt",
-    "children",
-    "definition_of",
-    "is_stub_body",
-    "statements",
-    "walk",
-    "yields",
-]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.providers.shapes import ABILITIES, Can, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy.nodes import ClassDef, Expression, FuncItem, TypeInfo
     from mypy.types import ProperType
@@ -185,9 +185,16 @@ class BoundMethod(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Either(Value):
-    """One of several values."""
+    """One of several values.
+
+    Attributes:
+        members: The values.
+        exact: Whether each of them is possible where the value is used. What flow decides (a name
+            that is bound in several places) is not exact.
+    """
 
     members: tuple[Value, ...]
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,10 +205,11 @@ class Literal(Value):
     node: Expression | None = None
 
 
-def either(values: list[Value] | tuple[Value, ...]) -> Value:
+def either(values: list[Value] | tuple[Value, ...], *, exact: bool = True) -> Value:
     """One of *values*: unknown if there is none or if one of them is unknown."""
     flat: list[Value] = []
     for value in values:
+        exact = exact and not (isinstance(value, Either) and not value.exact)
         for member in members(value):
             if member is UNKNOWN:
                 return UNKNOWN
@@ -209,7 +217,7 @@ def either(values: list[Value] | tuple[Value, ...]) -> Value:
                 flat.append(member)
     if not flat:
         return UNKNOWN
-    return flat[0] if len(flat) == 1 else Either(tuple(flat))
+    return flat[0] if len(flat) == 1 else Either(tuple(flat), exact)
 
 
 def members(value: Value) -> Iterator[Value]:
@@ -218,6 +226,12 @@ def members(value: Value) -> Iterator[Value]:
         yield from value.members
     else:
         yield value
+
+
+def mapped(value: Value, function: Callable[[Value], Value]) -> Value:
+    """What *function* makes of each of the values that *value* may be."""
+    exact = not isinstance(value, Either) or value.exact
+    return either([function(member) for member in members(value)], exact=exact)
 
 
 def things(value: Value) -> Iterator[Thing]:

@@ -1,0 +1,92 @@
+"""The mypy plugin: ``plugins = ["mypy_asyncsession.plugin"]``. This module only dispatches."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mypy.plugin import Plugin
+
+import mypy_asyncsession
+from mypy_asyncsession.plugin.settings import Settings, SettingsError, settings
+from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
+from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
+from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.providers.from_types import Types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy.nodes import MypyFile
+    from mypy.options import Options
+    from mypy.plugin import FunctionContext, MethodContext, ReportConfigContext
+    from mypy.types import Type
+
+
+class AsyncSessionPlugin(Plugin):
+    """Rejects session providers that are used in the wrong way."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._trouble = verify(options)
+        self._settings = Settings()
+        if self._trouble is None:
+            try:
+                self._settings = settings(options.config_file)
+            except SettingsError as error:
+                self._trouble = str(error)
+        self._types = Types(frozenset(self._settings.config.resources))
+        self._recovery = Recovery(self._types)
+        self._build: Build | None = None
+        self._pass: ModulePass | None = None
+        self._key = f"{mypy_asyncsession.__version__} {_engine()} {self._settings}"
+        if self._trouble is None:
+            prepare(options)
+
+    def set_modules(self, modules: dict[str, MypyFile]) -> None:
+        """Take part in a build; stop it here if we cannot."""
+        super().set_modules(modules)
+        if self._trouble is not None:
+            raise stop(self._trouble)
+        if self._build is None or self._build.modules is not modules:
+            self._build = Build(modules)
+            self._pass = ModulePass(
+                self._build, self._types, self._recovery, records=self._settings.records
+            )
+
+    def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
+        """Recover the type that a wrong use of this function meant."""
+        return self._hook(fullname)
+
+    def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
+        """Recover the type that a wrong use of this method meant."""
+        return self._hook(fullname)
+
+    def _hook(self, fullname: str) -> Callable[[FunctionContext | MethodContext], Type] | None:
+        build = self._build
+        if is_implicit(fullname):
+            return None
+        if build is None or not self._recovery.answers(build.definition(fullname)):
+            return None
+        return lambda ctx: self._recovery.recover(ctx, build)
+
+    def report_config_data(self, ctx: ReportConfigContext) -> Any:
+        """What a module's cache depends on besides its source and its dependencies."""
+        if ctx.is_check:
+            return Recorded(self._key)
+        return [self._key, self._pass.facts(ctx.id) if self._pass is not None else ""]
+
+    def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
+        """Called once for each module that was checked: the module pass."""
+        return self._pass.run(file) if self._pass is not None else set()
+
+
+@lru_cache(maxsize=1)
+def _engine() -> str:
+    return digest(Path(mypy_asyncsession.__file__).parent)
+
+
+def plugin(version: str) -> type[Plugin]:
+    """mypy's entry point."""
+    return AsyncSessionPlugin

@@ -1,0 +1,197 @@
+"""The hooks: in a wrong pairing, give mypy the type that was meant.
+
+The module pass reports the mistake. Without a hook mypy would add errors of its own for the same
+line, and the target would be ``Any``, so that nothing in the body would be checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AwaitExpr,
+    CallExpr,
+    Decorator,
+    ForStmt,
+    FuncDef,
+    OverloadedFuncDef,
+    TypeInfo,
+    Var,
+    WithStmt,
+)
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Instance,
+    NoneType,
+    Overloaded,
+    TypeOfAny,
+    UnionType,
+    get_proper_type,
+)
+
+from mypy_asyncsession.plugin.codes import CODES
+from mypy_asyncsession.providers.from_types import Types
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.syntax import walk
+from mypy_asyncsession.providers.values import Thing
+from mypy_asyncsession.uses.record import Pairing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy.checker import TypeChecker
+    from mypy.nodes import Expression, MypyFile, SymbolNode
+    from mypy.plugin import FunctionContext, MethodContext
+    from mypy.types import Type
+
+    from mypy_asyncsession.plugin.internals import Build
+
+#: For each pairing: the code that rejects it, and the class of what it should have been given.
+_MEANT: Mapping[Pairing, tuple[str, str]] = {
+    Pairing.ASYNC_WITH: ("session-with", "contextlib.AbstractAsyncContextManager"),
+    Pairing.WITH: ("session-with", "contextlib.AbstractContextManager"),
+    Pairing.ASYNC_FOR: ("session-iter", "typing.AsyncIterator"),
+    Pairing.FOR: ("session-iter", "typing.Iterator"),
+    Pairing.AWAIT: ("session-await", "typing.Coroutine"),
+}
+#: The shapes whose misuse is recovered; a coroutine counts if what it gives is one of them.
+_PROVIDERS = frozenset(
+    {
+        Shape.ASYNC_GENERATOR,
+        Shape.ASYNC_ITERATOR,
+        Shape.ASYNC_CONTEXT_MANAGER,
+        Shape.GENERATOR,
+        Shape.ITERATOR,
+        Shape.CONTEXT_MANAGER,
+    }
+)
+
+
+def is_implicit(fullname: str) -> bool:
+    """Whether mypy also checks calls of this method that nobody wrote.
+
+    For ``async with f()`` it checks ``__aenter__`` and ``__await__`` too, in the name of the same
+    expression, ``f()``.
+    """
+    name = fullname.rpartition(".")[2]
+    return name.startswith("__") and name != "__call__"
+
+
+class Recovery:
+    """Recovers the types that wrong pairings would lose."""
+
+    def __init__(self, types: Types) -> None:
+        self._types = types
+        #: Expressions whose type we replaced, with the type that mypy had found.
+        self.replaced: dict[Expression, Type] = {}
+        self._tree: MypyFile | None = None
+        self._pairings: dict[Expression, Pairing] = {}
+
+    def forget(self) -> None:
+        """Forget the module that was just checked."""
+        self.replaced.clear()
+        self._tree = None
+        self._pairings = {}
+
+    def answers(self, node: SymbolNode | None) -> bool:
+        """Whether a call of *node* hands out something whose misuse is recovered."""
+        type_: Type | None = None
+        if isinstance(node, (FuncDef, OverloadedFuncDef, Var)):
+            type_ = node.type
+        elif isinstance(node, Decorator):
+            type_ = node.var.type
+        proper = get_proper_type(type_) if type_ is not None else None
+        if isinstance(proper, Overloaded):
+            return any(self._is_provider(item.ret_type) for item in proper.items)
+        return isinstance(proper, CallableType) and self._is_provider(proper.ret_type)
+
+    def _is_provider(self, result: Type) -> bool:
+        value = self._types.value(result)
+        if isinstance(value, Thing) and value.shape is Shape.COROUTINE:
+            value = value.item
+        if not isinstance(value, Thing):
+            return False
+        return value.shape in _PROVIDERS or value.resource is not None
+
+    def recover(self, ctx: FunctionContext | MethodContext, build: Build) -> Type:
+        """The type of a call: in a wrong pairing, of what should have been called."""
+        default = ctx.default_return_type
+        call = ctx.context
+        if not isinstance(call, CallExpr):
+            return default
+        checker: TypeChecker = ctx.api  # type: ignore[assignment]
+        pairing = self._pairing(call, checker.tree)
+        if pairing is None:
+            return default
+        code, meant = _MEANT[pairing]
+        value = self._types.value(default)
+        if (
+            not isinstance(value, Thing)
+            or value.can & pairing.needs
+            or not build.enabled(CODES[code])
+        ):
+            return default
+        recovered = self._meant(value, default, pairing, meant, build, checker)
+        if recovered is None:
+            return default
+        self.replaced[call] = default
+        return recovered
+
+    def _meant(
+        self,
+        value: Thing,
+        default: Type,
+        pairing: Pairing,
+        meant: str,
+        build: Build,
+        checker: TypeChecker,
+    ) -> Type | None:
+        proper = get_proper_type(default)
+        if not isinstance(proper, Instance):
+            return None
+        item = self._types.item_type(proper)
+        if item is None:
+            return None
+        if value.shape is Shape.COROUTINE:
+            awaited = self._types.value(item)
+            if isinstance(awaited, Thing) and awaited.can & pairing.needs:
+                return item
+            if isinstance(awaited, Thing) and awaited.can & (Can.ASYNC_ENTER | Can.ENTER):
+                inner = get_proper_type(item)
+                item = self._types.item_type(inner) if isinstance(inner, Instance) else None
+                if item is None:
+                    return None
+        module = meant.rpartition(".")[0]
+        if module not in build.modules:
+            return None
+        arguments = [item]
+        anything = AnyType(TypeOfAny.special_form)
+        if pairing.enters:
+            info = build.modules[module].names[meant.rpartition(".")[2]].node
+            if isinstance(info, TypeInfo) and len(info.type_vars) > 1:
+                swallows = checker.named_type("builtins.bool")
+                arguments.append(UnionType([swallows, NoneType()]))
+        elif pairing is Pairing.AWAIT:
+            arguments = [anything, anything, item]
+        return checker.named_generic_type(meant, arguments)
+
+    def _pairing(self, call: Expression, tree: MypyFile) -> Pairing | None:
+        """How the call is used: a hook is given the expression, not the statement around it."""
+        if tree is not self._tree:
+            self._tree = tree
+            self._pairings = {}
+            for node in walk(tree):
+                if isinstance(node, WithStmt):
+                    kind = Pairing.ASYNC_WITH if node.is_async else Pairing.WITH
+                    for expression in node.expr:
+                        self._pairings[expression] = kind
+                elif isinstance(node, ForStmt):
+                    self._pairings[node.expr] = (
+                        Pairing.ASYNC_FOR if node.is_async else Pairing.FOR
+                    )
+                elif isinstance(node, AwaitExpr):
+                    self._pairings[node.expr] = Pairing.AWAIT
+        return self._pairings.get(call)
+
+

@@ -1,0 +1,265 @@
+"""The only place that touches what mypy does not promise to plugins.
+
+Each touch names the reason and where in mypy it holds. ``verify`` fails at start-up on a mypy
+where one of them does not.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mypy.build
+import mypy.errors
+import mypy.nodes
+import mypy.options
+import mypy.plugin
+from mypy.errors import CompileError, Errors
+from mypy.options import Options
+from mypy.parse import parse
+from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
+from mypy.version import __version__ as mypy_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy.build import BuildManager
+    from mypy.errorcodes import ErrorCode
+    from mypy.nodes import Expression, MypyFile, SymbolNode
+    from mypy.types import Type
+
+    from mypy_asyncsession.findings import Span
+
+#: The oldest mypy whose plugins get ``get_additional_indirect_deps``.
+OLDEST = (2, 4)
+
+_NEEDED: dict[type, tuple[str, ...]] = {
+    mypy.build.BuildManager: ("all_types", "errors", "modules", "options"),
+    Errors: (
+        "flushed_files",
+        "ignored_files",
+        "ignored_lines",
+        "is_error_code_enabled",
+        "options",
+        "report",
+        "set_file",
+        "set_file_ignored_lines",
+        "used_ignored_lines",
+    ),
+    Options: ("apply_changes", "export_types", "fixed_format_cache"),
+    mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
+    mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
+}
+
+
+def verify(options: Options, version: str = mypy_version) -> str | None:
+    """Why we cannot work with this mypy and its settings, in one line, or ``None``."""
+    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
+    if numbers < OLDEST:
+        return (
+            f"mypy {version} is too old: mypy-asyncsession needs mypy 2.4 or newer "
+            '(pip install "mypy>=2.4")'
+        )
+    missing = [
+        f"{cls.__name__}.{name}"
+        for cls, names in _NEEDED.items()
+        for name in names
+        if not hasattr(cls, name)
+    ]
+    if missing:
+        return (
+            f"mypy {version} has changed inside ({', '.join(missing)}): "
+            "update mypy-asyncsession, or use an older mypy"
+        )
+    if "sqlalchemy.ext.mypy.plugin" in options.plugins:
+        try:
+            importlib.import_module("sqlalchemy.ext.mypy.plugin")
+        except ImportError:
+            return (
+                'SQLAlchemy 2.1 has no mypy plugin any more: remove "sqlalchemy.ext.mypy.plugin" '
+                "from the plugins in mypy's configuration"
+            )
+    return None
+
+
+def stop(message: str) -> CompileError:
+    """The exception with which mypy stops: it prints *message* and exits with status 2.
+
+    Raised from ``Plugin.set_modules`` and not from the plugin's constructor, because mypy prints
+    a traceback of what a constructor raises (``build.load_plugins_from_config``).
+    """
+    return CompileError([f"mypy-asyncsession: error: {message}"])
+
+
+def prepare(options: Options) -> None:
+    """Switch on what the module pass needs, before the build begins.
+
+    ``export_types`` makes mypy put the types of a module's expressions into
+    ``BuildManager.all_types`` just before the module pass (``State.finish_passes``).
+    ``fixed_format_cache`` (the default) keeps the data of ``report_config_data`` as it is;
+    the old format sends it through JSON first, and then ``Recorded`` could not compare itself.
+    """
+    options.export_types = True
+    options.fixed_format_cache = True
+
+
+class Recorded:
+    """What ``report_config_data`` gives while a cache is validated.
+
+    mypy compares it with what the cache holds (``build.find_cache_meta``). The configuration must
+    be the same. What was recorded of the module's own providers holds as long as its file and
+    its dependencies do, and those mypy checks itself.
+    """
+
+    def __init__(self, configuration: str) -> None:
+        self._configuration = configuration
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and other[:1] == [self._configuration]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Build:
+    """One build of mypy's, as far as the plugin takes part in it."""
+
+    def __init__(self, modules: dict[str, MypyFile]) -> None:
+        """Find the build manager through *modules*, the table that mypy gives to every plugin.
+
+        Nothing else leads from a plugin to the error list and to the types. It is looked up at
+        once, because workers freeze their heap right after (``build_worker.worker.serve``), and
+        frozen objects have no referrers any more.
+
+        Raises:
+            CompileError: There is no such manager: this is not a mypy that we know.
+        """
+        manager = next(
+            (
+                found
+                for found in gc.get_referrers(modules)
+                if isinstance(found, mypy.build.BuildManager)
+            ),
+            None,
+        )
+        if manager is None:
+            raise stop(
+                f"mypy {mypy_version} has changed inside (no build manager): "
+                "update mypy-asyncsession, or use an older mypy"
+            )
+        self._manager: BuildManager = manager
+        self.modules = modules
+
+    @property
+    def errors(self) -> Errors:
+        """mypy's own error list."""
+        return self._manager.errors
+
+    @property
+    def in_daemon(self) -> bool:
+        """Whether this build belongs to dmypy, which keeps trees and types in memory."""
+        return bool(self._manager.options.fine_grained_incremental)
+
+    def types(self) -> Mapping[Expression, Type]:
+        """The types of the expressions of the module that was just checked."""
+        return self._manager.all_types
+
+    def forget_types(self) -> None:
+        """Let go of those types: mypy frees the tree that they belong to."""
+        if not self.in_daemon:
+            self._manager.all_types.clear()
+
+    def is_silent(self, tree: MypyFile) -> bool:
+        """Whether nothing that is reported in *tree* would be shown."""
+        return tree.path in self.errors.ignored_files
+
+    def enabled(self, code: ErrorCode) -> bool:
+        """Whether a code is on in the module that mypy has just checked.
+
+        The options that mypy has set on the error list are that module's, inline comments
+        included; the plugin's own know nothing of either.
+        """
+        return self.errors.is_error_code_enabled(code)
+
+    def definition(self, fullname: str) -> SymbolNode | None:
+        """What a full name stands for in mypy's symbol tables, or ``None``."""
+        module, _, rest = fullname.rpartition(".")
+        names = [rest]
+        while module and module not in self.modules:
+            module, _, rest = module.rpartition(".")
+            names.append(rest)
+        if not module:
+            return None
+        node: SymbolNode | None = self.modules[module]
+        for name in reversed(names):
+            if not isinstance(node, (mypy.nodes.MypyFile, mypy.nodes.TypeInfo)):
+                return None
+            # Methods are looked up with the receiver's class, not the defining one.
+            entry = (
+                node.names.get(name)
+                if isinstance(node, mypy.nodes.MypyFile)
+                else node.get(name)
+            )
+            node = entry.node if entry is not None else None
+        return node
+
+    def report(
+        self,
+        span: Span,
+        message: str,
+        hint: str | None,
+        code: ErrorCode,
+        lines: tuple[int, ...],
+    ) -> None:
+        """Add an error, and a note below it, to mypy's own list."""
+        found = self.errors.report(
+            span.line,
+            span.column,
+            message,
+            code,
+            origin_span=list(lines) or [span.line],
+            end_line=span.end_line,
+            end_column=span.end_column,
+        )
+        if hint is not None:
+            self.errors.report(
+                span.line,
+                span.column,
+                hint,
+                code,
+                severity="note",
+                origin_span=list(lines) or [span.line],
+                end_line=span.end_line,
+                end_column=span.end_column,
+                parent_error=found,
+            )
+
+    def parse(self, path: str, module: str) -> MypyFile | None:
+        """Read and parse a file again, because mypy has freed its tree; ``None`` if that fails."""
+        options = self._manager.options.apply_changes(
+            {"ignore_errors": False, "preserve_asts": True}
+        )
+        errors = Errors(options)
+        try:
+            source = None if options.native_parser else Path(path).read_bytes()
+            tree = parse(source, path, module, errors, options, eager=True)
+            if errors.is_blockers():
+                return None
+            SemanticAnalyzerPreAnalysis().visit_file(tree, path, module, options)
+        except (CompileError, OSError, UnicodeDecodeError):
+            return None
+        return tree
+
+
+def digest(*folders: Path) -> str:
+    """A digest of the sources in *folders*: mypy itself hashes a plugin's entry file alone."""
+    result = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            result.update(path.read_bytes())
+    return result.hexdigest()[:16]
+
+
+__all__ = ["Build", "Recorded", "digest", "prepare", "stop", "verify"]

@@ -1,0 +1,121 @@
+"""What other modules may read in the bodies of a module, summed up in one string.
+
+mypy re-checks the importers of a module when its interface has changed. What an unannotated
+provider hands out is no part of that interface; these facts are added to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt
+
+from mypy_asyncsession.providers.from_types import informative
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import definition_of, statements, yields
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    Class,
+    Container,
+    Either,
+    Function,
+    Managed,
+    Module,
+    Named,
+    Returns,
+    Thing,
+    TypedCallable,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.scopes import Scope
+
+
+def facts(source: Source, evaluator: Evaluator) -> str:
+    """A digest of what the bodies in *source* say; empty where they say nothing."""
+    lines = [
+        f"{name} {text}"
+        for name, value in _exported(source, evaluator)
+        if (text := signature(value, evaluator, source.scope)) is not None
+    ]
+    if not lines:
+        return ""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+def _exported(source: Source, evaluator: Evaluator) -> Iterator[tuple[str, Value]]:
+    yield from _members(source, evaluator, list(source.tree.defs), source.scope, "")
+
+
+def _members(
+    source: Source, evaluator: Evaluator, body: list[object], scope: Scope, prefix: str
+) -> Iterator[tuple[str, Value]]:
+    for name, bindings in scope.names.bindings.items():
+        for binding in bindings:
+            if binding.kind == "assign":
+                yield prefix + name, evaluator.bound(binding, scope)
+    for statement in statements(body):  # type: ignore[arg-type]
+        if isinstance(statement, ClassDef):
+            inner = source.scope_in(statement, scope)
+            inside = f"{prefix}{statement.name}."
+            yield from _members(source, evaluator, list(statement.defs.body), inner, inside)
+            for attribute in source.attributes(statement):
+                yield (
+                    inside + attribute,
+                    evaluator.assigned(source, statement, inner, attribute),
+                )
+        elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+            function = definition_of(statement)
+            if function is not None and _says_more_than_its_type(function):
+                yield prefix + function.name, evaluator.defined(statement, scope)
+
+
+def _says_more_than_its_type(function: FuncDef) -> bool:
+    """Whether the body of a function may say what its annotation does not."""
+    if yields(function):
+        return True
+    type_ = function.type
+    result = getattr(type_, "ret_type", None)
+    if result is not None and informative(result):
+        return False
+    return any(
+        isinstance(statement, ReturnStmt) and statement.expr is not None
+        for statement in statements(function.body)
+    )
+
+
+def signature(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> str | None:
+    """A value in words, places left out; ``None`` where nothing is known."""
+    if value is UNKNOWN or depth > 4:
+        return None
+
+    def inner(other: Value) -> str:
+        return signature(other, evaluator, scope, depth + 1) or "?"
+
+    if isinstance(value, Thing):
+        if value.shape in (Shape.OTHER, Shape.NONE) and value.item is UNKNOWN:
+            return None
+        origin = value.origin.fullname if value.origin else ""
+        return (
+            f"{value.shape.name}/{value.can.value}/{value.label}/{origin}"
+            f"/{value.by_definition}({inner(value.item)})"
+        )
+    if isinstance(value, (Function, Managed, TypedCallable, Returns)):
+        result = inner(evaluator.called(value, [], scope))
+        return None if result == "?" else f"call {result}"
+    if isinstance(value, Class):
+        return f"class {value.fullname}"
+    if isinstance(value, (Named, Module)):
+        return f"name {value.fullname if isinstance(value, Named) else value.name}"
+    if isinstance(value, Container):
+        entries = [f"{key}:{inner(element)}" for key, element in value.entries]
+        return None if all(e.endswith(":?") for e in entries) else f"[{', '.join(entries)}]"
+    if isinstance(value, Either):
+        return " | ".join(sorted(inner(member) for member in value.members))
+    return None

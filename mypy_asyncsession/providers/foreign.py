@@ -1,0 +1,21 @@
+"""Which files are not the project's own."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+import mypy
+
+_TYPESHED = os.path.join(os.path.dirname(mypy.__file__), "typeshed") + os.sep
+
+
+@lru_cache(maxsize=None)
+def is_foreign(path: str) -> bool:
+    """Whether a file belongs to the standard library or to an installed package."""
+    parts = path.replace("\\", "/").split("/")
+    return (
+        "site-packages" in parts
+        or "dist-packages" in parts
+        or os.path.abspath(path).startswith(_TYPESHED)
+    )

@@ -1,0 +1,43 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_asyncsession.findings import Place
+    from mypy_asyncsession.uses.record import Use
+
+#: The code that all of ours are sub-codes of: disabling it disables every rule.
+PARENT = "async-session"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a rule says of one use: what is wrong, and what to write instead."""
+
+    message: str
+    hint: str | None
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        code: The error code.
+        summary: What it rejects, in one line without a full stop.
+        doc: The four parts: What it does, Why is this bad, Example, Use instead.
+        check: Says what is wrong with a use, or ``None``.
+        default: Whether it is on by default; else it is a strict rule.
+    """
+
+    code: str
+    summary: str
+    doc: str
+    check: Callable[[Use], Problem | None]
+    default: bool = True

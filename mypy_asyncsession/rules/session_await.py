@@ -1,0 +1,67 @@
+"""Awaiting what has no ``__await__``.
+
+## What it does
+Rejects ``await`` on a generator, on a session, and on a context manager that is not awaitable too.
+
+## Why is this bad
+It raises ``TypeError`` as soon as the line runs, and not before.
+
+## Example
+```python
+@asynccontextmanager
+async def get_db() -> AsyncIterator[AsyncSession]:
+    async with SessionLocal() as session:
+        yield session
+
+
+async def report() -> None:
+    session = await get_db()
+    await session.execute(text("select 1"))
+```
+
+## Use instead
+```python
+async def report() -> None:
+    async with get_db() as session:
+        await session.execute(text("select 1"))
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.wording import instead, subject
+from mypy_asyncsession.uses.record import Pairing
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.uses.record import Use
+
+
+def check(use: Use) -> Problem | None:
+    """Whether *use* awaits what cannot be awaited."""
+    if use.pairing is not Pairing.AWAIT:
+        return None
+    wrong = use.wrong()
+    if wrong is None or wrong.shape is Shape.NONE:
+        return None
+    message = subject(use, wrong)
+    if not wrong.shape.uncalled:
+        message += ': it cannot be awaited'
+    if wrong.shape in (Shape.SESSION, Shape.SYNC_SESSION) and use.callee:
+        hint: str | None = f'Leave out "await", and close the session: "async with {use.text} as s:"'
+        if wrong.shape is Shape.SYNC_SESSION:
+            hint = f'Leave out "await", and close the session: "with {use.text} as s:"'
+    else:
+        hint = instead(use, wrong)
+    return Problem(message, hint, wrong.place)
+
+
+RULE = Rule(
+    code="session-await",
+    summary="awaiting what cannot be awaited",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,64 @@
+"""Iterating over what is no iterable of that kind.
+
+## What it does
+Rejects ``async for``, ``for``, a comprehension, ``anext`` and ``next`` over a context manager, a
+session, a sessionmaker or a coroutine, on a sync generator where an async one is needed, and the
+reverse.
+
+## Why is this bad
+It raises ``TypeError`` as soon as the line runs, and not before.
+
+## Example
+```python
+@asynccontextmanager
+async def get_db() -> AsyncIterator[AsyncSession]:
+    async with SessionLocal() as session:
+        yield session
+
+
+async def report() -> None:
+    async for session in get_db():
+        await session.execute(text("select 1"))
+```
+
+## Use instead
+```python
+async def report() -> None:
+    async with get_db() as session:
+        await session.execute(text("select 1"))
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.wording import instead, subject
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.uses.record import Use
+
+_ITERATING = Can.ASYNC_ITERATE | Can.ITERATE | Can.ASYNC_NEXT | Can.NEXT
+
+
+def check(use: Use) -> Problem | None:
+    """Whether *use* iterates over what it cannot iterate over."""
+    if not use.pairing.needs & _ITERATING:
+        return None
+    wrong = use.wrong()
+    if wrong is None or wrong.shape is Shape.NONE:
+        return None
+    message = subject(use, wrong)
+    if not wrong.shape.uncalled:
+        message += f': "{use.pairing.value}" cannot iterate over it'
+    return Problem(message, instead(use, wrong), wrong.place)
+
+
+RULE = Rule(
+    code="session-iter",
+    summary="iterating over what is not an iterable of that kind",
+    doc=__doc__,
+    check=check,
+)

@@ -1,0 +1,1 @@
+"""From a module's tree to the uses of providers that stand in it."""

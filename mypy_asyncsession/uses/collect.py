@@ -1,0 +1,288 @@
+"""Finds the uses in one module: every ``with``, ``for`` and ``await``, and the calls that do the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AwaitExpr,
+    Block,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    DictionaryComprehension,
+    ForStmt,
+    FuncDef,
+    GeneratorExpr,
+    IndexExpr,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    OverloadedFuncDef,
+    SuperExpr,
+    TryStmt,
+    TupleExpr,
+    WithStmt,
+)
+
+from mypy_asyncsession.findings import Span
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.evaluate import fullname
+from mypy_asyncsession.providers.syntax import children, definition_of
+from mypy_asyncsession.providers.values import UNKNOWN, Either, Thing, members
+from mypy_asyncsession.uses.handed import handed
+from mypy_asyncsession.uses.record import Pairing, Use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression, Node
+
+    from mypy_asyncsession.providers.evaluate import Evaluator, Where
+    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.scopes import Scope
+
+_METHODS = {
+    "__aenter__": Pairing.AENTER,
+    "__enter__": Pairing.ENTER,
+    "__aiter__": Pairing.AITER_METHOD,
+    "__anext__": Pairing.ANEXT_METHOD,
+    "__iter__": Pairing.ITER_METHOD,
+    "__next__": Pairing.NEXT_METHOD,
+}
+_STACK_METHODS = {
+    "enter_async_context": Pairing.ENTER_ASYNC_CONTEXT,
+    "enter_context": Pairing.ENTER_CONTEXT,
+    "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
+}
+_BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where the walk is: the scope, the place among its bindings, the statement's first line."""
+
+    scope: Scope
+    where: Where
+    line: int
+
+
+class Collector:
+    """Collects the uses of one module."""
+
+    def __init__(self, evaluator: Evaluator, source: Source) -> None:
+        self._evaluator = evaluator
+        self._source = source
+
+    def uses(self) -> Iterator[Use]:
+        """Every use in the module whose provider is known, in source order."""
+        yield from self._body(self._source.tree.defs, self._source.scope)
+
+    # The walk
+
+    def _body(self, body: list[Node] | list[object], scope: Scope) -> Iterator[Use]:
+        for statement in body:
+            yield from self._statement(statement, scope)  # type: ignore[arg-type]
+
+    def _statement(self, statement: Node, scope: Scope) -> Iterator[Use]:
+        spot = _Spot(scope, scope.names.places.get(id(statement)), statement.line)
+        if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+            yield from self._definition(statement, spot)
+        elif isinstance(statement, ClassDef):
+            for expression in (*statement.decorators, *statement.base_type_exprs):
+                yield from self._expression(expression, spot)
+            inner = self._source.scope_in(statement, scope)
+            yield from self._body(statement.defs.body, inner)
+        elif isinstance(statement, WithStmt):
+            yield from self._with(statement, spot)
+        elif isinstance(statement, TryStmt) and self._expects_misuse(statement, spot):
+            for block in (*statement.handlers, statement.else_body, statement.finally_body):
+                if block is not None:
+                    yield from self._statement(block, scope)
+        elif isinstance(statement, Block):
+            if not statement.is_unreachable:
+                yield from self._body(statement.body, scope)
+        else:
+            if isinstance(statement, ForStmt):
+                pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
+                yield from self._use(pairing, statement.expr, spot, statement.index)
+            for child in children(statement):
+                if isinstance(child, Block):
+                    yield from self._statement(child, scope)
+                else:
+                    yield from self._expression(child, spot)
+
+    def _definition(self, statement: Node, spot: _Spot) -> Iterator[Use]:
+        if isinstance(statement, OverloadedFuncDef):
+            for item in (*statement.items, statement.impl):
+                if item is not None and item is not statement.impl:
+                    yield from self._definition(item, spot)
+            if statement.impl is not None:
+                yield from self._definition(statement.impl, spot)
+            return
+        function = definition_of(statement)
+        if function is None:
+            return
+        if isinstance(statement, Decorator):
+            for decorator in statement.original_decorators:
+                yield from self._expression(decorator, spot)
+            if any(self._is_expected_to_fail(d, spot) for d in statement.original_decorators):
+                return
+        for argument in function.arguments:
+            if argument.initializer is not None:
+                yield from self._expression(argument.initializer, spot)
+        yield from self._body(function.body.body, self._source.scope_in(function, spot.scope))
+
+    def _with(self, statement: WithStmt, spot: _Spot) -> Iterator[Use]:
+        pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+        for expression, target in zip(statement.expr, statement.target, strict=False):
+            yield from self._use(pairing, expression, spot, target)
+            yield from self._expression(expression, spot)
+            if self._is_failure_block(expression, spot):
+                return
+        yield from self._statement(statement.body, spot.scope)
+
+    def _expression(self, expression: Node, spot: _Spot) -> Iterator[Use]:
+        stack: list[Node] = [expression]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, LambdaExpr):
+                inner = self._source.scope_in(node, spot.scope)
+                yield from self._body(node.body.body, inner)
+                continue
+            if isinstance(node, AwaitExpr):
+                yield from self._use(Pairing.AWAIT, node.expr, spot, None)
+            elif isinstance(node, CallExpr):
+                yield from self._call(node, spot)
+            elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
+                for index, sequence, is_async in zip(
+                    node.indices, node.sequences, node.is_async, strict=False
+                ):
+                    pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
+                    yield from self._use(pairing, sequence, spot, index)
+            stack.extend(reversed(list(children(node))))
+
+    def _call(self, call: CallExpr, spot: _Spot) -> Iterator[Use]:
+        callee = call.callee
+        if isinstance(callee, MemberExpr):
+            pairing = _STACK_METHODS.get(callee.name)
+            if pairing is not None and len(call.args) == 1 and self._is_stack(callee.expr, spot):
+                yield from self._use(pairing, call.args[0], spot, None)
+            pairing = _METHODS.get(callee.name)
+            if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
+                yield from self._use(pairing, callee.expr, spot, None)
+        elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
+            name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
+            if name in _BUILTINS:
+                yield from self._use(_BUILTINS[name], call.args[0], spot, None)
+
+    # One use
+
+    def _use(
+        self, pairing: Pairing, expression: Expression, spot: _Spot, target: Expression | None
+    ) -> Iterator[Use]:
+        if self._probed(expression, spot):
+            return
+        value = self._evaluator.value(expression, spot.scope, spot.where)
+        if value is UNKNOWN:
+            return
+        given = [handed(member, self._evaluator, spot.scope) for member in members(value)]
+        known_ones = tuple(each for each in given if each is not None)
+        if not known_ones or len(known_ones) < len(given):
+            return
+        exact = not isinstance(value, Either) or value.exact
+        function = spot.scope.function()
+        call = expression if isinstance(expression, CallExpr) else None
+        yield Use(
+            pairing=pairing,
+            given=known_ones,
+            exact=exact,
+            text=written(expression),
+            callee=written(call.callee) if call is not None else None,
+            arguments=bool(call is not None and call.args),
+            target=written(target) if target is not None else None,
+            in_async=isinstance(function, FuncDef) and function.is_coroutine,
+            span=span_of(expression),
+            lines=tuple(
+                range(min(spot.line, expression.line), (expression.end_line or expression.line) + 1)
+            ),
+        )
+
+    def _probed(self, expression: Expression, spot: _Spot) -> bool:
+        """Whether the code finds out for itself what the expression is."""
+        probed = spot.scope.names.probed
+        if not probed:
+            return False
+        names = {written(expression)}
+        if isinstance(expression, CallExpr):
+            names.add(written(expression.callee))
+        return bool(names & probed)
+
+    def _is_stack(self, receiver: Expression, spot: _Spot) -> bool:
+        value = self._evaluator.value(receiver, spot.scope, spot.where)
+        if not isinstance(value, Thing):
+            return True
+        return value.label is None or "ExitStack" in value.label
+
+    # Where a misuse is the point
+
+    def _is_failure_block(self, expression: Expression, spot: _Spot) -> bool:
+        if not isinstance(expression, CallExpr):
+            return False
+        callee = expression.callee
+        if isinstance(callee, MemberExpr) and callee.name in known.EXPECTS_FAILURE_METHODS:
+            return True
+        name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
+        if name in known.SUPPRESSES:
+            return any(self._is_misuse_error(argument, spot) for argument in expression.args)
+        return name in known.EXPECTS_FAILURE
+
+    def _is_expected_to_fail(self, decorator: Expression, spot: _Spot) -> bool:
+        callee = decorator.callee if isinstance(decorator, CallExpr) else decorator
+        if not (isinstance(callee, MemberExpr) and callee.name in known.EXPECTS_FAILURE_MARKS):
+            return False
+        return written(callee) in ("pytest.mark.xfail", "mark.xfail", "unittest.expectedFailure")
+
+    def _expects_misuse(self, statement: TryStmt, spot: _Spot) -> bool:
+        """Whether a ``try`` has a handler for just what a wrong pairing raises."""
+        return any(
+            type_ is not None and self._is_misuse_error(type_, spot) for type_ in statement.types
+        )
+
+    def _is_misuse_error(self, type_: Expression, spot: _Spot) -> bool:
+        if isinstance(type_, TupleExpr):
+            return any(self._is_misuse_error(item, spot) for item in type_.items)
+        return isinstance(type_, NameExpr) and type_.name in ("TypeError", "AttributeError")
+
+
+def span_of(expression: Expression) -> Span:
+    """The stretch of source that an expression stands in."""
+    line, column = expression.line, max(expression.column, 0)
+    return Span(
+        line,
+        column,
+        expression.end_line or line,
+        expression.end_column if expression.end_column is not None else column + 1,
+    )
+
+
+def written(expression: Expression) -> str:
+    """An expression as it was written, arguments and other details shortened to ``...``."""
+    if isinstance(expression, NameExpr):
+        return expression.name
+    if isinstance(expression, MemberExpr):
+        return f"{written(expression.expr)}.{expression.name}"
+    if isinstance(expression, SuperExpr):
+        return f"super().{expression.name}"
+    if isinstance(expression, CallExpr):
+        return f"{written(expression.callee)}({'...' if expression.args else ''})"
+    if isinstance(expression, AwaitExpr):
+        return f"await {written(expression.expr)}"
+    if isinstance(expression, IndexExpr):
+        return f"{written(expression.base)}[...]"
+    if isinstance(expression, TupleExpr):
+        return ", ".join(written(item) for item in expression.items)
+    return "..."
+
+

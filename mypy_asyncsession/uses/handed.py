@@ -1,0 +1,72 @@
+"""From what the evaluator computes to the plain record that rules read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.findings import Place
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    Class,
+    Either,
+    Function,
+    Managed,
+    Origin,
+    Returns,
+    Thing,
+    TypedCallable,
+    Value,
+)
+from mypy_asyncsession.uses.record import Handed
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.scopes import Scope
+
+#: Classes with another metaclass may bring special methods of their own.
+_PLAIN_METACLASSES = frozenset({"builtins.type", "abc.ABCMeta"})
+
+
+def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> Handed | None:
+    """The record of *value*, or ``None`` where it is not known well enough."""
+    if isinstance(value, Thing):
+        item = None
+        if depth < 3 and value.item is not UNKNOWN and not isinstance(value.item, Either):
+            item = handed(value.item, evaluator, scope, depth + 1)
+        return Handed(
+            shape=value.shape,
+            can=value.can,
+            label=value.label,
+            item=item,
+            resource=value.resource,
+            name=_name(value.origin),
+            place=place_of(value.origin),
+        )
+    if isinstance(value, (Function, Managed, TypedCallable, Returns)):
+        result = evaluator.called(value, [], scope)
+        item = handed(result, evaluator, scope, depth + 1) if depth < 3 else None
+        if item is None or item.shape in (Shape.OTHER, Shape.NONE):
+            return None
+        return Handed(Shape.FUNCTION, Can.NOTHING, "function", item, None, item.name, item.place)
+    if isinstance(value, Class):
+        info = value.info
+        if info is None or info.metaclass_type is None:
+            plain = True
+        else:
+            plain = info.metaclass_type.type.fullname in _PLAIN_METACLASSES
+        item = handed(evaluator.instance(value), evaluator, scope, depth + 1) if depth < 3 else None
+        if not plain or item is None or item.shape in (Shape.OTHER, Shape.NONE):
+            return None
+        return Handed(Shape.CLASS, Can.NOTHING, "class", item, None, None, None)
+    return None
+
+
+def _name(origin: Origin | None) -> str | None:
+    # ``async_sessionmaker.__call__`` tells a reader nothing that the expression does not.
+    return origin.name if origin and not origin.name.endswith("__call__") else None
+
+
+def place_of(origin: Origin | None) -> Place | None:
+    """Where a provider is defined, as a finding records it."""
+    return Place(origin.fullname, origin.path, origin.line) if origin else None

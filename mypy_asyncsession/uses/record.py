@@ -1,0 +1,127 @@
+"""The record of one use of a provider: all that a rule may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.providers.shapes import Can, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.findings import Place, Span
+
+
+class Pairing(Enum):
+    """How something is used; the value is how messages quote it."""
+
+    ASYNC_WITH = "async with"
+    WITH = "with"
+    ENTER_ASYNC_CONTEXT = "enter_async_context"
+    ENTER_CONTEXT = "enter_context"
+    PUSH_ASYNC_EXIT = "push_async_exit"
+    AENTER = "__aenter__"
+    ENTER = "__enter__"
+    ASYNC_FOR = "async for"
+    FOR = "for"
+    ANEXT = "anext"
+    NEXT = "next"
+    AITER_METHOD = "__aiter__"
+    ANEXT_METHOD = "__anext__"
+    ITER_METHOD = "__iter__"
+    NEXT_METHOD = "__next__"
+    AWAIT = "await"
+
+    @property
+    def needs(self) -> Can:
+        """What the object must be able to do."""
+        return _NEEDS[self]
+
+    @property
+    def enters(self) -> bool:
+        """Whether this enters a context manager."""
+        return self.needs in (Can.ASYNC_ENTER, Can.ENTER)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether this is the asynchronous form."""
+        return self.needs in (Can.ASYNC_ENTER, Can.ASYNC_ITERATE, Can.ASYNC_NEXT, Can.AWAIT)
+
+
+_NEEDS = {
+    Pairing.ASYNC_WITH: Can.ASYNC_ENTER,
+    Pairing.WITH: Can.ENTER,
+    Pairing.ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
+    Pairing.ENTER_CONTEXT: Can.ENTER,
+    Pairing.PUSH_ASYNC_EXIT: Can.ASYNC_ENTER,
+    Pairing.AENTER: Can.ASYNC_ENTER,
+    Pairing.ENTER: Can.ENTER,
+    Pairing.ASYNC_FOR: Can.ASYNC_ITERATE,
+    Pairing.FOR: Can.ITERATE,
+    Pairing.ANEXT: Can.ASYNC_NEXT,
+    Pairing.NEXT: Can.NEXT,
+    Pairing.AITER_METHOD: Can.ASYNC_ITERATE,
+    Pairing.ANEXT_METHOD: Can.ASYNC_NEXT,
+    Pairing.ITER_METHOD: Can.ITERATE,
+    Pairing.NEXT_METHOD: Can.NEXT,
+    Pairing.AWAIT: Can.AWAIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """An object that an expression may be.
+
+    Attributes:
+        shape: What it is.
+        can: What the language lets one do with it.
+        label: The name of its class.
+        item: What entering it, iterating over it, awaiting or calling it gives.
+        resource: The full name of the configured resource that it is, or ``None``.
+        name: The provider that handed it out, as a reader knows it: ``Database.session``.
+        place: Where that provider is defined, if its source was read.
+    """
+
+    shape: Shape
+    can: Can
+    label: str | None = None
+    item: Handed | None = None
+    resource: str | None = None
+    name: str | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of what an expression hands out.
+
+    Attributes:
+        pairing: How it is used.
+        given: The objects that the expression may be.
+        exact: Whether each of these is possible; else only one of them need be.
+        text: The expression as written, shortened.
+        callee: What the expression calls, as written, or ``None`` where it is no call.
+        arguments: Whether it is called with arguments.
+        target: The name that the result is bound to, as written.
+        in_async: Whether it stands in an ``async def``, where ``await`` is allowed.
+        span: Where it stands.
+        lines: The lines on which an ignore comment counts.
+    """
+
+    pairing: Pairing
+    given: tuple[Handed, ...]
+    exact: bool
+    text: str
+    callee: str | None
+    arguments: bool
+    target: str | None
+    in_async: bool
+    span: Span
+    lines: tuple[int, ...] = ()
+
+    def wrong(self) -> Handed | None:
+        """The first of the given objects that this use cannot work with, or ``None``."""
+        unfit = [each for each in self.given if not each.can & self.pairing.needs]
+        if not unfit or (not self.exact and len(unfit) < len(self.given)):
+            return None
+        return next((each for each in unfit if each.shape is not Shape.OTHER), None)
