@@ -1,0 +1,1 @@
+"""A small application that the cases share."""

@@ -1,0 +1,113 @@
+"""Executes cases: what is marked as wrong must fail on that line, and nothing else may.
+
+Every function of a case's ``main.py`` that takes no argument and whose name does not begin with
+an underscore is called, and awaited if it is a coroutine function. A file of its own, because it
+is executed as a script: importing cases leaves traces in a process.
+
+Usage: ``python prove.py DIRECTORY PACKAGE...``, which prints one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import inspect
+import json
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LONGEST_CALL: Final = 10
+
+
+def entries(module: object) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The functions of a module that are to be called, by name."""
+    for name, value in vars(module).items():
+        if (
+            inspect.isfunction(value)
+            and not name.startswith("_")
+            and value.__module__ == module.__name__  # type: ignore[attr-defined]
+            and not hasattr(value, "__wrapped__")
+            and not inspect.isgeneratorfunction(value)
+            and not inspect.isasyncgenfunction(value)
+            and not any(
+                parameter.default is parameter.empty
+                and parameter.kind not in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+                for parameter in inspect.signature(value).parameters.values()
+            )
+        ):
+            yield name, value
+
+
+def call(function: Callable[[], Any]) -> BaseException | None:
+    """What a function raises, or ``None``."""
+
+    async def bounded() -> None:
+        await asyncio.wait_for(function(), _LONGEST_CALL)
+
+    try:
+        if inspect.iscoroutinefunction(function):
+            asyncio.run(bounded())
+        else:
+            function()
+    except Exception as error:  # noqa: BLE001
+        return error
+    return None
+
+
+def failing_lines(error: BaseException, package: Path) -> list[tuple[str, int]]:
+    """The lines of a package that an exception, or what it holds or follows, passed through."""
+    lines: list[tuple[str, int]] = []
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or current in seen:
+            continue
+        seen.append(current)
+        waiting += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+        for frame, number in traceback.walk_tb(current.__traceback__):
+            path = Path(frame.f_code.co_filename)
+            if path.is_relative_to(package):
+                lines.append((path.relative_to(package).as_posix(), number))
+    return lines
+
+
+def prove(root: Path, package: str) -> Iterator[dict[str, object]]:
+    """What each entry of a case did."""
+    try:
+        module = importlib.import_module(f"{package}.main")
+    except Exception as error:  # noqa: BLE001
+        lines = failing_lines(error, root / package)
+        yield {"package": package, "entry": "import", "error": repr(error), "lines": lines}
+        return
+    for name, function in list(entries(module)):
+        raised = call(function)
+        yield {
+            "package": package,
+            "entry": name,
+            "error": repr(raised) if raised else None,
+            "lines": failing_lines(raised, root / package) if raised else [],
+        }
+
+
+def main() -> None:
+    root = Path(sys.argv[1]).resolve()
+    sys.path[0] = str(root)  # in place of this script's own directory
+    warnings.simplefilter("ignore")
+    gc.disable()
+    answer, sys.stdout = sys.stdout, sys.stderr  # what the cases print is no part of it
+    for package in sys.argv[2:]:
+        for outcome in prove(root, package):
+            answer.write(json.dumps(outcome) + "\n")
+    answer.flush()
+
+
+if __name__ == "__main__":
+    main()

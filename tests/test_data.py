@@ -1,0 +1,193 @@
+"""Every case in test-data, in every way in which mypy can be run, and executed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.harness import prove
+from tests.harness.case import Case, read_cases
+from tests.harness.compare import differences
+from tests.harness.modes import AXES, Run, Seeds
+from tests.harness.workspace import TEST_DATA, Workspace, batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from _pytest.mark import ParameterSet
+
+PROOF: Final = "proof"
+CASES: Final = [case for file in sorted(TEST_DATA.glob("*.test")) for case in read_cases(file)]
+
+
+def parameters(*axes: str) -> list[ParameterSet]:
+    """A pair for each case and each axis that it does not skip."""
+    return [
+        pytest.param(case, axis, id=f"{case.package}-{axis}")
+        for case in CASES
+        for axis in axes
+        if axis not in case.skips
+    ]
+
+
+def selection(request: pytest.FixtureRequest) -> list[tuple[Case, str]]:
+    """The cases and axes of the tests of this file that are about to run."""
+    found = []
+    for item in request.session.items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        case, axis = parameters.get("case"), parameters.get("axis")
+        if item.path == request.path and isinstance(case, Case) and isinstance(axis, str):
+            found.append((case, axis))
+    return found
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The runs of each axis over each batch, started when the first of them is asked for."""
+
+    futures: dict[tuple[str, str], Future[list[Run]]]
+
+    def runs(self, case: Case, axis: str) -> list[Run]:
+        """The runs of an axis over the batch that a case belongs to."""
+        return self.futures[case.package, axis].result()
+
+
+@pytest.fixture(scope="module")
+def mypy_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Batches]:
+    """All the runs that the selected tests need, side by side on the machine's cores."""
+    selected: dict[str, list[Case]] = {}
+    for case, axis in selection(request):
+        selected.setdefault(axis, []).append(case)
+    selected.pop(PROOF, None)
+    seeds = Seeds(tmp_path_factory.mktemp("seeds"))
+    futures: dict[tuple[str, str], Future[list[Run]]] = {}
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for axis, cases in selected.items():
+            for batch in batches(cases):
+                workspace = Workspace(tmp_path_factory.mktemp(axis), batch)
+                future = pool.submit(lambda axis, w: list(AXES[axis](w, seeds)), axis, workspace)
+                futures.update({(case.package, axis): future for case in batch})
+        yield Batches(futures)
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(("case", "axis"), parameters(*AXES))
+def test_findings(case: Case, axis: str, mypy_runs: Batches) -> None:
+    problems = []
+    for run in mypy_runs.runs(case, axis):
+        if run.broken:
+            pytest.fail(f"{axis}, step {run.step}, {run.name}: {run.output[-2000:]}", pytrace=False)
+        problems += [
+            f"step {run.step}, {run.name or axis}: {difference}"
+            for difference in differences(case, run.step, run.reports)
+        ]
+    if problems:
+        pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one function of a case did when it was called."""
+
+    entry: str
+    error: str | None
+    lines: list[tuple[str, int]]
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, int], list[Outcome]]:
+    """What the functions of each selected case did, at each step."""
+    cases = [case for case, axis in selection(request) if axis == PROOF]
+    found: dict[tuple[str, int], list[Outcome]] = {}
+    workspace = Workspace(tmp_path_factory.mktemp(PROOF), cases)
+    for step in range(1, workspace.steps + 1):
+        workspace.write(step)
+        packages = [case.package for case in cases if step <= len(case.trees)]
+        done = subprocess.run(
+            [sys.executable, "-B", prove.__file__, str(workspace.root), *packages],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+        for line in done.stdout.splitlines():
+            fields = json.loads(line)
+            lines = [(path, number) for path, number in fields["lines"]]
+            outcome = Outcome(fields["entry"], fields["error"], lines)
+            found.setdefault((fields["package"], step), []).append(outcome)
+    return found
+
+
+@pytest.mark.parametrize(("case", "axis"), parameters(PROOF))
+def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outcome]]) -> None:
+    """The marked lines fail when they are executed, and nothing else does."""
+    problems = []
+    for step, tree in enumerate(case.trees, 1):
+        expected = {(mark.path, mark.line) for mark in case.marks(step) if fails(mark.code)}
+        expected |= case.silent_lines(step)
+        reached: set[tuple[str, int]] = set()
+        for outcome in outcomes[case.package, step]:
+            if outcome.error is None:
+                continue
+            lines = {line for path, n in outcome.lines for line in statement(path, n, tree[path])}
+            if not lines & expected:
+                problems.append(
+                    f"step {step}: {outcome.entry}: {outcome.error} at {outcome.lines[-1:]}"
+                )
+            reached |= lines & expected
+        problems += [
+            f"step {step}: {path}:{line} does not fail: {tree[path].splitlines()[line - 1].strip()}"
+            for path, line in sorted(expected - reached)
+        ]
+    if problems:
+        pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
+
+
+def fails(code: str | None) -> bool:
+    """Whether what has this code raises an exception when it is executed."""
+    return code in {"session-with", "session-iter", "session-await", "session-unentered"}
+
+
+def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:
+    """The lines of the simple statement, or of the header of the compound one, at a line."""
+    return {(path, number) for number in headers(text).get(line, range(line, line + 1))}
+
+
+@cache
+def headers(text: str) -> dict[int, range]:
+    """The statement at each line, as its lines without those of its body."""
+    found: dict[int, range] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            end = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
+            lines = range(node.lineno, max(end, node.lineno + 1))
+            found.update(dict.fromkeys(lines, lines))
+    return found
+
+
+def test_the_cases_are_found() -> None:
+    assert {Path(case.source.partition(":")[0]).stem for case in CASES} >= {
+        "session-with",
+        "session-iter",
+        "session-await",
+        "providers",
+        "interactions",
+        "incremental",
+    }
