@@ -1,0 +1,216 @@
+"""The configuration: the table ``[tool.mypy-asyncsession]`` of a TOML file.
+
+Read by the plugin and by the command line in the same way. Nothing of mypy is imported here.
+"""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import json
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+#: The name of our table in a TOML file, below ``tool``.
+TABLE: Final = "mypy-asyncsession"
+
+#: The table in which ``check`` tells the plugin how to report, beside the one above.
+RUN_TABLE: Final = "mypy-asyncsession-run"
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the message is one line that names the file and the key."""
+
+
+def _class_names(value: object) -> tuple[str, ...]:
+    names = _strings(value)
+    for name in names:
+        parts = name.split(".")
+        if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+            raise ValueError(
+                f'"{name}" is not the full name of a class, such as "sqlalchemy.orm.Session"'
+            )
+    return names
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"expected a list of strings, got {_shown(value)}")
+    return tuple(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, got {_shown(value)}")  # noqa: TRY004
+    return value
+
+
+def _shown(value: object) -> str:
+    """A value as TOML writes it, near enough."""
+    return json.dumps(value, default=str)
+
+
+def _read_by(reader: Callable[[object], object]) -> dict[str, Any]:
+    return {"reader": reader}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a project configures: the fields are the legal keys, written in kebab-case.
+
+    Attributes:
+        resources: Full names of classes that count as sessions, besides SQLAlchemy's own.
+    """
+
+    resources: tuple[str, ...] = field(default=(), metadata=_read_by(_class_names))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What ``check`` tells the plugin, in the file that it generates.
+
+    Attributes:
+        records: Whether a finding is reported as one error that holds its whole record.
+        error_codes: Codes of other plugins that the sources name in inline comments.
+    """
+
+    records: bool = field(default=False, metadata=_read_by(_flag))
+    error_codes: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
+
+
+def load(path: str | Path) -> Config:
+    """The configuration in a TOML file.
+
+    Raises:
+        ConfigError: The file cannot be read, has no ``[tool.mypy-asyncsession]``, or its table
+            has an unknown key or a value of the wrong type.
+    """
+    tools = _tools(Path(path))
+    if TABLE not in tools:
+        raise ConfigError(f"{path}: there is no table [tool.{TABLE}]{_near(TABLE, tools)}")
+    return Config(**_read(Config, path, TABLE, tools[TABLE]))
+
+
+def run_options(path: str | Path | None) -> RunOptions:
+    """What ``check`` says to the plugin in mypy's configuration file, if it was written by it.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    if path is None or not _is_toml(path):
+        return RunOptions()
+    return RunOptions(**_read(RunOptions, path, RUN_TABLE, _tools(Path(path)).get(RUN_TABLE, {})))
+
+
+def discover(config_file: str | None, directory: str | Path) -> Path | None:
+    """The file that holds our table.
+
+    It is mypy's own configuration file, or the pyproject.toml beside it, or one in *directory* or
+    above, as far up as the repository goes.
+
+    Args:
+        config_file: mypy's configuration file, or ``None`` if it has none.
+        directory: The working directory.
+
+    Raises:
+        ConfigError: A file on the way cannot be read, or the section is in a file where mypy
+            reads it as the options of a module called "asyncsession".
+    """
+    if config_file is not None:
+        mistake = misplaced(config_file)
+        if mistake is not None:
+            raise ConfigError(mistake)
+        for path in (Path(config_file), Path(config_file).parent / "pyproject.toml"):
+            if _holds_table(path):
+                return path
+    here = Path(directory).absolute()
+    for folder in (here, *here.parents):
+        path = folder / "pyproject.toml"
+        if _holds_table(path):
+            return path
+        if any((folder / name).exists() for name in (".git", ".hg")):
+            break
+    return None
+
+
+def misplaced(path: str | Path) -> str | None:
+    """What to say if our section stands in an ini file, where mypy takes it for a module's."""
+    if _is_toml(path):
+        return None
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return None  # mypy's to complain about
+    for section in parser.sections():
+        if section.replace("_", "-") in (TABLE, f"tool:{TABLE}", f"tool.{TABLE}"):
+            return (
+                f"{path}: mypy reads [{section}] as the options of a module: "
+                f"move it to [tool.{TABLE}] in pyproject.toml"
+            )
+    return None
+
+
+def _is_toml(path: str | Path) -> bool:
+    return str(path).lower().endswith(".toml")  # as mypy decides it
+
+
+def _holds_table(path: Path) -> bool:
+    if not _is_toml(path) or not path.is_file():
+        return False
+    # One that is misspelt counts: `load` says so.
+    return any(name.replace("_", "-") == TABLE for name in _tools(path))
+
+
+def _tools(path: Path) -> dict[str, Any]:
+    """The tables below ``tool`` in a TOML file."""
+    if not _is_toml(path):
+        raise ConfigError(f"{path}: not a TOML file: write [tool.{TABLE}] in pyproject.toml")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: cannot be read: not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    tools = tables.get("tool", {})
+    return tools if isinstance(tools, dict) else {}
+
+
+def _read(
+    record: type[Config | RunOptions], path: str | Path, table: str, values: object
+) -> dict[str, Any]:
+    """The fields of *record* that a table sets.
+
+    Raises:
+        ConfigError: A key is unknown, or a value is of the wrong type.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: [tool.{table}] is not a table")
+    known = {item.name.replace("_", "-"): item for item in fields(record)}
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f'{path}: [tool.{table}]: unknown key "{key}"{_near(key, known)}')
+        item = known[key]
+        try:
+            result[item.name] = item.metadata["reader"](value)
+        except ValueError as error:
+            raise ConfigError(f"{path}: [tool.{table}]: {key}: {error}") from None
+    return result
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name, names, n=1)
+    return f' (did you mean "{matches[0]}"?)' if matches else ""
