@@ -86,16 +86,15 @@ def mypy_runs(
 
 @pytest.mark.parametrize(("case", "axis"), parameters(*AXES))
 def test_findings(case: Case, axis: str, mypy_runs: Batches) -> None:
-    problems = []
+    problems: dict[str, list[str]] = {}
     for run in mypy_runs.runs(case, axis):
         if run.broken:
-            pytest.fail(f"{axis}, step {run.step}, {run.name}: {run.output[-2000:]}", pytrace=False)
-        problems += [
-            f"step {run.step}, {run.name or axis}: {difference}"
-            for difference in differences(case, run.step, run.reports)
-        ]
+            pytest.fail(f"{axis}, {run.name}: {run.output[-2000:]}", pytrace=False)
+        for difference in differences(case, run.step, run.reports):
+            problems.setdefault(difference, []).append(run.name)
     if problems:
-        pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
+        lines = [f"{problem}\n   in {', '.join(names)}" for problem, names in problems.items()]
+        pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *lines]), pytrace=False)
 
 
 @dataclass(frozen=True)

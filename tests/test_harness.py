@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_refused(
 
 OUTPUT = """\
 some_cases__one/main.py:2: error: "get" is a generator  [session-with]
-some_cases__one/main.py:2: note: Write "async for"  [session-with]
+some_cases__one/main.py:2: note: Write "async for"
 some_cases__one/main.py:3:5:3:9: error: Something else: "x"  [attr-defined]
 other/main.py:1: error: "get" is a generator  [session-with]
 Found 3 errors in 2 files (checked 2 source files)
@@ -154,7 +154,7 @@ def test_the_output_is_read() -> None:
     assert read_output(OUTPUT) == [
         Report("other/main.py", 1, "error", "session-with", '"get" is a generator'),
         Report("some_cases__one/main.py", 2, "error", "session-with", '"get" is a generator'),
-        Report("some_cases__one/main.py", 2, "note", "session-with", 'Write "async for"'),
+        Report("some_cases__one/main.py", 2, "note", "", 'Write "async for"'),
         Report("some_cases__one/main.py", 3, "error", "attr-defined", 'Something else: "x"'),
     ]
 

@@ -22,7 +22,7 @@ sections of its own::
 
 * ``here`` stands for the package that the case is written to; ``app`` is ``test-data/app``.
 * ``# E: code "part" ...`` expects an error with that code on that line whose message has every
-  part, ``# N: "part"`` a note with one of our codes. ``# E[2]:`` expects it in the second run
+  part, ``# N: "part"`` a note. ``# E[2]:`` expects it in the second run
   only; without a number it is expected for as long as the line is there.
 * A line without a mark has no finding. Only our codes count, and those in ``[counts ...]``.
 * ``# silent: reason`` marks a line that fails when it is executed and about which nothing is said.

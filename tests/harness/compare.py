@@ -67,13 +67,9 @@ def differences(case: Case, step: int, reports: Iterable[Report]) -> list[str]:
         reports: mypy's reports, those for other cases among them.
     """
     prefix = case.package + "/"
-    counted = [
-        report
-        for report in reports
-        if report.path.startswith(prefix) and _counts(report.code, case.counts)
-    ]
-    errors = [report for report in counted if report.severity == "error"]
-    notes = [report for report in counted if report.severity == "note"]
+    own = [report for report in reports if report.path.startswith(prefix)]
+    errors = [r for r in own if r.severity == "error" and _counts(r.code, case.counts)]
+    notes = [r for r in own if r.severity == "note"]  # mypy prints them without their code
     marks = case.marks(step)
     lines = []
     expected = Counter((m.path, m.line, m.code) for m in marks if m.code)

@@ -59,7 +59,7 @@ class Seeds:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._made: dict[str, Path] = {}
+        self._made: dict[tuple[str, str], Path] = {}
         self._lock = Lock()
 
     def plant(self, workspace: Workspace) -> None:
@@ -70,18 +70,16 @@ class Seeds:
 
     def _seed(self, workspace: Workspace) -> Path:
         config = (workspace.root / "pyproject.toml").read_text(encoding="utf-8")
+        imports = "".join(f"import {name}  # type: ignore\n" for name in workspace.imports())
         with self._lock:
-            if config not in self._made:
+            if (config, imports) not in self._made:
                 directory = self._root / f"seed{len(self._made)}"
                 directory.mkdir()
                 (directory / "pyproject.toml").write_text(config, encoding="utf-8")
-                (directory / "seed.py").write_text(
-                    "".join(f"import {name}  # type: ignore\n" for name in workspace.imports()),
-                    encoding="utf-8",
-                )
+                (directory / "seed.py").write_text(imports, encoding="utf-8")
                 _run(directory, "-m", "mypy", *_FLAGS, "seed.py")
-                self._made[config] = directory / _CACHE
-            return self._made[config]
+                self._made[config, imports] = directory / _CACHE
+            return self._made[config, imports]
 
 
 def cold(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
@@ -89,7 +87,7 @@ def cold(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
     for step in range(1, workspace.steps + 1):
         workspace.write(step)
         seeds.plant(workspace)
-        yield _mypy(workspace, step, "")
+        yield _mypy(workspace, step, f"step {step}")
 
 
 def warm(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
@@ -137,17 +135,17 @@ AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
 
 
 def _with_one_cache(workspace: Workspace, seeds: Seeds, *flags: str) -> Iterator[Run]:
+    workspace.write(1)
+    seeds.plant(workspace)
     for step, name in _each_step_twice(workspace):
-        if name == "first run":
-            seeds.plant(workspace)
         yield _mypy(workspace, step, name, *flags)
 
 
 def _each_step_twice(workspace: Workspace) -> Iterator[tuple[int, str]]:
     for step in range(1, workspace.steps + 1):
         workspace.write(step)
-        yield step, "first run" if step == 1 else "run after the edit"
-        yield step, "run without an edit"
+        yield step, f"step {step}"
+        yield step, f"step {step} again"
 
 
 def _mypy(workspace: Workspace, step: int, name: str, *flags: str) -> Run:

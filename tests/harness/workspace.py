@@ -69,14 +69,13 @@ class Workspace:
             if step == 1:
                 self._complete_package(package, new)
 
-    def imports(self) -> set[str]:
+    def imports(self) -> list[str]:
         """The modules from outside that the files name in an import statement."""
         own = {"app", *(case.package for case in self.cases)}
         texts = [path.read_text(encoding="utf-8") for path in APP.rglob("*.py")]
         texts += [text for case in self.cases for tree in case.trees for text in tree.values()]
-        return {
-            name for text in texts for name in _imported(text) if name.partition(".")[0] not in own
-        }
+        names = {name for text in texts for name in _imported(text)}
+        return sorted(name for name in names if name.partition(".")[0] not in own)
 
     def _write_file(self, path: Path, text: str, step: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
