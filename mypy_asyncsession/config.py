@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 #: The name of our table in a TOML file, below ``tool``.
 TABLE: Final = "mypy-asyncsession"
@@ -133,14 +133,19 @@ def discover(config_file: str | None, directory: str | Path) -> Path | None:
         for path in (Path(config_file), Path(config_file).parent / "pyproject.toml"):
             if _holds_table(path):
                 return path
+    for folder in upwards(directory):
+        if _holds_table(folder / "pyproject.toml"):
+            return folder / "pyproject.toml"
+    return None
+
+
+def upwards(directory: str | Path) -> Iterator[Path]:
+    """*directory* and those above it, as far up as the repository goes."""
     here = Path(directory).absolute()
     for folder in (here, *here.parents):
-        path = folder / "pyproject.toml"
-        if _holds_table(path):
-            return path
+        yield folder
         if any((folder / name).exists() for name in (".git", ".hg")):
-            break
-    return None
+            return
 
 
 def misplaced(path: str | Path) -> str | None:

@@ -121,6 +121,8 @@ class Recovery:
         if not isinstance(call, CallExpr):
             return default
         checker: TypeChecker = ctx.api  # type: ignore[assignment]
+        # Of an overloaded function mypy tries one item after the other: the last one counts.
+        self.replaced.pop(call, None)
         pairing = self._pairing(call, checker.tree)
         if pairing is None:
             return default

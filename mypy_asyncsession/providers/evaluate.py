@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    ArgKind,
     AssignmentExpr,
     AwaitExpr,
     Block,
@@ -83,16 +84,20 @@ from mypy_asyncsession.providers.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from mypy.nodes import FuncItem, Node
+    from mypy.nodes import FuncItem, Node, SymbolNode
 
     from mypy_asyncsession.providers.program import Program, Source
 
 Where = tuple[tuple[int, int], ...] | None
 
 #: How many calls deep the evaluation goes before it says that it does not know.
-DEPTH = 12
+CALLS = 10
+#: How many expressions deep it goes.
+NESTING = 60
+#: How many expressions it looks at to find out about one.
+STEPS = 4000
 #: The methods of generators and managers that are read by name, whatever class has them.
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
@@ -115,8 +120,10 @@ class Evaluator:
         self.inferred: Mapping[Expression, Type] = {}
         self.recovered: Mapping[Expression, Type] = {}
         self._busy: set[tuple[object, ...]] = set()
-        self._globals: dict[tuple[str, str], Value] = {}
+        self._memo: dict[tuple[object, ...], Value] = {}
+        self._calls = 0
         self._depth = 0
+        self._steps = 0
 
     def reset(
         self, inferred: Mapping[Expression, Type], recovered: Mapping[Expression, Type]
@@ -129,7 +136,7 @@ class Evaluator:
         """
         self.inferred = inferred
         self.recovered = recovered
-        self._globals.clear()
+        self._memo.clear()
 
     # Expressions
 
@@ -141,7 +148,10 @@ class Evaluator:
             scope: The scope that it stands in.
             where: The blocks around it, as ``Names.places`` has them, or ``None``.
         """
-        if self._depth > 60:
+        if self._depth == 0:
+            self._steps = 0
+        self._steps += 1
+        if self._depth > NESTING or self._steps > STEPS:
             return UNKNOWN
         self._depth += 1
         try:
@@ -275,14 +285,30 @@ class Evaluator:
 
     def bound(self, binding: Binding, scope: Scope) -> Value:
         """What one binding gives to its name."""
-        key = ("binding", id(binding), id(scope.values) if scope.values else 0)
+        key = ("binding", id(binding), self._circumstances(scope))
+        return self._once(key, lambda: self._bind(binding, scope))
+
+    def _once(self, key: tuple[object, ...], evaluate: Callable[[], Value]) -> Value:
+        """Evaluate under a key: once for a module at hand, and not at all inside itself."""
+        if key in self._memo:
+            return self._memo[key]
         if key in self._busy:
             return UNKNOWN
         self._busy.add(key)
         try:
-            return self._bind(binding, scope)
+            value = evaluate()
         finally:
             self._busy.discard(key)
+        self._memo[key] = value
+        return value
+
+    def _circumstances(self, scope: Scope) -> tuple[object, ...]:
+        """What is known of the parameters around, as a key."""
+        return tuple(
+            (id(inner.node), name, identity(value))
+            for inner in scope.chain()
+            for name, value in inner.values.items()
+        )
 
     def _bind(self, binding: Binding, scope: Scope) -> Value:
         node = binding.node
@@ -318,28 +344,19 @@ class Evaluator:
     def _class(self, node: ClassDef, scope: Scope) -> Value:
         qualname = _qualname(scope, node.name)
         fullname = f"{scope.module}.{qualname}"
-        info = node.info if isinstance(getattr(node, "info", None), TypeInfo) else None
-        if info is None or not info.mro:
-            symbol = self.program.symbol(fullname)
-            info = symbol if isinstance(symbol, TypeInfo) else None
+        if scope.module == self._current():
+            info: SymbolNode | None = node.info
+        else:
+            # The tree was only parsed: its classes have no information of their own.
+            info = self.program.symbol(fullname)
+        if type(info) is not TypeInfo or not info.mro:
+            info = None
         return Class(fullname, info, node)
 
     def module_attribute(self, module: str, name: str, where: Where) -> Value:
         """What *name* stands for in a module: at its end, or at *where* in its body."""
-        key = (module, name)
-        if where is None and key in self._globals:
-            return self._globals[key]
-        busy = ("global", module, name, where)
-        if busy in self._busy:
-            return UNKNOWN
-        self._busy.add(busy)
-        try:
-            value = self._module_attribute(module, name, where)
-        finally:
-            self._busy.discard(busy)
-        if where is None and not any(entry[0] == "global" for entry in self._busy):
-            self._globals[key] = value
-        return value
+        key = ("global", module, name, where)
+        return self._once(key, lambda: self._module_attribute(module, name, where))
 
     def _module_attribute(self, module: str, name: str, where: Where) -> Value:
         source = self.program.source(module)
@@ -348,6 +365,11 @@ class Evaluator:
             if bindings:
                 live = reaching(bindings, where) if where is not None else _last(bindings)
                 value = self._bound(live, source.scope)
+                again = source.rebound().get(name) if where is None else None
+                if again:
+                    others = [self.bound(binding, scope) for binding, scope in again]
+                    options = [v for v in (value, *others) if not _is_none(v)]
+                    value = either(options, exact=False)
                 if value is UNKNOWN:
                     return self._symbol(module, name)
                 if isinstance(value, Thing) and value.origin is None:
@@ -432,7 +454,7 @@ class Evaluator:
                 return klass
             if not function.is_static:
                 return self.instance(klass)
-        if argument.initializer is not None and int(argument.kind.value) in (1, 5):
+        if argument.initializer is not None and argument.kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT):
             assert scope.parent is not None
             default = self.value(argument.initializer, scope.parent, None)
             if not _is_none(default):
@@ -749,16 +771,21 @@ class Evaluator:
         self, function: Function, arguments: list[Value], named: Mapping[str, Value]
     ) -> Value:
         """What a call of *function* gives."""
-        node = function.node
-        key = ("call", id(node), tuple(id(a) for a in (*function.preset, *arguments)))
-        depth = sum(1 for entry in self._busy if entry[0] == "call")
-        if key in self._busy or depth > DEPTH:
+        if self._calls >= CALLS:
             return UNKNOWN
-        self._busy.add(key)
+        arguments = [relevant(value) for value in arguments]
+        named = {name: relevant(value) for name, value in named.items()}
+        key = (
+            "call",
+            identity(function),
+            tuple(identity(value) for value in arguments),
+            tuple((name, identity(value)) for name, value in named.items()),
+        )
+        self._calls += 1
         try:
-            return self._result(function, arguments, named)
+            return self._once(key, lambda: self._result(function, arguments, named))
         finally:
-            self._busy.discard(key)
+            self._calls -= 1
 
     def _result(
         self, function: Function, arguments: list[Value], named: Mapping[str, Value]
@@ -773,12 +800,19 @@ class Evaluator:
         if function.receiver is not None and not function.is_static and formal:
             scope.values[formal[0].variable.name] = function.receiver
             formal = formal[1:]
-        for argument, value in zip(formal, bound, strict=False):
-            if int(argument.kind.value) in (0, 1) and value is not UNKNOWN:
-                scope.values[argument.variable.name] = value
-        for name, value in named.items():
-            if value is not UNKNOWN and any(a.variable.name == name for a in formal):
-                scope.values[name] = value
+        given = [
+            (argument.variable.name, value)
+            for argument, value in zip(formal, bound, strict=False)
+            if argument.kind in (ArgKind.ARG_POS, ArgKind.ARG_OPT)
+        ]
+        names = {argument.variable.name for argument in formal}
+        given += [(name, value) for name, value in named.items() if name in names]
+        for name, value in given:
+            if value is UNKNOWN:
+                # Not the default, then, whatever it is.
+                position = [a.variable.name for a in node.arguments].index(name)
+                value = self._declared(node, position, scope)
+            scope.values[name] = value
         if isinstance(node, LambdaExpr):
             results = [self.value(e, scope, None) for e in returned(node)]
             found = either(results)
@@ -938,7 +972,7 @@ class Evaluator:
         for rvalue, chain in source.loose_attributes().get(name, ()):
             inner = source.scope
             for node in chain:
-                inner = source.scope_in(node, inner)  # type: ignore[arg-type]
+                inner = source.scope_in(node, inner)
             found.append(self.value(rvalue, inner, None))
         return either(found, exact=False)
 
@@ -1019,27 +1053,24 @@ class Evaluator:
 
     def assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
         """What the body and the methods of a class assign to one of its attributes."""
+        key = ("attribute", id(node), name, self._circumstances(scope))
+        return self._once(key, lambda: self._assigned(source, node, scope, name))
+
+    def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
         found: list[Value] = []
-        key = ("attribute", id(node), name)
-        if key in self._busy:
-            return UNKNOWN
-        self._busy.add(key)
-        try:
-            for rvalue, method in source.attributes(node).get(name, ()):
-                inner = scope if method is None else source.scope_in(method, scope)
-                place = None
-                if method is not None:
-                    place = next(
-                        (
-                            inner.names.places.get(id(statement))
-                            for statement in statements(method.body)
-                            if getattr(statement, "rvalue", None) is rvalue
-                        ),
-                        None,
-                    )
-                found.append(self.value(rvalue, inner, place))
-        finally:
-            self._busy.discard(key)
+        for rvalue, method in source.attributes(node).get(name, ()):
+            inner = scope if method is None else source.scope_in(method, scope)
+            place = None
+            if method is not None:
+                place = next(
+                    (
+                        inner.names.places.get(id(statement))
+                        for statement in statements(method.body)
+                        if getattr(statement, "rvalue", None) is rvalue
+                    ),
+                    None,
+                )
+            found.append(self.value(rvalue, inner, place))
         known_values = [value for value in found if not _is_none(value)]
         return either(known_values, exact=False)
 
@@ -1105,8 +1136,10 @@ def combine(structural: Value, typed: Value) -> Value:
     if any(option.by_definition for option in options):
         return structural
     if not options:
-        # The type of a function, class or module says less than the definition.
-        return typed if isinstance(typed, (Thing, Either)) else structural
+        # The type of a function, module or literal says less than the definition.
+        if isinstance(typed, (TypedCallable, Class)) or isinstance(structural, (Container, Module)):
+            return structural
+        return typed
 
     def refined(member: Value) -> Value:
         if not isinstance(member, Thing):
@@ -1142,6 +1175,59 @@ def combine_result(inferred: Value, declared: Value) -> Value:
 
 
 _UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
+
+
+def relevant(value: Value) -> Value:
+    """An argument, as far as it can change what a function hands out."""
+    if isinstance(value, Thing) and value.shape in (Shape.OTHER, Shape.NONE):
+        return UNKNOWN
+    if isinstance(value, (Literal, Module, Named)):
+        return UNKNOWN
+    return value
+
+
+def identity(value: Value | None) -> object:
+    """A key that is the same for two values that evaluate alike."""
+    if value is None or value is UNKNOWN:
+        return None
+    if isinstance(value, Thing):
+        return (
+            value.shape,
+            value.can,
+            value.label,
+            value.resource,
+            value.origin.fullname if value.origin else None,
+            identity(value.item),
+            str(value.type) if value.type is not None else None,
+        )
+    if isinstance(value, Function):
+        return (
+            id(value.node),
+            identity(value.receiver),
+            tuple(identity(preset) for preset in value.preset),
+            tuple(
+                (id(scope.node), name, identity(inner))
+                for scope in value.scope.chain()
+                for name, inner in scope.values.items()
+            ),
+        )
+    if isinstance(value, Managed):
+        return (value.is_async, identity(value.function))
+    if isinstance(value, (Class, Named)):
+        return (type(value), value.fullname)
+    if isinstance(value, Module):
+        return (Module, value.name)
+    if isinstance(value, TypedCallable):
+        return (str(value.type), value.origin.fullname if value.origin else None)
+    if isinstance(value, Returns):
+        return (Returns, identity(value.result))
+    if isinstance(value, BoundMethod):
+        return (value.name, identity(value.receiver))
+    if isinstance(value, Container):
+        return tuple((key, identity(inner)) for key, inner in value.entries)
+    if isinstance(value, Either):
+        return (value.exact, tuple(identity(member) for member in value.members))
+    return (type(value), getattr(value, "value", None))
 
 
 def fullname(value: Value) -> str | None:

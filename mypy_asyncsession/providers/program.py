@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     AssignmentStmt,
     ClassDef,
-    Decorator,
     FuncDef,
     LambdaExpr,
     MemberExpr,
     MypyFile,
     NameExpr,
-    OverloadedFuncDef,
     SymbolNode,
     TypeInfo,
 )
 
-from mypy_asyncsession.providers.scopes import Names, Scope, names_of
+from mypy_asyncsession.providers.scopes import Names, Scope, names_of, nested
 from mypy_asyncsession.providers.syntax import definition_of, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from mypy.nodes import Expression, FuncItem
+    from mypy.nodes import Expression, FuncItem, Node
+
+    from mypy_asyncsession.providers.scopes import Binding
+
+    #: The functions and classes around a body, outermost first.
+    Chain = tuple[FuncItem | ClassDef, ...]
+
 
 @dataclass(slots=True, eq=False)
 class Source:
@@ -48,8 +52,8 @@ class Source:
     _attributes: dict[int, dict[str, list[tuple[Expression, FuncDef | None]]]] = field(
         default_factory=dict
     )
-    _loose: dict[str, list[tuple[Expression, tuple[object, ...]]]] | None = None
-    _definitions: dict[str, object] = field(default_factory=dict)
+    _loose: dict[str, list[tuple[Expression, Chain]]] | None = None
+    _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
 
     def scope_in(self, node: FuncItem | ClassDef, parent: Scope) -> Scope:
         """A scope for the body of *node*, with nothing known about its parameters."""
@@ -97,39 +101,46 @@ class Source:
         self._attributes[id(node)] = result
         return result
 
-    def loose_attributes(self) -> dict[str, list[tuple[Expression, tuple[object, ...]]]]:
+    def loose_attributes(self) -> dict[str, list[tuple[Expression, Chain]]]:
         """What is assigned anywhere in the module to ``x.state.NAME``, with the scopes around it."""
         if self._loose is None:
             self._loose = {}
-            stack: list[tuple[object, ...]] = []
-
-            def visit(node: object, chain: tuple[object, ...]) -> None:
-                for inner in walk(node, into_functions=False):  # type: ignore[arg-type]
-                    if inner is not node and isinstance(inner, (FuncDef, ClassDef)):
-                        visit(inner, (*chain, inner))
-                    elif isinstance(inner, AssignmentStmt):
-                        for lvalue in inner.lvalues:
-                            if (
-                                isinstance(lvalue, MemberExpr)
-                                and isinstance(lvalue.expr, (MemberExpr, NameExpr))
-                                and lvalue.expr.name == "state"
-                            ):
-                                assert self._loose is not None
-                                self._loose.setdefault(lvalue.name, []).append(
-                                    (inner.rvalue, chain)
-                                )
-
-            for definition in self.tree.defs:
-                chain: tuple[object, ...] = ()
-                function = definition_of(definition)
-                if function is not None:
-                    visit(function, (function,))
-                elif isinstance(definition, ClassDef):
-                    visit(definition, (definition,))
-                else:
-                    visit(definition, chain)
-            del stack
+            for chain, node in self._bodies():
+                for inner in walk(node, into_functions=False):
+                    if not isinstance(inner, AssignmentStmt):
+                        continue
+                    for lvalue in inner.lvalues:
+                        if (
+                            isinstance(lvalue, MemberExpr)
+                            and isinstance(lvalue.expr, (MemberExpr, NameExpr))
+                            and lvalue.expr.name == "state"
+                        ):
+                            self._loose.setdefault(lvalue.name, []).append((inner.rvalue, chain))
         return self._loose
+
+    def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
+        """The names of the module that functions bind anew, under a ``global`` statement."""
+        if self._rebound is None:
+            self._rebound = {}
+            for chain, _ in self._bodies():
+                scope = self.scope
+                for node in chain:
+                    scope = self.scope_in(node, scope)
+                for name in scope.names.outer if chain else ():
+                    for binding in scope.names.bindings.get(name, ()):
+                        self._rebound.setdefault(name, []).append((binding, scope))
+        return self._rebound
+
+    def _bodies(self) -> Iterator[tuple[Chain, Node]]:
+        """Every body in the module, with the functions and classes that it stands in."""
+        stack: list[tuple[Chain, Node]] = [((), self.tree)]
+        while stack:
+            chain, node = stack.pop()
+            yield chain, node
+            for inner in nested(node):
+                function = inner if isinstance(inner, ClassDef) else definition_of(inner)
+                if function is not None:
+                    stack.append(((*chain, function), function))
 
     def class_named(self, qualname: str) -> tuple[ClassDef, Scope] | None:
         """The class of that name (``Outer.Inner``), with the scope that it stands in."""
@@ -248,5 +259,3 @@ class Program:
             module = module.rpartition(".")[0]
         return module, fullname[len(module) + 1 :]
 
-
-__all__ = ["Decorator", "OverloadedFuncDef", "Program", "Source"]

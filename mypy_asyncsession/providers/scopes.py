@@ -16,18 +16,25 @@ from mypy.nodes import (
     CallExpr,
     ClassDef,
     Decorator,
+    DelStmt,
+    DictionaryComprehension,
     ForStmt,
     FuncDef,
+    GeneratorExpr,
     GlobalDecl,
     Import,
     ImportAll,
     ImportFrom,
     LambdaExpr,
+    MatchStmt,
     MemberExpr,
     NameExpr,
+    Node,
     NonlocalDecl,
+    OperatorAssignmentStmt,
     OverloadedFuncDef,
     StarExpr,
+    TryStmt,
     TupleExpr,
     WithStmt,
 )
@@ -38,9 +45,13 @@ from mypy_asyncsession.providers.syntax import children, definition_of, walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import Expression, FuncItem
 
     from mypy_asyncsession.providers.values import Value
+
+
+#: The kinds of binding that go through the elements of something.
+ITERATING = frozenset({"for", "async for", "comprehension", "async comprehension"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +59,8 @@ class Binding:
     """One place where a name gets a value.
 
     Attributes:
-        kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``def``, ``class``,
-            ``import``, ``from`` or ``other``.
+        kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``comprehension``,
+            ``async comprehension``, ``def``, ``class``, ``import``, ``from`` or ``other``.
         node: The definition, the expression assigned, entered or iterated over, or the import.
         element: The position in a tuple target, or ``None``.
         blocks: The blocks around it, outermost first, each with the position inside.
@@ -94,6 +105,13 @@ class Scope:
     values: dict[str, Value] = field(default_factory=dict)
     depth: int = 0
 
+    def chain(self) -> Iterator[Scope]:
+        """This scope and those around it, innermost first."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
     def enclosing_class(self) -> ClassDef | None:
         """The class whose method this scope is in, if any."""
         scope: Scope | None = self
@@ -111,6 +129,32 @@ class Scope:
                 return scope.node
             scope = scope.parent
         return None
+
+
+def dotted(node: Node) -> str | None:
+    """``a.b.c`` for a name or a chain of attributes, else ``None``; calls count as ``f()``."""
+    if isinstance(node, NameExpr):
+        return node.name
+    if isinstance(node, MemberExpr):
+        base = dotted(node.expr)
+        return f"{base}.{node.name}" if base is not None else None
+    if isinstance(node, CallExpr) and not node.args:
+        base = dotted(node.callee)
+        return f"{base}()" if base is not None else None
+    return None
+
+
+def captures(pattern: Node) -> Iterator[NameExpr]:
+    """The names that a pattern of a ``match`` statement binds."""
+    for field_name in ("name", "rest", "capture"):
+        value = getattr(pattern, field_name, None)
+        if isinstance(value, NameExpr):
+            yield value
+    for field_name in ("pattern", "patterns", "values", "positionals", "keyword_values"):
+        value = getattr(pattern, field_name, None)
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Node):
+                yield from captures(inner)
 
 
 def package_of(module: str, is_package: bool, relative: int) -> str:
@@ -135,7 +179,7 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
             target(node.expr, "other", None, where)
         elif isinstance(node, TupleExpr) or type(node).__name__ == "ListExpr":
             for position, item in enumerate(node.items):  # type: ignore[attr-defined]
-                if element is None and kind in ("assign", "for", "async for"):
+                if element is None and kind in ITERATING | {"assign"}:
                     target(item, kind, value, where, position)
                 else:
                     target(item, "other", None, where)
@@ -146,11 +190,19 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                 continue
             if isinstance(inner, AssignmentExpr):
                 target(inner.target, "assign", inner.value, where)
+            elif isinstance(inner, (GeneratorExpr, DictionaryComprehension)):
+                for index, sequence, is_async in zip(
+                    inner.indices, inner.sequences, inner.is_async, strict=False
+                ):
+                    kind = "async comprehension" if is_async else "comprehension"
+                    target(index, kind, sequence, where)
             elif isinstance(inner, CallExpr) and inner.args:
                 callee = inner.callee
                 name = callee.name if isinstance(callee, (NameExpr, MemberExpr)) else ""
-                if name in known.PROBES and isinstance(inner.args[0], NameExpr):
-                    names.probed.add(inner.args[0].name)
+                if name in known.PROBES:
+                    probed = dotted(inner.args[0])
+                    if probed is not None:
+                        names.probed.add(probed)
 
     def block(body: list[Node], where: tuple[tuple[int, int], ...], key: int) -> None:
         for position, statement in enumerate(body):
@@ -204,6 +256,17 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                     statement.expr,
                     here,
                 )
+            if isinstance(statement, TryStmt):
+                for caught in statement.vars:
+                    if caught is not None:
+                        target(caught, "other", None, here)
+            elif isinstance(statement, MatchStmt):
+                for pattern in statement.patterns:
+                    for captured in captures(pattern):
+                        target(captured, "other", None, here)
+            elif isinstance(statement, (DelStmt, OperatorAssignmentStmt)):
+                changed = statement.expr if isinstance(statement, DelStmt) else statement.lvalue
+                target(changed, "other", None, here)
             for child in children(statement):
                 if isinstance(child, Block):
                     if not child.is_unreachable:
@@ -225,7 +288,7 @@ def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -
         use: The blocks around the use, or ``None`` where it stands in another function.
     """
     if use is None:
-        return bindings
+        return [binding for binding in bindings if "comprehension" not in binding.kind]
     at = dict(use)
     result: list[Binding] = []
     later: list[Binding] = []
@@ -234,6 +297,12 @@ def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -
             result.append(binding)
             continue
         block, position = binding.blocks[-1]
+        if "comprehension" in binding.kind:
+            # Such a name lives in its own statement only.
+            if at.get(block) == position:
+                result = [binding]
+                later = []
+            continue
         if block in at and position < at[block]:
             result = [binding]
             later = []

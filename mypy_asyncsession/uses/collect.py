@@ -29,6 +29,7 @@ from mypy.nodes import (
 from mypy_asyncsession.findings import Span
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
+from mypy_asyncsession.providers.scopes import dotted
 from mypy_asyncsession.providers.syntax import children, definition_of
 from mypy_asyncsession.providers.values import UNKNOWN, Either, Thing, members
 from mypy_asyncsession.uses.handed import handed
@@ -214,10 +215,16 @@ class Collector:
         probed = spot.scope.names.probed
         if not probed:
             return False
-        names = {written(expression)}
-        if isinstance(expression, CallExpr):
-            names.add(written(expression.callee))
-        return bool(names & probed)
+        current: Node = expression
+        while True:
+            if dotted(current) in probed:
+                return True
+            if isinstance(current, CallExpr):
+                current = current.callee
+            elif isinstance(current, AwaitExpr):
+                current = current.expr
+            else:
+                return False
 
     def _is_stack(self, receiver: Expression, spot: _Spot) -> bool:
         value = self._evaluator.value(receiver, spot.scope, spot.where)

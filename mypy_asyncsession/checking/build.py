@@ -1,0 +1,234 @@
+"""One mypy build, in a process of its own: ``python -m mypy_asyncsession.checking.build``.
+
+mypy prints, exits and, on a sufficiently odd file, overflows the stack; its workers start in the
+working directory and import what lies there. In its own process, in a directory of its own, none
+of that reaches the user. And while mypy is being imported here, the files are being found there.
+
+A job comes as JSON on standard input. What happens goes out as a line of JSON each: ``["errors",
+[...]]`` for each module that is done, and at last ``["done"]`` or ``["stopped", {...}]``. Anything
+else that is printed, here or in a worker, goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy.modulefinder import BuildSource
+    from mypy.options import Options
+
+#: mypy's recursion needs more than a process has by default; it is only taken as it is used.
+STACK_SIZE = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to build.
+
+    Attributes:
+        sources: The path and the module of each file.
+        aliases: By module, the name to which sections of mypy's configuration apply, where it is
+            another one.
+        search: Directories in which imports are looked up.
+        options: mypy's options, by name.
+        modules: The same for some modules, by mypy's pattern for their names.
+    """
+
+    sources: list[tuple[str, str]]
+    aliases: dict[str, str] = field(default_factory=dict)
+    search: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """As one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a build stopped.
+
+    Attributes:
+        messages: mypy's own; those that are about a place are JSON objects.
+        module: The module that stopped it, if it was one.
+        unreadable: Files that cannot be parsed: path, line and message.
+    """
+
+    messages: list[str]
+    module: str | None
+    unreadable: list[tuple[str, int, str]]
+
+
+def main() -> None:
+    """Do the job that is on standard input."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # While the job is still being put together.
+    import mypy.build
+
+    from mypy_asyncsession.plugin import codes
+
+    del mypy, codes
+    fields = json.loads(sys.stdin.readline() or "null")
+    if fields is None:
+        return  # nobody wants it any more
+    try:
+        threading.stack_size(STACK_SIZE)
+    except (ValueError, RuntimeError):
+        _run(Job(**fields), out)
+    else:
+        thread = threading.Thread(target=_run, args=(Job(**fields), out), daemon=True)
+        thread.start()
+        thread.join()
+    out.flush()
+    sys.stderr.flush()
+    os._exit(0)  # as mypy does: to free all that it holds takes longer
+
+
+def _run(job: Job, out: TextIO) -> None:
+    def say(*what: object) -> None:
+        out.write(json.dumps(what) + "\n")
+        out.flush()
+
+    try:
+        stop = _build(job, say)
+    except BaseException:  # noqa: BLE001
+        import traceback
+
+        traceback.print_exc()
+        return
+    if stop is None:
+        say("done")
+    else:
+        say("stopped", asdict(stop))
+
+
+def _build(job: Job, say: Callable[..., None]) -> Stop | None:
+    from mypy import build
+    from mypy.defaults import RECURSION_LIMIT
+    from mypy.errors import CompileError
+
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    options = _options(job)
+    sources = _sources(job, options, say)
+
+    def flush(_path: str | None, messages: list[str], serious: bool) -> None:  # noqa: FBT001
+        if not serious:
+            say("errors", messages)
+
+    stopped: list[str] = []
+    try:
+        result = build.build(sources, options, flush_errors=_collecting(flush, stopped))
+    except CompileError as error:
+        return Stop(stopped or error.messages, error.module_with_blocker, _unreadable(job, options))
+    result.manager.metastore.close()
+    return None
+
+
+def _collecting(
+    flush: Callable[[str | None, list[str], bool], None], stopped: list[str]
+) -> Callable[[str | None, list[str], bool], None]:
+    """What stops a build is flushed without the name of a file (``build.build``)."""
+
+    def collect(path: str | None, messages: list[str], serious: bool) -> None:  # noqa: FBT001
+        if path is None:
+            stopped.extend(messages)
+        else:
+            flush(path, messages, serious)
+
+    return collect
+
+
+def _options(job: Job) -> Options:
+    from mypy.errorcodes import error_codes
+    from mypy.options import Options
+
+    from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
+
+    options = Options()
+    for name, value in job.options.items():
+        setattr(options, name, tuple(value) if name == "python_version" else value)
+    # What others say is nothing to us, and need not be kept; ours are as their rules have them.
+    ours = {PARENT_CODE.code, *CODES}
+    options.disable_error_code += [code for code in error_codes if code not in ours]
+    options.per_module_options = dict(job.modules)
+    if job.modules and job.aliases:
+        probe = Options().apply_changes({"per_module_options": dict(job.modules)})
+        for module, natural in job.aliases.items():
+            found = probe.clone_for_module(natural)
+            if found is not probe:
+                options.per_module_options[module] = {
+                    "ignore_errors": found.ignore_errors,
+                    "disable_error_code": sorted(code.code for code in found.disabled_error_codes),
+                    "enable_error_code": sorted(code.code for code in found.enabled_error_codes),
+                }
+    return options
+
+
+def _sources(job: Job, options: Options, say: Callable[..., None]) -> list[BuildSource]:
+    """The sources; how imports are looked up goes into *options*."""
+    from mypy.errors import CompileError
+    from mypy.modulefinder import BuildSource, get_search_dirs
+
+    try:
+        _, installed = get_search_dirs(options.python_executable)
+    except (OSError, ValueError, SyntaxError, subprocess.SubprocessError, CompileError):
+        say("python", options.python_executable)
+        options.python_executable = sys.executable
+        _, installed = get_search_dirs(options.python_executable)
+    # mypy refuses to look up imports in site-packages by this path (compute_search_paths).
+    inside = [
+        folder
+        for folder in job.search
+        if any(folder == site or folder.startswith(site + os.sep) for site in installed)
+    ]
+    options.mypy_path = [folder for folder in job.search if folder not in inside]
+    return [
+        BuildSource(
+            path,
+            module,
+            base_dir=next((folder for folder in inside if path.startswith(folder + os.sep)), None),
+        )
+        for path, module in job.sources
+    ]
+
+
+def _unreadable(job: Job, options: Options) -> list[tuple[str, int, str]]:
+    """All files that cannot be parsed: mypy itself stops at the first one."""
+    return [
+        (path, *trouble)
+        for path, module in job.sources
+        if (trouble := _trouble(path, module, options)) is not None
+    ]
+
+
+def _trouble(path: str, module: str, options: Options) -> tuple[int, str] | None:
+    from mypy.errors import Errors
+    from mypy.parse import parse
+
+    try:
+        source = None if options.native_parser else Path(path).read_bytes()
+        tree = parse(source, path, module, Errors(options), options)
+    except OSError as error:
+        return 0, f"Cannot read file: {error.strerror}"
+    except ValueError as error:
+        return 0, f"Cannot decode file: {error}"
+    if tree.raw_data is not None:
+        for error in tree.raw_data.raw_errors:
+            if error.get("blocker", True):
+                return error["line"], error["message"]
+    return None
+
+
+if __name__ == "__main__":
+    main()

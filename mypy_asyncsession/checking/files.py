@@ -1,0 +1,173 @@
+"""The files to check: from the paths that were named to Python files.
+
+What mypy's own search skips is skipped here too. What would stop it does not: it is a problem of
+one line, and the search goes on.
+"""
+
+# ruff: noqa: PTH110, PTH112, PTH113, PTH114
+# Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.checking.report import CannotRun, Problem, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_asyncsession.checking.project import Project
+
+#: mypy prefers a stub to the module beside it; so do we.
+EXTENSIONS: Final = (".pyi", ".py")
+
+#: Never entered, unless named.
+_SKIPPED: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+
+@dataclass(slots=True)
+class Files:
+    """What was found.
+
+    Attributes:
+        paths: Absolute paths of Python files, without duplicates.
+        packages: The directories among those seen that have an ``__init__``.
+        problems: What could not be looked at.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    packages: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def find_files(paths: Iterable[str], project: Project, directory: str) -> Files:
+    """The Python files that *paths* name.
+
+    Args:
+        paths: Files and directories, relative to *directory* or absolute.
+        project: Says what is excluded; what is named is not.
+        directory: The working directory, absolute.
+
+    Raises:
+        CannotRun: One of the paths does not exist, or there is no Python file below any of them.
+    """
+    finder = _Finder(project, directory)
+    for path in paths:
+        finder.add(path)
+    if not finder.files.paths:
+        where = ", ".join(f'"{path}"' for path in paths)
+        problem = finder.files.problems[:1]
+        raise CannotRun(str(problem[0]) if problem else f"there are no Python files in {where}")
+    return finder.files
+
+
+class _Finder:
+    def __init__(self, project: Project, directory: str) -> None:
+        self.files = Files()
+        self._directory = directory
+        self._excluded = [re.compile(pattern) for pattern in project.exclude]
+        self._gitignore = project.exclude_gitignore
+        self._folders: set[str] = set()  # real paths
+        self._seen: set[str] = set()  # real paths
+
+    def add(self, path: str) -> None:
+        """Add a path that was named, whatever it is called."""
+        full = os.path.abspath(os.path.join(self._directory, path))
+        if os.path.isdir(full):
+            links = self._walk(full, os.path.realpath(full))
+            # A link is followed once everything else is known, and only to what is not.
+            while links:
+                links = [inner for link in links for inner in self._follow(link)]
+        elif os.path.isfile(full):
+            self._file(full, os.path.realpath(full))
+        elif os.path.lexists(full):
+            raise CannotRun(f'"{path}" is neither a file nor a directory')
+        else:
+            raise CannotRun(f'"{path}" does not exist')
+
+    def _walk(self, folder: str, real: str) -> list[str]:
+        """Add the files below *folder*; the links among its entries are returned."""
+        if real in self._folders:
+            return []
+        self._folders.add(real)
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            self._problem(folder, f"cannot be read: {error.strerror}")
+            return []
+        links: list[str] = []
+        folders: list[str] = []
+        for entry in entries:
+            name = entry.name
+            if name.startswith(".") or name in _SKIPPED:
+                continue
+            is_python = name.endswith(EXTENSIONS)
+            if entry.is_symlink():
+                if not self._is_excluded(entry.path, is_folder=os.path.isdir(entry.path)):
+                    links.append(entry.path)
+            elif entry.is_dir():
+                if not self._is_excluded(entry.path, is_folder=True):
+                    folders.append(name)
+            elif (
+                is_python and entry.is_file() and not self._is_excluded(entry.path, is_folder=False)
+            ):
+                self._file(entry.path, os.path.join(real, name))
+        for name in folders:
+            inner = os.path.join(folder, name)
+            if not os.path.exists(os.path.join(inner, "pyvenv.cfg")):
+                links += self._walk(inner, os.path.join(real, name))
+        return links
+
+    def _follow(self, link: str) -> list[str]:
+        target = os.path.realpath(link)
+        if os.path.isdir(link):
+            if os.path.realpath(os.path.dirname(link)).startswith((target, target + os.sep)):
+                self._problem(link, "a symbolic link in a circle: it is not followed")
+            elif not os.path.exists(os.path.join(target, "pyvenv.cfg")):
+                return self._walk(link, target)
+        elif link.endswith(EXTENSIONS):
+            if os.path.isfile(link):
+                self._file(link, target)
+            elif not os.path.exists(link):
+                self._problem(link, "a symbolic link to nowhere")
+        elif os.path.islink(target):
+            self._problem(link, "a symbolic link in a circle: it is not followed")
+        return []
+
+    def _file(self, path: str, real: str) -> None:
+        if real in self._seen:
+            return
+        self._seen.add(real)
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            self._problem(ascii(path)[1:-1], "its name is not UTF-8: it is left out")
+            return
+        if os.path.basename(path).startswith("__init__."):
+            self.files.packages.add(os.path.dirname(path))
+        self.files.paths.append(path)
+
+    def _is_excluded(self, path: str, *, is_folder: bool) -> bool:
+        if self._excluded:
+            # As mypy matches it (modulefinder.matches_exclude).
+            tested = os.path.relpath(path, self._directory).replace(os.sep, "/")
+            tested += "/" if is_folder else ""
+            if any(pattern.search(tested) for pattern in self._excluded):
+                return True
+        return self._gitignore and _is_ignored(path, is_folder=is_folder)
+
+    def _problem(self, path: str, message: str) -> None:
+        self.files.problems.append(Problem(shown(path, self._directory), 0, message))
+
+
+def _is_ignored(path: str, *, is_folder: bool) -> bool:
+    from mypy.modulefinder import find_gitignores
+
+    return any(
+        spec.match_file(os.path.relpath(path, base) + ("/" if is_folder else ""))
+        for base, spec in find_gitignores(os.path.dirname(path))
+    )

@@ -1,0 +1,57 @@
+"""What a check hands back."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.findings import Finding
+
+
+class CannotRun(Exception):
+    """Nothing could be checked; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something that was left out or could not be done; everything else was checked.
+
+    Attributes:
+        path: The file or directory, as it is shown.
+        line: The line that it is about, or 0.
+        message: One line, in mypy's voice.
+    """
+
+    path: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line > 0 else self.path
+        return f"{place}: {self.message}" if place else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        findings: Ordered by path, line, column and code. Paths below the working directory are
+            relative to it.
+        problems: What was in the way.
+        checked: How many files were checked.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    checked: int = 0
+
+
+def shown(path: str, directory: str) -> str:
+    """A path as it is shown: relative to the working directory if it is below it."""
+    prefix = directory.rstrip(os.sep) + os.sep
+    if path == directory:
+        return os.curdir
+    return path.removeprefix(prefix)

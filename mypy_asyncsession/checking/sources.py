@@ -1,0 +1,447 @@
+"""From files to programs: which file is which module, so that mypy can build them all.
+
+mypy takes one name for each file and one file for each name, and stops where it cannot have that.
+Here a file gets the name that the project imports it by; where two files have one name, they come
+into programs of their own, or the one that nobody imports gets a name that nobody can write.
+"""
+
+# ruff: noqa: PTH110, PTH112, PTH113, PTH123
+# Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.checking.files import EXTENSIONS, Files
+from mypy_asyncsession.checking.imports import Imports
+from mypy_asyncsession.checking.report import Problem, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_asyncsession.checking.project import Project
+
+#: The most programs that are built; whatever is left comes into the last one under made-up names.
+MOST_PROGRAMS: Final = 8
+
+#: mypy stops if a file other than its own has one of these names (build.CORE_BUILTIN_MODULES).
+_CORE: Final = frozenset(
+    {
+        "builtins", "typing", "types", "typing_extensions", "mypy_extensions", "_typeshed",
+        "_collections_abc", "collections", "sys", "abc",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and the module that it is.
+
+    Attributes:
+        path: Absolute.
+        module: The name that it is built under.
+        natural: The name that mypy would give it, to which sections of its configuration apply.
+    """
+
+    path: str
+    module: str
+    natural: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is built together.
+
+    Attributes:
+        sources: The files.
+        search: Absolute directories in which imports are looked up, in this order.
+        skipped: Packages that would give a file of this program a second name.
+    """
+
+    sources: tuple[Source, ...]
+    search: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Sources:
+    """All that is to be checked.
+
+    Attributes:
+        unreadable: Files that are there but cannot be opened.
+        error_codes: The codes that inline comments for mypy name.
+    """
+
+    programs: list[Program]
+    problems: list[Problem]
+    unreadable: set[str]
+    error_codes: set[str]
+
+
+def find_sources(files: Files, project: Project, directory: str) -> Sources:
+    """Make programs of files.
+
+    Args:
+        files: The files, as they were found.
+        project: Says what is a package.
+        directory: The working directory, absolute.
+    """
+    names = _Names(files.packages, project, directory)
+    problems: list[Problem] = []
+    unreadable: set[str] = set()
+    imports: dict[str, Imports] = defaultdict(Imports)
+    roots: dict[str, _Root] = {}
+    for path in files.paths:
+        folder = os.path.dirname(path)
+        try:
+            with open(path, "rb", buffering=0) as opened:
+                imports[folder].add(opened.read())
+        except OSError as error:
+            unreadable.add(path)
+            problems.append(Problem(shown(path, directory), 0, f"cannot be read: {error.strerror}"))
+        package, base = names.package(folder)
+        root = roots.setdefault(base, _Root(base))
+        root.add(path, _joined(package, _stem(path)))
+        root.folders.add(folder)
+    problems += [
+        Problem(
+            shown(folder, directory),
+            0,
+            f'"{os.path.basename(folder)}" cannot be the name of a package: '
+            "it is checked as a directory of modules",
+        )
+        for folder in sorted(names.misnamed)
+    ]
+    for root in roots.values():
+        for folder in root.folders:
+            depth = _depth(folder, root.folder)
+            root.imported.update(imports[folder].names())
+            for level, count in imports[folder].levels().items():
+                if level > depth:
+                    root.escapes[level - depth] += count
+    placed = _placed(list(roots.values()), names, directory)
+    for root in placed:
+        problems += root.separated(directory)
+    return Sources(
+        programs=list(_packed(placed, project, directory, problems)),
+        problems=problems,
+        unreadable=unreadable,
+        error_codes=set().union(*(found.error_codes for found in imports.values())),
+    )
+
+
+@dataclass(slots=True, eq=False)
+class _Root:
+    """A directory from which modules are named, and what is below it.
+
+    Attributes:
+        modules: The name of each file, and the name that mypy would give it.
+        imported: How often the files name what they import.
+        escapes: How often a relative import leads that many directories above *folder*.
+        keeps: Whether the directory is one that imports are looked up in.
+    """
+
+    folder: str
+    modules: dict[str, tuple[str, str]] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    imported: Counter[str] = field(default_factory=Counter)
+    escapes: Counter[int] = field(default_factory=Counter)
+    keeps: bool = True
+
+    def add(self, path: str, module: str) -> None:
+        self.modules[path] = (module, module)
+
+    def tops(self) -> set[str]:
+        """The first components of its modules' names."""
+        return {module.partition(".")[0] for module, _ in self.modules.values()}
+
+    def firsts(self) -> set[str]:
+        """The first components of what its files import."""
+        return {name.partition(".")[0] for name in self.imported}
+
+    def rename(self, top: str, to: str) -> None:
+        """Call a package or module, and what is in it, by a name that nobody imports."""
+        for path, (module, natural) in self.modules.items():
+            first, dot, rest = module.partition(".")
+            if first == top:
+                self.modules[path] = (to + dot + rest, natural)
+
+    def moved(self, folder: str, prefix: str) -> _Root:
+        """The same files, named from a directory further up."""
+        modules = {
+            path: (prefix if module == "__init__" else f"{prefix}.{module}", natural)
+            for path, (module, natural) in self.modules.items()
+        }
+        return _Root(folder, modules, self.folders, self.imported)
+
+    def merge(self, other: _Root) -> None:
+        self.modules.update(other.modules)
+        self.folders |= other.folders
+        self.imported.update(other.imported)
+
+    def separated(self, directory: str) -> Iterator[Problem]:
+        """Give files of one name different names; the package or the stub keeps it."""
+        taken: dict[str, str] = {}
+        for path in sorted(self.modules, key=_precedence):
+            module, natural = self.modules[path]
+            if module in taken:
+                winner = taken[module]
+                if _is_init(winner) and not _is_init(path):
+                    yield Problem(
+                        shown(path, directory),
+                        0,
+                        f'imports find the package beside it, "{shown(winner, directory)}": '
+                        "it is checked apart from them",
+                    )
+                # The package stays the same, so that relative imports work.
+                module = _unused(module, taken)
+                self.modules[path] = (module, natural)
+            taken[module] = path
+
+
+class _Names:
+    """mypy's rules for what is a package (find_sources.SourceFinder), without its exceptions."""
+
+    def __init__(self, packages: set[str], project: Project, directory: str) -> None:
+        self.misnamed: set[str] = set()
+        self.bases: set[str] = set()
+        if project.explicit_package_bases:
+            self.bases = {os.path.abspath(path) for path in (*project.mypy_path, directory)}
+        self._namespaces = project.namespace_packages
+        self._packages: dict[str, bool] = dict.fromkeys(packages, True)
+        self._known: dict[str, tuple[str, str] | None] = {}
+
+    def package(self, folder: str) -> tuple[str, str]:
+        """The package that a directory is, and the directory that it is named from."""
+        return self._crawl(folder) or ("", folder)
+
+    def _crawl(self, folder: str) -> tuple[str, str] | None:
+        if folder not in self._known:
+            self._known[folder] = self._crawled(folder)
+        return self._known[folder]
+
+    def _crawled(self, folder: str) -> tuple[str, str] | None:
+        if folder in self.bases:
+            return "", folder
+        parent, name = os.path.split(folder)
+        name = name.removesuffix("-stubs")
+        if self._is_package(folder):
+            if not name.isidentifier():
+                self.misnamed.add(folder)
+                return None
+            package, base = self.package(parent)
+            return _joined(package, name), base
+        if parent == folder or not name.isidentifier() or not self._namespaces:
+            return None
+        above = self._crawl(parent)
+        return above and (_joined(above[0], name), above[1])
+
+    def _is_package(self, folder: str) -> bool:
+        if folder not in self._packages:
+            self._packages[folder] = any(
+                os.path.isfile(os.path.join(folder, f"__init__{extension}"))
+                for extension in EXTENSIONS
+            )
+        return self._packages[folder]
+
+
+def _placed(roots: list[_Root], names: _Names, directory: str) -> list[_Root]:
+    """Name each root's files from where the project imports them.
+
+    Without ``__init__`` mypy names a file from its own directory. But ``app/db.py`` is ``app.db``
+    where that is what others import, or where a relative import leads out of its directory.
+    """
+    imported: Counter[str] = Counter()
+    owners: Counter[str] = Counter()
+    for root in roots:
+        owners.update(root.tops())
+        for name, count in root.imported.items():
+            for prefix in _prefixes(name):
+                imported[prefix] += count
+    result: dict[str, _Root] = {}
+    for root in roots:
+        moved = root
+        if root.folder not in names.bases:
+            moved = _moved(root, imported, owners)
+        if moved.folder in result:
+            result[moved.folder].merge(moved)
+        else:
+            result[moved.folder] = moved
+    return sorted(result.values(), key=lambda root: (root.folder != directory, root.folder))
+
+
+def _moved(root: _Root, imported: Counter[str], owners: Counter[str]) -> _Root:
+    tops = root.tops()
+    own: Counter[str] = Counter()
+    for name, count in root.imported.items():
+        own[name.partition(".")[0]] += count
+    # What others import by these names counts where no one else has that name.
+    best = sum(
+        imported[top] if owners[top] == 1 else own[top] for top in tops - sys.stdlib_module_names
+    )
+    result = root
+    parts: list[str] = []
+    folder, name = os.path.split(root.folder)
+    while name:
+        parts.insert(0, name.replace(".", "-"))
+        prefix = ".".join(parts)
+        votes = sum(count for level, count in root.escapes.items() if level <= len(parts))
+        if all(part.isidentifier() for part in parts):
+            votes += sum(imported[f"{prefix}.{top}"] for top in tops)
+        if votes > best:
+            best = votes
+            result = root.moved(folder, prefix)
+        folder, name = os.path.split(folder)
+    return result
+
+
+def _packed(
+    roots: list[_Root], project: Project, directory: str, problems: list[Problem]
+) -> Iterator[Program]:
+    """Put roots into programs so that no two in one have the same name at the top."""
+    programs: list[dict[str, _Root]] = []
+    for root in roots:
+        _avoid_library(root)
+        program = _fitting(root, programs)
+        for top in sorted(root.tops() & program.keys()):
+            if top in root.firsts() | program[top].firsts():
+                # There are too many of these: let imports of this name find none of them.
+                owner = program[top]
+                owner.rename(top, _unused(top, program))
+                program.update(dict.fromkeys(owner.tops(), owner))
+                owner.keeps = root.keeps = False
+            root.rename(top, _unused(top, program))
+        if program is not programs[0]:
+            problems += _apart(root, programs[0], directory)
+        program.update(dict.fromkeys(root.tops(), root))
+    imported = {name for root in roots for full in root.imported for name in _prefixes(full)}
+    for program in programs:
+        members = list(dict.fromkeys(program.values()))
+        search = [os.path.abspath(os.path.join(directory, path)) for path in project.mypy_path]
+        search += [root.folder for root in members if root.keeps]
+        search += [root.folder for root in roots if root.keeps and not root.tops() & program.keys()]
+        if not _shadows_library(directory):
+            search.append(directory)
+        search = list(dict.fromkeys(search))
+        yield Program(
+            sources=tuple(
+                Source(path, module, natural)
+                for root in members
+                for path, (module, natural) in root.modules.items()
+            ),
+            search=tuple(search),
+            skipped=tuple(sorted(_second_names(members, search) & imported)),
+        )
+
+
+def _fitting(root: _Root, programs: list[dict[str, _Root]]) -> dict[str, _Root]:
+    """The program that a root comes into: one where its names are free, or can be made up."""
+    tops = root.tops()
+    for program in programs:
+        if not tops & program.keys():
+            return program
+    imported = root.firsts()
+    for program in programs:
+        if not tops & program.keys() & imported:
+            return program
+    if len(programs) < MOST_PROGRAMS:
+        programs.append({})
+    return programs[-1]
+
+
+def _apart(root: _Root, first: dict[str, _Root], directory: str) -> Iterator[Problem]:
+    for top in sorted(root.tops() & first.keys()):
+        here, there = (shown(_place(owner.folder, top), directory) for owner in (root, first[top]))
+        yield Problem(
+            here, 0, f'"{top}" is also the name of "{there}": each is checked apart from the other'
+        )
+
+
+def _place(folder: str, top: str) -> str:
+    path = os.path.join(folder, top)
+    return path if os.path.isdir(path) else f"{path}.py"
+
+
+def _avoid_library(root: _Root) -> None:
+    """Make up names for what is called like a module of the standard library.
+
+    Under its own name it would take that module's place for all of the program. A package is left
+    alone if what is imported from it is not in the library; but mypy's own core cannot be replaced.
+    """
+    library = os.path.dirname(os.__file__)
+    for top in root.tops() & (sys.stdlib_module_names | _CORE):
+        imported = {
+            part
+            for name in root.imported
+            if name.startswith(f"{top}.")
+            for part in _prefixes(name)
+            if not os.path.exists(os.path.join(library, *part.split(".")) + ".py")
+        }
+        if top in _CORE or imported.isdisjoint(module for module, _ in root.modules.values()):
+            root.rename(top, _unused(top, root.tops()))
+            # Imports that are looked up here would find it all the same.
+            root.keeps = False
+
+
+def _shadows_library(folder: str) -> bool:
+    return any(
+        os.path.isfile(os.path.join(folder, name))
+        for top in _CORE
+        for extension in EXTENSIONS
+        for name in (f"{top}{extension}", os.path.join(top, f"__init__{extension}"))
+    )
+
+
+def _second_names(roots: list[_Root], search: list[str]) -> set[str]:
+    """Names under which imports would find files of *roots* that have another name."""
+    result = set()
+    for root in roots:
+        for folder in search:
+            if root.folder.startswith(folder + os.sep):
+                package = os.path.relpath(root.folder, folder).replace(os.sep, ".")
+                result |= {f"{package}.{top}" for top in root.tops()}
+    return result
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+
+
+def _stem(path: str) -> str:
+    # A dot would make a package of what is before it.
+    stem = os.path.basename(path)
+    for extension in EXTENSIONS:
+        stem = stem.removesuffix(extension)
+    return stem.replace(".", "-")
+
+
+def _joined(package: str, name: str) -> str:
+    if name == "__init__" and package:
+        return package
+    return f"{package}.{name}" if package else name
+
+
+def _is_init(path: str) -> bool:
+    return os.path.basename(path).startswith("__init__.")
+
+
+def _precedence(path: str) -> tuple[bool, bool, str]:
+    return not _is_init(path), not path.endswith(".pyi"), path
+
+
+def _depth(folder: str, base: str) -> int:
+    return 0 if folder == base else os.path.relpath(folder, base).count(os.sep) + 1
+
+
+def _unused(name: str, taken: Iterable[str]) -> str:
+    """A name like *name* that no import statement can name."""
+    taken = set(taken)
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"
