@@ -30,7 +30,8 @@ class Report:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.severity}: {self.message}  [{self.code}]"
+        code = f"  [{self.code}]" if self.code else ""
+        return f"{self.path}:{self.line}: {self.severity}: {self.message}{code}"
 
 
 def is_ours(code: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,17 +42,20 @@ class Workspace:
         steps: The number of steps of the longest case.
     """
 
-    def __init__(self, root: Path, cases: Sequence[Case], config: Mapping[str, Any] | None = None):
+    def __init__(self, root: Path, cases: Sequence[Case], *, app: bool = True) -> None:
         self.root = root
         self.cases = cases
         self.steps = max(len(case.trees) for case in cases)
-        self._settings = _merge(_CONFIG, config or {})
+        self._app = {path.name: path.read_text(encoding="utf-8") for path in APP.glob("*.py")}
+        if not app:
+            self._app.clear()
 
     def write(self, step: int) -> None:
         """Brings the files to the state of a step, and touches no other file."""
         if step == 1:
-            shutil.copytree(APP, self.root / "app", dirs_exist_ok=True)
-            settings = self._settings
+            for name, text in self._app.items():
+                self._write_file(self.root / "app" / name, text, step)
+            settings: Mapping[str, Any] = _CONFIG
             for case in self.cases:
                 settings = _merge(settings, case.config)
             write_toml(self.root / "pyproject.toml", settings)
@@ -72,8 +74,8 @@ class Workspace:
     def imports(self) -> list[str]:
         """The modules from outside that the files name in an import statement."""
         own = {"app", *(case.package for case in self.cases)}
-        texts = [path.read_text(encoding="utf-8") for path in APP.rglob("*.py")]
-        texts += [text for case in self.cases for tree in case.trees for text in tree.values()]
+        texts = {text for case in self.cases for tree in case.trees for text in tree.values()}
+        texts.update(self._app.values())
         names = {name for text in texts for name in _imported(text)}
         return sorted(name for name in names if name.partition(".")[0] not in own)
 
