@@ -137,6 +137,7 @@ class Evaluator:
         self.inferred = inferred
         self.recovered = recovered
         self._memo.clear()
+        self.types.forget()
 
     # Expressions
 

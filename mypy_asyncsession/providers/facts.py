@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, Var
+from mypy.types import Instance, get_proper_type
 
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import definition_of, statements, yields
+from mypy_asyncsession.providers.syntax import definition_of, statements
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     Class,
@@ -56,7 +57,10 @@ def _exported(source: Source, evaluator: Evaluator) -> Iterator[tuple[str, Value
 def _members(
     source: Source, evaluator: Evaluator, body: list[object], scope: Scope, prefix: str
 ) -> Iterator[tuple[str, Value]]:
+    module = source.module
     for name, bindings in scope.names.bindings.items():
+        if _in_interface(evaluator, f"{module}.{prefix}{name}"):
+            continue
         for binding in bindings:
             if binding.kind == "assign":
                 yield prefix + name, evaluator.bound(binding, scope)
@@ -66,6 +70,8 @@ def _members(
             inside = f"{prefix}{statement.name}."
             yield from _members(source, evaluator, list(statement.defs.body), inner, inside)
             for attribute in source.attributes(statement):
+                if _in_interface(evaluator, f"{module}.{inside}{attribute}"):
+                    continue
                 yield (
                     inside + attribute,
                     evaluator.assigned(source, statement, inner, attribute),
@@ -76,14 +82,25 @@ def _members(
                 yield prefix + function.name, evaluator.defined(statement, scope)
 
 
+def _in_interface(evaluator: Evaluator, fullname: str) -> bool:
+    """Whether mypy's own type of a variable says all that its values would."""
+    symbol = evaluator.program.symbol(fullname)
+    if not isinstance(symbol, Var) or not informative(symbol.type):
+        return False
+    type_ = get_proper_type(symbol.type)
+    return isinstance(type_, Instance) and all(
+        isinstance(get_proper_type(argument), Instance) for argument in type_.args
+    )
+
+
 def _says_more_than_its_type(function: FuncDef) -> bool:
     """Whether the body of a function may say what its annotation does not."""
-    if yields(function):
-        return True
     type_ = function.type
     result = getattr(type_, "ret_type", None)
     if result is not None and informative(result):
         return False
+    if function.is_generator:
+        return True
     return any(
         isinstance(statement, ReturnStmt) and statement.expr is not None
         for statement in statements(function.body)

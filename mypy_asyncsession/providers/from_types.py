@@ -43,6 +43,7 @@ class Types:
 
     def __init__(self, resources: AbstractSet[str] = frozenset()) -> None:
         self.resources = known.RESOURCES | resources
+        self._abilities: dict[TypeInfo, Can] = {}
         self._async = (known.ASYNC_SESSIONS | known.ASYNC_CONNECTIONS) - known.SYNC_SESSIONS
 
     def value(self, type_: Type | None, depth: int = 0) -> Value:
@@ -87,10 +88,7 @@ class Types:
         name = info.fullname
         if name == "builtins.object":
             return UNKNOWN
-        can = Can.NOTHING
-        for ability, method in METHODS.items():
-            if info.get(method) is not None:
-                can |= ability
+        can = self.can(info)
         resource = self.resource(info)
         if info.fallback_to_any and resource is None:
             # A base class is not known: it may bring any method.
@@ -161,8 +159,8 @@ class Types:
         if isinstance(proper, TypeVarType):
             # ``-> Self``, in either spelling.
             return Thing(
-                self._shape(type_.type, self._can(type_.type), self.resource(type_.type)),
-                self._can(type_.type),
+                self._shape(type_.type, self.can(type_.type), self.resource(type_.type)),
+                self.can(type_.type),
                 UNKNOWN,
                 type_,
                 type_.type.name,
@@ -170,16 +168,24 @@ class Types:
             )
         return self.value(proper, depth + 1)
 
-    def _can(self, info: TypeInfo) -> Can:
-        can = Can.NOTHING
-        for ability, method in METHODS.items():
-            if info.get(method) is not None:
-                can |= ability
-        return can
+    def can(self, info: TypeInfo) -> Can:
+        """What the language lets one do with an instance of a class."""
+        found = self._abilities.get(info)
+        if found is None:
+            found = Can.NOTHING
+            for ability, method in METHODS.items():
+                if info.get(method) is not None:
+                    found |= ability
+            self._abilities[info] = found
+        return found
+
+    def forget(self) -> None:
+        """Forget what was found about classes: they may have changed."""
+        self._abilities.clear()
 
     def item_type(self, type_: Instance) -> Type | None:
         """mypy's type of what entering, iterating over or awaiting an instance gives."""
-        can = self._can(type_.type)
+        can = self.can(type_.type)
         if can & (Can.ASYNC_ENTER | Can.ENTER):
             method = "__aenter__" if can & Can.ASYNC_ENTER else "__enter__"
             result = self.method_result(type_, method)

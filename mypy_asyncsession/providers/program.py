@@ -10,6 +10,7 @@ from mypy.nodes import (
     AssignmentStmt,
     ClassDef,
     FuncDef,
+    GlobalDecl,
     LambdaExpr,
     MemberExpr,
     MypyFile,
@@ -19,10 +20,10 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers.scopes import Names, Scope, names_of, nested
-from mypy_asyncsession.providers.syntax import definition_of, walk
+from mypy_asyncsession.providers.syntax import definition_of, statements, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy.nodes import Expression, FuncItem, Node
 
@@ -105,42 +106,47 @@ class Source:
         """What is assigned anywhere in the module to ``x.state.NAME``, with the scopes around it."""
         if self._loose is None:
             self._loose = {}
-            for chain, node in self._bodies():
-                for inner in walk(node, into_functions=False):
-                    if not isinstance(inner, AssignmentStmt):
+            for chain, body in self._bodies():
+                for statement in statements(body):
+                    if not isinstance(statement, AssignmentStmt):
                         continue
-                    for lvalue in inner.lvalues:
+                    for lvalue in statement.lvalues:
                         if (
                             isinstance(lvalue, MemberExpr)
                             and isinstance(lvalue.expr, (MemberExpr, NameExpr))
                             and lvalue.expr.name == "state"
                         ):
-                            self._loose.setdefault(lvalue.name, []).append((inner.rvalue, chain))
+                            self._loose.setdefault(lvalue.name, []).append(
+                                (statement.rvalue, chain)
+                            )
         return self._loose
 
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""
         if self._rebound is None:
             self._rebound = {}
-            for chain, _ in self._bodies():
+            for chain, body in self._bodies():
+                if not any(isinstance(statement, GlobalDecl) for statement in statements(body)):
+                    continue
                 scope = self.scope
                 for node in chain:
                     scope = self.scope_in(node, scope)
-                for name in scope.names.outer if chain else ():
+                for name in scope.names.outer:
                     for binding in scope.names.bindings.get(name, ()):
                         self._rebound.setdefault(name, []).append((binding, scope))
         return self._rebound
 
-    def _bodies(self) -> Iterator[tuple[Chain, Node]]:
+    def _bodies(self) -> Iterator[tuple[Chain, Sequence[Node]]]:
         """Every body in the module, with the functions and classes that it stands in."""
-        stack: list[tuple[Chain, Node]] = [((), self.tree)]
+        stack: list[tuple[Chain, Sequence[Node]]] = [((), self.tree.defs)]
         while stack:
-            chain, node = stack.pop()
-            yield chain, node
-            for inner in nested(node):
-                function = inner if isinstance(inner, ClassDef) else definition_of(inner)
-                if function is not None:
-                    stack.append(((*chain, function), function))
+            chain, body = stack.pop()
+            yield chain, body
+            for inner in nested(body):
+                if isinstance(inner, ClassDef):
+                    stack.append(((*chain, inner), inner.defs.body))
+                elif (function := definition_of(inner)) is not None:
+                    stack.append(((*chain, function), function.body.body))
 
     def class_named(self, qualname: str) -> tuple[ClassDef, Scope] | None:
         """The class of that name (``Outer.Inner``), with the scope that it stands in."""

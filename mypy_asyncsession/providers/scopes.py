@@ -40,10 +40,10 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.syntax import children, definition_of, walk
+from mypy_asyncsession.providers.syntax import children, definition_of, statements, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Expression, FuncItem
 
@@ -329,13 +329,11 @@ def _before(one: tuple[tuple[int, int], ...], use: tuple[tuple[int, int], ...]) 
     return False
 
 
-def nested(node: Node) -> Iterator[Node]:
-    """The functions and classes that stand directly in the blocks of a body."""
-    for child in children(node):
-        if isinstance(child, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
-            yield child
-        else:
-            yield from nested(child)
+def nested(body: Sequence[Node]) -> Iterator[Node]:
+    """The functions and classes that stand in a body, those inside them left out."""
+    for statement in statements(body):
+        if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
+            yield statement
 
 
 def returned(function: FuncItem) -> list[Expression]:

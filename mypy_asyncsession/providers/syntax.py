@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy import nodes
 from mypy.nodes import (
     Block,
     ClassDef,
@@ -21,73 +22,94 @@ from mypy.nodes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import FuncItem
 
 #: The fields of a node that hold nodes, or lists (also of lists) of nodes, in source order.
-FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    "MypyFile": ("defs",),
-    "Block": ("body",),
-    "ExpressionStmt": ("expr",),
-    "AssignmentStmt": ("rvalue", "lvalues"),
-    "OperatorAssignmentStmt": ("lvalue", "rvalue"),
-    "WhileStmt": ("expr", "body", "else_body"),
-    "ForStmt": ("expr", "index", "body", "else_body"),
-    "ReturnStmt": ("expr",),
-    "AssertStmt": ("expr", "msg"),
-    "DelStmt": ("expr",),
-    "RaiseStmt": ("expr", "from_expr"),
-    "TryStmt": ("body", "types", "handlers", "else_body", "finally_body"),
-    "WithStmt": ("expr", "target", "body"),
-    "MatchStmt": ("subject", "guards", "bodies"),
-    "IfStmt": ("expr", "body", "else_body"),
-    "FuncDef": ("arguments", "body"),
-    "LambdaExpr": ("arguments", "body"),
-    "Argument": ("initializer",),
-    "Decorator": ("original_decorators", "func"),
-    "OverloadedFuncDef": ("items", "impl"),
-    "ClassDef": ("decorators", "base_type_exprs", "defs"),
-    "MemberExpr": ("expr",),
-    "CallExpr": ("callee", "args"),
-    "OpExpr": ("left", "right"),
-    "ComparisonExpr": ("operands",),
-    "UnaryExpr": ("expr",),
-    "IndexExpr": ("base", "index"),
-    "SliceExpr": ("begin_index", "end_index", "stride"),
-    "ListExpr": ("items",),
-    "TupleExpr": ("items",),
-    "SetExpr": ("items",),
-    "DictExpr": ("items",),
-    "ConditionalExpr": ("cond", "if_expr", "else_expr"),
-    "AssignmentExpr": ("value", "target"),
-    "AwaitExpr": ("expr",),
-    "YieldExpr": ("expr",),
-    "YieldFromExpr": ("expr",),
-    "StarExpr": ("expr",),
-    "CastExpr": ("expr",),
-    "AssertTypeExpr": ("expr",),
-    "RevealExpr": ("expr",),
-    "GeneratorExpr": ("sequences", "condlists", "left_expr"),
-    "ListComprehension": ("generator",),
-    "SetComprehension": ("generator",),
-    "DictionaryComprehension": ("sequences", "condlists", "key", "value"),
-    "SuperExpr": ("call",),
+FIELDS: Final[dict[type, tuple[str, ...]]] = {
+    nodes.MypyFile: ("defs",),
+    nodes.Block: ("body",),
+    nodes.ExpressionStmt: ("expr",),
+    nodes.AssignmentStmt: ("rvalue", "lvalues"),
+    nodes.OperatorAssignmentStmt: ("lvalue", "rvalue"),
+    nodes.WhileStmt: ("expr", "body", "else_body"),
+    nodes.ForStmt: ("expr", "index", "body", "else_body"),
+    nodes.ReturnStmt: ("expr",),
+    nodes.AssertStmt: ("expr", "msg"),
+    nodes.DelStmt: ("expr",),
+    nodes.RaiseStmt: ("expr", "from_expr"),
+    nodes.TryStmt: ("body", "types", "handlers", "else_body", "finally_body"),
+    nodes.WithStmt: ("expr", "target", "body"),
+    nodes.MatchStmt: ("subject", "guards", "bodies"),
+    nodes.IfStmt: ("expr", "body", "else_body"),
+    nodes.FuncDef: ("arguments", "body"),
+    nodes.LambdaExpr: ("arguments", "body"),
+    nodes.Argument: ("initializer",),
+    nodes.Decorator: ("original_decorators", "func"),
+    nodes.OverloadedFuncDef: ("items", "impl"),
+    nodes.ClassDef: ("decorators", "base_type_exprs", "defs"),
+    nodes.MemberExpr: ("expr",),
+    nodes.CallExpr: ("callee", "args"),
+    nodes.OpExpr: ("left", "right"),
+    nodes.ComparisonExpr: ("operands",),
+    nodes.UnaryExpr: ("expr",),
+    nodes.IndexExpr: ("base", "index"),
+    nodes.SliceExpr: ("begin_index", "end_index", "stride"),
+    nodes.ListExpr: ("items",),
+    nodes.TupleExpr: ("items",),
+    nodes.SetExpr: ("items",),
+    nodes.DictExpr: ("items",),
+    nodes.ConditionalExpr: ("cond", "if_expr", "else_expr"),
+    nodes.AssignmentExpr: ("value", "target"),
+    nodes.AwaitExpr: ("expr",),
+    nodes.YieldExpr: ("expr",),
+    nodes.YieldFromExpr: ("expr",),
+    nodes.StarExpr: ("expr",),
+    nodes.CastExpr: ("expr",),
+    nodes.AssertTypeExpr: ("expr",),
+    nodes.RevealExpr: ("expr",),
+    nodes.GeneratorExpr: ("sequences", "condlists", "left_expr"),
+    nodes.ListComprehension: ("generator",),
+    nodes.SetComprehension: ("generator",),
+    nodes.DictionaryComprehension: ("sequences", "condlists", "key", "value"),
+    nodes.SuperExpr: ("call",),
+}
+#: The fields of a statement that hold blocks, or lists of blocks.
+BLOCKS: Final[dict[type, tuple[str, ...]]] = {
+    nodes.WhileStmt: ("body", "else_body"),
+    nodes.ForStmt: ("body", "else_body"),
+    nodes.TryStmt: ("body", "handlers", "else_body", "finally_body"),
+    nodes.WithStmt: ("body",),
+    nodes.MatchStmt: ("bodies",),
+    nodes.IfStmt: ("body", "else_body"),
 }
 
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly inside *node*, in source order."""
-    for name in FIELDS.get(type(node).__name__, ()):
-        yield from _nodes(getattr(node, name))
+    return _inside(node, FIELDS.get(type(node), ()))
 
 
-def _nodes(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for element in value:
-            yield from _nodes(element)
+def blocks(statement: Node) -> Iterator[Block]:
+    """The blocks directly inside a statement; functions and classes have none."""
+    return _inside(statement, BLOCKS.get(type(statement), ()))  # type: ignore[return-value]
+
+
+def _inside(node: Node, names: tuple[str, ...]) -> Iterator[Node]:
+    for name in names:
+        value = getattr(node, name)
+        if value is None:
+            continue
+        if isinstance(value, list):
+            for element in value:
+                if isinstance(element, Node):
+                    yield element
+                elif element is not None:
+                    # The guards of a match, the pairs of a dict, the conditions of a comprehension.
+                    yield from (inner for inner in element if isinstance(inner, Node))
+        elif isinstance(value, Node):
+            yield value
 
 
 def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
@@ -112,7 +134,7 @@ def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
         stack.extend(reversed(list(children(current))))
 
 
-def statements(block: Block | list[Node]) -> Iterator[Node]:
+def statements(block: Block | Sequence[Node]) -> Iterator[Node]:
     """The statements of *block* and of the blocks inside it, functions and classes aside."""
     stack: list[Node] = list(reversed(block.body if isinstance(block, Block) else block))
     while stack:
@@ -121,10 +143,8 @@ def statements(block: Block | list[Node]) -> Iterator[Node]:
         if isinstance(current, Block):
             if not current.is_unreachable:
                 stack.extend(reversed(current.body))
-            continue
-        if isinstance(current, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
-            continue
-        stack.extend(reversed([child for child in children(current) if isinstance(child, Block)]))
+        else:
+            stack.extend(reversed(list(blocks(current))))
 
 
 def yields(function: FuncItem) -> list[YieldExpr | YieldFromExpr]:

@@ -26,6 +26,8 @@ from mypy.nodes import (
     WithStmt,
 )
 
+from mypy.types import Instance, TupleType, get_proper_type
+
 from mypy_asyncsession.findings import Span
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
@@ -183,7 +185,7 @@ class Collector:
     def _use(
         self, pairing: Pairing, expression: Expression, spot: _Spot, target: Expression | None
     ) -> Iterator[Use]:
-        if self._probed(expression, spot):
+        if self._evidently_right(pairing, expression, spot) or self._probed(expression, spot):
             return
         value = self._evaluator.value(expression, spot.scope, spot.where)
         if value is UNKNOWN:
@@ -208,6 +210,22 @@ class Collector:
             lines=tuple(
                 range(min(spot.line, expression.line), (expression.end_line or expression.line) + 1)
             ),
+        )
+
+    def _evidently_right(self, pairing: Pairing, expression: Expression, spot: _Spot) -> bool:
+        """Whether mypy's type settles it: most uses are of this kind, and need no second look.
+
+        In these two pairings no definition that contradicts its annotation can be the wrong one.
+        """
+        if pairing not in (Pairing.AWAIT, Pairing.FOR):
+            return False
+        found = self._evaluator.type_of(expression, spot.scope)
+        proper = get_proper_type(found) if found is not None else None
+        return isinstance(proper, (TupleType, Instance)) and bool(
+            self._evaluator.types.can(
+                proper.partial_fallback.type if isinstance(proper, TupleType) else proper.type
+            )
+            & pairing.needs
         )
 
     def _probed(self, expression: Expression, spot: _Spot) -> bool:
