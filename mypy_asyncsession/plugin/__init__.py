@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mypy.plugin import Plugin
 
 import mypy_asyncsession
-from mypy_asyncsession.plugin.settings import Settings, SettingsError, settings
+from mypy_asyncsession.config import ConfigError
+from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
 from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
 from mypy_asyncsession.plugin.module_pass import ModulePass
@@ -34,7 +35,7 @@ class AsyncSessionPlugin(Plugin):
         if self._trouble is None:
             try:
                 self._settings = settings(options.config_file)
-            except SettingsError as error:
+            except ConfigError as error:
                 self._trouble = str(error)
         self._types = Types(frozenset(self._settings.config.resources))
         self._recovery = Recovery(self._types)
