@@ -60,12 +60,10 @@ class Stop:
 
     Attributes:
         messages: mypy's own; those that are about a place are JSON objects.
-        module: The module that stopped it, if it was one.
         unreadable: Files that cannot be parsed: path, line and message.
     """
 
     messages: list[str]
-    module: str | None
     unreadable: list[tuple[str, int, str]]
 
 
@@ -122,31 +120,20 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     options = _options(job)
     sources = _sources(job, options, say)
 
-    def flush(_path: str | None, messages: list[str], serious: bool) -> None:  # noqa: FBT001
-        if not serious:
-            say("errors", messages)
-
     stopped: list[str] = []
-    try:
-        result = build.build(sources, options, flush_errors=_collecting(flush, stopped))
-    except CompileError as error:
-        return Stop(stopped or error.messages, error.module_with_blocker, _unreadable(job, options))
-    result.manager.metastore.close()
-    return None
 
-
-def _collecting(
-    flush: Callable[[str | None, list[str], bool], None], stopped: list[str]
-) -> Callable[[str | None, list[str], bool], None]:
-    """What stops a build is flushed without the name of a file (``build.build``)."""
-
-    def collect(path: str | None, messages: list[str], serious: bool) -> None:  # noqa: FBT001
-        if path is None:
+    def flush(path: str | None, messages: list[str], _serious: bool) -> None:
+        if path is None:  # what stops a build comes without the name of a file (build.build)
             stopped.extend(messages)
         else:
-            flush(path, messages, serious)
+            say("errors", messages)
 
-    return collect
+    try:
+        result = build.build(sources, options, flush_errors=flush)
+    except CompileError as error:
+        return Stop(stopped or error.messages, _unreadable(job, options))
+    result.manager.metastore.close()
+    return None
 
 
 def _options(job: Job) -> Options:
@@ -224,9 +211,9 @@ def _trouble(path: str, module: str, options: Options) -> tuple[int, str] | None
     except ValueError as error:
         return 0, f"Cannot decode file: {error}"
     if tree.raw_data is not None:
-        for error in tree.raw_data.raw_errors:
-            if error.get("blocker", True):
-                return error["line"], error["message"]
+        for found in tree.raw_data.raw_errors:
+            if found.get("blocker", True):
+                return found["line"], found["message"]
     return None
 
 

@@ -234,9 +234,7 @@ def _patterns(value: object) -> tuple[str, ...]:
     try:
         return tuple(re.compile(pattern).pattern for pattern in patterns if pattern)
     except re.error as error:
-        raise ValueError(
-            f'"{error.pattern!s}" is not a regular expression: {error.msg}'
-        ) from None
+        raise ValueError(f'"{error.pattern!s}" is not a regular expression: {error.msg}') from None
 
 
 def _version(value: object) -> tuple[int, int] | None:

@@ -57,11 +57,13 @@ class Program:
     """What is built together.
 
     Attributes:
+        name: What tells it from others, from one run to the next.
         sources: The files.
         search: Absolute directories in which imports are looked up, in this order.
         skipped: Packages that would give a file of this program a second name.
     """
 
+    name: str
     sources: tuple[Source, ...]
     search: tuple[str, ...]
     skipped: tuple[str, ...] = ()
@@ -328,6 +330,7 @@ def _packed(
             search.append(directory)
         search = list(dict.fromkeys(search))
         yield Program(
+            name=max(members, key=lambda root: len(root.modules)).folder,
             sources=tuple(
                 Source(path, module, natural)
                 for root in members

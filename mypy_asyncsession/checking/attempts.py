@@ -1,0 +1,231 @@
+"""One program, built again without what mypy stops at until the rest is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy_asyncsession.checking.build import Job
+from mypy_asyncsession.checking.report import CannotRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_asyncsession.checking.build import Stop
+    from mypy_asyncsession.checking.process import Builder, Outcome
+    from mypy_asyncsession.checking.sources import Program
+
+#: How often a program is built before it is given up.
+MOST: Final = 50
+
+_TWICE: Final = re.compile(
+    r'Source file found twice under different module names: "(?P<one>.+)" and "(?P<other>.+)"'
+)
+_SHADOWS: Final = "This file shadows library module"
+_PLAIN: Final = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?: error: (?P<message>.*)", re.DOTALL)
+_OURS: Final = "mypy-asyncsession: error: "
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to build a program.
+
+    Attributes:
+        options: mypy's options, by name.
+        modules: The same for some modules, by mypy's pattern for their names.
+        cache: Where mypy caches it.
+        placeholder: The file to build in place of one that is left out, or of a package's.
+        show_traceback: Whether a crash is shown on standard error.
+    """
+
+    options: dict[str, Any]
+    modules: dict[str, dict[str, Any]]
+    cache: Path
+    placeholder: Callable[[bool], str]
+    show_traceback: bool = False
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The attempts at one program, and what they found.
+
+    Attributes:
+        builder: Starts a process to build in.
+        left_out: The files that it is built without.
+        troubles: Why some of them had to be: the file, the line and mypy's message.
+        lasting: Those that will be in the way for as long as they stay the same.
+        python: An interpreter whose packages could not be read.
+    """
+
+    program: Program
+    plan: Plan
+    builder: Callable[[], Builder]
+    left_out: set[str]
+    troubles: list[tuple[str, int, str]] = field(default_factory=list)
+    lasting: set[str] = field(default_factory=set)
+    python: str | None = None
+    _skipped: set[str] = field(default_factory=set)
+    _avoided: set[str] = field(default_factory=set)
+    _workers: int = 0
+    _wiped: bool = False
+
+    def build(self, on_module: Callable[[], None]) -> list[dict[str, Any]]:
+        """Build the program.
+
+        Returns:
+            mypy's errors, as its JSON formatter has them.
+
+        Raises:
+            CannotRun: It cannot be built.
+        """
+        self._workers = self.plan.options["num_workers"]
+        self._skipped |= set(self.program.skipped)
+        for _ in range(MOST):
+            with self.builder() as builder:
+                outcome = builder.build(self._job(), on_module)
+            self.python = outcome.python or self.python
+            if outcome.stop is not None:
+                self._after_stop(outcome.stop)
+            elif outcome.crash is not None:
+                self._after_crash(outcome)
+            else:
+                return outcome.errors
+        raise CannotRun(f"mypy stopped {MOST} times, the last time at {self._last()}")
+
+    def _job(self) -> Job:
+        sources = [
+            (
+                self._placeholder(source.path) if source.path in self.left_out else source.path,
+                source.module,
+            )
+            for source in self.program.sources
+        ]
+        skipped = {f"{name}.*": {"follow_imports": "skip"} for name in self._skipped}
+        return Job(
+            sources=sources,
+            aliases={
+                source.module: source.natural
+                for source in self.program.sources
+                if source.module != source.natural
+            },
+            search=[path for path in self.program.search if path not in self._avoided],
+            options={
+                **self.plan.options,
+                "cache_dir": str(self.plan.cache),
+                # What imports led to cannot be replaced among the sources.
+                "shadow_file": [
+                    [path, self._placeholder(path)]
+                    for path in sorted(self.left_out.difference(self._paths()))
+                ],
+                "num_workers": self._workers,
+            },
+            modules={**skipped, **self.plan.modules},
+        )
+
+    def _paths(self) -> Iterator[str]:
+        return (source.path for source in self.program.sources)
+
+    def _placeholder(self, path: str) -> str:
+        return self.plan.placeholder(os.path.basename(path).startswith("__init__."))
+
+    def _leave_out(self, path: str, line: int, message: str) -> bool:
+        """Build without a file from now on; whether that is news."""
+        if not _add(self.left_out, path):
+            return False
+        self.troubles.append((path, line, message))
+        return True
+
+    def _after_stop(self, stop: Stop) -> None:
+        """Change what is built so that mypy does not stop there again.
+
+        Raises:
+            CannotRun: There is nothing to change.
+        """
+        news = False
+        for path, line, message in stop.unreadable:
+            news |= self._leave_out(path, line, message)
+            self.lasting.add(path)
+        for path, line, message in _blockers(stop.messages):
+            twice = _TWICE.match(message)
+            if twice is not None:
+                news |= _add(self._skipped, _surplus(twice["one"], twice["other"]))
+            elif message.startswith(_SHADOWS):
+                news |= any(_add(self._avoided, folder) for folder in _above(path))
+            elif not news and path:
+                news |= self._leave_out(path, line, message)
+                self.lasting.add(path)
+        if not news:
+            raise CannotRun(next(iter(stop.messages), "mypy stopped without a word"))
+
+    def _after_crash(self, outcome: Outcome) -> None:
+        """The same for where mypy crashed.
+
+        Raises:
+            CannotRun: mypy did not say where.
+        """
+        crash = outcome.crash or ""
+        if self.plan.show_traceback:
+            sys.stderr.write(crash)
+        place = outcome.crashed_at()
+        if place is not None and self._leave_out(place[0], place[1], "mypy crashes here"):
+            return
+        if self._workers:
+            self._workers = 0  # they have less room than the process that starts them
+        elif self.plan.cache.exists() and not self._wiped:
+            self._wiped = True  # a damaged cache is a likely reason
+            shutil.rmtree(self.plan.cache, ignore_errors=True)
+        else:
+            last = crash.strip().rpartition("\n")[2]
+            raise CannotRun(
+                f"mypy crashed ({last}): --show-traceback shows where, so that it can be reported"
+            )
+
+    def _last(self) -> str:
+        return f"{self.troubles[-1][0]}: {self.troubles[-1][2]}" if self.troubles else "nothing"
+
+
+def _blockers(messages: list[str]) -> Iterator[tuple[str, int, str]]:
+    """What stopped mypy: path, line and message.
+
+    Raises:
+        CannotRun: It was the plugin, which says why.
+    """
+    for message in messages:
+        if message.startswith(_OURS):
+            raise CannotRun(message.removeprefix(_OURS))
+        if message.startswith("{"):
+            fields = json.loads(message)
+            # Errors that stop nothing, and were not shown yet, are among them: these have codes.
+            if fields["severity"] == "error" and fields["code"] in (None, "syntax"):
+                yield os.path.abspath(fields["file"]), max(fields["line"], 0), fields["message"]
+        else:
+            match = _PLAIN.fullmatch(message)
+            if match is not None and Path(match["path"]).is_absolute():
+                yield match["path"], int(match["line"] or 0), match["message"]
+
+
+def _surplus(one: str, other: str) -> str:
+    """The package of *other* that is the same files as one of *one*."""
+    ours, theirs = one.split("."), other.split(".")
+    while len(ours) > 1 and len(theirs) > 1 and ours[-2:] == theirs[-2:]:
+        ours.pop()
+        theirs.pop()
+    return ".".join(theirs)
+
+
+def _above(path: str) -> list[str]:
+    folder = os.path.dirname(path)
+    return [folder, os.path.dirname(folder)]
+
+
+def _add(names: set[str], name: str) -> bool:
+    if name in names:
+        return False
+    names.add(name)
+    return True

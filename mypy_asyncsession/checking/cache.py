@@ -1,0 +1,139 @@
+"""The directory that a check keeps between runs, and what it remembers of the last one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import mypy_asyncsession
+from mypy_asyncsession.checking.report import CannotRun
+
+#: Its name in the working directory.
+FOLDER: Final = ".mypy-asyncsession"
+
+#: What is built in place of a file that mypy cannot read: whatever is imported from it is unknown.
+_PLACEHOLDER: Final = "from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n"
+
+_MEMORY: Final = "last-run.json"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the last runs found out about files, by absolute path.
+
+    Attributes:
+        seen: When a file was last changed, as of the last time that it was checked.
+        unreadable: Why mypy cannot read a file: when it was changed, its size, the line, the
+            message.
+    """
+
+    seen: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
+
+
+class Cache:
+    """The private directory: what mypy caches, and the few files that a run needs."""
+
+    def __init__(self, folder: Path, *, temporary: bool = False) -> None:
+        self._folder = folder
+        self._temporary = temporary
+        self._work = folder / "work"
+        self._work.mkdir(exist_ok=True)
+        (folder / "in-place-of").mkdir(exist_ok=True)
+        _write_once(folder / ".gitignore", "# Made by mypy-asyncsession\n*\n")
+        _write_once(
+            folder / "CACHEDIR.TAG",
+            "Signature: 8a477f597d28d172789f06886806bc55\n"
+            "# This directory was made by mypy-asyncsession, and can be deleted at any time.\n",
+        )
+
+    @classmethod
+    def open(cls, directory: str, chosen: str | None) -> Cache:
+        """The directory that was chosen, or the usual one, or, if that cannot be, another.
+
+        Raises:
+            CannotRun: The directory that was chosen cannot be written to.
+        """
+        folder = Path(directory, chosen or FOLDER)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return cls(folder)
+        except OSError as error:
+            if chosen is not None:
+                raise CannotRun(
+                    f'the cache directory "{chosen}" cannot be written to: {error.strerror}'
+                ) from None
+            return cls(Path(tempfile.mkdtemp(prefix="mypy-asyncsession-")), temporary=True)
+
+    def close(self) -> None:
+        """Remove the directory if it is not to stay."""
+        if self._temporary:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def work(self) -> Path:
+        """An empty directory for mypy and its workers to run in."""
+        return self._work
+
+    def program(self, key: str) -> Path:
+        """Where mypy caches one program."""
+        return self._folder / f"cache-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+    def placeholder(self, *, package: bool) -> str:
+        """A file that can be built in place of one that mypy cannot read."""
+        path = self._folder / "in-place-of" / ("__init__.py" if package else "module.py")
+        _write_once(path, _PLACEHOLDER)
+        return str(path)
+
+    def settings(self, text: str) -> str:
+        """A TOML file that holds *text*."""
+        name = hashlib.sha256(text.encode()).hexdigest()[:8]
+        path = self._folder / f"settings-{name}.toml"
+        _write_once(path, text)
+        return str(path)
+
+    def remember(self) -> Memory:
+        """What is remembered, unless it is another version's."""
+        try:
+            stored: dict[str, Any] = json.loads((self._folder / _MEMORY).read_bytes())
+            if stored["by"] == _versions():
+                return Memory(
+                    stored["seen"],
+                    {path: tuple(why) for path, why in stored["unreadable"].items()},
+                )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass  # no memory, or none that we can use
+        return Memory()
+
+    def save(self, memory: Memory) -> None:
+        """Remember this for the next run; not being able to is no reason to stop."""
+        text = json.dumps({"by": _versions(), "seen": memory.seen, "unreadable": memory.unreadable})
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=self._folder, prefix=_MEMORY, delete=False, encoding="utf-8"
+            ) as new:
+                new.write(text)
+            Path(new.name).replace(self._folder / _MEMORY)
+        except OSError:
+            pass
+
+
+def _versions() -> list[object]:
+    """What a memory depends on besides the files: importing mypy only to ask it takes too long."""
+    found = importlib.util.find_spec("mypy")
+    path = Path(found.origin).with_name("version.py") if found and found.origin else None
+    changed = path.stat().st_mtime_ns if path is not None and path.exists() else 0
+    return [mypy_asyncsession.__version__, list(sys.version_info[:3]), str(path), changed]
+
+
+def _write_once(path: Path, text: str) -> None:
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")

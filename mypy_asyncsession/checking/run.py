@@ -1,0 +1,292 @@
+"""Checking: from paths to a report."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy_asyncsession.checking.attempts import Attempts, Plan
+from mypy_asyncsession.checking.cache import Cache
+from mypy_asyncsession.checking.files import find_files
+from mypy_asyncsession.checking.interpreter import interpreter
+from mypy_asyncsession.checking.process import Builder
+from mypy_asyncsession.checking.project import OURS, project
+from mypy_asyncsession.checking.report import Problem, Report, shown
+from mypy_asyncsession.checking.sources import find_sources
+from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, discover, load, misplaced
+from mypy_asyncsession.findings import Finding, Place, Span, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy_asyncsession.checking.cache import Memory
+    from mypy_asyncsession.checking.interpreter import Interpreter
+    from mypy_asyncsession.checking.project import Project, Silenced
+    from mypy_asyncsession.checking.sources import Program, Sources
+
+#: From how many files that are new or were changed it pays to start mypy's workers.
+WORTH_WORKERS: Final = 200
+
+#: More of them have little left to do at once.
+MOST_WORKERS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to check.
+
+    Attributes:
+        config_file: The TOML file with our table; the project's if ``None``.
+        cache_dir: The directory to keep between runs; one in the working directory if ``None``.
+        workers: How many processes mypy uses besides its own; as many as pay if ``None``.
+        show_traceback: Whether a crash of mypy's is shown on standard error.
+    """
+
+    config_file: str | None = None
+    cache_dir: str | None = None
+    workers: int | None = None
+    show_traceback: bool = False
+
+
+def check(
+    paths: Sequence[str],
+    options: Options | None = None,
+    *,
+    directory: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Check files and directories.
+
+    Args:
+        paths: The files and directories, absolute or relative to *directory*.
+        options: How to check them.
+        directory: The directory whose project it is, and to which paths in the report are
+            relative; the working directory if ``None``.
+        on_progress: Called while mypy runs: how many files are done, and how many there are.
+
+    Raises:
+        CannotRun: Nothing could be checked; the message is one line.
+        ConfigError: The configuration cannot be used; the message is one line.
+    """
+    options = options or Options()
+    directory = os.path.abspath(directory or os.curdir)
+    cache = Cache.open(directory, options.cache_dir)
+    try:
+        # It imports mypy while the files are found here.
+        with Builder(cache.work) as builder:
+            config, warnings = _configuration(options.config_file, directory)
+            settings = project(directory)
+            files = find_files(paths, settings, directory)
+            sources = find_sources(files, settings, directory)
+            run = _Run(options, directory, cache, settings, sources, config)
+            run.problems += [*warnings, *files.problems, *sources.problems]
+            run.build(builder, on_progress or (lambda _done, _all: None))
+        return run.report()
+    finally:
+        cache.close()
+
+
+def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
+    """Our configuration, and what is wrong with where it is written."""
+    mistakes = [misplaced(Path(directory, name)) for name in ("mypy.ini", ".mypy.ini", "setup.cfg")]
+    warnings = [
+        Problem("", 0, mistake.removeprefix(directory + os.sep)) for mistake in mistakes if mistake
+    ]
+    path = config_file or discover(None, directory)
+    return load(path) if path is not None else Config(), warnings
+
+
+class _Run:
+    """One check, from its programs to its report."""
+
+    def __init__(
+        self,
+        options: Options,
+        directory: str,
+        cache: Cache,
+        settings: Project,
+        sources: Sources,
+        config: Config,
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._options = options
+        self._directory = directory
+        self._cache = cache
+        self._settings = settings
+        self._sources = sources
+        self._config = config
+        self._findings: list[Finding] = []
+        self._left_out = set(sources.unreadable)
+        self._changed = {
+            source.path: _changed(source.path)
+            for program in sources.programs
+            for source in program.sources
+        }
+
+    def build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
+        """Build every program; *first* is a process that can be used for one of them."""
+        memory = self._cache.remember()
+        self._recall(memory)
+        python = interpreter(self._settings, self._directory)
+        if python.problem is not None:
+            self.problems.append(python.problem)
+        builders = [first]
+        done = 0
+
+        def on_module() -> None:
+            nonlocal done
+            done += 1
+            on_progress(done, len(self._changed))
+
+        for program in self._sources.programs:
+            attempts = Attempts(
+                program,
+                self._plan(program, python, memory),
+                lambda: builders.pop() if builders else Builder(self._cache.work),
+                self._left_out,
+            )
+            errors = attempts.build(on_module)
+            self._findings += filter(None, map(self._finding, errors))
+            for path, line, message in attempts.troubles:
+                self._trouble(path, line, message)
+                if path in attempts.lasting and path in self._changed:
+                    memory.unreadable[path] = (*_state(path), line, message)
+            if attempts.python is not None:
+                self.problems.append(
+                    Problem(
+                        attempts.python,
+                        0,
+                        "this Python does not run: the packages beside mypy are read instead",
+                    )
+                )
+        memory.seen.update(self._changed)
+        self._cache.save(memory)
+
+    def report(self) -> Report:
+        """What was found."""
+        order = lambda found: (found.path, found.span.line, found.span.column, found.code)  # noqa: E731
+        return Report(
+            findings=sorted(self._findings, key=order),
+            problems=list(dict.fromkeys(self.problems)),
+            checked=len(self._changed.keys() - self._left_out),
+        )
+
+    def _recall(self, memory: Memory) -> None:
+        """Leave out at once what mypy could not read the last time, and is still the same."""
+        for path, (changed, size, line, message) in list(memory.unreadable.items()):
+            if path not in self._changed:
+                continue
+            if _state(path) == (changed, size):
+                self._left_out.add(path)
+                self._trouble(path, line, message)
+            else:
+                del memory.unreadable[path]
+
+    def _trouble(self, path: str, line: int, message: str) -> None:
+        message = message[:1].lower() + message[1:]
+        self.problems.append(
+            Problem(shown(path, self._directory), line, f"{message}: the file is left out")
+        )
+
+    def _plan(self, program: Program, python: Interpreter, memory: Memory) -> Plan:
+        folder = self._cache.program(program.name)
+        options: dict[str, Any] = {
+            "check_untyped_defs": True,
+            "config_file": self._cache.settings(self._plugin_settings()),
+            "explicit_package_bases": self._settings.explicit_package_bases,
+            "follow_imports": "silent",
+            "ignore_missing_imports": True,
+            "many_errors_threshold": -1,
+            "namespace_packages": self._settings.namespace_packages,
+            "num_workers": self._workers(program, memory, folder),
+            "output": "json",
+            "plugins": ["mypy_asyncsession.plugin", "mypy_asyncsession.checking.foreign"],
+            "python_executable": python.executable,
+            "python_version": python.version,
+            "show_traceback": self._options.show_traceback,
+            **_as_options(self._settings.silenced),
+        }
+        if self._settings.platform is not None:
+            options["platform"] = self._settings.platform
+        return Plan(
+            options=options,
+            modules={
+                pattern: _as_options(silenced)
+                for pattern, silenced in self._settings.modules.items()
+            },
+            cache=folder,
+            placeholder=lambda package: self._cache.placeholder(package=package),
+            show_traceback=self._options.show_traceback,
+        )
+
+    def _plugin_settings(self) -> str:
+        """The file that the plugin reads; a string of JSON is one of TOML."""
+        resources = json.dumps(self._config.resources, ensure_ascii=False)
+        codes = json.dumps(sorted(self._sources.error_codes), ensure_ascii=False)
+        return (
+            f"[tool.{TABLE}]\nresources = {resources}\n\n"
+            f"[tool.{RUN_TABLE}]\nrecords = true\nerror-codes = {codes}\n"
+        )
+
+    def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
+        if self._options.workers is not None:
+            return self._options.workers
+        stale = sum(
+            memory.seen.get(source.path) != self._changed[source.path] for source in program.sources
+        )
+        if stale < WORTH_WORKERS and (folder.exists() or len(program.sources) < WORTH_WORKERS):
+            return 0
+        free = _processors()
+        return min(free, MOST_WORKERS) if free > 1 else 0
+
+    def _finding(self, error: dict[str, Any]) -> Finding | None:
+        """The finding behind one of mypy's errors, if it is ours and in a file to check."""
+        path = error["file"]
+        if error["code"] not in OURS or error["severity"] != "error" or path not in self._changed:
+            return None
+        span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
+        found = decode(shown(path, self._directory), span, error["code"], error["message"])
+        # mypy's own remark on a "type: ignore" that does not cover the code.
+        hints = [hint for hint in (found.hint, error["hint"]) if hint]
+        place = found.provider
+        return Finding(
+            found.path,
+            span,
+            found.code,
+            found.message,
+            "\n".join(hints) or None,
+            place and Place(place.fullname, shown(place.path, self._directory), place.line),
+        )
+
+
+def _as_options(silenced: Silenced) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "disable_error_code": list(silenced.disable),
+        "enable_error_code": list(silenced.enable),
+    }
+    if silenced.ignore_errors is not None:
+        options["ignore_errors"] = silenced.ignore_errors
+    return options
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _changed(path: str) -> int:
+    return _state(path)[0]
+
+
+def _state(path: str) -> tuple[int, int]:
+    """When a file was changed, and its size."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
