@@ -66,9 +66,7 @@ class AsyncSessionPlugin(Plugin):
 
     def _hook(self, fullname: str) -> Callable[[FunctionContext | MethodContext], Type] | None:
         build = self._build
-        if is_implicit(fullname):
-            return None
-        if build is None or not self._recovery.answers(build.definition(fullname)):
+        if build is None or is_implicit(fullname) or not self._recovery.answers(fullname, build):
             return None
         return lambda ctx: self._recovery.recover(ctx, build)
 

@@ -87,15 +87,26 @@ class Recovery:
         self.replaced: dict[Expression, Type] = {}
         self._tree: MypyFile | None = None
         self._pairings: dict[Expression, Pairing] = {}
+        self._answers: dict[str, bool] = {}
 
     def forget(self) -> None:
         """Forget the module that was just checked."""
         self.replaced.clear()
         self._tree = None
         self._pairings = {}
+        # A definition may get its type, or another one, with the next module.
+        self._answers.clear()
 
-    def answers(self, node: SymbolNode | None) -> bool:
-        """Whether a call of *node* hands out something whose misuse is recovered."""
+    def answers(self, fullname: str, build: Build) -> bool:
+        """Whether a call of *fullname* hands out something whose misuse is recovered."""
+        known = self._answers.get(fullname)
+        if known is None:
+            node = build.definition(fullname)
+            known = self._hands_out_provider(node)
+            self._answers[fullname] = known
+        return known
+
+    def _hands_out_provider(self, node: SymbolNode | None) -> bool:
         type_: Type | None = None
         if isinstance(node, (FuncDef, OverloadedFuncDef, Var)):
             type_ = node.type

@@ -94,6 +94,8 @@ Where = tuple[tuple[int, int], ...] | None
 
 #: How many calls deep the evaluation goes before it says that it does not know.
 CALLS = 10
+#: How many arguments of a call are looked at.
+ARGUMENTS = 6
 #: How many expressions deep it goes.
 NESTING = 60
 #: How many expressions it looks at to find out about one.
@@ -159,14 +161,14 @@ class Evaluator:
             structural = self._structural(expr, scope, where)
         finally:
             self._depth -= 1
-        found = self.type_of(expr, scope)
+        found = self.type_of(expr, scope.module)
         if found is None or not informative(found):
             return structural
         return combine(structural, self.types.value(found))
 
-    def type_of(self, expr: Expression, scope: Scope) -> Type | None:
+    def type_of(self, expr: Expression, module: str) -> Type | None:
         """mypy's own type of an expression of the module at hand."""
-        if self.program.current is None or scope.module != self.program.current.module:
+        if self.program.current is None or module != self.program.current.module:
             return None
         if expr in self.recovered:
             return self.recovered[expr]
@@ -201,19 +203,13 @@ class Evaluator:
             path = source.path if source else ""
             return Function(expr, scope, "lambda", f"{scope.module}.<lambda>", path, expr.line)
         if isinstance(expr, DictExpr):
-            return Container(
-                tuple(
-                    (
-                        key.value if isinstance(key, (StrExpr, IntExpr)) else None,
-                        self.value(value, scope, where),
-                    )
-                    for key, value in expr.items
-                )
-            )
+            pairs = [
+                (key.value if isinstance(key, (StrExpr, IntExpr)) else None, value)
+                for key, value in expr.items
+            ]
+            return Container(tuple(pairs), scope, where)
         if isinstance(expr, (ListExpr, TupleExpr, SetExpr)):
-            return Container(
-                tuple((n, self.value(item, scope, where)) for n, item in enumerate(expr.items))
-            )
+            return Container(tuple(enumerate(expr.items)), scope, where)
         if isinstance(expr, IndexExpr):
             return self._index(expr, scope, where)
         if isinstance(expr, (StrExpr, IntExpr)):
@@ -228,11 +224,16 @@ class Evaluator:
         if not isinstance(base, Container):
             return UNKNOWN
         if isinstance(expr.index, (StrExpr, IntExpr)):
-            for key, value in base.entries:
-                if key == expr.index.value:
-                    return value
-            return UNKNOWN
-        return either(base.values(), exact=False)
+            return self.element(base, expr.index.value)
+        return either(
+            [self.value(element, base.scope, base.where) for _, element in base.entries],
+            exact=False,
+        )
+
+    def element(self, container: Container, key: object) -> Value:
+        """What a literal holds under a key or at a position."""
+        found = container.element(key)
+        return UNKNOWN if found is None else self.value(found, container.scope, container.where)
 
     # Names
 
@@ -332,9 +333,7 @@ class Evaluator:
             if binding.element is None:
                 return value
             if isinstance(value, Container):
-                for key, element in value.entries:
-                    if key == binding.element:
-                        return element
+                return self.element(value, binding.element)
             return UNKNOWN
         if binding.element is not None:
             return UNKNOWN
@@ -621,19 +620,27 @@ class Evaluator:
 
     def _call(self, expr: CallExpr, scope: Scope, where: Where) -> Value:
         callee = self.value(expr.callee, scope, where)
-        arguments = [self.value(arg, scope, where) for arg in expr.args[:4]]
-        named = {
-            name: arguments[n]
-            for n, name in enumerate(expr.arg_names[:4])
-            if name is not None and n < len(arguments)
-        }
+        if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get" and expr.args:
+            mapping = self.value(expr.callee.expr, scope, where)
+            key = expr.args[0]
+            if isinstance(mapping, Container) and isinstance(key, (StrExpr, IntExpr)):
+                return self.element(mapping, key.value)
+        if not any(_depends_on_arguments(member) for member in members(callee)):
+            return self.called(callee, [], scope)
+        arguments = [self.value(arg, scope, where) for arg in expr.args[:ARGUMENTS]]
         if fullname(callee) == "builtins.getattr" and len(expr.args) >= 2:
             attribute = expr.args[1]
             if isinstance(attribute, StrExpr):
                 found = self.attribute(arguments[0], attribute.value)
                 return found if len(expr.args) == 2 else either([found, arguments[2]])
             return UNKNOWN
-        positional = [a for n, a in enumerate(arguments) if expr.arg_names[n] is None]
+        positional: list[Value] = []
+        named: dict[str, Value] = {}
+        for name, argument in zip(expr.arg_names, arguments, strict=False):
+            if name is None:
+                positional.append(argument)
+            else:
+                named[name] = argument
         return self.called(callee, positional, scope, named)
 
     def called(
@@ -988,8 +995,6 @@ class Evaluator:
             return Named(f"{base.fullname}.{name}")
         if isinstance(base, Class):
             return self._class_attribute(base, name, base, None)
-        if isinstance(base, Container) and name == "get":
-            return UNKNOWN
         if isinstance(base, Thing):
             if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
                 return BoundMethod(base, name)
@@ -1178,6 +1183,14 @@ def combine_result(inferred: Value, declared: Value) -> Value:
 _UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
 
 
+def _depends_on_arguments(callee: Value) -> bool:
+    """Whether what a call gives may depend on what it is given."""
+    if isinstance(callee, (Function, Managed, BoundMethod)):
+        return True
+    name = fullname(callee)
+    return name is not None and name.partition(".")[0] in known.READ_BY_NAME
+
+
 def relevant(value: Value) -> Value:
     """An argument, as far as it can change what a function hands out."""
     if isinstance(value, Thing) and value.shape in (Shape.OTHER, Shape.NONE):
@@ -1225,7 +1238,7 @@ def identity(value: Value | None) -> object:
     if isinstance(value, BoundMethod):
         return (value.name, identity(value.receiver))
     if isinstance(value, Container):
-        return tuple((key, identity(inner)) for key, inner in value.entries)
+        return tuple(id(element) for _, element in value.entries)
     if isinstance(value, Either):
         return (value.exact, tuple(identity(member) for member in value.members))
     return (type(value), getattr(value, "value", None))

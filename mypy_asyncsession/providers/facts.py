@@ -131,7 +131,9 @@ def signature(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) 
     if isinstance(value, (Named, Module)):
         return f"name {value.fullname if isinstance(value, Named) else value.name}"
     if isinstance(value, Container):
-        entries = [f"{key}:{inner(element)}" for key, element in value.entries]
+        if depth > 0:
+            return None
+        entries = [f"{key}:{inner(evaluator.element(value, key))}" for key, _ in value.entries]
         return None if all(e.endswith(":?") for e in entries) else f"[{', '.join(entries)}]"
     if isinstance(value, Either):
         return " | ".join(sorted(inner(member) for member in value.members))

@@ -9,6 +9,11 @@ ASYNC_CONTEXT_MANAGER_DECORATORS: Final = frozenset(
 )
 CONTEXT_MANAGER_DECORATORS: Final = frozenset({"contextlib.contextmanager"})
 
+#: The packages some of whose functions are known by name.
+READ_BY_NAME: Final = frozenset(
+    {"abc", "async_generator", "asyncio", "builtins", "contextlib", "fastapi", "functools",
+     "inspect", "sqlalchemy", "typing", "typing_extensions"}
+)
 #: Calls and decorators that hand back their first argument, unchanged for our purpose.
 TRANSPARENT: Final = frozenset(
     {

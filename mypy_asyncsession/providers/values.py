@@ -166,13 +166,22 @@ class Named(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Container(Value):
-    """A literal dict, list, tuple or set, element by element."""
+    """A literal dict, list, tuple or set, whose elements are evaluated when they are asked for.
 
-    entries: tuple[tuple[object, Value], ...]
+    Attributes:
+        entries: The elements, each with its key or its position; ``None`` for a key that is no
+            literal.
+        scope: The scope that the literal stands in.
+        where: The blocks around it.
+    """
 
-    def values(self) -> tuple[Value, ...]:
-        """The elements, keys aside."""
-        return tuple(value for _, value in self.entries)
+    entries: tuple[tuple[object, Expression], ...]
+    scope: Scope
+    where: tuple[tuple[int, int], ...] | None
+
+    def element(self, key: object) -> Expression | None:
+        """The element under a key or at a position, or ``None``."""
+        return next((element for name, element in self.entries if name == key), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,9 +38,9 @@ from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.record import Pairing, Use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Expression, FuncItem, Node
 
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
     from mypy_asyncsession.providers.program import Source
@@ -62,13 +62,50 @@ _STACK_METHODS = {
 _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 
 
+class _Body:
+    """A body that the walk goes through; its scope is read when a use in it needs one."""
+
+    __slots__ = ("_node", "_scope", "_source", "parent")
+
+    def __init__(
+        self, source: Source, node: FuncItem | ClassDef | None, parent: _Body | None
+    ) -> None:
+        self._source = source
+        self._node = node
+        self._scope: Scope | None = None
+        self.parent = parent
+
+    @property
+    def scope(self) -> Scope:
+        """The names of the body."""
+        if self._scope is None:
+            if self._node is None or self.parent is None:
+                self._scope = self._source.scope
+            else:
+                self._scope = self._source.scope_in(self._node, self.parent.scope)
+        return self._scope
+
+    def inside(self, node: FuncItem | ClassDef) -> _Body:
+        """The body of a function or class in this one."""
+        return _Body(self._source, node, self)
+
+
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Where the walk is: the scope, the place among its bindings, the statement's first line."""
+    """Where the walk is: the body, and the statement in it."""
 
-    scope: Scope
-    where: Where
-    line: int
+    body: _Body
+    statement: Node
+
+    @property
+    def scope(self) -> Scope:
+        """The names that can be used here."""
+        return self.body.scope
+
+    @property
+    def where(self) -> Where:
+        """The place among the bindings of these names."""
+        return self.body.scope.names.places.get(id(self.statement))
 
 
 class Collector:
@@ -80,39 +117,38 @@ class Collector:
 
     def uses(self) -> Iterator[Use]:
         """Every use in the module whose provider is known, in source order."""
-        yield from self._body(self._source.tree.defs, self._source.scope)
+        yield from self._body(self._source.tree.defs, _Body(self._source, None, None))
 
     # The walk
 
-    def _body(self, body: list[Node] | list[object], scope: Scope) -> Iterator[Use]:
-        for statement in body:
-            yield from self._statement(statement, scope)  # type: ignore[arg-type]
+    def _body(self, statements: Sequence[Node], body: _Body) -> Iterator[Use]:
+        for statement in statements:
+            yield from self._statement(statement, body)
 
-    def _statement(self, statement: Node, scope: Scope) -> Iterator[Use]:
-        spot = _Spot(scope, scope.names.places.get(id(statement)), statement.line)
+    def _statement(self, statement: Node, body: _Body) -> Iterator[Use]:
+        spot = _Spot(body, statement)
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, spot)
         elif isinstance(statement, ClassDef):
             for expression in (*statement.decorators, *statement.base_type_exprs):
                 yield from self._expression(expression, spot)
-            inner = self._source.scope_in(statement, scope)
-            yield from self._body(statement.defs.body, inner)
+            yield from self._body(statement.defs.body, body.inside(statement))
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, spot)
         elif isinstance(statement, TryStmt) and self._expects_misuse(statement, spot):
             for block in (*statement.handlers, statement.else_body, statement.finally_body):
                 if block is not None:
-                    yield from self._statement(block, scope)
+                    yield from self._statement(block, body)
         elif isinstance(statement, Block):
             if not statement.is_unreachable:
-                yield from self._body(statement.body, scope)
+                yield from self._body(statement.body, body)
         else:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, spot, statement.index)
             for child in children(statement):
                 if isinstance(child, Block):
-                    yield from self._statement(child, scope)
+                    yield from self._statement(child, body)
                 else:
                     yield from self._expression(child, spot)
 
@@ -135,7 +171,7 @@ class Collector:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, spot)
-        yield from self._body(function.body.body, self._source.scope_in(function, spot.scope))
+        yield from self._body(function.body.body, spot.body.inside(function))
 
     def _with(self, statement: WithStmt, spot: _Spot) -> Iterator[Use]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
@@ -144,15 +180,14 @@ class Collector:
             yield from self._expression(expression, spot)
             if self._is_failure_block(expression, spot):
                 return
-        yield from self._statement(statement.body, spot.scope)
+        yield from self._statement(statement.body, spot.body)
 
     def _expression(self, expression: Node, spot: _Spot) -> Iterator[Use]:
         stack: list[Node] = [expression]
         while stack:
             node = stack.pop()
             if isinstance(node, LambdaExpr):
-                inner = self._source.scope_in(node, spot.scope)
-                yield from self._body(node.body.body, inner)
+                yield from self._body(node.body.body, spot.body.inside(node))
                 continue
             if isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, spot, None)
@@ -208,7 +243,7 @@ class Collector:
             in_async=isinstance(function, FuncDef) and function.is_coroutine,
             span=span_of(expression),
             lines=tuple(
-                range(min(spot.line, expression.line), (expression.end_line or expression.line) + 1)
+                range(min(spot.statement.line, expression.line), (expression.end_line or expression.line) + 1)
             ),
         )
 
@@ -219,7 +254,7 @@ class Collector:
         """
         if pairing not in (Pairing.AWAIT, Pairing.FOR):
             return False
-        found = self._evaluator.type_of(expression, spot.scope)
+        found = self._evaluator.type_of(expression, self._source.module)
         proper = get_proper_type(found) if found is not None else None
         return isinstance(proper, (TupleType, Instance)) and bool(
             self._evaluator.types.can(
