@@ -91,7 +91,7 @@ def cold(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
 
 
 def warm(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
-    """All steps with one cache, and each step twice, so that the second run reads it alone."""
+    """All steps with one cache, and each step again, with nothing edited."""
     yield from _with_one_cache(workspace, seeds)
 
 
@@ -106,10 +106,10 @@ def bare(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
 
 
 def daemon(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
-    """All steps in one daemon, and each step twice."""
+    """All steps in one daemon, and each step again, with nothing edited."""
     dmypy = ("-m", "mypy.dmypy", "--status-file", "status.json")
     try:
-        for step, name in _each_step_twice(workspace):
+        for step, name in _each_step(workspace):
             status, output = _run(workspace.root, *dmypy, "run", "--", *_FLAGS, ".")
             yield Run(name, step, read_output(output), output, status)
     finally:
@@ -119,7 +119,7 @@ def daemon(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
 def check(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
     """The command line, with its own cache."""
     start = "import sys; from mypy_asyncsession.cli import main; sys.exit(main())"
-    for step, name in _each_step_twice(workspace):
+    for step, name in _each_step(workspace):
         status, output = _run(workspace.root, "-c", start, "check", "--output", "json", ".")
         yield Run(name, step, list(_read_json(output)), output, status)
 
@@ -137,15 +137,16 @@ AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
 def _with_one_cache(workspace: Workspace, seeds: Seeds, *flags: str) -> Iterator[Run]:
     workspace.write(1)
     seeds.plant(workspace)
-    for step, name in _each_step_twice(workspace):
+    for step, name in _each_step(workspace):
         yield _mypy(workspace, step, name, *flags)
 
 
-def _each_step_twice(workspace: Workspace) -> Iterator[tuple[int, str]]:
+def _each_step(workspace: Workspace) -> Iterator[tuple[int, str]]:
     for step in range(1, workspace.steps + 1):
         workspace.write(step)
         yield step, f"step {step}"
-        yield step, f"step {step} again"
+        if workspace.repeat:
+            yield step, f"step {step} again"
 
 
 def _mypy(workspace: Workspace, step: int, name: str, *flags: str) -> Run:

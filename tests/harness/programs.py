@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hypothesis import strategies as st
-
 from tests.harness.case import MAIN, Case
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from random import Random
 
     Program = Mapping[str, str]
     Edit = Mapping[str, str]
@@ -157,17 +156,28 @@ class Session:
 """
 
 
-def programs() -> st.SearchStrategy[Program]:
+def random_program(random: Random) -> Program:
     """Any program."""
-    return st.fixed_dictionaries({name: st.sampled_from(of) for name, of in CHOICES.items()})
+    return {name: random.choice(choices) for name, choices in CHOICES.items()}
 
 
-def edits() -> st.SearchStrategy[Edit]:
-    """Any edit of one place, or of two that have nothing to do with each other."""
-    change = st.sampled_from(sorted(CHOICES)).flatmap(
-        lambda name: st.tuples(st.just(name), st.sampled_from(CHOICES[name]))
-    )
-    return st.lists(change, min_size=1, max_size=2).map(dict)
+def random_edit(random: Random, program: Program) -> Edit:
+    """An edit of one place or of two; each edit changes something."""
+    names = random.sample(sorted(CHOICES), k=random.choice((1, 1, 2)))
+    return {
+        name: random.choice([choice for choice in CHOICES[name] if choice != program[name]])
+        for name in names
+    }
+
+
+def random_history(random: Random, length: int) -> tuple[Program, list[Edit]]:
+    """A program and a number of edits, one after the other."""
+    start = program = random_program(random)
+    log: list[Edit] = []
+    for _ in range(length):
+        log.append(random_edit(random, program))
+        program = {**program, **log[-1]}
+    return start, log
 
 
 def case_of(name: str, program: Program, log: Sequence[Edit]) -> Case:

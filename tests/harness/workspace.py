@@ -40,12 +40,24 @@ class Workspace:
         root: The directory.
         cases: The cases.
         steps: The number of steps of the longest case.
+        repeat: Whether to run mypy at each step once more, with nothing edited.
     """
 
-    def __init__(self, root: Path, cases: Sequence[Case], *, app: bool = True) -> None:
+    def __init__(
+        self, root: Path, cases: Sequence[Case], *, app: bool = True, repeat: bool = True
+    ) -> None:
+        """Writes nothing yet.
+
+        Args:
+            root: The directory.
+            cases: The cases.
+            app: Whether the cases use ``test-data/app``.
+            repeat: Whether to run mypy at each step once more, with nothing edited.
+        """
         self.root = root
         self.cases = cases
         self.steps = max(len(case.trees) for case in cases)
+        self.repeat = repeat
         self._app = {path.name: path.read_text(encoding="utf-8") for path in APP.glob("*.py")}
         if not app:
             self._app.clear()
