@@ -73,12 +73,12 @@ class Seeds:
         imports = "".join(f"import {name}  # type: ignore\n" for name in workspace.imports())
         with self._lock:
             if (config, imports) not in self._made:
-                directory = self._root / f"seed{len(self._made)}"
-                directory.mkdir()
-                (directory / "pyproject.toml").write_text(config, encoding="utf-8")
-                (directory / "seed.py").write_text(imports, encoding="utf-8")
-                _run(directory, "-m", "mypy", *_FLAGS, "seed.py")
-                self._made[config, imports] = directory / _CACHE
+                seed = self._root / f"seed{len(self._made)}"
+                seed.mkdir()
+                (seed / "seed.py").write_text(imports, encoding="utf-8")
+                flags = (*_FLAGS, "--cache-dir", str(seed / _CACHE))
+                _run(workspace.root, "-m", "mypy", *flags, str(seed / "seed.py"))
+                self._made[config, imports] = seed / _CACHE
             return self._made[config, imports]
 
 
