@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mypy.build
+import mypy.errorcodes
 import mypy.errors
 import mypy.nodes
 import mypy.options
@@ -39,6 +40,7 @@ OLDEST = (2, 4)
 _NEEDED: dict[type, tuple[str, ...]] = {
     mypy.build.BuildManager: ("all_types", "errors", "modules", "options"),
     Errors: (
+        "error_info_map",
         "flushed_files",
         "ignored_files",
         "ignored_lines",
@@ -52,6 +54,29 @@ _NEEDED: dict[type, tuple[str, ...]] = {
     Options: ("apply_changes", "export_types", "fixed_format_cache"),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
+}
+
+
+#: The codes under which mypy reports a missing special method, and the words it has for it.
+_VAGUE = (
+    mypy.errorcodes.ATTR_DEFINED,
+    mypy.errorcodes.UNION_ATTR,
+    mypy.errorcodes.MISC,
+    mypy.errorcodes.ARG_TYPE,
+    mypy.errorcodes.CALL_OVERLOAD,
+)
+_SUPERSEDED = {
+    "session-with": (
+        '"__aenter__"',
+        '"__aexit__"',
+        '"__enter__"',
+        '"__exit__"',
+        '"enter_async_context"',
+        '"enter_context"',
+        '"push_async_exit"',
+    ),
+    "session-iter": ('"__aiter__"', '"__anext__"', '"__iter__"', '"__next__"', '"next"', '"anext"'),
+    "session-await": ('Incompatible types in "await"',),
 }
 
 
@@ -235,6 +260,35 @@ class Build:
                 end_column=span.end_column,
                 parent_error=found,
             )
+
+    def supersede(self, path: str, lines: tuple[int, ...], code: ErrorCode) -> None:
+        """Take back what mypy says of the same mistake: one mistake is one error.
+
+        mypy's own errors name the special method that is missing. They are in
+        ``Errors.error_info_map`` until the module's errors are formatted, after the module pass.
+        """
+        marks = _SUPERSEDED.get(code.code, ())
+        listed = self.errors.error_info_map.get(path)
+        if not listed or not marks:
+            return
+        gone = [
+            info
+            for info in listed
+            if info.line in lines
+            and info.severity == "error"
+            and info.code in _VAGUE
+            and any(mark in info.message for mark in marks)
+        ]
+        if gone:
+            positions = {(info.line, info.column, info.code) for info in gone}
+            listed[:] = [
+                info
+                for info in listed
+                if info not in gone
+                and not (
+                    info.severity == "note" and (info.line, info.column, info.code) in positions
+                )
+            ]
 
     def parse(self, path: str, module: str) -> MypyFile | None:
         """Read and parse a file again, because mypy has freed its tree; ``None`` if that fails."""

@@ -78,4 +78,7 @@ class ModulePass:
                 )
                 message = finding.encode() if self._records else finding.message
                 hint = None if self._records else finding.hint
-                self._build.report(use.span, message, hint, CODES[rule.code], use.lines)
+                code = CODES[rule.code]
+                if self._build.enabled(code):
+                    self._build.supersede(tree.path, use.lines, code)
+                self._build.report(use.span, message, hint, code, use.lines)

@@ -62,6 +62,7 @@ from mypy_asyncsession.providers.syntax import (
     yields,
 )
 from mypy_asyncsession.providers.values import (
+    RECURSIVE,
     UNKNOWN,
     BoundMethod,
     Class,
@@ -207,13 +208,15 @@ class Evaluator:
                 (key.value if isinstance(key, (StrExpr, IntExpr)) else None, value)
                 for key, value in expr.items
             ]
-            return Container(tuple(pairs), scope, where)
+            return Container(tuple(pairs), scope, where, is_sequence=False)
         if isinstance(expr, (ListExpr, TupleExpr, SetExpr)):
-            return Container(tuple(enumerate(expr.items)), scope, where)
+            return Container(tuple(enumerate(expr.items)), scope, where, is_sequence=True)
         if isinstance(expr, IndexExpr):
             return self._index(expr, scope, where)
         if isinstance(expr, (StrExpr, IntExpr)):
             return Literal(expr.value, expr)
+        if isinstance(expr, SuperExpr):
+            return self._super(expr, scope)
         if isinstance(expr, CastExpr):
             proper = get_proper_type(expr.type)
             return self.types.value(proper)
@@ -275,14 +278,11 @@ class Evaluator:
         values = [self.bound(binding, scope) for binding in bindings]
         if len(values) > 1:
             values = [value for value in values if not _is_none(value)] or values[:1]
-            known_only = [
-                value
-                for value, binding in zip(values, bindings, strict=False)
-                if binding.kind in ("from", "import", "def", "class") and value is not UNKNOWN
-            ]
-            if known_only and all(b.kind in ("from", "import", "def", "class") for b in bindings):
+            if all(b.kind in ("from", "import", "def", "class") for b in bindings):
                 # ``try: from a import f`` / ``except ImportError: from b import f``
-                values = known_only
+                values = [v for v in values if v is not UNKNOWN and not isinstance(v, Named)] or (
+                    values[:1]
+                )
         return either(values, exact=False)
 
     def bound(self, binding: Binding, scope: Scope) -> Value:
@@ -295,7 +295,7 @@ class Evaluator:
         if key in self._memo:
             return self._memo[key]
         if key in self._busy:
-            return UNKNOWN
+            return RECURSIVE
         self._busy.add(key)
         try:
             value = evaluate()
@@ -341,7 +341,7 @@ class Evaluator:
             return self.entered(value)
         return self.iterated(value)
 
-    def _class(self, node: ClassDef, scope: Scope) -> Value:
+    def _class(self, node: ClassDef, scope: Scope) -> Class:
         qualname = _qualname(scope, node.name)
         fullname = f"{scope.module}.{qualname}"
         if scope.module == self._current():
@@ -660,7 +660,7 @@ class Evaluator:
     ) -> Value:
         name = fullname(callee)
         if name is not None:
-            special = self._special(name, arguments)
+            special = self._special(name, arguments, named)
             if special is not None:
                 return special
         if isinstance(callee, Function):
@@ -685,7 +685,10 @@ class Evaluator:
         if isinstance(callee, TypedCallable):
             return self._typed(callee)
         if isinstance(callee, Class):
-            return self._instantiated(callee)
+            found = self._instantiated(callee)
+            if isinstance(found, Thing) and not arguments and not named:
+                return replace(found, bare=True)
+            return found
         if isinstance(callee, Named):
             if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
                 resource = (
@@ -711,12 +714,16 @@ class Evaluator:
                     return self.called(method, arguments, scope, named)
         return UNKNOWN
 
-    def _special(self, name: str, arguments: list[Value]) -> Value | None:
+    def _special(
+        self, name: str, arguments: list[Value], named: Mapping[str, Value]
+    ) -> Value | None:
         first = arguments[0] if arguments else UNKNOWN
         if name in known.ASYNC_CONTEXT_MANAGER_DECORATORS:
             return Managed(first, True)
         if name in known.CONTEXT_MANAGER_DECORATORS:
             return Managed(first, False)
+        if name in known.FIELDS:
+            return named.get("default", UNKNOWN)
         if name == "functools.partial":
             if isinstance(first, Function):
                 return replace(first, preset=(*first.preset, *arguments[1:]), partial=True)
@@ -951,7 +958,18 @@ class Evaluator:
 
     def iterated(self, value: Value) -> Value:
         """What iterating over *value* gives."""
-        return mapped(value, lambda m: m.item if isinstance(m, Thing) else UNKNOWN)
+
+
+        def one(member: Value) -> Value:
+            if isinstance(member, Container):
+                return either(
+                    [self.element(member, key) for key, _ in member.entries]
+                    if member.is_sequence
+                    else []
+                )
+            return member.item if isinstance(member, Thing) else UNKNOWN
+
+        return mapped(value, one)
 
     def _protocol(self, method: BoundMethod) -> Value:
         receiver = method.receiver
@@ -964,24 +982,41 @@ class Evaluator:
 
     # Attributes
 
+    def _super(self, expr: SuperExpr, scope: Scope) -> Value:
+        """A method or attribute of the classes after the one around, in its method resolution."""
+        for inner in scope.chain():
+            if isinstance(inner.node, ClassDef) and inner.parent is not None:
+                klass = self._class(inner.node, inner.parent)
+                if klass.info is None:
+                    return UNKNOWN
+                receiver = self.instance(klass)
+                return self._class_attribute(klass, expr.name, receiver, None, after=True)
+        return UNKNOWN
+
     def _member(self, expr: MemberExpr, scope: Scope, where: Where) -> Value:
         base = self.value(expr.expr, scope, where)
         found = self.attribute(base, expr.name)
         if found is UNKNOWN and isinstance(expr.expr, (MemberExpr, NameExpr)):
             if expr.expr.name == "state":
-                return self._loose(expr.name, scope)
+                return self._loose(expr, scope)
         return found
 
-    def _loose(self, name: str, scope: Scope) -> Value:
-        source = self.program.source(scope.module)
-        if source is None:
-            return UNKNOWN
+    def _loose(self, expr: MemberExpr, scope: Scope) -> Value:
+        """``app.state.name``: what this module, or the one that ``app`` is from, assigns to it."""
+        modules = [scope.module]
+        owner = expr.expr.expr if isinstance(expr.expr, MemberExpr) else None
+        if isinstance(owner, NameExpr):
+            for inner in scope.chain():
+                for binding in inner.names.bindings.get(owner.name, ()):
+                    if binding.kind == "from":
+                        modules.append(binding.target[0])
         found: list[Value] = []
-        for rvalue, chain in source.loose_attributes().get(name, ()):
-            inner = source.scope
-            for node in chain:
-                inner = source.scope_in(node, inner)
-            found.append(self.value(rvalue, inner, None))
+        for source in filter(None, map(self.program.source, modules)):
+            for rvalue, chain in source.loose_attributes().get(expr.name, ()):
+                inner = source.scope
+                for node in chain:
+                    inner = source.scope_in(node, inner)
+                found.append(self.value(rvalue, inner, None))
         return either(found, exact=False)
 
     def attribute(self, base: Value, name: str) -> Value:
@@ -1004,12 +1039,20 @@ class Evaluator:
         return UNKNOWN
 
     def _class_attribute(
-        self, klass: Class, name: str, receiver: Value, type_: Instance | None
+        self,
+        klass: Class,
+        name: str,
+        receiver: Value,
+        type_: Instance | None,
+        *,
+        after: bool = False,
     ) -> Value:
         info = klass.info
         if info is None:
             return UNKNOWN
-        for base in info.mro:
+        if isinstance(receiver, Thing) and not receiver.bare and self._is_field(info, name):
+            return UNKNOWN
+        for base in info.mro[1:] if after else info.mro:
             source = self.program.source(base.module_name)
             located = (
                 source.class_named(base.fullname[len(base.module_name) + 1 :]) if source else None
@@ -1029,6 +1072,18 @@ class Evaluator:
             if base.names.get(name) is not None:
                 return self._typed_attribute(base, name, type_)
         return UNKNOWN
+
+    def _is_field(self, info: TypeInfo, name: str) -> bool:
+        """Whether the generated ``__init__`` of a class has a parameter of that name."""
+        for base in info.mro:
+            entry = base.names.get(name)
+            if entry is not None:
+                return isinstance(entry.node, Var) and bool(
+                    "dataclass" in base.metadata
+                    or "attrs" in base.metadata
+                    or any(known.MODEL_CLASSES & {ancestor.fullname} for ancestor in info.mro)
+                )
+        return False
 
     def _own_attribute(
         self, source: Source, node: ClassDef, scope: Scope, name: str, receiver: Value
@@ -1136,16 +1191,19 @@ def combine(structural: Value, typed: Value) -> Value:
     which of the possible objects it is, since mypy follows flow and generics, and the definition
     adds where it comes from.
     """
-    if structural is UNKNOWN or typed is UNKNOWN or _is_none(typed):
-        return typed if structural is UNKNOWN else structural
+    unknown = (UNKNOWN, RECURSIVE)
+    if structural in unknown or typed in unknown or _is_none(typed):
+        return typed if structural in unknown else structural
     options = [m for m in members(structural) if isinstance(m, Thing)]
     if any(option.by_definition for option in options):
         return structural
     if not options:
         # The type of a function, module or literal says less than the definition.
-        if isinstance(typed, (TypedCallable, Class)) or isinstance(structural, (Container, Module)):
-            return structural
-        return typed
+        says_more = any(
+            isinstance(member, Thing) and member.shape is not Shape.OTHER
+            for member in members(typed)
+        )
+        return typed if says_more and not isinstance(structural, Container) else structural
 
     def refined(member: Value) -> Value:
         if not isinstance(member, Thing):
@@ -1153,17 +1211,25 @@ def combine(structural: Value, typed: Value) -> Value:
         for option in options:
             if option.shape is member.shape:
                 item = member.item if option.item is UNKNOWN else option.item
-                return replace(member, item=item, origin=option.origin)
+                return replace(member, item=item, origin=option.origin, bare=option.bare)
             if option.can == member.can and member.shape is not Shape.OTHER:
                 return replace(member, shape=option.shape, origin=option.origin)
-        return member.made_by(options[0].origin) if len(options) == 1 else member
+        return member
 
-    return mapped(typed, refined)
+    result = mapped(typed, refined)
+    agreed = any(
+        isinstance(member, Thing) and any(member.can == option.can for option in options)
+        for member in members(result)
+    )
+    if not agreed or (isinstance(structural, Either) and not structural.exact):
+        # A name that is bound anew, or flow that only mypy follows: either may be right.
+        return either([*members(result), *options], exact=False)
+    return result
 
 
 def combine_result(inferred: Value, declared: Value) -> Value:
     """Put together what a function returns and what its annotation says that it returns."""
-    if inferred is UNKNOWN:
+    if inferred is UNKNOWN or inferred is RECURSIVE:
         return declared
     if not isinstance(declared, Thing):
         return inferred if declared is UNKNOWN or _opaque(declared) else declared
@@ -1186,6 +1252,8 @@ _UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTI
 def _depends_on_arguments(callee: Value) -> bool:
     """Whether what a call gives may depend on what it is given."""
     if isinstance(callee, (Function, Managed, BoundMethod)):
+        return True
+    if isinstance(callee, Class):
         return True
     name = fullname(callee)
     return name is not None and name.partition(".")[0] in known.READ_BY_NAME
@@ -1213,6 +1281,7 @@ def identity(value: Value | None) -> object:
             value.origin.fullname if value.origin else None,
             identity(value.item),
             str(value.type) if value.type is not None else None,
+            value.bare,
         )
     if isinstance(value, Function):
         return (

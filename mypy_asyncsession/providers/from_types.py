@@ -28,6 +28,7 @@ from mypy_asyncsession.providers.shapes import METHODS, Can, Shape
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     Class,
+    Returns,
     Thing,
     TypedCallable,
     Value,
@@ -36,6 +37,12 @@ from mypy_asyncsession.providers.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
+
+
+#: Types that do not say what an object is; ``_Wrapped`` forgets what it wraps too easily.
+_SAY_NOTHING = frozenset({"builtins.object", "builtins.function", "functools._Wrapped"})
+#: Callable objects, with the position of the type argument that a call gives.
+_CALLABLES_OF = {"functools.partial": 0, "functools._lru_cache_wrapper": 0}
 
 
 class Types:
@@ -86,8 +93,10 @@ class Types:
     def _instance(self, type_: Instance, depth: int) -> Value:
         info = type_.type
         name = info.fullname
-        if name == "builtins.object":
+        if name in _SAY_NOTHING:
             return UNKNOWN
+        if name in _CALLABLES_OF and type_.args:
+            return Returns(self.value(type_.args[_CALLABLES_OF[name]], depth + 1))
         can = self.can(info)
         resource = self.resource(info)
         if info.fallback_to_any and resource is None:
@@ -115,6 +124,8 @@ class Types:
         name = info.fullname
         if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
             return Shape.SESSIONMAKER
+        if any(base.fullname in known.ENGINES for base in info.mro):
+            return Shape.ENGINE
         if resource is not None:
             return Shape.SESSION if can & Can.ASYNC_ENTER or resource in self._async else (
                 Shape.SYNC_SESSION
@@ -244,7 +255,7 @@ def informative(type_: Type | None) -> bool:
     if isinstance(proper, AnyType):
         return False
     if isinstance(proper, Instance):
-        return proper.type.fullname != "builtins.object"
+        return proper.type.fullname not in _SAY_NOTHING
     if isinstance(proper, UnionType):
         return all(informative(item) for item in proper.items)
     return True

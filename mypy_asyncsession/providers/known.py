@@ -11,8 +11,22 @@ CONTEXT_MANAGER_DECORATORS: Final = frozenset({"contextlib.contextmanager"})
 
 #: The packages some of whose functions are known by name.
 READ_BY_NAME: Final = frozenset(
-    {"abc", "async_generator", "asyncio", "builtins", "contextlib", "fastapi", "functools",
-     "inspect", "sqlalchemy", "typing", "typing_extensions"}
+    {
+        "abc",
+        "async_generator",
+        "asyncio",
+        "attr",
+        "builtins",
+        "contextlib",
+        "dataclasses",
+        "fastapi",
+        "functools",
+        "inspect",
+        "pydantic",
+        "sqlalchemy",
+        "typing",
+        "typing_extensions",
+    }
 )
 #: Calls and decorators that hand back their first argument, unchanged for our purpose.
 TRANSPARENT: Final = frozenset(
@@ -35,10 +49,36 @@ TRANSPARENT: Final = frozenset(
 )
 PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
 
+#: Bases whose annotated class attributes are parameters of ``__init__``.
+MODEL_CLASSES: Final = frozenset({"pydantic.main.BaseModel", "pydantic.BaseModel"})
+#: What stands for a field of such a class, with its default.
+FIELDS: Final = frozenset(
+    {"dataclasses.field", "attr.ib", "attr.field", "attrs.field", "pydantic.fields.Field"}
+)
+NO_TYPE_CHECK: Final = frozenset({"typing.no_type_check", "typing_extensions.no_type_check"})
+
 #: Coroutine functions whose result is that of their first argument.
 AWAITS_FIRST_ARGUMENT: Final = frozenset(
     {"asyncio.wait_for", "asyncio.tasks.wait_for", "asyncio.shield", "asyncio.tasks.shield"}
 )
+#: Functions and methods that await what they are given, by full name and by name.
+AWAITING: Final = frozenset(
+    {
+        "asyncio.shield",
+        "asyncio.tasks.shield",
+        "asyncio.create_task",
+        "asyncio.tasks.create_task",
+        "asyncio.ensure_future",
+        "asyncio.tasks.ensure_future",
+        "asyncio.gather",
+        "asyncio.tasks.gather",
+        "asyncio.run",
+        "asyncio.runners.run",
+    }
+)
+#: One that does so when it is awaited itself.
+AWAITING_LATER: Final = frozenset({"asyncio.wait_for", "asyncio.tasks.wait_for"})
+AWAITING_METHODS: Final = frozenset({"run_until_complete"})
 TASK_MAKERS: Final = frozenset(
     {
         "asyncio.create_task",
@@ -133,6 +173,15 @@ SYNC_SESSIONS: Final = frozenset(
     }
 )
 RESOURCES: Final = ASYNC_SESSIONS | ASYNC_CONNECTIONS | SYNC_SESSIONS
+ENGINES: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncEngine",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine",
+        "sqlalchemy.Engine",
+        "sqlalchemy.engine.Engine",
+        "sqlalchemy.engine.base.Engine",
+    }
+)
 ASYNC_SESSIONMAKERS: Final = frozenset(
     {
         "sqlalchemy.ext.asyncio.async_sessionmaker",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     AssignmentStmt,
+    CallExpr,
     ClassDef,
     FuncDef,
     GlobalDecl,
+    IndexExpr,
     LambdaExpr,
     MemberExpr,
     MypyFile,
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
     #: The functions and classes around a body, outermost first.
     Chain = tuple[FuncItem | ClassDef, ...]
+
+
+#: The methods that change the elements of a list, a dict or a set.
+_CHANGES = frozenset(
+    {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +62,7 @@ class Source:
         default_factory=dict
     )
     _loose: dict[str, list[tuple[Expression, Chain]]] | None = None
+    _mutated: set[str] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
 
     def scope_in(self, node: FuncItem | ClassDef, parent: Scope) -> Scope:
@@ -135,6 +144,26 @@ class Source:
                     for binding in scope.names.bindings.get(name, ()):
                         self._rebound.setdefault(name, []).append((binding, scope))
         return self._rebound
+
+    def mutated(self) -> set[str]:
+        """The names of containers whose elements the module changes somewhere."""
+        if self._mutated is None:
+            self._mutated = set()
+            for node in walk(self.tree):
+                changed: Node | None = None
+                if isinstance(node, AssignmentStmt):
+                    for lvalue in node.lvalues:
+                        if isinstance(lvalue, IndexExpr):
+                            changed = lvalue.base
+                elif (
+                    isinstance(node, CallExpr)
+                    and isinstance(node.callee, MemberExpr)
+                    and node.callee.name in _CHANGES
+                ):
+                    changed = node.callee.expr
+                if isinstance(changed, NameExpr):
+                    self._mutated.add(changed.name)
+        return self._mutated
 
     def _bodies(self) -> Iterator[tuple[Chain, Sequence[Node]]]:
         """Every body in the module, with the functions and classes that it stands in."""

@@ -77,13 +77,22 @@ class Binding:
 
 @dataclass(slots=True, eq=False)
 class Names:
-    """The bindings of one function, class or module body."""
+    """The bindings of one function, class or module body.
+
+    Attributes:
+        bindings: For every name, the places where it gets a value, in source order.
+        outer: The names under ``global`` and ``nonlocal``.
+        probed: What the body asks at run time what it is, as written.
+        patched: The attributes that the body assigns to, as written.
+        stars: The modules that it imports all names of.
+        places: For every statement, the blocks around it: where a use stands among the bindings.
+    """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     outer: set[str] = field(default_factory=set)
     probed: set[str] = field(default_factory=set)
+    patched: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
-    #: For every statement, the blocks around it: where a use stands among the bindings.
     places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
 
@@ -175,6 +184,10 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                element: int | None = None) -> None:
         if isinstance(node, NameExpr):
             bind(node.name, Binding(kind, value, element, where, line=node.line))
+        elif isinstance(node, MemberExpr):
+            patched = dotted(node)
+            if patched is not None:
+                names.patched.add(patched)
         elif isinstance(node, StarExpr):
             target(node.expr, "other", None, where)
         elif isinstance(node, TupleExpr) or type(node).__name__ == "ListExpr":

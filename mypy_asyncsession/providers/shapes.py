@@ -46,6 +46,7 @@ class Shape(Enum):
     FUNCTION = "a function that was not called"
     SESSIONMAKER = "a sessionmaker that was not called"
     CLASS = "a class that was not called"
+    ENGINE = "an engine"
     NONE = "None"
     OTHER = "an object"
 

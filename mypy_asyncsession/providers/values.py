@@ -42,6 +42,8 @@ class Value:
 
 
 UNKNOWN = Value()
+#: What stands for a value inside its own evaluation: it adds nothing to what it may be.
+RECURSIVE = Value()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +58,8 @@ class Thing(Value):
         label: The name of its class, for messages.
         origin: The provider that handed it out.
         resource: The full name of the configured resource that it is, or ``None``.
-        by_definition: Whether a definition says so, rather than an annotation.
-        optional: Whether it may also be ``None`` by the annotation of what handed it out.
-        dropped: Whether a decorator or a wrapper made it what it is (``asynccontextmanager(f)``).
+        by_definition: Whether a definition says so, against an annotation.
+        bare: Whether it was made by a call of its class without arguments.
     """
 
     shape: Shape
@@ -69,6 +70,7 @@ class Thing(Value):
     origin: Origin | None = None
     resource: str | None = None
     by_definition: bool = False
+    bare: bool = False
 
     def made_by(self, origin: Origin | None) -> Thing:
         """The same object, attributed to the provider that handed it out."""
@@ -173,11 +175,13 @@ class Container(Value):
             literal.
         scope: The scope that the literal stands in.
         where: The blocks around it.
+        is_sequence: Whether iterating over it gives the elements, and not the keys.
     """
 
     entries: tuple[tuple[object, Expression], ...]
     scope: Scope
     where: tuple[tuple[int, int], ...] | None
+    is_sequence: bool
 
     def element(self, key: object) -> Expression | None:
         """The element under a key or at a position, or ``None``."""
@@ -222,6 +226,8 @@ def either(values: list[Value] | tuple[Value, ...], *, exact: bool = True) -> Va
         for member in members(value):
             if member is UNKNOWN:
                 return UNKNOWN
+            if member is RECURSIVE:
+                continue
             if not any(_same(member, other) for other in flat):
                 flat.append(member)
     if not flat:
@@ -240,6 +246,8 @@ def members(value: Value) -> Iterator[Value]:
 def mapped(value: Value, function: Callable[[Value], Value]) -> Value:
     """What *function* makes of each of the values that *value* may be."""
     exact = not isinstance(value, Either) or value.exact
+    if value is RECURSIVE:
+        return RECURSIVE
     return either([function(member) for member in members(value)], exact=exact)
 
 

@@ -70,8 +70,13 @@ def instead(use: Use, handed: Handed) -> str | None:
         return "Test it for None before it is entered" if use.pairing.enters else (
             "Test it for None first"
         )
+    if shape is Shape.ENGINE:
+        keyword = "async with" if handed.label and "Async" in handed.label else "with"
+        return _write(use, f"{use.text}.connect()", keyword)
     if shape.uncalled:
         return _once_called(use, handed)
+    if use.pairing is Pairing.FOR and handed.can & Can.ASYNC_ITERATE:
+        return _write(use, use.text, "async for")
     if shape is Shape.COROUTINE:
         return _once_awaited(use, handed)
     return _entered(use, handed)

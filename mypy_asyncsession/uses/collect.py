@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    ArgKind,
     AwaitExpr,
     Block,
     CallExpr,
@@ -24,6 +25,7 @@ from mypy.nodes import (
     TryStmt,
     TupleExpr,
     WithStmt,
+    YieldFromExpr,
 )
 
 from mypy.types import Instance, TupleType, get_proper_type
@@ -31,14 +33,15 @@ from mypy.types import Instance, TupleType, get_proper_type
 from mypy_asyncsession.findings import Span
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
-from mypy_asyncsession.providers.scopes import dotted
+from mypy_asyncsession.providers.scopes import dotted, nested
 from mypy_asyncsession.providers.syntax import children, definition_of
-from mypy_asyncsession.providers.values import UNKNOWN, Either, Thing, members
+from mypy_asyncsession.providers.values import UNKNOWN, Either, Module, Thing, members
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.record import Pairing, Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import Expression, FuncItem, Node
 
@@ -59,6 +62,7 @@ _STACK_METHODS = {
     "enter_context": Pairing.ENTER_CONTEXT,
     "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
 }
+_AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in known.AWAITING | known.AWAITING_LATER)
 _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 
 
@@ -136,6 +140,7 @@ class Collector:
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, spot)
         elif isinstance(statement, TryStmt) and self._expects_misuse(statement, spot):
+            yield from self._body(list(nested(statement.body.body)), body)
             for block in (*statement.handlers, statement.else_body, statement.finally_body):
                 if block is not None:
                     yield from self._statement(block, body)
@@ -166,7 +171,7 @@ class Collector:
         if isinstance(statement, Decorator):
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, spot)
-            if any(self._is_expected_to_fail(d, spot) for d in statement.original_decorators):
+            if any(self._is_left_alone(d, spot) for d in statement.original_decorators):
                 return
         for argument in function.arguments:
             if argument.initializer is not None:
@@ -191,6 +196,11 @@ class Collector:
                 continue
             if isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, spot, None)
+                if isinstance(node.expr, CallExpr):
+                    for argument in self._awaited(node.expr, spot, known.AWAITING_LATER):
+                        yield from self._use(Pairing.AWAIT, argument, spot, None)
+            elif isinstance(node, YieldFromExpr):
+                yield from self._use(Pairing.YIELD_FROM, node.expr, spot, None)
             elif isinstance(node, CallExpr):
                 yield from self._call(node, spot)
             elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
@@ -214,13 +224,35 @@ class Collector:
             name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
             if name in _BUILTINS:
                 yield from self._use(_BUILTINS[name], call.args[0], spot, None)
+        for argument in self._awaited(call, spot, known.AWAITING):
+            yield from self._use(Pairing.AWAIT, argument, spot, None)
+
+    def _awaited(
+        self, call: CallExpr, spot: _Spot, functions: AbstractSet[str]
+    ) -> list[Expression]:
+        """The arguments that a call of one of *functions* awaits."""
+        callee = call.callee
+        if not isinstance(callee, (MemberExpr, NameExpr)) or not call.args:
+            return []
+        if isinstance(callee, MemberExpr) and callee.name in known.AWAITING_METHODS:
+            return call.args[:1]
+        if callee.name not in _AWAITING_NAMES:
+            return []
+        name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
+        if name not in functions:
+            return []
+        return [
+            argument
+            for argument, kind in zip(call.args, call.arg_kinds, strict=True)
+            if kind is ArgKind.ARG_POS
+        ][: None if callee.name == "gather" else 1]
 
     # One use
 
     def _use(
         self, pairing: Pairing, expression: Expression, spot: _Spot, target: Expression | None
     ) -> Iterator[Use]:
-        if self._evidently_right(pairing, expression, spot) or self._probed(expression, spot):
+        if self._evidently_right(pairing, expression, spot) or self._is_open(expression, spot):
             return
         value = self._evaluator.value(expression, spot.scope, spot.where)
         if value is UNKNOWN:
@@ -263,15 +295,21 @@ class Collector:
             & pairing.needs
         )
 
-    def _probed(self, expression: Expression, spot: _Spot) -> bool:
-        """Whether the code finds out for itself what the expression is."""
+    def _is_open(self, expression: Expression, spot: _Spot) -> bool:
+        """Whether the code finds out for itself what the expression is, or puts another in place."""
         probed = spot.scope.names.probed
-        if not probed:
-            return False
+        patched = {name for scope in spot.scope.chain() for name in scope.names.patched}
         current: Node = expression
         while True:
-            if dotted(current) in probed:
+            name = dotted(current)
+            if name is not None and name in probed:
                 return True
+            if isinstance(current, MemberExpr) and name in patched:
+                owner = self._evaluator.value(current.expr, spot.scope, spot.where)
+                if isinstance(owner, Module):
+                    return True
+            if isinstance(current, IndexExpr) and isinstance(current.base, NameExpr):
+                return current.base.name in self._source.mutated()
             if isinstance(current, CallExpr):
                 current = current.callee
             elif isinstance(current, AwaitExpr):
@@ -298,7 +336,11 @@ class Collector:
             return any(self._is_misuse_error(argument, spot) for argument in expression.args)
         return name in known.EXPECTS_FAILURE
 
-    def _is_expected_to_fail(self, decorator: Expression, spot: _Spot) -> bool:
+    def _is_left_alone(self, decorator: Expression, spot: _Spot) -> bool:
+        """Whether a decorator says that the function fails, or that it is not to be checked."""
+        if isinstance(decorator, (NameExpr, MemberExpr)) and decorator.name == "no_type_check":
+            value = self._evaluator.value(decorator, spot.scope, spot.where)
+            return fullname(value) in known.NO_TYPE_CHECK
         callee = decorator.callee if isinstance(decorator, CallExpr) else decorator
         if not (isinstance(callee, MemberExpr) and callee.name in known.EXPECTS_FAILURE_MARKS):
             return False

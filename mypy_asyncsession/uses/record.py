@@ -30,6 +30,7 @@ class Pairing(Enum):
     ANEXT_METHOD = "__anext__"
     ITER_METHOD = "__iter__"
     NEXT_METHOD = "__next__"
+    YIELD_FROM = "yield from"
     AWAIT = "await"
 
     @property
@@ -64,6 +65,7 @@ _NEEDS = {
     Pairing.ANEXT_METHOD: Can.ASYNC_NEXT,
     Pairing.ITER_METHOD: Can.ITERATE,
     Pairing.NEXT_METHOD: Can.NEXT,
+    Pairing.YIELD_FROM: Can.ITERATE,
     Pairing.AWAIT: Can.AWAIT,
 }
 
