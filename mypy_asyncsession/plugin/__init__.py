@@ -14,7 +14,9 @@ from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
 from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
 from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.from_types import Types
+from mypy_asyncsession.providers.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +40,7 @@ class AsyncSessionPlugin(Plugin):
             except ConfigError as error:
                 self._trouble = str(error)
         self._types = Types(frozenset(self._settings.config.resources))
-        self._recovery = Recovery(self._types)
+        self._recovery: Recovery | None = None
         self._build: Build | None = None
         self._pass: ModulePass | None = None
         self._key = f"{mypy_asyncsession.__version__} {_engine()} {self._settings}"
@@ -52,9 +54,22 @@ class AsyncSessionPlugin(Plugin):
             raise stop(self._trouble)
         if self._build is None or self._build.modules is not modules:
             self._build = Build(modules)
+            program = Program(modules, self._build.parse, is_foreign)
+            self._recovery = Recovery(program, self._types)
             self._pass = ModulePass(
-                self._build, self._types, self._recovery, records=self._settings.records
+                self._build, program, self._types, self._recovery, records=self._settings.records
             )
+
+        if self._pass is not None:
+            self._pass.daemon.begin()
+        if self._recovery is not None:
+            self._recovery.forget()
+
+    def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
+        """Called once for each module that was parsed."""
+        if self._pass is not None:
+            self._pass.daemon.expect(file)
+        return []
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         """Recover the type that a wrong use of this function meant."""
@@ -65,10 +80,14 @@ class AsyncSessionPlugin(Plugin):
         return self._hook(fullname)
 
     def _hook(self, fullname: str) -> Callable[[FunctionContext | MethodContext], Type] | None:
-        build = self._build
-        if build is None or is_implicit(fullname) or not self._recovery.answers(fullname, build):
+        build, recovery = self._build, self._recovery
+        if build is None or recovery is None or self._pass is None or is_implicit(fullname):
             return None
-        return lambda ctx: self._recovery.recover(ctx, build)
+        if build.in_daemon:
+            self._pass.daemon.watch()
+        if not recovery.answers(fullname, build):
+            return None
+        return lambda ctx: recovery.recover(ctx, build)
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""

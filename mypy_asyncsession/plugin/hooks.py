@@ -31,10 +31,11 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.plugin.codes import CODES
-from mypy_asyncsession.providers.from_types import Types
+from mypy_asyncsession.providers.evaluate import Evaluator
+from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.providers.syntax import walk
-from mypy_asyncsession.providers.values import Thing
+from mypy_asyncsession.providers.values import UNKNOWN, Thing
 from mypy_asyncsession.uses.record import Pairing
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.plugin.internals import Build
+    from mypy_asyncsession.providers.from_types import Types
+    from mypy_asyncsession.providers.program import Program, Source
+    from mypy_asyncsession.providers.values import Value
 
 #: For each pairing: the code that rejects it, and the class of what it should have been given.
 _MEANT: Mapping[Pairing, tuple[str, str]] = {
@@ -81,8 +85,11 @@ def is_implicit(fullname: str) -> bool:
 class Recovery:
     """Recovers the types that wrong pairings would lose."""
 
-    def __init__(self, types: Types) -> None:
+    def __init__(self, program: Program, types: Types) -> None:
         self._types = types
+        self._program = program
+        self._evaluator = Evaluator(program, types)
+        self._source: Source | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
         self._tree: MypyFile | None = None
@@ -90,9 +97,9 @@ class Recovery:
         self._answers: dict[str, bool] = {}
 
     def forget(self) -> None:
-        """Forget the module that was just checked."""
-        self.replaced.clear()
+        """Forget the module that was just checked; what was replaced stays known."""
         self._tree = None
+        self._source = None
         self._pairings = {}
         # A definition may get its type, or another one, with the next module.
         self._answers.clear()
@@ -102,17 +109,19 @@ class Recovery:
         known = self._answers.get(fullname)
         if known is None:
             node = build.definition(fullname)
-            known = self._hands_out_provider(node)
+            known = self._hands_out_provider(node, build)
             self._answers[fullname] = known
         return known
 
-    def _hands_out_provider(self, node: SymbolNode | None) -> bool:
+    def _hands_out_provider(self, node: SymbolNode | None, build: Build) -> bool:
         type_: Type | None = None
         if isinstance(node, (FuncDef, OverloadedFuncDef, Var)):
             type_ = node.type
         elif isinstance(node, Decorator):
             type_ = node.var.type
-        proper = get_proper_type(type_) if type_ is not None else None
+        if type_ is None:
+            return isinstance(node, FuncDef) and not is_foreign(build.path_of(node))
+        proper = get_proper_type(type_)
         if isinstance(proper, Overloaded):
             return any(self._is_provider(item.ret_type) for item in proper.items)
         return isinstance(proper, CallableType) and self._is_provider(proper.ret_type)
@@ -138,54 +147,57 @@ class Recovery:
         if pairing is None:
             return default
         code, meant = _MEANT[pairing]
-        value = self._types.value(default)
-        if (
-            not isinstance(value, Thing)
-            or value.can & pairing.needs
-            or not build.enabled(CODES[code])
-        ):
+        if not build.enabled(CODES[code]):
             return default
-        recovered = self._meant(value, default, pairing, meant, build, checker)
+        value = self._types.value(default)
+        if value is UNKNOWN:
+            value = self._inferred(call, checker.tree)
+        if not isinstance(value, Thing) or value.can & pairing.needs:
+            return default
+        item = self._item(value, pairing)
+        recovered = item and self._holding(item, pairing, meant, build, checker)
         if recovered is None:
             return default
         self.replaced[call] = default
         return recovered
 
-    def _meant(
-        self,
-        value: Thing,
-        default: Type,
-        pairing: Pairing,
-        meant: str,
-        build: Build,
-        checker: TypeChecker,
+    def _inferred(self, call: CallExpr, tree: MypyFile) -> Value:
+        """What an unannotated function hands out, by its definition."""
+        if self._source is None or self._source.tree is not tree:
+            self._source = self._program.enter(tree)
+            self._evaluator.reset({}, {})
+        self._program.current = self._source
+        return self._evaluator.value(call, self._source.scope, None)
+
+    def _item(self, value: Thing, pairing: Pairing) -> Type | None:
+        """The type of what the pairing was meant to get at."""
+        item = value.item
+        if value.shape is Shape.COROUTINE and isinstance(item, Thing):
+            if item.can & pairing.needs and item.resource is None:
+                item = item.item
+            elif item.can & (Can.ASYNC_ENTER | Can.ENTER) and item.resource is None:
+                item = item.item
+        if isinstance(item, Thing) and item.type is not None:
+            return item.type
+        if isinstance(value.type, Instance) and value.shape is not Shape.COROUTINE:
+            return self._types.item_type(value.type)
+        return None
+
+    def _holding(
+        self, item: Type, pairing: Pairing, meant: str, build: Build, checker: TypeChecker
     ) -> Type | None:
-        proper = get_proper_type(default)
-        if not isinstance(proper, Instance):
-            return None
-        item = self._types.item_type(proper)
-        if item is None:
-            return None
-        if value.shape is Shape.COROUTINE:
-            awaited = self._types.value(item)
-            if isinstance(awaited, Thing) and awaited.can & pairing.needs:
-                return item
-            if isinstance(awaited, Thing) and awaited.can & (Can.ASYNC_ENTER | Can.ENTER):
-                inner = get_proper_type(item)
-                item = self._types.item_type(inner) if isinstance(inner, Instance) else None
-                if item is None:
-                    return None
-        module = meant.rpartition(".")[0]
+        """The type *meant*, of an object that hands out *item*."""
+        module, _, name = meant.rpartition(".")
         if module not in build.modules:
             return None
         arguments = [item]
-        anything = AnyType(TypeOfAny.special_form)
         if pairing.enters:
-            info = build.modules[module].names[meant.rpartition(".")[2]].node
+            info = build.modules[module].names[name].node
             if isinstance(info, TypeInfo) and len(info.type_vars) > 1:
                 swallows = checker.named_type("builtins.bool")
                 arguments.append(UnionType([swallows, NoneType()]))
         elif pairing is Pairing.AWAIT:
+            anything = AnyType(TypeOfAny.special_form)
             arguments = [anything, anything, item]
         return checker.named_generic_type(meant, arguments)
 

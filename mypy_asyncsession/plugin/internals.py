@@ -24,11 +24,15 @@ from mypy.parse import parse
 from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
 from mypy.version import __version__ as mypy_version
 
+from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
+from mypy_asyncsession.providers.syntax import walk
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, ValuesView
 
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
+    from mypy.errors import ErrorInfo
     from mypy.nodes import Expression, MypyFile, SymbolNode
     from mypy.types import Type
 
@@ -47,8 +51,10 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "is_error_code_enabled",
         "options",
         "report",
+        "report_simple_error",
         "set_file",
         "set_file_ignored_lines",
+        "target_module",
         "used_ignored_lines",
     ),
     Options: ("apply_changes", "export_types", "fixed_format_cache"),
@@ -65,6 +71,9 @@ _VAGUE = (
     mypy.errorcodes.ARG_TYPE,
     mypy.errorcodes.CALL_OVERLOAD,
 )
+_OUR_CODES = frozenset(CODES) | {PARENT_CODE.code}
+#: What stands for a code of ours on a line whose comment names none.
+_EXPECTED = PARENT_CODE.code
 _SUPERSEDED = {
     "session-with": (
         '"__aenter__"',
@@ -148,6 +157,32 @@ class Recorded:
     __hash__ = None  # type: ignore[assignment]
 
 
+class _Watched(dict[str, "list[ErrorInfo]"]):
+    """A table of errors that tells when its keys or values are gone through."""
+
+    def __init__(self, table: dict[str, list[ErrorInfo]], serve: Callable[[], None]) -> None:
+        super().__init__(table)
+        self._serve = serve
+        self._serving = False
+
+    def __iter__(self) -> Iterator[str]:
+        # Compiled code goes through the keys of a dict that is no plain one in this way.
+        self._tell()
+        return super().__iter__()
+
+    def values(self) -> ValuesView[list[ErrorInfo]]:
+        self._tell()
+        return super().values()
+
+    def _tell(self) -> None:
+        if not self._serving:
+            self._serving = True
+            try:
+                self._serve()
+            finally:
+                self._serving = False
+
+
 class Build:
     """One build of mypy's, as far as the plugin takes part in it."""
 
@@ -175,6 +210,7 @@ class Build:
                 "update mypy-asyncsession, or use an older mypy"
             )
         self._manager: BuildManager = manager
+        self._expected: dict[str, dict[int, list[str]]] = {}
         self.modules = modules
 
     @property
@@ -193,8 +229,83 @@ class Build:
 
     def forget_types(self) -> None:
         """Let go of those types: mypy frees the tree that they belong to."""
-        if not self.in_daemon:
-            self._manager.all_types.clear()
+        self._manager.all_types.clear()
+
+    def keep_types(self) -> None:
+        """Under dmypy, have mypy go on to keep types: the server resets the option after a check."""
+        self._manager.options.export_types = True
+
+    def forget_types_of(self, tree: MypyFile) -> None:
+        """Under dmypy, let go of the types that belong to a tree that is no longer used."""
+        types = self._manager.all_types
+        for node in walk(tree):
+            types.pop(node, None)  # type: ignore[call-overload]
+
+    @property
+    def options(self) -> Options:
+        """The options of the module that mypy has just checked, inline comments included."""
+        return self.errors.options
+
+    def turn_to(self, tree: MypyFile, options: Options) -> None:
+        """Under dmypy, make *tree* the module that is reported on.
+
+        An update has emptied what the error list knew of the ignore comments of other modules.
+        """
+        self.errors.set_file(tree.path, tree.fullname, options)
+        self.errors.set_file_ignored_lines(tree.path, tree.ignored_lines, options.ignore_errors)
+
+    def take_back(self, tree: MypyFile) -> None:
+        """Under dmypy, take back what was reported of *tree* before."""
+        listed = self.errors.error_info_map.get(tree.path, [])
+        listed[:] = [info for info in listed if not info.code or info.code.code not in _OUR_CODES]
+
+    def when_looked_at(self, serve: Callable[[], None]) -> None:
+        """Under dmypy, call *serve* whenever mypy, in this update, looks at its errors.
+
+        No hook of a plugin's tells the end of an update. ``Errors.targets`` goes through the
+        values of this table and ``Errors.new_messages`` through its keys, so the table tells it.
+        ``Errors.reset``, at the beginning of the next step, puts a plain one in its place.
+        """
+        table = self.errors.error_info_map
+        if not isinstance(table, _Watched) and not self.errors.flushed_files:
+            # Files are flushed by the first build alone, which is served as it goes along.
+            self.errors.error_info_map = _Watched(
+                table, lambda: None if self.errors.flushed_files else serve()
+            )
+
+    def expect_ignores(self, tree: MypyFile) -> None:
+        """Under dmypy, count ignore comments of our codes as used for now.
+
+        An update calls comments unused before the module pass (``update_module_isolated``).
+        """
+        used = self.errors.used_ignored_lines[tree.path]
+        for line, codes in tree.ignored_lines.items():
+            ours = [code for code in codes if code in _OUR_CODES] if codes else [_EXPECTED]
+            if ours:
+                used[line].extend(ours)
+                self._expected.setdefault(tree.path, {})[line] = ours
+
+    def settle_ignores(self, tree: MypyFile) -> None:
+        """Call those of them unused that are, now that everything is reported."""
+        expected = self._expected.pop(tree.path, {})
+        if not expected or not self.errors.options.warn_unused_ignores:
+            return
+        used = self.errors.used_ignored_lines[tree.path]
+        for line, ours in expected.items():
+            for code in ours:
+                used[line].remove(code)
+        for line, ours in expected.items():
+            codes = tree.ignored_lines[line]
+            unused = [code for code in ours if code not in used[line]]
+            if not unused or (not codes and used[line]):
+                continue
+            detail = f"[{', '.join(unused)}]" if len(codes) > 1 else ""
+            self.errors.report_simple_error(
+                tree.path,
+                line,
+                f'Unused "type: ignore{detail}" comment',
+                mypy.errorcodes.UNUSED_IGNORE,
+            )
 
     def is_silent(self, tree: MypyFile) -> bool:
         """Whether nothing that is reported in *tree* would be shown."""
@@ -230,6 +341,13 @@ class Build:
             node = entry.node if entry is not None else None
         return node
 
+    def path_of(self, node: SymbolNode) -> str:
+        """The file that a definition stands in; empty where it is not known."""
+        module = node.fullname
+        while module and module not in self.modules:
+            module = module.rpartition(".")[0]
+        return self.modules[module].path if module else ""
+
     def report(
         self,
         span: Span,
@@ -237,8 +355,37 @@ class Build:
         hint: str | None,
         code: ErrorCode,
         lines: tuple[int, ...],
+        function: str,
     ) -> None:
-        """Add an error, and a note below it, to mypy's own list."""
+        """Add an error, and a note below it, to mypy's own list.
+
+        Args:
+            span: Where it is.
+            message: What is wrong.
+            hint: The text of the note, or ``None``.
+            code: The error code.
+            lines: The lines on which an ignore comment counts.
+            function: The function around, by its name in the module; empty for the module's body.
+                dmypy checks this one again in the next update.
+        """
+        if self.in_daemon and function:
+            module = self.errors.target_module
+            self.errors.target_module = f"{module}.{function}"
+            try:
+                self._add(span, message, hint, code, lines)
+            finally:
+                self.errors.target_module = module
+        else:
+            self._add(span, message, hint, code, lines)
+
+    def _add(
+        self,
+        span: Span,
+        message: str,
+        hint: str | None,
+        code: ErrorCode,
+        lines: tuple[int, ...],
+    ) -> None:
         found = self.errors.report(
             span.line,
             span.column,

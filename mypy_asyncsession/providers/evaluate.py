@@ -277,12 +277,17 @@ class Evaluator:
     def _bound(self, bindings: list[Binding], scope: Scope) -> Value:
         values = [self.bound(binding, scope) for binding in bindings]
         if len(values) > 1:
-            values = [value for value in values if not _is_none(value)] or values[:1]
             if all(b.kind in ("from", "import", "def", "class") for b in bindings):
-                # ``try: from a import f`` / ``except ImportError: from b import f``
-                values = [v for v in values if v is not UNKNOWN and not isinstance(v, Named)] or (
-                    values[:1]
-                )
+                # ``try: from a import f`` / ``except ImportError: from b import f``: the first
+                # that there is.
+                found = [
+                    (value, binding)
+                    for value, binding in zip(values, bindings, strict=True)
+                    if value is not UNKNOWN and not isinstance(value, Named)
+                ]
+                firm = [value for value, binding in found if not binding.fallback]
+                values = firm or [value for value, _ in found] or values[:1]
+            values = [value for value in values if not _is_none(value)] or values[:1]
         return either(values, exact=False)
 
     def bound(self, binding: Binding, scope: Scope) -> Value:
@@ -1010,13 +1015,18 @@ class Evaluator:
                 for binding in inner.names.bindings.get(owner.name, ()):
                     if binding.kind == "from":
                         modules.append(binding.target[0])
+        sources = [source for module in modules if (source := self.program.source(module))]
+        found = [self.loose(s, expr.name) for s in sources if expr.name in s.loose_attributes()]
+        return either(found, exact=False)
+
+    def loose(self, source: Source, name: str) -> Value:
+        """What a module assigns to ``x.state.NAME``."""
         found: list[Value] = []
-        for source in filter(None, map(self.program.source, modules)):
-            for rvalue, chain in source.loose_attributes().get(expr.name, ()):
-                inner = source.scope
-                for node in chain:
-                    inner = source.scope_in(node, inner)
-                found.append(self.value(rvalue, inner, None))
+        for rvalue, chain in source.loose_attributes()[name]:
+            scope = source.scope
+            for node in chain:
+                scope = source.scope_in(node, scope)
+            found.append(self.value(rvalue, scope, None))
         return either(found, exact=False)
 
     def attribute(self, base: Value, name: str) -> Value:
@@ -1230,7 +1240,7 @@ def combine(structural: Value, typed: Value) -> Value:
 def combine_result(inferred: Value, declared: Value) -> Value:
     """Put together what a function returns and what its annotation says that it returns."""
     if inferred is UNKNOWN or inferred is RECURSIVE:
-        return declared
+        return inferred if declared is UNKNOWN else declared
     if not isinstance(declared, Thing):
         return inferred if declared is UNKNOWN or _opaque(declared) else declared
     if isinstance(inferred, Thing):

@@ -52,6 +52,8 @@ def facts(source: Source, evaluator: Evaluator) -> str:
 
 def _exported(source: Source, evaluator: Evaluator) -> Iterator[tuple[str, Value]]:
     yield from _members(source, evaluator, list(source.tree.defs), source.scope, "")
+    for name in source.loose_attributes():
+        yield f"state.{name}", evaluator.loose(source, name)
 
 
 def _members(

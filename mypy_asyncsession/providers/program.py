@@ -237,9 +237,9 @@ class Program:
         """Forget the module at hand: its tree is about to be freed."""
         self.current = None
 
-    def forget(self, module: str) -> None:
-        """Forget what was read of *module*, because it has changed."""
-        self._sources.pop(module, None)
+    def forget(self) -> None:
+        """Forget what was read: modules may have changed, appeared or gone."""
+        self._sources.clear()
 
     def source(self, module: str) -> Source | None:
         """The source of *module*, or ``None`` for a stub, an installed package, or none at all."""

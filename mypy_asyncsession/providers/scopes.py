@@ -6,7 +6,7 @@ module that was only parsed, so that a cold and a warm run see the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -40,6 +40,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.imports import source_of
 from mypy_asyncsession.providers.syntax import children, definition_of, statements, walk
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Binding:
         element: The position in a tuple target, or ``None``.
         blocks: The blocks around it, outermost first, each with the position inside.
         target: The module imported, and the name imported from it.
+        fallback: Whether it stands in an ``except``, and so counts only if the ``try`` fails.
     """
 
     kind: str
@@ -73,6 +75,7 @@ class Binding:
     blocks: tuple[tuple[int, int], ...] = ()
     target: tuple[str, str | None] = ("", None)
     line: int = 0
+    fallback: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -166,18 +169,14 @@ def captures(pattern: Node) -> Iterator[NameExpr]:
                 yield from captures(inner)
 
 
-def package_of(module: str, is_package: bool, relative: int) -> str:
-    """The package that a relative import of *relative* dots starts from."""
-    parts = module.split(".")
-    drop = relative - 1 if is_package else relative
-    return ".".join(parts[: len(parts) - drop]) if drop else module
-
-
 def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node]) -> Names:
     """Read the bindings of *body*, without the bodies of the functions and classes inside it."""
     names = Names()
+    handlers: list[Block] = []
 
     def bind(name: str, binding: Binding) -> None:
+        if handlers:
+            binding = replace(binding, fallback=True)
         names.bindings.setdefault(name, []).append(binding)
 
     def target(node: Node, kind: str, value: Node | None, where: tuple[tuple[int, int], ...],
@@ -236,10 +235,7 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                     bind(top, Binding("import", statement, None, here, (whole, None)))
                 continue
             if isinstance(statement, (ImportFrom, ImportAll)):
-                base = statement.id
-                if statement.relative:
-                    start = package_of(module, is_package, statement.relative)
-                    base = f"{start}.{base}" if base else start
+                base = source_of(statement, module, is_package=is_package)
                 if isinstance(statement, ImportAll):
                     names.stars.append(base)
                 else:
@@ -283,7 +279,12 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
             for child in children(statement):
                 if isinstance(child, Block):
                     if not child.is_unreachable:
+                        is_handler = isinstance(statement, TryStmt) and child in statement.handlers
+                        if is_handler:
+                            handlers.append(child)
                         block(child.body, here, id(child))
+                        if is_handler:
+                            handlers.pop()
                 else:
                     expressions(child, here)
 

@@ -221,17 +221,19 @@ class Literal(Value):
 def either(values: list[Value] | tuple[Value, ...], *, exact: bool = True) -> Value:
     """One of *values*: unknown if there is none or if one of them is unknown."""
     flat: list[Value] = []
+    recursive = False
     for value in values:
         exact = exact and not (isinstance(value, Either) and not value.exact)
         for member in members(value):
             if member is UNKNOWN:
                 return UNKNOWN
             if member is RECURSIVE:
+                recursive = True
                 continue
             if not any(_same(member, other) for other in flat):
                 flat.append(member)
     if not flat:
-        return UNKNOWN
+        return RECURSIVE if recursive else UNKNOWN
     return flat[0] if len(flat) == 1 else Either(tuple(flat), exact)
 
 

@@ -89,6 +89,18 @@ class _Body:
                 self._scope = self._source.scope_in(self._node, self.parent.scope)
         return self._scope
 
+    def outermost(self) -> str:
+        """The outermost function around, by its name in the module."""
+        names: list[str] = []
+        body: _Body | None = self
+        while body is not None:
+            if isinstance(body._node, FuncDef):
+                names = [body._node.name]
+            elif isinstance(body._node, ClassDef) and names:
+                names.insert(0, body._node.name)
+            body = body.parent
+        return ".".join(names)
+
     def inside(self, node: FuncItem | ClassDef) -> _Body:
         """The body of a function or class in this one."""
         return _Body(self._source, node, self)
@@ -254,6 +266,10 @@ class Collector:
     ) -> Iterator[Use]:
         if self._evidently_right(pairing, expression, spot) or self._is_open(expression, spot):
             return
+        if isinstance(expression, AwaitExpr) and any(
+            inner.wrong() for inner in self._use(Pairing.AWAIT, expression.expr, spot, None)
+        ):
+            return  # one mistake is reported once, where it is made
         value = self._evaluator.value(expression, spot.scope, spot.where)
         if value is UNKNOWN:
             return
@@ -273,6 +289,7 @@ class Collector:
             arguments=bool(call is not None and call.args),
             target=written(target) if target is not None else None,
             in_async=isinstance(function, FuncDef) and function.is_coroutine,
+            function=spot.body.outermost(),
             span=span_of(expression),
             lines=tuple(
                 range(min(spot.statement.line, expression.line), (expression.end_line or expression.line) + 1)

@@ -106,6 +106,7 @@ class Use:
         arguments: Whether it is called with arguments.
         target: The name that the result is bound to, as written.
         in_async: Whether it stands in an ``async def``, where ``await`` is allowed.
+        function: The outermost function around, by its name in the module; empty for none.
         span: Where it stands.
         lines: The lines on which an ignore comment counts.
     """
@@ -118,6 +119,7 @@ class Use:
     arguments: bool
     target: str | None
     in_async: bool
+    function: str
     span: Span
     lines: tuple[int, ...] = ()
 

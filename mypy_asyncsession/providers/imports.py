@@ -1,0 +1,51 @@
+"""What a module imports, whether it is there or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import Import, ImportAll, ImportFrom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import MypyFile
+
+
+def package_of(module: str, relative: int, *, is_package: bool) -> str:
+    """The package that a relative import with *relative* dots starts from."""
+    parts = module.split(".")
+    drop = relative - 1 if is_package else relative
+    return ".".join(parts[: len(parts) - drop]) if drop else module
+
+
+def source_of(statement: ImportFrom | ImportAll, module: str, *, is_package: bool) -> str:
+    """The full name of the module that a ``from`` import names."""
+    if not statement.relative:
+        return statement.id
+    start = package_of(module, statement.relative, is_package=is_package)
+    return f"{start}.{statement.id}" if statement.id else start
+
+
+def imported(tree: MypyFile) -> set[str]:
+    """The full names of the modules that *tree* imports, the packages around them included.
+
+    A name in ``from a import b`` counts as the module ``a.b`` too: it may be one, or become one.
+    """
+    return {
+        ".".join(parts[:length])
+        for name in _names(tree)
+        for parts in [name.split(".")]
+        for length in range(1, len(parts) + 1)
+    }
+
+
+def _names(tree: MypyFile) -> Iterator[str]:
+    for statement in tree.imports:
+        if isinstance(statement, Import):
+            yield from (name for name, _ in statement.ids)
+        elif isinstance(statement, (ImportFrom, ImportAll)):
+            base = source_of(statement, tree.fullname, is_package=tree.is_package_init_file())
+            yield base
+            if isinstance(statement, ImportFrom):
+                yield from (f"{base}.{name}" for name, _ in statement.names)
