@@ -60,6 +60,7 @@ class ModulePass:
         self._leaned: dict[str, set[str]] = {}
         self.program = program
         self.evaluator = Evaluator(program, types)
+        self.evaluator.definitions_first = build.in_daemon
         self.daemon = Daemon(build, self)
 
     def run(self, tree: MypyFile) -> set[str]:

@@ -115,6 +115,8 @@ class Evaluator:
         types: Reads mypy's types.
         inferred: mypy's types of the expressions of the module at hand.
         recovered: Expressions whose type in ``inferred`` is what we told mypy, not what it found.
+        definitions_first: Whether what a definition says goes before a type. dmypy re-checks a
+            function before the import that it depends on, and leaves it a type of the past.
     """
 
     def __init__(self, program: Program, types: Types) -> None:
@@ -122,6 +124,7 @@ class Evaluator:
         self.types = types
         self.inferred: Mapping[Expression, Type] = {}
         self.recovered: Mapping[Expression, Type] = {}
+        self.definitions_first = False
         self._busy: set[tuple[object, ...]] = set()
         self._memo: dict[tuple[object, ...], Value] = {}
         self._calls = 0
@@ -164,6 +167,8 @@ class Evaluator:
             self._depth -= 1
         found = self.type_of(expr, scope.module)
         if found is None or not informative(found):
+            return structural
+        if self.definitions_first and isinstance(structural, (Thing, Named)):
             return structural
         return combine(structural, self.types.value(found))
 
@@ -705,9 +710,9 @@ class Evaluator:
                     Shape.SESSIONMAKER, label=callee.fullname.rpartition(".")[2],
                     item=self._resource(resource),
                 )
-            return self._resource(callee.fullname) if callee.fullname in self.types.resources else (
-                UNKNOWN
-            )
+            if callee.fullname in self.types.resources:
+                return self._resource(callee.fullname)
+            return Named(f"{callee.fullname}()")
         if isinstance(callee, BoundMethod):
             return self._protocol(callee)
         if isinstance(callee, Thing):
