@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from tests.harness.modes import Run
     from tests.harness.programs import Edit, Program
 
-BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "10"))
+BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
-COMPARED: Final = ("warm", "workers", "daemon")
+COMPARED: Final = ("warm", "workers", "daemon", "check")
 
 
 @pytest.fixture(scope="module")
@@ -86,24 +86,24 @@ def run_all(cases: Sequence[Case], axes: Sequence[str], seeds: Seeds) -> dict[st
 
 def first_difference(case: Case, cold: Sequence[Run], runs: Sequence[Run]) -> tuple[int, list[str]]:
     """The first step at which the runs differ from the cold ones, and how; 0 if they do not."""
-    expected = {run.step: [*findings(case, run.reports)] for run in cold}
+    expected = {run.step: findings(case, run.reports) for run in cold}
     for run in runs:
-        found = [*findings(case, run.reports)]
+        found = findings(case, run.reports)
         if found != expected[run.step]:
             names = ("a cold run", run.name)
             return run.step, [*unified_diff(expected[run.step], found, *names, lineterm="")]
     return 0, []
 
 
-def findings(case: Case, reports: Sequence[Report]) -> Iterator[str]:
-    """Our errors for a case, each with the notes on its line."""
+def findings(case: Case, reports: Sequence[Report]) -> list[str]:
+    """Our errors for a case, and the notes on their lines."""
     own = [report for report in reports if report.path.startswith(case.package + "/")]
     lines = {(report.path, report.line) for report in own if is_ours(report.code)}
-    for report in own:
-        if is_ours(report.code) or (
-            report.severity == "note" and (report.path, report.line) in lines
-        ):
-            yield str(report)
+    return sorted(
+        str(report)
+        for report in own
+        if is_ours(report.code) or (not report.code and (report.path, report.line) in lines)
+    )
 
 
 def shortened(program: Program, log: Sequence[Edit], axis: str, seeds: Seeds) -> list[Edit]:

@@ -183,4 +183,4 @@ def _read_json(output: str) -> Iterator[Report]:
             path, number, code = fields["file"], fields["line"], fields["code"]
             yield Report(path, number, fields["severity"], code, fields["message"])
             if fields["hint"]:
-                yield Report(path, number, "note", code, fields["hint"])
+                yield Report(path, number, "note", "", fields["hint"])
