@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.program import Program
+    from mypy_asyncsession.uses.record import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a rule says of a use, until it is put into mypy's error list."""
+    """What a rule says of a record, until it is put into mypy's error list."""
 
     code: str
-    use: Use
+    record: Record
     problem: Problem
 
 
@@ -87,9 +88,9 @@ class ModulePass:
         try:
             source = self.program.enter(tree)
             return [
-                Report(rule.code, use, problem)
-                for use in Collector(self.evaluator, source).uses()
-                for rule, problem in problems(use)
+                Report(rule.code, record, problem)
+                for record in Collector(self.evaluator, source).records()
+                for rule, problem in problems(record)
             ]
         except Exception as error:
             if "MYPY_ASYNCSESSION_RAISE" in os.environ:
@@ -108,19 +109,19 @@ class ModulePass:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""
         for report in reports:
             code = CODES.get(report.code, PARENT_CODE)
-            use, problem = report.use, report.problem
+            record, problem = report.record, report.problem
             finding = Finding(
-                tree.path, use.span, report.code, problem.message, problem.hint, problem.place
+                tree.path, record.span, report.code, problem.message, problem.hint, problem.place
             )
             if self._build.enabled(code):
-                self._build.supersede(tree.path, use.lines, code)
+                self._build.supersede(tree.path, record.lines, code)
             self._build.report(
-                use.span,
+                record.span,
                 finding.encode() if self._records else finding.message,
                 None if self._records else finding.hint,
                 code,
-                use.lines,
-                use.function,
+                record.lines,
+                record.function,
             )
 
     def facts(self, module: str) -> str:

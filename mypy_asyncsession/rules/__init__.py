@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.rules import session_await, session_iter, session_with
+from mypy_asyncsession.rules import session_await, session_iter, session_override, session_with
 from mypy_asyncsession.rules.rule import PARENT, Problem, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.uses.record import Use
+    from mypy_asyncsession.uses.record import Record
 
 RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,
     session_iter.RULE,
     session_await.RULE,
+    session_override.RULE,
 )
 
 #: The codes of all rules, the parent code aside.
 CODES: Final = tuple(rule.code for rule in RULES)
 
 
-def problems(use: Use) -> Iterator[tuple[Rule, Problem]]:
-    """What the rules say of *use*."""
+def problems(record: Record) -> Iterator[tuple[Rule, Problem]]:
+    """What the rules say of *record*."""
     for rule in RULES:
-        problem = rule.check(use)
-        if problem is not None:
-            yield rule, problem
+        if isinstance(record, rule.reads):
+            problem = rule.check(record)
+            if problem is not None:
+                yield rule, problem
 
 
 __all__ = ["CODES", "PARENT", "RULES", "Problem", "Rule", "problems"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_asyncsession.findings import Place
-    from mypy_asyncsession.uses.record import Use
+    from mypy_asyncsession.uses.record import Record
 
 #: The code that all of ours are sub-codes of: disabling it disables every rule.
 PARENT = "async-session"
@@ -17,7 +17,7 @@ PARENT = "async-session"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a rule says of one use: what is wrong, and what to write instead."""
+    """What a rule says of one record: what is wrong, and what to write instead."""
 
     message: str
     hint: str | None
@@ -32,12 +32,14 @@ class Rule:
         code: The error code.
         summary: What it rejects, in one line without a full stop.
         doc: The four parts: What it does, Why is this bad, Example, Use instead.
-        check: Says what is wrong with a use, or ``None``.
+        reads: The kind of record that it looks at.
+        check: Says what is wrong with a record, or ``None``.
         default: Whether it is on by default; else it is a strict rule.
     """
 
     code: str
     summary: str
     doc: str
-    check: Callable[[Use], Problem | None]
+    reads: type[Record]
+    check: Callable[[Any], Problem | None]
     default: bool = True

@@ -29,15 +29,10 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.rules.wording import instead, subject
-from mypy_asyncsession.uses.record import Pairing
-
-if TYPE_CHECKING:
-    from mypy_asyncsession.uses.record import Use
+from mypy_asyncsession.rules.wording import instead, subject, used
+from mypy_asyncsession.uses.record import Pairing, Use
 
 
 def check(use: Use) -> Problem | None:
@@ -49,7 +44,7 @@ def check(use: Use) -> Problem | None:
         return None
     message = subject(use, wrong)
     if not wrong.shape.uncalled:
-        message += ': it cannot be awaited'
+        message += f": {used(use, 'await')}"
     if wrong.shape in (Shape.SESSION, Shape.SYNC_SESSION) and use.callee:
         hint: str | None = f'Leave out "await", and close the session: "async with {use.text} as s:"'
         if wrong.shape is Shape.SYNC_SESSION:
@@ -63,5 +58,6 @@ RULE = Rule(
     code="session-await",
     summary="awaiting what cannot be awaited",
     doc=__doc__,
+    reads=Use,
     check=check,
 )

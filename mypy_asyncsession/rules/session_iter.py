@@ -31,14 +31,10 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.rules.wording import instead, subject
-
-if TYPE_CHECKING:
-    from mypy_asyncsession.uses.record import Use
+from mypy_asyncsession.rules.wording import instead, subject, used
+from mypy_asyncsession.uses.record import Use
 
 _ITERATING = Can.ASYNC_ITERATE | Can.ITERATE | Can.ASYNC_NEXT | Can.NEXT
 
@@ -52,7 +48,7 @@ def check(use: Use) -> Problem | None:
         return None
     message = subject(use, wrong)
     if not wrong.shape.uncalled:
-        message += f': "{use.pairing.value}" cannot iterate over it'
+        message += f": {used(use, 'iterate over')}"
     return Problem(message, instead(use, wrong), wrong.place)
 
 
@@ -60,5 +56,6 @@ RULE = Rule(
     code="session-iter",
     summary="iterating over what is not an iterable of that kind",
     doc=__doc__,
+    reads=Use,
     check=check,
 )

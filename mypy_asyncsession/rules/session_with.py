@@ -30,15 +30,10 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.rules.wording import instead, subject
-from mypy_asyncsession.uses.record import Pairing
-
-if TYPE_CHECKING:
-    from mypy_asyncsession.uses.record import Use
+from mypy_asyncsession.rules.wording import instead, subject, used
+from mypy_asyncsession.uses.record import Pairing, Use
 
 
 def check(use: Use) -> Problem | None:
@@ -54,7 +49,7 @@ def check(use: Use) -> Problem | None:
         return None  # a callback is as welcome there
     message = subject(use, wrong)
     if not wrong.shape.uncalled and wrong.shape is not Shape.NONE:
-        message += f': "{use.pairing.value}" cannot enter it'
+        message += f": {used(use, 'enter')}"
     return Problem(message, instead(use, wrong), wrong.place)
 
 
@@ -62,5 +57,6 @@ RULE = Rule(
     code="session-with",
     summary="entering what is not a context manager of that kind",
     doc=__doc__,
+    reads=Use,
     check=check,
 )

@@ -46,6 +46,15 @@ def subject(use: Use, handed: Handed) -> str:
     return f'"{use.callee}" is {what}'
 
 
+def used(use: Use, verb: str) -> str:
+    """What the use does with it: ``"async with" cannot enter it``."""
+    if use.via is not None:
+        return f'"{use.via}" uses it in "{use.pairing.value}"'
+    if use.pairing is Pairing.AWAIT:
+        return "it cannot be awaited"
+    return f'"{use.pairing.value}" cannot {verb} it'
+
+
 def call(use: Use, wrapper: str | None = None) -> str:
     """The expression as a hint writes it: ``get_db()``, ``asynccontextmanager(get_db)(...)``."""
     callee = use.callee or use.text
@@ -64,6 +73,8 @@ def entering(use: Use, expression: str, keyword: str) -> str:
 def instead(use: Use, handed: Handed) -> str | None:
     """What to write to get at what *handed* holds, in the form that fits *use*."""
     shape = handed.shape
+    if use.via is not None:
+        return _given(use, handed)
     if use.pairing in (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT):
         return _on_stack(use, handed)
     if shape is Shape.NONE:
@@ -80,6 +91,18 @@ def instead(use: Use, handed: Handed) -> str | None:
     if shape is Shape.COROUTINE:
         return _once_awaited(use, handed)
     return _entered(use, handed)
+
+
+def _given(use: Use, handed: Handed) -> str | None:
+    wrapper = {
+        Shape.ASYNC_GENERATOR: "asynccontextmanager",
+        Shape.GENERATOR: "contextmanager",
+    }.get(handed.shape)
+    if wrapper is None or not use.pairing.enters:
+        return f'Give "{use.via}" what "{use.pairing.value}" works with'
+    if use.callee is not None and use.callee != use.text:
+        return f'Give it "{call(use, wrapper)}"'
+    return f'Give it "{wrapper}({use.text})"'
 
 
 def _entered(use: Use, handed: Handed) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -30,14 +30,16 @@ from mypy.nodes import (
 
 from mypy.types import Instance, TupleType, get_proper_type
 
-from mypy_asyncsession.findings import Span
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.scopes import dotted, nested
 from mypy_asyncsession.providers.syntax import children, definition_of
-from mypy_asyncsession.providers.values import UNKNOWN, Either, Module, Thing, members
+from mypy_asyncsession.providers.values import UNKNOWN, Either, Function, Module, Thing, members
 from mypy_asyncsession.uses.handed import handed
+from mypy_asyncsession.uses.arguments import matched, may_need, needs
+from mypy_asyncsession.uses.overrides import Overrides
 from mypy_asyncsession.uses.record import Pairing, Use
+from mypy_asyncsession.uses.spans import span_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
     from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.values import Value
+    from mypy_asyncsession.uses.arguments import Need
+    from mypy_asyncsession.uses.record import Record
 
 _METHODS = {
     "__aenter__": Pairing.AENTER,
@@ -130,24 +135,27 @@ class Collector:
     def __init__(self, evaluator: Evaluator, source: Source) -> None:
         self._evaluator = evaluator
         self._source = source
+        self._overrides = Overrides(evaluator)
+        self._needs: dict[FuncDef, dict[str, Need]] = {}
 
-    def uses(self) -> Iterator[Use]:
-        """Every use in the module whose provider is known, in source order."""
+    def records(self) -> Iterator[Record]:
+        """Every use in the module whose provider is known, and every override, in source order."""
         yield from self._body(self._source.tree.defs, _Body(self._source, None, None))
 
     # The walk
 
-    def _body(self, statements: Sequence[Node], body: _Body) -> Iterator[Use]:
+    def _body(self, statements: Sequence[Node], body: _Body) -> Iterator[Record]:
         for statement in statements:
             yield from self._statement(statement, body)
 
-    def _statement(self, statement: Node, body: _Body) -> Iterator[Use]:
+    def _statement(self, statement: Node, body: _Body) -> Iterator[Record]:
         spot = _Spot(body, statement)
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, spot)
         elif isinstance(statement, ClassDef):
             for expression in (*statement.decorators, *statement.base_type_exprs):
                 yield from self._expression(expression, spot)
+            yield from self._overrides.of_class(statement, body.scope)
             yield from self._body(statement.defs.body, body.inside(statement))
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, spot)
@@ -169,7 +177,7 @@ class Collector:
                 else:
                     yield from self._expression(child, spot)
 
-    def _definition(self, statement: Node, spot: _Spot) -> Iterator[Use]:
+    def _definition(self, statement: Node, spot: _Spot) -> Iterator[Record]:
         if isinstance(statement, OverloadedFuncDef):
             for item in (*statement.items, statement.impl):
                 if item is not None and item is not statement.impl:
@@ -190,7 +198,7 @@ class Collector:
                 yield from self._expression(argument.initializer, spot)
         yield from self._body(function.body.body, spot.body.inside(function))
 
-    def _with(self, statement: WithStmt, spot: _Spot) -> Iterator[Use]:
+    def _with(self, statement: WithStmt, spot: _Spot) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, spot, target)
@@ -199,7 +207,7 @@ class Collector:
                 return
         yield from self._statement(statement.body, spot.body)
 
-    def _expression(self, expression: Node, spot: _Spot) -> Iterator[Use]:
+    def _expression(self, expression: Node, spot: _Spot) -> Iterator[Record]:
         stack: list[Node] = [expression]
         while stack:
             node = stack.pop()
@@ -223,7 +231,7 @@ class Collector:
                     yield from self._use(pairing, sequence, spot, index)
             stack.extend(reversed(list(children(node))))
 
-    def _call(self, call: CallExpr, spot: _Spot) -> Iterator[Use]:
+    def _call(self, call: CallExpr, spot: _Spot) -> Iterator[Record]:
         callee = call.callee
         if isinstance(callee, MemberExpr):
             pairing = _STACK_METHODS.get(callee.name)
@@ -238,6 +246,37 @@ class Collector:
                 yield from self._use(_BUILTINS[name], call.args[0], spot, None)
         for argument in self._awaited(call, spot, known.AWAITING):
             yield from self._use(Pairing.AWAIT, argument, spot, None)
+        if call.args:
+            type_ = self._evaluator.type_of(callee, self._source.module)
+            signature = get_proper_type(type_) if type_ is not None else None
+            yield from self._overrides.of_arguments(
+                call, signature, spot.scope, spot.body.outermost()
+            )
+            if may_need(call):
+                yield from self._given(call, spot)
+
+    def _given(self, call: CallExpr, spot: _Spot) -> Iterator[Use]:
+        """What a call gives to a function that uses it in a way of its own."""
+        callee = self._evaluator.value(call.callee, spot.scope, spot.where)
+        if not isinstance(callee, Function) or not isinstance(callee.node, FuncDef):
+            return
+        wanted = self._needs.get(callee.node)
+        if wanted is None:
+            wanted = self._needs[callee.node] = needs(callee.node)
+        for name, argument in matched(call, callee) if wanted else ():
+            need = wanted.get(name)
+            if need is None:
+                continue
+            value = self._evaluator.value(argument, spot.scope, spot.where)
+            if need.called:
+                value = self._evaluator.called(value, [], spot.scope)
+            use = self._made(need.pairing, value, argument, spot, None)
+            if use is not None:
+                yield replace(
+                    use,
+                    callee=written(argument) if need.called else use.callee,
+                    via=callee.name,
+                )
 
     def _awaited(
         self, call: CallExpr, spot: _Spot, functions: AbstractSet[str]
@@ -267,20 +306,32 @@ class Collector:
         if self._evidently_right(pairing, expression, spot) or self._is_open(expression, spot):
             return
         if isinstance(expression, AwaitExpr) and any(
-            inner.wrong() for inner in self._use(Pairing.AWAIT, expression.expr, spot, None)
+            use.wrong() for use in self._use(Pairing.AWAIT, expression.expr, spot, None)
         ):
             return  # one mistake is reported once, where it is made
         value = self._evaluator.value(expression, spot.scope, spot.where)
+        use = self._made(pairing, value, expression, spot, target)
+        if use is not None:
+            yield use
+
+    def _made(
+        self,
+        pairing: Pairing,
+        value: Value,
+        expression: Expression,
+        spot: _Spot,
+        target: Expression | None,
+    ) -> Use | None:
         if value is UNKNOWN:
-            return
+            return None
         given = [handed(member, self._evaluator, spot.scope) for member in members(value)]
         known_ones = tuple(each for each in given if each is not None)
         if not known_ones or len(known_ones) < len(given):
-            return
+            return None
         exact = not isinstance(value, Either) or value.exact
         function = spot.scope.function()
         call = expression if isinstance(expression, CallExpr) else None
-        yield Use(
+        return Use(
             pairing=pairing,
             given=known_ones,
             exact=exact,
@@ -373,35 +424,3 @@ class Collector:
         if isinstance(type_, TupleExpr):
             return any(self._is_misuse_error(item, spot) for item in type_.items)
         return isinstance(type_, NameExpr) and type_.name in ("TypeError", "AttributeError")
-
-
-def span_of(expression: Expression) -> Span:
-    """The stretch of source that an expression stands in."""
-    line, column = expression.line, max(expression.column, 0)
-    return Span(
-        line,
-        column,
-        expression.end_line or line,
-        expression.end_column if expression.end_column is not None else column + 1,
-    )
-
-
-def written(expression: Expression) -> str:
-    """An expression as it was written, arguments and other details shortened to ``...``."""
-    if isinstance(expression, NameExpr):
-        return expression.name
-    if isinstance(expression, MemberExpr):
-        return f"{written(expression.expr)}.{expression.name}"
-    if isinstance(expression, SuperExpr):
-        return f"super().{expression.name}"
-    if isinstance(expression, CallExpr):
-        return f"{written(expression.callee)}({'...' if expression.args else ''})"
-    if isinstance(expression, AwaitExpr):
-        return f"await {written(expression.expr)}"
-    if isinstance(expression, IndexExpr):
-        return f"{written(expression.base)}[...]"
-    if isinstance(expression, TupleExpr):
-        return ", ".join(written(item) for item in expression.items)
-    return "..."
-
-

@@ -109,6 +109,7 @@ class Use:
         function: The outermost function around, by its name in the module; empty for none.
         span: Where it stands.
         lines: The lines on which an ignore comment counts.
+        via: The function that does it, where the expression is given to one.
     """
 
     pairing: Pairing
@@ -122,6 +123,7 @@ class Use:
     function: str
     span: Span
     lines: tuple[int, ...] = ()
+    via: str | None = None
 
     def wrong(self) -> Handed | None:
         """The first of the given objects that this use cannot work with, or ``None``."""
@@ -129,3 +131,31 @@ class Use:
         if not unfit or (not self.exact and len(unfit) < len(self.given)):
             return None
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A method beside the one that it overrides or implements.
+
+    Attributes:
+        method: The name of both.
+        owner: The class that has the method.
+        base: The class or protocol that it stands for.
+        here: What the method hands out.
+        there: What the base's method hands out.
+        span: Where the method is defined, or the object given that has it.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    method: str
+    owner: str
+    base: str
+    here: Handed
+    there: Handed
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+Record = Use | Override

@@ -1,0 +1,91 @@
+"""Overriding a provider with one of another shape.
+
+## What it does
+Rejects a method that hands out something of another shape than the method that it overrides or
+implements: of a base class, of an abstract class, or of a protocol. A protocol's
+``async def session(self) -> AsyncGenerator[...]: ...`` counts as what it is to its callers, a
+coroutine function; an async generator is declared there without ``async``.
+
+## Why is this bad
+Whoever calls it through the base class uses it in the way that is right for the base class, and
+fails as soon as it is given an object of this one.
+
+## Example
+```python
+class Provider(ABC):
+    @abstractmethod
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]: ...
+
+
+class Database(Provider):
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        async with SessionLocal() as session:
+            yield session
+```
+
+## Use instead
+```python
+class Database(Provider):
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        async with SessionLocal() as session:
+            yield session
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.uses.record import Override
+
+#: What makes one shape another: the rest comes along with these.
+_USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
+_PROVIDERS = frozenset(
+    {
+        Shape.ASYNC_GENERATOR,
+        Shape.ASYNC_ITERATOR,
+        Shape.ASYNC_CONTEXT_MANAGER,
+        Shape.AWAITABLE_CONTEXT_MANAGER,
+        Shape.GENERATOR,
+        Shape.CONTEXT_MANAGER,
+        Shape.SESSION,
+        Shape.SYNC_SESSION,
+    }
+)
+
+
+def check(override: Override) -> Problem | None:
+    """Whether a method cannot be used as the one that it stands for."""
+    here, there = override.here, override.there
+    shapes = {here.shape, there.shape}
+    if not shapes & _PROVIDERS or not shapes <= _PROVIDERS | {Shape.COROUTINE}:
+        return None
+    if there.can & _USES & here.can == there.can & _USES:
+        return None
+    return Problem(
+        f'"{override.method}" of "{override.owner}" gives {here.shape.value}, '
+        f'of "{override.base}" {there.shape.value}',
+        _instead(override),
+        here.place,
+    )
+
+
+def _instead(override: Override) -> str:
+    here, there = override.here.shape, override.there.shape
+    if here is Shape.ASYNC_GENERATOR and there is Shape.ASYNC_CONTEXT_MANAGER:
+        return f'Decorate "{override.method}" of "{override.owner}" with "@asynccontextmanager"'
+    if here is Shape.GENERATOR and there is Shape.CONTEXT_MANAGER:
+        return f'Decorate "{override.method}" of "{override.owner}" with "@contextmanager"'
+    if there is Shape.COROUTINE and here in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        return f'Declare "{override.method}" of "{override.base}" without "async"'
+    return f'Give both the shape that the callers of "{override.base}.{override.method}" need'
+
+
+RULE = Rule(
+    code="session-override",
+    summary="overriding a provider with one of another shape",
+    doc=__doc__,
+    reads=Override,
+    check=check,
+)

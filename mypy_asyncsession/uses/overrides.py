@@ -1,0 +1,132 @@
+"""Methods that hand out something of another shape than the method they stand for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import Decorator, FuncDef, OverloadedFuncDef, TypeInfo
+from mypy.types import CallableType, Instance, Overloaded, get_proper_type
+
+from mypy_asyncsession.providers.syntax import definition_of, is_stub_body
+from mypy_asyncsession.providers.values import Class, Thing
+from mypy_asyncsession.uses.handed import handed
+from mypy_asyncsession.uses.record import Handed, Override
+from mypy_asyncsession.uses.spans import span_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import CallExpr, ClassDef, Expression
+
+    from mypy_asyncsession.findings import Span
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.scopes import Scope
+
+
+class Overrides:
+    """Compares what methods hand out."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    def of_class(self, node: ClassDef, scope: Scope) -> Iterator[Override]:
+        """The methods of a class beside those of its bases, nearest base first."""
+        info = node.info
+        if type(info) is not TypeInfo or len(info.mro) < 3:
+            return
+        for statement in node.defs.body:
+            if not isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+                continue
+            function = definition_of(statement)
+            if function is None or function.name.startswith("__"):
+                continue
+            base = next((b for b in info.mro[1:-1] if function.name in b.names), None)
+            if base is None:
+                continue
+            found = self._compared(
+                function.name, info, base, scope, span_of(function), f"{node.name}.{function.name}"
+            )
+            if found is not None:
+                yield found
+
+    def of_arguments(
+        self, call: CallExpr, callee: object, scope: Scope, function: str
+    ) -> Iterator[Override]:
+        """The methods of an argument beside those of the protocol that its parameter names."""
+        if isinstance(callee, Overloaded) or not isinstance(callee, CallableType):
+            return
+        for declared, argument in zip(callee.arg_types, call.args, strict=False):
+            protocol = get_proper_type(declared)
+            if not isinstance(protocol, Instance) or not protocol.type.is_protocol:
+                continue
+            if not any(
+                isinstance(entry.node, (FuncDef, Decorator))
+                for entry in protocol.type.names.values()
+            ):
+                continue
+            yield from self._against(protocol.type, argument, scope, function)
+
+    def _against(
+        self, protocol: TypeInfo, argument: Expression, scope: Scope, function: str
+    ) -> Iterator[Override]:
+        value = self._evaluator.value(argument, scope, None)
+        if not isinstance(value, Thing) or not isinstance(value.type, Instance):
+            return
+        info = value.type.type
+        if info.fallback_to_any or info is protocol or protocol in info.mro:
+            return
+        for name in protocol.names:
+            if not name.startswith("_") and info.get(name) is not None:
+                span = span_of(argument)
+                found = self._compared(name, info, protocol, scope, span, function)
+                if found is not None:
+                    yield found
+
+    def _compared(
+        self,
+        name: str,
+        info: TypeInfo,
+        base: TypeInfo,
+        scope: Scope,
+        span: Span,
+        function: str,
+    ) -> Override | None:
+        here = self._handed(info, name, scope)
+        there = self._handed(base, name, scope)
+        if here is None or there is None or self._says_nothing(base, name):
+            return None
+        return Override(
+            method=name,
+            owner=info.name,
+            base=base.name,
+            here=here,
+            there=there,
+            span=span,
+            function=function,
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+    def _handed(self, info: TypeInfo, name: str, scope: Scope) -> Handed | None:
+        method = self._evaluator.attribute(Class(info.fullname, info), name)
+        return handed(self._evaluator.called(method, [], scope), self._evaluator, scope)
+
+    def _says_nothing(self, info: TypeInfo, name: str) -> bool:
+        """Whether the method is a bare ``async def f(self): ...`` that others are to fill in."""
+        entry = info.names.get(name)
+        node = entry.node if entry is not None else None
+        function = definition_of(node) if isinstance(node, (FuncDef, Decorator)) else None
+        if function is None or function.type is not None:
+            return False
+        source = self._evaluator.program.source(info.module_name)
+        located = source.class_named(info.name) if source is not None else None
+        if located is None:
+            return True
+        for statement in located[0].defs.body:
+            written = definition_of(statement)
+            if written is not None and written.name == name:
+                return is_stub_body(written)
+        return True
+
+
+
+
