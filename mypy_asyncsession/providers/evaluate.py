@@ -646,11 +646,13 @@ class Evaluator:
             return UNKNOWN
         positional: list[Value] = []
         named: dict[str, Value] = {}
-        for name, argument in zip(expr.arg_names, arguments, strict=False):
-            if name is None:
-                positional.append(argument)
-            else:
+        for name, kind, argument in zip(expr.arg_names, expr.arg_kinds, arguments, strict=False):
+            if name is not None:
                 named[name] = argument
+            elif kind is ArgKind.ARG_POS:
+                positional.append(argument)
+        if ArgKind.ARG_STAR2 in expr.arg_kinds:
+            named["**"] = UNKNOWN
         return self.called(callee, positional, scope, named)
 
     def called(
@@ -694,6 +696,10 @@ class Evaluator:
             return callee.result
         if isinstance(callee, TypedCallable):
             return self._typed(callee)
+        if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
+            made = self._sessionmaker(name, named)
+            if made is not None:
+                return made
         if isinstance(callee, Class):
             found = self._instantiated(callee)
             if isinstance(found, Thing) and not arguments and not named:
@@ -716,13 +722,32 @@ class Evaluator:
         if isinstance(callee, BoundMethod):
             return self._protocol(callee)
         if isinstance(callee, Thing):
-            if callee.shape is Shape.SESSIONMAKER and callee.item is not UNKNOWN:
+            if callee.shape is Shape.SESSIONMAKER and (
+                callee.item is not UNKNOWN or callee.by_definition
+            ):
                 return callee.item
             if isinstance(callee.type, Instance):
                 method = self.attribute(callee, "__call__")
                 if method is not UNKNOWN:
                     return self.called(method, arguments, scope, named)
         return UNKNOWN
+
+    def _sessionmaker(self, name: str, named: Mapping[str, Value]) -> Value | None:
+        """A sessionmaker that is told which class to make: SQLAlchemy's types miss some of these.
+
+        ``sessionmaker(engine, class_=AsyncSession)`` is how async sessions were made before
+        ``async_sessionmaker``.
+        """
+        if "class_" not in named and "**" not in named:
+            return None
+        klass = named.get("class_", UNKNOWN)
+        item = self.instance(klass)
+        if item is UNKNOWN and isinstance(klass, (Class, Named)):
+            item = self._resource(klass.fullname)
+        if isinstance(item, Thing):
+            item = replace(item, by_definition=True)
+        label = name.rpartition(".")[2]
+        return Thing(Shape.SESSIONMAKER, item=item, label=label, by_definition=True)
 
     def _special(
         self, name: str, arguments: list[Value], named: Mapping[str, Value]

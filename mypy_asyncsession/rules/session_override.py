@@ -58,6 +58,13 @@ _PROVIDERS = frozenset(
 def check(override: Override) -> Problem | None:
     """Whether a method cannot be used as the one that it stands for."""
     here, there = override.here, override.there
+    if override.owner == override.base:
+        return Problem(
+            f'"{override.method}" of "{override.owner}" is a coroutine function that gives '
+            f"{there.shape.value}, not one itself",
+            f'Declare it without "async": "def {override.method}(...) -> {there.label}[...]: ..."',
+            here.place,
+        )
     shapes = {here.shape, there.shape}
     if not shapes & _PROVIDERS or not shapes <= _PROVIDERS | {Shape.COROUTINE}:
         return None

@@ -24,6 +24,7 @@ from mypy.nodes import (
     SuperExpr,
     TryStmt,
     TupleExpr,
+    TypeInfo,
     WithStmt,
     YieldFromExpr,
 )
@@ -37,7 +38,7 @@ from mypy_asyncsession.providers.syntax import children, definition_of
 from mypy_asyncsession.providers.values import UNKNOWN, Either, Function, Module, Thing, members
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
-from mypy_asyncsession.uses.overrides import Overrides
+from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
 from mypy_asyncsession.uses.record import Pairing, Use
 from mypy_asyncsession.uses.spans import span_of, written
 
@@ -311,8 +312,24 @@ class Collector:
             return  # one mistake is reported once, where it is made
         value = self._evaluator.value(expression, spot.scope, spot.where)
         use = self._made(pairing, value, expression, spot, target)
-        if use is not None:
+        if use is not None and not (use.wrong() and self._is_open_member(expression, spot)):
             yield use
+
+    def _is_open_member(self, expression: Expression, spot: _Spot) -> bool:
+        """Whether this calls a member of a protocol that leaves open what it is.
+
+        ``async def f(self) -> AsyncGenerator: ...`` is a coroutine function by its word, and an
+        async generator function in every class that implements it, as a rule.
+        """
+        if not isinstance(expression, CallExpr):
+            return False
+        callee = self._evaluator.value(expression.callee, spot.scope, spot.where)
+        if not isinstance(callee, Function) or not isinstance(callee.node, FuncDef):
+            return False
+        owner = callee.scope.node
+        info = self._evaluator.program.symbol(callee.fullname.rpartition(".")[0])
+        is_protocol = isinstance(info, TypeInfo) and info.is_protocol
+        return isinstance(owner, ClassDef) and is_open_stub(callee.node, is_protocol=is_protocol)
 
     def _made(
         self,

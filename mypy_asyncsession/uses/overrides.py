@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import Decorator, FuncDef, OverloadedFuncDef, TypeInfo
+from mypy.nodes import (
+    NOT_ABSTRACT,
+    AwaitExpr,
+    CallExpr,
+    Decorator,
+    ForStmt,
+    FuncDef,
+    MemberExpr,
+    OverloadedFuncDef,
+    RaiseStmt,
+    TypeInfo,
+)
 from mypy.types import CallableType, Instance, Overloaded, get_proper_type
 
-from mypy_asyncsession.providers.syntax import definition_of, is_stub_body
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, walk
 from mypy_asyncsession.providers.values import Class, Thing
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.record import Handed, Override
@@ -16,7 +28,7 @@ from mypy_asyncsession.uses.spans import span_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import CallExpr, ClassDef, Expression
+    from mypy.nodes import ClassDef, Expression
 
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.providers.evaluate import Evaluator
@@ -32,7 +44,10 @@ class Overrides:
     def of_class(self, node: ClassDef, scope: Scope) -> Iterator[Override]:
         """The methods of a class beside those of its bases, nearest base first."""
         info = node.info
-        if type(info) is not TypeInfo or len(info.mro) < 3:
+        if type(info) is not TypeInfo:
+            return
+        yield from self._misdeclared(node, info, scope)
+        if len(info.mro) < 3:
             return
         for statement in node.defs.body:
             if not isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
@@ -48,6 +63,46 @@ class Overrides:
             )
             if found is not None:
                 yield found
+
+    def _misdeclared(self, node: ClassDef, info: TypeInfo, scope: Scope) -> Iterator[Override]:
+        """The members of a protocol that say ``async def`` and mean an async generator."""
+        for statement in node.defs.body:
+            function = definition_of(statement)
+            if function is None or not is_open_stub(function, is_protocol=info.is_protocol):
+                continue
+            here = self._handed(info, function.name, scope)
+            there = here.item if here is not None else None
+            if here is None or there is None or here.shape is not Shape.COROUTINE:
+                continue
+            iterated, awaited = self._evidence(function.name)
+            if awaited or not (
+                there.shape is Shape.ASYNC_GENERATOR
+                or (there.shape is Shape.ASYNC_ITERATOR and iterated)
+            ):
+                continue
+            span = span_of(function)
+            yield Override(
+                method=function.name,
+                owner=node.name,
+                base=node.name,
+                here=here,
+                there=there,
+                span=span,
+                function=f"{node.name}.{function.name}",
+                lines=(span.line,),
+            )
+
+    def _evidence(self, name: str) -> tuple[bool, bool]:
+        """Whether the module iterates over the results of methods of that name, or awaits them."""
+        iterated = awaited = False
+        source = self._evaluator.program.current
+        assert source is not None
+        for node in walk(source.tree):
+            if isinstance(node, ForStmt) and node.is_async:
+                iterated = iterated or _calls(node.expr, name)
+            elif isinstance(node, AwaitExpr):
+                awaited = awaited or _calls(node.expr, name)
+        return iterated, awaited
 
     def of_arguments(
         self, call: CallExpr, callee: object, scope: Scope, function: str
@@ -115,18 +170,42 @@ class Overrides:
         entry = info.names.get(name)
         node = entry.node if entry is not None else None
         function = definition_of(node) if isinstance(node, (FuncDef, Decorator)) else None
-        if function is None or function.type is not None:
+        if function is None:
             return False
+        if function.type is not None:
+            # One that says ``async def`` and means a generator is wrong where it stands.
+            stub = self._located(info, name)
+            return stub is not None and is_open_stub(stub, is_protocol=info.is_protocol)
+        stub = self._located(info, name)
+        return stub is None or is_stub_body(stub)
+
+    def _located(self, info: TypeInfo, name: str) -> FuncDef | None:
         source = self._evaluator.program.source(info.module_name)
         located = source.class_named(info.name) if source is not None else None
-        if located is None:
-            return True
-        for statement in located[0].defs.body:
+        for statement in located[0].defs.body if located is not None else ():
             written = definition_of(statement)
             if written is not None and written.name == name:
-                return is_stub_body(written)
-        return True
+                return written
+        return None
 
 
+def is_open_stub(function: FuncDef, *, is_protocol: bool) -> bool:
+    """Whether this is an ``async def`` without a body, for others to fill in."""
+    return (
+        function.is_coroutine
+        and not function.is_generator
+        and is_stub_body(function)
+        and (is_protocol or function.abstract_status != NOT_ABSTRACT or _raises(function))
+    )
 
 
+def _raises(function: FuncDef) -> bool:
+    return any(isinstance(statement, RaiseStmt) for statement in function.body.body)
+
+
+def _calls(expression: Expression, name: str) -> bool:
+    return (
+        isinstance(expression, CallExpr)
+        and isinstance(expression.callee, MemberExpr)
+        and expression.callee.name == name
+    )
