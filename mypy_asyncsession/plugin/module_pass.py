@@ -97,7 +97,7 @@ class ModulePass:
                 raise
             return [_crashed(error)]
         finally:
-            self.program.leave()
+            self.program.leave(for_good=True)
 
     def discard(self, tree: MypyFile) -> None:
         """Under dmypy, let go of what belongs to a tree that another has replaced."""
@@ -135,7 +135,7 @@ class ModulePass:
             return facts(self.program.enter(tree), self.evaluator)
         finally:
             self._leaned[module] = set(self.program.leaned_on)
-            self.program.leave()
+            self.program.leave(for_good=False)
 
 
 def _crashed(error: Exception) -> Report:

@@ -226,15 +226,21 @@ class Program:
         self._parse = parse
         self._foreign = foreign
         self._sources: dict[str, Source | None] = {}
+        self._kept: dict[str, Source] = {}
         self.current: Source | None = None
 
     def enter(self, tree: MypyFile) -> Source:
         """Make *tree*, analysed, the module at hand."""
-        self.current = self._make(tree.fullname, tree.path, tree)
-        return self.current
+        kept = self._kept.get(tree.fullname)
+        if kept is None or kept.tree is not tree:
+            kept = self._kept[tree.fullname] = self._make(tree.fullname, tree.path, tree)
+        self.current = kept
+        return kept
 
-    def leave(self) -> None:
-        """Forget the module at hand: its tree is about to be freed."""
+    def leave(self, *, for_good: bool) -> None:
+        """Turn away from the module at hand; *for_good* if its tree is about to be freed."""
+        if for_good and self.current is not None:
+            self._kept.pop(self.current.module, None)
         self.current = None
 
     def forget(self) -> None:

@@ -41,7 +41,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.imports import source_of
-from mypy_asyncsession.providers.syntax import children, definition_of, statements, walk
+from mypy_asyncsession.providers.syntax import children, definition_of, expressions, statements, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +53,10 @@ if TYPE_CHECKING:
 
 #: The kinds of binding that go through the elements of something.
 ITERATING = frozenset({"for", "async for", "comprehension", "async comprehension"})
+
+
+#: The expressions that bind names, or ask what a name is.
+_BINDING = frozenset({AssignmentExpr, CallExpr, DictionaryComprehension, GeneratorExpr})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,10 +200,8 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                 else:
                     target(item, "other", None, where)
 
-    def expressions(node: Node, where: tuple[tuple[int, int], ...]) -> None:
-        for inner in walk(node, into_functions=False):
-            if isinstance(inner, Block) and inner is not node:
-                continue
+    def read(node: Node, where: tuple[tuple[int, int], ...]) -> None:
+        for inner in expressions(node, _BINDING):
             if isinstance(inner, AssignmentExpr):
                 target(inner.target, "assign", inner.value, where)
             elif isinstance(inner, (GeneratorExpr, DictionaryComprehension)):
@@ -248,12 +250,12 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
             if isinstance(statement, AssignmentStmt):
                 for lvalue in statement.lvalues:
                     target(lvalue, "assign", statement.rvalue, here)
-                expressions(statement.rvalue, here)
+                read(statement.rvalue, here)
                 continue
             if isinstance(statement, WithStmt):
                 kind = "async with" if statement.is_async else "with"
                 for expression, lvalue in zip(statement.expr, statement.target, strict=False):
-                    expressions(expression, here)
+                    read(expression, here)
                     if lvalue is not None:
                         target(lvalue, kind, expression, here)
                 block(statement.body.body, here, id(statement.body))
@@ -286,11 +288,11 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                         if is_handler:
                             handlers.pop()
                 else:
-                    expressions(child, here)
+                    read(child, here)
 
     block(body, (), id(body))
     for node in extra:
-        expressions(node, ())
+        read(node, ())
     return names
 
 

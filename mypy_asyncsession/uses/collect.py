@@ -34,7 +34,7 @@ from mypy.types import Instance, TupleType, get_proper_type
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.scopes import dotted, nested
-from mypy_asyncsession.providers.syntax import children, definition_of
+from mypy_asyncsession.providers.syntax import children, definition_of, expressions
 from mypy_asyncsession.providers.values import UNKNOWN, Either, Function, Module, Thing, members
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.uses.arguments import Need
     from mypy_asyncsession.uses.record import Record
 
+#: The expressions that may use a provider.
+_USING = frozenset(
+    {AwaitExpr, CallExpr, DictionaryComprehension, GeneratorExpr, LambdaExpr, YieldFromExpr}
+)
 _METHODS = {
     "__aenter__": Pairing.AENTER,
     "__enter__": Pairing.ENTER,
@@ -156,7 +160,7 @@ class Collector:
         elif isinstance(statement, ClassDef):
             for expression in (*statement.decorators, *statement.base_type_exprs):
                 yield from self._expression(expression, spot)
-            yield from self._overrides.of_class(statement, body.scope)
+            yield from self._overrides.of_class(statement, self._source.scope)
             yield from self._body(statement.defs.body, body.inside(statement))
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, spot)
@@ -209,13 +213,10 @@ class Collector:
         yield from self._statement(statement.body, spot.body)
 
     def _expression(self, expression: Node, spot: _Spot) -> Iterator[Record]:
-        stack: list[Node] = [expression]
-        while stack:
-            node = stack.pop()
+        for node in expressions(expression, _USING):
             if isinstance(node, LambdaExpr):
                 yield from self._body(node.body.body, spot.body.inside(node))
-                continue
-            if isinstance(node, AwaitExpr):
+            elif isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, spot, None)
                 if isinstance(node.expr, CallExpr):
                     for argument in self._awaited(node.expr, spot, known.AWAITING_LATER):
@@ -230,7 +231,6 @@ class Collector:
                 ):
                     pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
                     yield from self._use(pairing, sequence, spot, index)
-            stack.extend(reversed(list(children(node))))
 
     def _call(self, call: CallExpr, spot: _Spot) -> Iterator[Record]:
         callee = call.callee
@@ -248,11 +248,10 @@ class Collector:
         for argument in self._awaited(call, spot, known.AWAITING):
             yield from self._use(Pairing.AWAIT, argument, spot, None)
         if call.args:
-            type_ = self._evaluator.type_of(callee, self._source.module)
-            signature = get_proper_type(type_) if type_ is not None else None
-            yield from self._overrides.of_arguments(
-                call, signature, spot.scope, spot.body.outermost()
-            )
+            for protocol, argument in self._overrides.expected(call, self._source.module):
+                yield from self._overrides.of_argument(
+                    protocol, argument, spot.scope, spot.where, spot.body.outermost()
+                )
             if may_need(call):
                 yield from self._given(call, spot)
 

@@ -16,7 +16,7 @@ from mypy.nodes import (
     RaiseStmt,
     TypeInfo,
 )
-from mypy.types import CallableType, Instance, Overloaded, get_proper_type
+from mypy.types import CallableType, Instance, get_proper_type
 
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, walk
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy.nodes import ClassDef, Expression
 
     from mypy_asyncsession.findings import Span
-    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.evaluate import Evaluator, Where
     from mypy_asyncsession.providers.scopes import Scope
 
 
@@ -104,27 +104,27 @@ class Overrides:
                 awaited = awaited or _calls(node.expr, name)
         return iterated, awaited
 
-    def of_arguments(
-        self, call: CallExpr, callee: object, scope: Scope, function: str
-    ) -> Iterator[Override]:
-        """The methods of an argument beside those of the protocol that its parameter names."""
-        if isinstance(callee, Overloaded) or not isinstance(callee, CallableType):
+    def expected(self, call: CallExpr, module: str) -> Iterator[tuple[TypeInfo, Expression]]:
+        """The arguments of a call whose parameters name a protocol, each with that protocol."""
+        type_ = self._evaluator.type_of(call.callee, module)
+        callee = get_proper_type(type_) if type_ is not None else None
+        if not isinstance(callee, CallableType):
             return
         for declared, argument in zip(callee.arg_types, call.args, strict=False):
             protocol = get_proper_type(declared)
-            if not isinstance(protocol, Instance) or not protocol.type.is_protocol:
-                continue
-            if not any(
-                isinstance(entry.node, (FuncDef, Decorator))
-                for entry in protocol.type.names.values()
-            ):
-                continue
-            yield from self._against(protocol.type, argument, scope, function)
+            if isinstance(protocol, Instance) and protocol.type.is_protocol:
+                yield protocol.type, argument
 
-    def _against(
-        self, protocol: TypeInfo, argument: Expression, scope: Scope, function: str
+    def of_argument(
+        self,
+        protocol: TypeInfo,
+        argument: Expression,
+        scope: Scope,
+        where: Where,
+        function: str,
     ) -> Iterator[Override]:
-        value = self._evaluator.value(argument, scope, None)
+        """The methods of an argument beside those of the protocol that its parameter names."""
+        value = self._evaluator.value(argument, scope, where)
         if not isinstance(value, Thing) or not isinstance(value.type, Instance):
             return
         info = value.type.type
