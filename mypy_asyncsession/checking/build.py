@@ -120,12 +120,13 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     options = _options(job)
     sources = _sources(job, options, say)
 
+    paths = {source.path for source in sources}
     stopped: list[str] = []
 
     def flush(path: str | None, messages: list[str], _serious: bool) -> None:
         if path is None:  # what stops a build comes without the name of a file (build.build)
             stopped.extend(messages)
-        else:
+        elif messages or path in paths:
             say("errors", messages)
 
     try:

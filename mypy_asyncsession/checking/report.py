@@ -28,9 +28,13 @@ class Problem:
     line: int
     message: str
 
+    @property
+    def place(self) -> str:
+        """The file and the line, as mypy writes them."""
+        return f"{self.path}:{self.line}" if self.line > 0 else self.path
+
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line > 0 else self.path
-        return f"{place}: {self.message}" if place else self.message
+        return f"{self.place}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

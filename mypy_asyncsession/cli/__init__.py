@@ -1,0 +1,20 @@
+"""The command line: ``mypy-asyncsession``. One file a command; this one only puts them together."""
+
+from __future__ import annotations
+
+from mypy_asyncsession.cli.check import check
+from mypy_asyncsession.cli.group import Group, version
+
+main = Group(
+    name="mypy-asyncsession",
+    help=(
+        "Find session providers that are used in the wrong way, in code on FastAPI and async "
+        "SQLAlchemy.\n\n"
+        "Begin with `mypy-asyncsession check`: it looks at the current directory, changes nothing, "
+        "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
+    ),
+    params=[version],
+    commands=[check],
+)
+
+__all__ = ["main"]

@@ -1,0 +1,88 @@
+"""What all commands have in common: how they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from mypy_asyncsession import __version__
+from mypy_asyncsession.checking.report import CannotRun
+from mypy_asyncsession.config import ConfigError
+
+#: The exit status of a run that found nothing, that found something, that could not run.
+NOTHING, FOUND, COULD_NOT_RUN = 0, 1, 2
+
+#: What a shell gives a command that was ended by Ctrl-C.
+_INTERRUPTED = 130
+
+
+class Group(click.Group):
+    """A group of commands that say in one line why they could not run."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            context_settings={"help_option_names": ["-h", "--help"]},
+            invoke_without_command=True,
+            callback=_help_if_nothing_else,
+            **settings,
+        )
+
+    def main(self, *args: Any, **settings: Any) -> NoReturn:
+        """Run the command that the arguments name, and exit with its status."""
+        settings = {"prog_name": "mypy-asyncsession", **settings, "standalone_mode": False}
+        try:
+            status = super().main(*args, **settings)
+        except click.Abort:
+            click.echo("mypy-asyncsession: interrupted", err=True)
+            sys.exit(_INTERRUPTED)
+        except click.UsageError as error:
+            asked = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
+            _cannot_run(f"{error.format_message().rstrip('.')}{asked}")
+        except click.ClickException as error:
+            _cannot_run(error.format_message())
+        except (CannotRun, ConfigError) as error:
+            _cannot_run(str(error))
+        except BrokenPipeError:
+            # Whoever read the output has had enough; nothing more is to be written to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(COULD_NOT_RUN)
+        except Exception as error:  # noqa: BLE001
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            _cannot_run(
+                f"internal error: {type(error).__name__}: {error} "
+                f"({os.path.basename(place.filename)}:{place.lineno}): please report it"
+            )
+        sys.exit(status or NOTHING)
+
+
+def _cannot_run(message: str) -> NoReturn:
+    click.echo(f"mypy-asyncsession: error: {' '.join(message.split())}", err=True)
+    sys.exit(COULD_NOT_RUN)
+
+
+@click.pass_context
+def _help_if_nothing_else(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"mypy-asyncsession {__version__} (mypy {version('mypy')})")
+        ctx.exit()
+
+
+version = click.Option(
+    ["-V", "--version"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the versions of this program and of mypy.",
+)

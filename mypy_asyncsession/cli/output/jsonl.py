@@ -1,0 +1,33 @@
+"""For programs: one object a line, with mypy's names for the fields."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.checking.report import Report
+    from mypy_asyncsession.cli.terminal import Terminal
+
+
+def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
+    """The findings; columns are counted from 0, and the end is exclusive, as mypy has it."""
+    for found in report.findings:
+        place = found.provider
+        yield json.dumps(
+            {
+                "file": found.path,
+                "line": found.span.line,
+                "column": found.span.column,
+                "end_line": found.span.end_line,
+                "end_column": found.span.end_column,
+                "message": found.message,
+                "hint": found.hint,
+                "code": found.code,
+                "severity": "error",
+                "provider": place
+                and {"fullname": place.fullname, "file": place.path, "line": place.line},
+            }
+        )

@@ -1,0 +1,100 @@
+"""For people: as mypy prints errors, and on a terminal with the line of source below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.checking.report import Report
+    from mypy_asyncsession.cli.terminal import Terminal
+    from mypy_asyncsession.findings import Finding, Span
+
+_INDENT: Final = "    "
+
+
+def lines(report: Report, terminal: Terminal) -> Iterator[str]:
+    """The findings, and a summary."""
+    files = _Files()
+    for found in report.findings:
+        yield from _finding(found, terminal, files)
+    yield _summary(report, terminal)
+
+
+def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]:
+    place = f"{found.path}:{found.span.line}"
+    code = terminal.style(f"[{found.code}]", fg="yellow")
+    error = terminal.style("error:", fg="red", bold=True)
+    note = terminal.style("note:", fg="blue")
+    yield f"{place}: {error} {_quoted(found.message, terminal)}  {code}"
+    if terminal.interactive:
+        source = files.line(found.path, found.span.line)
+        if source.strip():
+            yield from _snippet(source, found.span, terminal)
+    for hint in (found.hint or "").splitlines():
+        yield f"{place}: {note} {_quoted(hint, terminal)}  {code}"
+
+
+def _quoted(message: str, terminal: Terminal) -> str:
+    """What is between double quotes is bold."""
+    parts = message.split('"')
+    return '"'.join(
+        terminal.style(part, bold=True) if number % 2 and number < len(parts) - 1 else part
+        for number, part in enumerate(parts)
+    )
+
+
+def _snippet(source: str, span: Span, terminal: Terminal) -> Iterator[str]:
+    shown = source.expandtabs()
+    width = max(terminal.width - len(_INDENT), 20)
+    # Behind a character that is not ASCII, mypy's columns are too small.
+    if not source.isascii():
+        yield _INDENT + _cut(shown, 0, width)
+        return
+    begin = len(source[: span.column].expandtabs())
+    end = len(source[: span.end_column].expandtabs()) if span.end_line == span.line else len(shown)
+    # A line too long for the terminal is shown from where the caret can still be seen.
+    first = 0 if end <= width else max(0, min(begin, end - width))
+    yield _INDENT + _cut(shown, first, width)
+    caret = "^" + "~" * (min(end, first + width) - begin - 1)
+    yield _INDENT + " " * (begin - first) + terminal.style(caret, fg="red")
+
+
+def _cut(text: str, first: int, width: int) -> str:
+    return text[first : first + width].rstrip()
+
+
+def _summary(report: Report, terminal: Terminal) -> str:
+    checked = _count(report.checked, "source file")
+    number = len(report.findings)
+    if not number:
+        return terminal.style(f"Success: no issues found in {checked}", fg="green", bold=True)
+    files = _count(len({found.path for found in report.findings}), "file")
+    return terminal.style(
+        f"Found {_count(number, 'error')} in {files} (checked {checked})", fg="red", bold=True
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+class _Files:
+    """The files that findings are in, one at a time: findings come ordered by file."""
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._lines: list[str] = []
+
+    def line(self, path: str, number: int) -> str:
+        """A line of a file; nothing if it is not there any more."""
+        if path != self._path:
+            self._path = path
+            try:
+                # Not splitlines: what it takes for the end of a line is none to Python.
+                self._lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+            except OSError:
+                self._lines = []
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
