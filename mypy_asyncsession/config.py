@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import difflib
 import json
+import re
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -49,6 +50,12 @@ def _strings(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _version(value: object) -> str | None:
+    if not isinstance(value, str) or not re.fullmatch(r"\d+(\.\d+)*\w*", value):
+        raise ValueError(f'expected a version such as "0.115.0", got {_shown(value)}')
+    return value
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"expected true or false, got {_shown(value)}")  # noqa: TRY004
@@ -70,9 +77,11 @@ class Config:
 
     Attributes:
         resources: Full names of classes that count as sessions, besides SQLAlchemy's own.
+        fastapi_version: The FastAPI that the project runs on, if not the one installed.
     """
 
     resources: tuple[str, ...] = field(default=(), metadata=_read_by(_class_names))
+    fastapi_version: str | None = field(default=None, metadata=_read_by(_version))
 
 
 @dataclass(frozen=True, slots=True)

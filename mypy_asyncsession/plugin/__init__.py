@@ -57,7 +57,12 @@ class AsyncSessionPlugin(Plugin):
             program = Program(modules, self._build.parse, is_foreign)
             self._recovery = Recovery(program, self._types)
             self._pass = ModulePass(
-                self._build, program, self._types, self._recovery, records=self._settings.records
+                self._build,
+                program,
+                self._types,
+                self._recovery,
+                records=self._settings.records,
+                fastapi=self._settings.fastapi,
             )
 
         if self._pass is not None:

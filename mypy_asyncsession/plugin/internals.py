@@ -437,14 +437,16 @@ class Build:
                 )
             ]
 
-    def parse(self, path: str, module: str) -> MypyFile | None:
-        """Read and parse a file again, because mypy has freed its tree; ``None`` if that fails."""
+    def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
+        """Parse a file again, because mypy has freed its tree, or a text; ``None`` if that fails."""
         options = self._manager.options.apply_changes(
             {"ignore_errors": False, "preserve_asts": True}
         )
         errors = Errors(options)
         try:
-            source = None if options.native_parser else Path(path).read_bytes()
+            source: str | bytes | None = text
+            if text is None and not options.native_parser:
+                source = Path(path).read_bytes()
             tree = parse(source, path, module, errors, options, eager=True)
             if errors.is_blockers():
                 return None

@@ -15,6 +15,7 @@ from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.syntax import walk
 from mypy_asyncsession.rules import PARENT, Problem, problems
 from mypy_asyncsession.uses.collect import Collector
+from mypy_asyncsession.uses.fastapi import installed
 from mypy_asyncsession.uses.record import Pairing, Use
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.program import Program
+    from mypy_asyncsession.uses.fastapi import Version
     from mypy_asyncsession.uses.record import Record
 
 
@@ -47,16 +49,19 @@ class ModulePass:
         recovery: Recovery,
         *,
         records: bool,
+        fastapi: Version | None,
     ) -> None:
         """Args:
         build: The build that this takes part in.
         program: Where definitions are looked up.
         types: Reads mypy's types, with the project's resources.
         recovery: The expressions whose type the hooks have replaced.
+        fastapi: The version of FastAPI that is configured, or ``None`` for the one installed.
         records: Whether whole records are reported, for a program, or messages, for people.
         """
         self._build = build
         self._records = records
+        self._fastapi = fastapi
         self._recovery = recovery
         self._leaned: dict[str, set[str]] = {}
         self.program = program
@@ -89,7 +94,7 @@ class ModulePass:
             source = self.program.enter(tree)
             return [
                 Report(rule.code, record, problem)
-                for record in Collector(self.evaluator, source).records()
+                for record in Collector(self.evaluator, source, self._version()).records()
                 for rule, problem in problems(record)
             ]
         except Exception as error:
@@ -98,6 +103,12 @@ class ModulePass:
             return [_crashed(error)]
         finally:
             self.program.leave(for_good=True)
+
+    def _version(self) -> Version:
+        """The version of FastAPI: the one configured, or the one installed."""
+        if self._fastapi is None:
+            self._fastapi = installed(self.program)
+        return self._fastapi
 
     def discard(self, tree: MypyFile) -> None:
         """Under dmypy, let go of what belongs to a tree that another has replaced."""

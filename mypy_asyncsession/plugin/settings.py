@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mypy_asyncsession.uses.fastapi import Version, parse_version
 from mypy_asyncsession.config import Config, discover, load, run_options
 
 
@@ -19,6 +20,12 @@ class Settings:
 
     config: Config = field(default_factory=Config)
     records: bool = False
+
+    @property
+    def fastapi(self) -> Version | None:
+        """The version of FastAPI that is configured, if one is."""
+        configured = self.config.fastapi_version
+        return parse_version(configured) if configured else None
 
 
 def settings(config_file: str | None) -> Settings:

@@ -64,6 +64,7 @@ from mypy_asyncsession.providers.syntax import (
 from mypy_asyncsession.providers.values import (
     RECURSIVE,
     UNKNOWN,
+    Alias,
     BoundMethod,
     Class,
     Container,
@@ -78,6 +79,7 @@ from mypy_asyncsession.providers.values import (
     Thing,
     TypedCallable,
     Value,
+    Wraps,
     either,
     mapped,
     members,
@@ -229,6 +231,8 @@ class Evaluator:
 
     def _index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
         base = self.value(expr.base, scope, where)
+        if fullname(base) in known.ANNOTATED:
+            return Alias(expr, scope)
         if not isinstance(base, Container):
             return UNKNOWN
         if isinstance(expr.index, (StrExpr, IntExpr)):
@@ -694,6 +698,11 @@ class Evaluator:
             )
         if isinstance(callee, Returns):
             return callee.result
+        if isinstance(callee, Wraps):
+            wrapper = arguments[0] if arguments else UNKNOWN
+            if isinstance(wrapper, Function):
+                return replace(wrapper, wraps=callee.function)
+            return wrapper
         if isinstance(callee, TypedCallable):
             return self._typed(callee)
         if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
@@ -764,8 +773,8 @@ class Evaluator:
                 return replace(first, preset=(*first.preset, *arguments[1:]), partial=True)
             return first
         if name == "functools.wraps":
-            return Named("functools.wraps()")
-        if name in known.TRANSPARENT or name == "functools.wraps()":
+            return Wraps(first)
+        if name in known.TRANSPARENT:
             return first
         if name in known.ASYNC_CLOSING:
             return thing(Shape.ASYNC_CONTEXT_MANAGER, first, label="aclosing")
@@ -1291,7 +1300,7 @@ _UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTI
 
 def _depends_on_arguments(callee: Value) -> bool:
     """Whether what a call gives may depend on what it is given."""
-    if isinstance(callee, (Function, Managed, BoundMethod)):
+    if isinstance(callee, (Function, Managed, BoundMethod, Wraps)):
         return True
     if isinstance(callee, Class):
         return True
@@ -1328,6 +1337,8 @@ def identity(value: Value | None) -> object:
             id(value.node),
             identity(value.receiver),
             tuple(identity(preset) for preset in value.preset),
+            value.partial,
+            identity(value.wraps),
             tuple(
                 (id(scope.node), name, identity(inner))
                 for scope in value.scope.chain()
@@ -1336,6 +1347,10 @@ def identity(value: Value | None) -> object:
         )
     if isinstance(value, Managed):
         return (value.is_async, identity(value.function))
+    if isinstance(value, Wraps):
+        return (Wraps, identity(value.function))
+    if isinstance(value, Alias):
+        return id(value.node)
     if isinstance(value, (Class, Named)):
         return (type(value), value.fullname)
     if isinstance(value, Module):

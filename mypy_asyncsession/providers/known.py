@@ -192,6 +192,7 @@ SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
 )
 
+ANNOTATED: Final = frozenset({"typing.Annotated", "typing_extensions.Annotated"})
 DEPENDS: Final = frozenset(
     {
         "fastapi.Depends",

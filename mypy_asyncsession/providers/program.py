@@ -213,12 +213,13 @@ class Program:
     def __init__(
         self,
         modules: dict[str, MypyFile],
-        parse: Callable[[str, str], MypyFile | None],
+        parse: Callable[[str, str, str | None], MypyFile | None],
         foreign: Callable[[str], bool],
     ) -> None:
         """Args:
         modules: mypy's table of modules, which it goes on filling.
-        parse: Parses a file, given its path and module name; ``None`` where that fails.
+        parse: Parses a file, given its path, module name, and text if it is not the file's;
+            ``None`` where that fails.
         foreign: Whether a path is in the standard library or in an installed package.
         """
         self.modules = modules
@@ -258,13 +259,17 @@ class Program:
         tree = self.modules.get(module)
         result: Source | None = None
         if tree is not None and tree.path.endswith(".py") and not self._foreign(tree.path):
-            parsed = self._parse(tree.path, module)
+            parsed = self._parse(tree.path, module, None)
             if parsed is not None:
                 result = self._make(module, tree.path, parsed)
         self._sources[module] = result
         if result is not None:
             self.leaned_on.add(module)
         return result
+
+    def parse_text(self, text: str, module: str) -> MypyFile | None:
+        """A piece of source that stands in *module*, parsed on its own; ``None`` if it is not."""
+        return self._parse("<text>", module, f"({text}\n)\n")
 
     def _make(self, module: str, path: str, tree: MypyFile) -> Source:
         is_package = os.path.basename(path) in ("__init__.py", "__init__.pyi")

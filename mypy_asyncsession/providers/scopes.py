@@ -36,6 +36,7 @@ from mypy.nodes import (
     StarExpr,
     TryStmt,
     TupleExpr,
+    TypeAliasStmt,
     WithStmt,
 )
 
@@ -251,6 +252,10 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                 for lvalue in statement.lvalues:
                     target(lvalue, "assign", statement.rvalue, here)
                 read(statement.rvalue, here)
+                continue
+            if isinstance(statement, TypeAliasStmt):
+                for result in returned(statement.value):
+                    target(statement.name, "assign", result, here)
                 continue
             if isinstance(statement, WithStmt):
                 kind = "async with" if statement.is_async else "with"

@@ -74,6 +74,7 @@ FIELDS: Final[dict[type, tuple[str, ...]]] = {
     nodes.SetComprehension: ("generator",),
     nodes.DictionaryComprehension: ("sequences", "condlists", "key", "value"),
     nodes.SuperExpr: ("call",),
+    nodes.TypeAliasStmt: ("value",),
 }
 #: The fields of a statement that hold blocks, or lists of blocks.
 BLOCKS: Final[dict[type, tuple[str, ...]]] = {

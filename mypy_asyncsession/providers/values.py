@@ -10,7 +10,7 @@ from mypy_asyncsession.providers.shapes import ABILITIES, Can, Shape
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy.nodes import ClassDef, Expression, FuncItem, TypeInfo
+    from mypy.nodes import ClassDef, Expression, FuncItem, IndexExpr, TypeInfo
     from mypy.types import ProperType
 
     from mypy_asyncsession.providers.scopes import Scope
@@ -93,10 +93,9 @@ class Function(Value):
         fullname: As in ``Origin.fullname``.
         path: As in ``Origin.path``.
         receiver: The instance or class that it is bound to.
-        type: The type that mypy gives it, without the receiver's parameter removed.
-        kind: How a class hands it out: a plain function, ``staticmethod`` or ``classmethod``.
         preset: Arguments that ``functools.partial`` has filled in.
-        entered_by: ``asynccontextmanager`` or ``contextmanager``, when it was given to one.
+        partial: Whether this is a ``functools.partial`` of the function.
+        wraps: What ``functools.wraps`` says that it wraps.
     """
 
     node: FuncItem
@@ -106,12 +105,12 @@ class Function(Value):
     path: str
     line: int
     receiver: Value | None = None
-    type: ProperType | None = None
     is_static: bool = False
     is_class: bool = False
     is_property: bool = False
     preset: tuple[Value, ...] = ()
     partial: bool = False
+    wraps: Value = UNKNOWN
 
     def origin(self) -> Origin:
         """The place of this definition."""
@@ -186,6 +185,21 @@ class Container(Value):
     def element(self, key: object) -> Expression | None:
         """The element under a key or at a position, or ``None``."""
         return next((element for name, element in self.entries if name == key), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alias(Value):
+    """``Annotated[...]``, as an expression."""
+
+    node: IndexExpr
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wraps(Value):
+    """``functools.wraps(function)``, which marks what it is given and hands it back."""
+
+    function: Value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

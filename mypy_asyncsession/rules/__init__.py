@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.rules import session_await, session_iter, session_override, session_with
+from mypy_asyncsession.rules import (
+    depends_type,
+    session_await,
+    session_depends,
+    session_iter,
+    session_override,
+    session_with,
+)
 from mypy_asyncsession.rules.rule import PARENT, Problem, Rule
 
 if TYPE_CHECKING:
@@ -16,6 +23,8 @@ RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,
     session_iter.RULE,
     session_await.RULE,
+    session_depends.RULE,
+    depends_type.RULE,
     session_override.RULE,
 )
 

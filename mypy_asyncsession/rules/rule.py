@@ -32,7 +32,7 @@ class Rule:
         code: The error code.
         summary: What it rejects, in one line without a full stop.
         doc: The four parts: What it does, Why is this bad, Example, Use instead.
-        reads: The kind of record that it looks at.
+        reads: The kinds of record that it looks at.
         check: Says what is wrong with a record, or ``None``.
         default: Whether it is on by default; else it is a strict rule.
     """
@@ -40,6 +40,6 @@ class Rule:
     code: str
     summary: str
     doc: str
-    reads: type[Record]
+    reads: tuple[type[Record], ...]
     check: Callable[[Any], Problem | None]
     default: bool = True

@@ -58,6 +58,6 @@ RULE = Rule(
     code="session-await",
     summary="awaiting what cannot be awaited",
     doc=__doc__,
-    reads=Use,
+    reads=(Use,),
     check=check,
 )

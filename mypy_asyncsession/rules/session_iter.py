@@ -56,6 +56,6 @@ RULE = Rule(
     code="session-iter",
     summary="iterating over what is not an iterable of that kind",
     doc=__doc__,
-    reads=Use,
+    reads=(Use,),
     check=check,
 )

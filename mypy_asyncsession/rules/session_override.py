@@ -93,6 +93,6 @@ RULE = Rule(
     code="session-override",
     summary="overriding a provider with one of another shape",
     doc=__doc__,
-    reads=Override,
+    reads=(Override,),
     check=check,
 )

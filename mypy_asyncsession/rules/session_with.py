@@ -57,6 +57,6 @@ RULE = Rule(
     code="session-with",
     summary="entering what is not a context manager of that kind",
     doc=__doc__,
-    reads=Use,
+    reads=(Use,),
     check=check,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     ArgKind,
+    AssignmentStmt,
     AwaitExpr,
     Block,
     CallExpr,
@@ -21,6 +22,7 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
+    RefExpr,
     SuperExpr,
     TryStmt,
     TupleExpr,
@@ -36,6 +38,7 @@ from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.scopes import dotted, nested
 from mypy_asyncsession.providers.syntax import children, definition_of, expressions
 from mypy_asyncsession.providers.values import UNKNOWN, Either, Function, Module, Thing, members
+from mypy_asyncsession.uses.dependencies import Dependencies
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
@@ -53,11 +56,20 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.scopes import Scope
     from mypy_asyncsession.providers.values import Value
     from mypy_asyncsession.uses.arguments import Need
+    from mypy_asyncsession.uses.fastapi import Version
     from mypy_asyncsession.uses.record import Record
 
 #: The expressions that may use a provider.
 _USING = frozenset(
-    {AwaitExpr, CallExpr, DictionaryComprehension, GeneratorExpr, LambdaExpr, YieldFromExpr}
+    {
+        AwaitExpr,
+        CallExpr,
+        DictionaryComprehension,
+        GeneratorExpr,
+        IndexExpr,
+        LambdaExpr,
+        YieldFromExpr,
+    }
 )
 _METHODS = {
     "__aenter__": Pairing.AENTER,
@@ -137,10 +149,17 @@ class _Spot:
 class Collector:
     """Collects the uses of one module."""
 
-    def __init__(self, evaluator: Evaluator, source: Source) -> None:
+    def __init__(self, evaluator: Evaluator, source: Source, fastapi: Version) -> None:
+        """Args:
+        evaluator: Says what expressions may be.
+        source: The module at hand.
+        fastapi: The version of FastAPI that it runs on.
+        """
         self._evaluator = evaluator
         self._source = source
         self._overrides = Overrides(evaluator)
+        self._dependencies = Dependencies(evaluator, source, fastapi)
+        self._injects = _imports_fastapi(source)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
 
     def records(self) -> Iterator[Record]:
@@ -173,6 +192,12 @@ class Collector:
             if not statement.is_unreachable:
                 yield from self._body(statement.body, body)
         else:
+            if isinstance(statement, AssignmentStmt) and any(
+                map(_may_override, statement.lvalues)
+            ):
+                yield from self._dependencies.of_override(
+                    statement, spot.scope, spot.where, spot.body.outermost()
+                )
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, spot, statement.index)
@@ -198,6 +223,10 @@ class Collector:
                 yield from self._expression(decorator, spot)
             if any(self._is_left_alone(d, spot) for d in statement.original_decorators):
                 return
+        if self._injects:
+            yield from self._dependencies.of_function(
+                function, spot.scope, spot.where, spot.body.inside(function).outermost()
+            )
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, spot)
@@ -225,6 +254,11 @@ class Collector:
                 yield from self._use(Pairing.YIELD_FROM, node.expr, spot, None)
             elif isinstance(node, CallExpr):
                 yield from self._call(node, spot)
+            elif isinstance(node, IndexExpr):
+                if self._injects:
+                    yield from self._dependencies.of_alias(
+                        node, spot.scope, spot.where, spot.body.outermost()
+                    )
             elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
                 for index, sequence, is_async in zip(
                     node.indices, node.sequences, node.is_async, strict=False
@@ -247,6 +281,14 @@ class Collector:
                 yield from self._use(_BUILTINS[name], call.args[0], spot, None)
         for argument in self._awaited(call, spot, known.AWAITING):
             yield from self._use(Pairing.AWAIT, argument, spot, None)
+        if self._injects and call.args:
+            owner = spot.body.outermost()
+            yield from self._dependencies.of_call(call, spot.scope, spot.where, owner)
+            yield from self._dependencies.of_update(call, spot.scope, spot.where, owner)
+        if _may_be_handler(call):
+            yield from self._dependencies.of_direct_call(
+                call, spot.scope, spot.where, spot.body.outermost()
+            )
         if call.args:
             for protocol, argument in self._overrides.expected(call, self._source.module):
                 yield from self._overrides.of_argument(
@@ -440,3 +482,28 @@ class Collector:
         if isinstance(type_, TupleExpr):
             return any(self._is_misuse_error(item, spot) for item in type_.items)
         return isinstance(type_, NameExpr) and type_.name in ("TypeError", "AttributeError")
+
+
+def _imports_fastapi(source: Source) -> bool:
+    """Whether a module can name a dependency: only what imports something can."""
+    return bool(source.tree.imports)
+
+
+def _may_override(lvalue: Node) -> bool:
+    if isinstance(lvalue, IndexExpr):
+        lvalue = lvalue.base
+    return isinstance(lvalue, MemberExpr) and lvalue.name == "dependency_overrides"
+
+
+def _may_be_handler(call: CallExpr) -> bool:
+    """Whether a call leaves out parameters that have a default: a quick look."""
+    callee = call.callee
+    node = callee.node if isinstance(callee, RefExpr) else None
+    if isinstance(node, Decorator):
+        node = node.func
+    if isinstance(node, TypeInfo):
+        entry = node.names.get("__init__")
+        node = entry.node if entry is not None else None
+    return isinstance(node, FuncDef) and sum(
+        kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds
+    ) > len(call.args) - sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)

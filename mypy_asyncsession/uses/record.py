@@ -158,4 +158,87 @@ class Override:
     lines: tuple[int, ...]
 
 
-Record = Use | Override
+class Drive(Enum):
+    """What FastAPI does with a dependency."""
+
+    VALUE = "calls it and injects what it returns"
+    AWAITED = "awaits it and injects the result"
+    ENTERED = "enters it and injects what it yields"
+    MANAGER = "is given a context manager function"
+    RAW = "injects what has still to be driven"
+    CALLED = "is given what a call returns"
+    ALIAS = "is given an alias that holds a dependency"
+    SESSIONMAKER = "is given a sessionmaker"
+
+
+class Role(Enum):
+    """Where a dependency is named."""
+
+    PARAMETER = "parameter"
+    ALIAS = "alias"
+    LIST = "list"
+    OVERRIDE = "override"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A dependency that FastAPI is given.
+
+    Attributes:
+        text: The dependency as written: ``get_db``.
+        callee: What it calls, if it is a call.
+        drive: What FastAPI does with it.
+        role: Where it is named.
+        handed: What a call of it gives.
+        unwraps: Whether this FastAPI looks behind ``wraps`` and ``partial``.
+        mismatch: The types of what is injected and of the parameter, as mypy writes them, where
+            the one does not fit the other.
+        parameter: The parameter's name.
+        handled: Whether the function enters, iterates over, awaits or closes the parameter.
+        opens: Whether the dependency makes a session itself and leaves it open.
+        callable_class: Whether the dependency is a class whose instances are callable.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    text: str
+    callee: str | None
+    drive: Drive
+    role: Role
+    handed: Handed | None
+    unwraps: bool
+    mismatch: tuple[str, str] | None
+    parameter: str | None
+    handled: bool
+    opens: bool
+    callable_class: bool
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectCall:
+    """A call of a function that leaves out a parameter which only FastAPI fills in.
+
+    Attributes:
+        callee: The function or class called, as written.
+        parameter: The parameter whose default is a ``Depends``.
+        dependency: The dependency named there, as written.
+        place: Where the function is defined.
+        span: Where the call stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    callee: str
+    parameter: str
+    dependency: str
+    place: Place | None
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+Record = Use | Override | Dependency | DirectCall

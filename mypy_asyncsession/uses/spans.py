@@ -9,6 +9,7 @@ from mypy.nodes import (
     CallExpr,
     FuncDef,
     IndexExpr,
+    LambdaExpr,
     MemberExpr,
     NameExpr,
     SuperExpr,
@@ -48,6 +49,8 @@ def written(expression: Expression) -> str:
         return f"await {written(expression.expr)}"
     if isinstance(expression, IndexExpr):
         return f"{written(expression.base)}[...]"
+    if isinstance(expression, LambdaExpr):
+        return "lambda"
     if isinstance(expression, TupleExpr):
         return ", ".join(written(item) for item in expression.items)
     return "..."

@@ -1,0 +1,536 @@
+"""The dependencies that a module gives to FastAPI, and what FastAPI will make of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    ArgKind,
+    AssignmentStmt,
+    CallExpr,
+    DictExpr,
+    FuncDef,
+    IndexExpr,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    TupleExpr,
+    TypeAlias,
+    TypeInfo,
+    WithStmt,
+)
+from mypy.subtypes import is_subtype
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Instance,
+    NoneType,
+    UninhabitedType,
+    UnionType,
+    get_proper_type,
+)
+
+from mypy_asyncsession.findings import Span
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.evaluate import fullname
+from mypy_asyncsession.providers.from_types import informative
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import statements, walk, yields
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    Alias,
+    Class,
+    Function,
+    Managed,
+    Thing,
+    TypedCallable,
+    Value,
+)
+from mypy_asyncsession.uses.annotations import Annotations
+from mypy_asyncsession.uses.fastapi import UNWRAPS
+from mypy_asyncsession.uses.handed import handed, place_of
+from mypy_asyncsession.uses.record import Dependency, DirectCall, Drive, Role
+from mypy_asyncsession.uses.spans import span_of, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.types import Type
+
+    from mypy_asyncsession.providers.evaluate import Evaluator, Where
+    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.uses.fastapi import Version
+
+_NAMES = frozenset(name.rpartition(".")[2] for name in known.DEPENDS)
+#: What has to be driven before there is anything in it.
+_UNDRIVEN = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
+_MANAGERS = frozenset({Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER})
+
+
+@dataclass(frozen=True, slots=True)
+class _Driven:
+    """What FastAPI makes of a dependency: how it drives it, and what it injects."""
+
+    drive: Drive
+    value: Value
+    type: Type | None = None
+    opens: bool = False
+    callable_class: bool = False
+
+
+class Dependencies:
+    """Finds the dependencies of one module."""
+
+    def __init__(self, evaluator: Evaluator, source: Source, version: Version) -> None:
+        self._evaluator = evaluator
+        self._source = source
+        self._unwraps = version >= UNWRAPS
+        self._annotations = Annotations(evaluator.program, source)
+        #: The calls that were looked at with the parameter or alias that they belong to.
+        self._seen: set[int] = set()
+
+    # Where dependencies are named
+
+    def of_function(
+        self, function: FuncItem, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency]:
+        """The dependencies in the parameters of a function."""
+        type_ = function.type
+        declared = type_.arg_types if isinstance(type_, CallableType) else []
+        for position, argument in enumerate(function.arguments):
+            default = argument.initializer
+            annotation = argument.type_annotation
+            wanted = declared[position] if position < len(declared) else None
+            name = argument.variable.name
+            if isinstance(default, CallExpr) and self._is_depends(default, scope, where):
+                self._seen.add(id(default))
+                yield from self._dependency(
+                    default, Role.PARAMETER, wanted, scope, where, owner, None, (function, name)
+                )
+            if annotation is not None:
+                for _, call, span in self._annotations.calls(annotation):
+                    if self._is_depends(call, scope, where):
+                        yield from self._dependency(
+                            call, Role.PARAMETER, wanted, scope, where, owner, span,
+                            (function, name),
+                        )
+
+    def of_alias(
+        self, index: IndexExpr, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency]:
+        """The dependencies in ``Annotated[T, Depends(f)]`` outside an annotation."""
+        items = index.index.items if isinstance(index.index, TupleExpr) else []
+        calls = [item for item in items[1:] if isinstance(item, CallExpr)]
+        if not calls:
+            return
+        if fullname(self._evaluator.value(index.base, scope, where)) not in known.ANNOTATED:
+            return
+        wanted = self._type_of(items[0], scope, where)
+        for call in calls:
+            if self._is_depends(call, scope, where):
+                self._seen.add(id(call))
+                yield from self._dependency(
+                    call, Role.ALIAS, wanted, scope, where, owner, None, None
+                )
+
+    def of_call(
+        self, call: CallExpr, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency]:
+        """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
+        if id(call) not in self._seen and self._is_depends(call, scope, where):
+            yield from self._dependency(call, Role.LIST, None, scope, where, owner, None, None)
+
+    def of_override(
+        self, statement: AssignmentStmt, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency]:
+        """What is put into ``app.dependency_overrides``."""
+        for lvalue in statement.lvalues:
+            if isinstance(lvalue, IndexExpr) and _is_overrides(lvalue.base):
+                yield from self._override(statement.rvalue, scope, where, owner)
+            elif _is_overrides(lvalue) and isinstance(statement.rvalue, DictExpr):
+                for _, value in statement.rvalue.items:
+                    yield from self._override(value, scope, where, owner)
+
+    def of_update(
+        self, call: CallExpr, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency]:
+        """What is put there by ``app.dependency_overrides.update({...})``."""
+        callee = call.callee
+        if (
+            isinstance(callee, MemberExpr)
+            and callee.name == "update"
+            and _is_overrides(callee.expr)
+            and call.args
+            and isinstance(call.args[0], DictExpr)
+        ):
+            for _, value in call.args[0].items:
+                yield from self._override(value, scope, where, owner)
+
+    def of_direct_call(
+        self, call: CallExpr, scope: Scope, where: Where, owner: str
+    ) -> Iterator[DirectCall]:
+        """A call that leaves a parameter to its ``Depends``, outside of FastAPI."""
+        if ArgKind.ARG_STAR in call.arg_kinds or ArgKind.ARG_STAR2 in call.arg_kinds:
+            return
+        callee = self._evaluator.value(call.callee, scope, where)
+        function: Value = callee
+        if isinstance(callee, Class):
+            function = self._evaluator.attribute(self._evaluator.instance(callee), "__init__")
+        if not isinstance(function, Function) or not isinstance(function.node, FuncDef):
+            return
+        formal = function.node.arguments
+        if function.receiver is not None and not function.is_static:
+            formal = formal[1:]
+        positional = sum(kind is ArgKind.ARG_POS for kind in call.arg_kinds)
+        given = {argument.variable.name for argument in formal[:positional]} | set(call.arg_names)
+        for argument in formal:
+            default = argument.initializer
+            name = argument.variable.name
+            if (
+                name not in given
+                and isinstance(default, CallExpr)
+                and default.args
+                and self._is_depends(default, function.scope, None)
+                and _is_read(function.node, name)
+            ):
+                origin = function.origin()
+
+
+                yield DirectCall(
+                    callee=written(call.callee),
+                    parameter=name,
+                    dependency=written(default.args[0]),
+                    place=place_of(origin),
+                    span=span_of(call),
+                    function=owner,
+                    lines=tuple(range(call.line, (call.end_line or call.line) + 1)),
+                )
+                return
+
+    # One dependency
+
+    def _override(
+        self, expression: Expression, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency]:
+        driven = self._driven(self._evaluator.value(expression, scope, where), expression)
+        if driven is not None:
+            yield self._record(
+                driven, expression, Role.OVERRIDE, None, span_of(expression), owner, scope, None
+            )
+
+    def _is_depends(self, call: CallExpr, scope: Scope, where: Where) -> bool:
+        callee = call.callee
+        if isinstance(callee, NameExpr):
+            local = callee.name
+            if local not in _NAMES and not any(
+                local in inner.names.bindings for inner in scope.chain()
+            ):
+                return False
+        elif not (isinstance(callee, MemberExpr) and callee.name in _NAMES):
+            return False
+        return fullname(self._evaluator.value(callee, scope, where)) in known.DEPENDS
+
+    def _dependency(
+        self,
+        call: CallExpr,
+        role: Role,
+        wanted: Type | None,
+        scope: Scope,
+        where: Where,
+        owner: str,
+        span: Span | None,
+        parameter: tuple[FuncItem, str] | None,
+    ) -> Iterator[Dependency]:
+        expression = _argument(call)
+        if expression is None:
+            return
+        driven = self._driven(self._evaluator.value(expression, scope, where), expression)
+        if driven is not None:
+            yield self._record(
+                driven, expression, role, wanted, span or span_of(call), owner, scope, parameter
+            )
+
+    def _record(
+        self,
+        driven: _Driven,
+        expression: Expression,
+        role: Role,
+        wanted: Type | None,
+        span: Span,
+        owner: str,
+        scope: Scope,
+        parameter: tuple[FuncItem, str] | None,
+    ) -> Dependency:
+        return Dependency(
+            text=written(expression),
+            callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
+            drive=driven.drive,
+            role=role,
+            handed=handed(driven.value, self._evaluator, scope),
+            unwraps=self._unwraps,
+            mismatch=self._mismatch(driven, wanted),
+            parameter=parameter[1] if parameter else None,
+            handled=parameter is not None and _handles(*parameter),
+            opens=driven.opens,
+            callable_class=driven.callable_class,
+            span=span,
+            function=owner,
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+    def _driven(self, value: Value, expression: Expression | None, depth: int = 0) -> _Driven | None:
+        """What FastAPI makes of a value, or ``None`` where that is not known."""
+        if depth > 5:
+            return None
+        if isinstance(value, Alias):
+            return _Driven(Drive.ALIAS, UNKNOWN)
+        if isinstance(value, Managed):
+            return _Driven(Drive.MANAGER, self._evaluator.called(value, [], self._source.scope))
+        if isinstance(value, Function):
+            return self._driven_function(value, depth)
+        if isinstance(value, Class):
+            if value.fullname in known.SESSIONMAKERS | known.ASYNC_SESSIONMAKERS:
+                return None
+            instance = self._evaluator.instance(value)
+            is_callable = isinstance(instance, Thing) and _has_call(instance)
+            return _Driven(
+                Drive.VALUE,
+                instance,
+                instance.type if isinstance(instance, Thing) else None,
+                callable_class=is_callable,
+            )
+        if isinstance(value, TypedCallable):
+            return self._driven_by_type(value)
+        if isinstance(value, Thing):
+            return self._driven_object(value, expression, depth)
+        return None
+
+    def _driven_function(self, function: Function, depth: int) -> _Driven | None:
+        node = function.node
+        result = self._evaluator.called(function, [], self._source.scope)
+        type_ = self._result_type(function)
+        if isinstance(node, FuncDef) and yields(node):
+            item = self._evaluator.iterated(result)
+            return _Driven(Drive.ENTERED, item, _type(item) or self._item_type(type_))
+        if isinstance(node, FuncDef) and node.is_coroutine:
+            if function.partial and not self._unwraps:
+                return _Driven(Drive.RAW, result)
+            item = self._evaluator.awaited(result)
+            opens = isinstance(item, Thing) and self._opens(function, item)
+            return _Driven(Drive.AWAITED, item, _type(item) or self._item_type(type_), opens)
+        if function.wraps is not UNKNOWN and self._unwraps:
+            return self._driven(function.wraps, None, depth + 1)
+        if not isinstance(result, Thing):
+            return _Driven(Drive.VALUE, result, type_)
+        if result.shape in _UNDRIVEN or (result.shape in _MANAGERS and _is_made(result)):
+            return _Driven(Drive.RAW, result, result.type or type_)
+        return _Driven(
+            Drive.VALUE, result, result.type or type_, opens=self._opens(function, result)
+        )
+
+    def _driven_by_type(self, value: TypedCallable) -> _Driven | None:
+        if not isinstance(value.type, CallableType):
+            return None
+        result = self._evaluator.types.value(value.type.ret_type)
+        if isinstance(result, Thing) and result.shape in _MANAGERS and _is_made(result):
+            return _Driven(Drive.MANAGER, result.made_by(value.origin))
+        return None
+
+    def _driven_object(
+        self, value: Thing, expression: Expression | None, depth: int
+    ) -> _Driven | None:
+        if value.shape is Shape.SESSIONMAKER:
+            return _Driven(Drive.SESSIONMAKER, value)
+        if _has_call(value):
+            method = self._evaluator.attribute(value, "__call__")
+            if method is UNKNOWN:
+                return None
+            if isinstance(value.type, Instance) and _is_security(value.type.type):
+                # They return ``str | None`` by type, and never ``None`` where they are strict.
+                return None
+            return self._driven(method, None, depth + 1)
+        called = isinstance(expression, CallExpr)
+        if value.shape in _UNDRIVEN | _MANAGERS | {Shape.SESSION, Shape.SYNC_SESSION} and called:
+            return _Driven(Drive.CALLED, value)
+        return None
+
+    def _opens(self, function: Function, result: Thing) -> bool:
+        """Whether a function makes a session itself, and returns it as it is."""
+        if result.shape is not Shape.SESSION:
+            return False
+        node = function.node
+        source = self._evaluator.program.source(function.scope.module)
+        if source is None:
+            return False
+        scope = source.scope_in(node, function.scope)
+        found = []
+        for statement in statements(node.body):
+            if isinstance(statement, ReturnStmt) and statement.expr is not None:
+                where = scope.names.places.get(id(statement))
+                found.append(self._is_construction(statement.expr, scope, where))
+        return bool(found) and all(found)
+
+    def _is_construction(self, expression: Expression, scope: Scope, where: Where) -> bool:
+        if isinstance(expression, NameExpr):
+            bindings = scope.names.bindings.get(expression.name, [])
+            return len(bindings) == 1 and (
+                bindings[0].kind == "assign"
+                and isinstance(bindings[0].node, CallExpr)
+                and self._is_construction(bindings[0].node, scope, bindings[0].blocks)
+            )
+        if not isinstance(expression, CallExpr):
+            return False
+        callee = self._evaluator.value(expression.callee, scope, where)
+        if isinstance(callee, Class):
+            return True
+        return isinstance(callee, Thing) and callee.shape is Shape.SESSIONMAKER
+
+    # Types
+
+    def _type_of(self, expression: Expression, scope: Scope, where: Where) -> Type | None:
+        """The type that an expression names."""
+        value = self._evaluator.value(expression, scope, where)
+        if isinstance(value, Class):
+            instance = self._evaluator.instance(value)
+            return instance.type if isinstance(instance, Thing) else None
+        if isinstance(expression, NameExpr) and isinstance(expression.node, TypeAlias):
+            return expression.node.target
+        if isinstance(expression, IndexExpr) and isinstance(expression.base, NameExpr):
+            node = expression.base.node
+            if isinstance(node, TypeInfo) and len(node.type_vars) == 0:
+                return None
+        return None
+
+    def _result_type(self, function: Function) -> Type | None:
+        signature = self._evaluator.signature(function.node, function.scope)
+        return signature.ret_type if isinstance(signature, CallableType) else None
+
+    def _item_type(self, type_: Type | None) -> Type | None:
+        proper = get_proper_type(type_) if type_ is not None else None
+        return self._evaluator.types.item_type(proper) if isinstance(proper, Instance) else None
+
+    def _mismatch(self, driven: _Driven, wanted: Type | None) -> tuple[str, str] | None:
+        """The types of what is injected and of what is wanted, if they do not go together."""
+        if driven.drive not in (Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW):
+            return None
+        if isinstance(driven.value, Thing) and driven.value.by_definition:
+            return None
+        found = get_proper_type(driven.type) if driven.type is not None else None
+        expected = get_proper_type(wanted) if wanted is not None else None
+        if found is None or expected is None or not (informative(found) and informative(expected)):
+            return None
+        if isinstance(found, (AnyType, UninhabitedType)) or _is_open(found):
+            return None
+        if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
+            return None
+        if is_subtype(found, expected):
+            return None
+        shown = (_shown(found), _shown(expected))
+        return shown if shown[0] != shown[1] else (str(found), str(expected))
+
+
+def _argument(call: CallExpr) -> Expression | None:
+    for argument, name in zip(call.args, call.arg_names, strict=True):
+        if name in (None, "dependency"):
+            return argument
+    return None
+
+
+def _type(value: Value) -> Type | None:
+    return value.type if isinstance(value, Thing) else None
+
+
+def _has_call(value: Thing) -> bool:
+    return isinstance(value.type, Instance) and value.type.type.get("__call__") is not None
+
+
+def _is_security(info: TypeInfo) -> bool:
+    return any(base.fullname.startswith("fastapi.security.") for base in info.mro)
+
+
+def _is_made(value: Thing) -> bool:
+    """Whether ``contextmanager`` made it, or nothing is said but that it is a context manager."""
+    return value.label is None or value.label in (
+        "AbstractAsyncContextManager",
+        "AbstractContextManager",
+        "_AsyncGeneratorContextManager",
+        "_GeneratorContextManager",
+    )
+
+
+def _is_open(type_: Type) -> bool:
+    """Whether a type has parameters that were not filled in."""
+    proper = get_proper_type(type_)
+    if isinstance(proper, Instance):
+        return bool(proper.type.type_vars) and (
+            not proper.args or any(not informative(argument) for argument in proper.args)
+        )
+    if isinstance(proper, UnionType):
+        return any(_is_open(item) for item in proper.items)
+    return False
+
+
+def _shown(type_: Type) -> str:
+    """A type as messages write it: without the modules of its names."""
+    proper = get_proper_type(type_)
+    if isinstance(proper, Instance):
+        inner = ", ".join(_shown(argument) for argument in proper.args)
+        return f"{proper.type.name}[{inner}]" if inner else proper.type.name
+    if isinstance(proper, UnionType):
+        return " | ".join(_shown(item) for item in proper.items)
+    if isinstance(proper, NoneType):
+        return "None"
+    if isinstance(proper, AnyType):
+        return "Any"
+    return str(proper)
+
+
+def _is_overrides(node: Node) -> bool:
+    return isinstance(node, MemberExpr) and node.name == "dependency_overrides"
+
+
+def _is_read(function: FuncDef, name: str) -> bool:
+    """Whether the body of a function reads one of its parameters."""
+    return any(isinstance(node, NameExpr) and node.name == name for node in walk(function.body))
+
+
+def _handles(function: FuncItem, name: str) -> bool:
+    """Whether a function drives or closes what a parameter is, or hands it on."""
+    if isinstance(function, LambdaExpr):
+        return True
+    for node in walk(function.body):
+        if isinstance(node, WithStmt) and any(_mentions(item, name) for item in node.expr):
+            return True
+        if isinstance(node, CallExpr):
+            callee = node.callee
+            if (
+                isinstance(callee, MemberExpr)
+                and callee.name in ("close", "aclose", "__aenter__", "__anext__")
+                and _mentions(callee.expr, name)
+            ):
+                return True
+            if isinstance(callee, (NameExpr, MemberExpr)) and callee.name in (
+                "enter_async_context",
+                "enter_context",
+                "aclosing",
+                "closing",
+                "anext",
+                "next",
+            ):
+                if any(_mentions(argument, name) for argument in node.args):
+                    return True
+        elif type(node).__name__ in ("ReturnStmt", "YieldExpr", "ForStmt", "AwaitExpr"):
+            expression = getattr(node, "expr", None)
+            if isinstance(expression, NameExpr) and expression.name == name:
+                return True
+    return False
+
+
+def _mentions(node: Node, name: str) -> bool:
+    return isinstance(node, NameExpr) and node.name == name
+
+
