@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -151,7 +151,7 @@ class Attempts:
         for path, line, message in stop.unreadable:
             news |= self._leave_out(path, line, message)
             self.lasting.add(path)
-        for path, line, message in _blockers(stop.messages):
+        for path, line, message in _blockers(stop):
             twice = _TWICE.match(message)
             if twice is not None:
                 news |= _add(self._skipped, _surplus(twice["one"], twice["other"]))
@@ -176,7 +176,9 @@ class Attempts:
         if place is not None and self._leave_out(place[0], place[1], "mypy crashes here"):
             return
         if self._workers:
-            self._workers = 0  # they have less room than the process that starts them
+            self._workers = 0  # so that it is this process that says where, or ends at once
+        elif outcome.killed and self._search():
+            return
         elif self.plan.cache.exists() and not self._wiped:
             self._wiped = True  # a damaged cache is a likely reason
             shutil.rmtree(self.plan.cache, ignore_errors=True)
@@ -186,24 +188,36 @@ class Attempts:
                 f"mypy crashed ({last}): --show-traceback shows where, so that it can be reported"
             )
 
+    def _search(self) -> bool:
+        """Leave out the file that mypy overflows the stack on, if it is one of the sources."""
+        with self.builder() as builder:
+            outcome = builder.build(replace(self._job(), search_only=True), lambda: None)
+        if not outcome.killed or outcome.at is None:
+            return False
+        self.lasting.add(outcome.at)
+        return self._leave_out(outcome.at, 0, "it is nested too deeply for mypy")
+
     def _last(self) -> str:
         return f"{self.troubles[-1][0]}: {self.troubles[-1][2]}" if self.troubles else "nothing"
 
 
-def _blockers(messages: list[str]) -> Iterator[tuple[str, int, str]]:
+def _blockers(stop: Stop) -> Iterator[tuple[str, int, str]]:
     """What stopped mypy: path, line and message.
 
     Raises:
         CannotRun: It was the plugin, which says why.
     """
-    for message in messages:
+    for message in stop.messages:
         if message.startswith(_OURS):
             raise CannotRun(message.removeprefix(_OURS))
         if message.startswith("{"):
             fields = json.loads(message)
-            # Errors that stop nothing, and were not shown yet, are among them: these have codes.
-            if fields["severity"] == "error" and fields["code"] in (None, "syntax"):
-                yield os.path.abspath(fields["file"]), max(fields["line"], 0), fields["message"]
+            path = os.path.abspath(fields["file"])
+            # Errors that stop nothing, and were not shown yet, are among them. What stops it has
+            # no code, or is one of syntax, as are some that stop nothing.
+            stops = fields["code"] is None or (fields["code"] == "syntax" and stop.path is None)
+            if fields["severity"] == "error" and (stops or path == stop.path):
+                yield path, max(fields["line"], 0), fields["message"]
         else:
             match = _PLAIN.fullmatch(message)
             if match is not None and Path(match["path"]).is_absolute():

@@ -6,7 +6,8 @@ of that reaches the user. And while mypy is being imported here, the files are b
 
 A job comes as JSON on standard input. What happens goes out as a line of JSON each: ``["errors",
 [...]]`` for each module that is done, and at last ``["done"]`` or ``["stopped", {...}]``. Anything
-else that is printed, here or in a worker, goes to standard error.
+else that is printed, here or in a worker, goes to standard error. A job that is a search for the
+file that overflows the stack only parses, and says ``["at", path]`` before each.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import os
 import subprocess
 import sys
 import threading
+import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
 
-#: mypy's recursion needs more than a process has by default; it is only taken as it is used.
-STACK_SIZE = 512 * 1024 * 1024
+#: The stack in which a search parses: mypy's checker, which is not run then, needs several times
+#: as much as the parser, and has 8 MiB.
+SEARCH_STACK: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Job:
         search: Directories in which imports are looked up.
         options: mypy's options, by name.
         modules: The same for some modules, by mypy's pattern for their names.
+        search_only: Whether to look for the file that mypy overflows the stack on.
     """
 
     sources: list[tuple[str, str]]
@@ -48,6 +52,7 @@ class Job:
     search: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    search_only: bool = False
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -60,10 +65,12 @@ class Stop:
 
     Attributes:
         messages: mypy's own; those that are about a place are JSON objects.
+        path: The file that it stopped at, if it is one of the sources.
         unreadable: Files that cannot be parsed: path, line and message.
     """
 
     messages: list[str]
+    path: str | None
     unreadable: list[tuple[str, int, str]]
 
 
@@ -80,35 +87,50 @@ def main() -> None:
     fields = json.loads(sys.stdin.readline() or "null")
     if fields is None:
         return  # nobody wants it any more
-    try:
-        threading.stack_size(STACK_SIZE)
-    except (ValueError, RuntimeError):
-        _run(Job(**fields), out)
-    else:
-        thread = threading.Thread(target=_run, args=(Job(**fields), out), daemon=True)
+    job = Job(**fields)
+    if job.search_only:
+        threading.stack_size(SEARCH_STACK)
+        thread = threading.Thread(target=_search, args=(job, out))
         thread.start()
         thread.join()
+    else:
+        _run(job, out)
     out.flush()
     sys.stderr.flush()
     os._exit(0)  # as mypy does: to free all that it holds takes longer
 
 
-def _run(job: Job, out: TextIO) -> None:
+def _sayer(out: TextIO) -> Callable[..., None]:
     def say(*what: object) -> None:
         out.write(json.dumps(what) + "\n")
         out.flush()
 
+    return say
+
+
+def _run(job: Job, out: TextIO) -> None:
+    say = _sayer(out)
     try:
         stop = _build(job, say)
     except BaseException:  # noqa: BLE001
-        import traceback
-
         traceback.print_exc()
-        return
-    if stop is None:
-        say("done")
     else:
-        say("stopped", asdict(stop))
+        if stop is None:
+            say("done")
+        else:
+            say("stopped", asdict(stop))
+
+
+def _search(job: Job, out: TextIO) -> None:
+    from mypy.defaults import RECURSION_LIMIT
+
+    say = _sayer(out)
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    options = _options(job)
+    for path, module in job.sources:
+        say("at", path)
+        _trouble(path, module, options, eager=True)
+    say("done")
 
 
 def _build(job: Job, say: Callable[..., None]) -> Stop | None:
@@ -132,7 +154,9 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     try:
         result = build.build(sources, options, flush_errors=flush)
     except CompileError as error:
-        return Stop(stopped or error.messages, _unreadable(job, options))
+        module = error.module_with_blocker
+        path = next((source.path for source in sources if source.module == module), None)
+        return Stop(stopped or error.messages, path, _unreadable(job, options))
     result.manager.metastore.close()
     return None
 
@@ -200,13 +224,15 @@ def _unreadable(job: Job, options: Options) -> list[tuple[str, int, str]]:
     ]
 
 
-def _trouble(path: str, module: str, options: Options) -> tuple[int, str] | None:
+def _trouble(
+    path: str, module: str, options: Options, *, eager: bool = False
+) -> tuple[int, str] | None:
     from mypy.errors import Errors
     from mypy.parse import parse
 
     try:
         source = None if options.native_parser else Path(path).read_bytes()
-        tree = parse(source, path, module, Errors(options), options)
+        tree = parse(source, path, module, Errors(options), options, eager)
     except OSError as error:
         return 0, f"Cannot read file: {error.strerror}"
     except ValueError as error:

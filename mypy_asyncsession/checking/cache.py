@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,11 +29,13 @@ class Memory:
     """What the last runs found out about files, by absolute path.
 
     Attributes:
+        by: What it depends on besides the files.
         seen: When a file was last changed, as of the last time that it was checked.
         unreadable: Why mypy cannot read a file: when it was changed, its size, the line, the
             message.
     """
 
+    by: list[object]
     seen: dict[str, int] = field(default_factory=dict)
     unreadable: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
 
@@ -100,22 +102,21 @@ class Cache:
         _write_once(path, text)
         return str(path)
 
-    def remember(self) -> Memory:
-        """What is remembered, unless it is another version's."""
+    def remember(self, settings: str) -> Memory:
+        """What is remembered of runs with these settings, by these versions."""
+        by = [settings, *_versions()]
         try:
             stored: dict[str, Any] = json.loads((self._folder / _MEMORY).read_bytes())
-            if stored["by"] == _versions():
-                return Memory(
-                    stored["seen"],
-                    {path: tuple(why) for path, why in stored["unreadable"].items()},
-                )
+            if stored["by"] == by:
+                unreadable = {path: tuple(why) for path, why in stored["unreadable"].items()}
+                return Memory(by, stored["seen"], unreadable)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # no memory, or none that we can use
-        return Memory()
+        return Memory(by)
 
     def save(self, memory: Memory) -> None:
         """Remember this for the next run; not being able to is no reason to stop."""
-        text = json.dumps({"by": _versions(), "seen": memory.seen, "unreadable": memory.unreadable})
+        text = json.dumps(asdict(memory))
         try:
             with tempfile.NamedTemporaryFile(
                 "w", dir=self._folder, prefix=_MEMORY, delete=False, encoding="utf-8"

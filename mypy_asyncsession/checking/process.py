@@ -35,12 +35,16 @@ class Outcome:
         errors: mypy's errors, as its JSON formatter has them.
         stop: Why it stopped, if it did.
         crash: What was printed if it neither ended nor stopped.
+        killed: Whether it was ended by a signal, as by an overflow of the stack.
+        at: The file that a search was at.
         python: The interpreter whose packages could not be read, if that is so.
     """
 
     errors: list[dict[str, Any]] = field(default_factory=list)
     stop: Stop | None = None
     crash: str | None = None
+    killed: bool = False
+    at: str | None = None
     python: str | None = None
 
     def crashed_at(self) -> tuple[str, int] | None:
@@ -103,12 +107,15 @@ class Builder:
                 on_module()
             elif what == "python":
                 outcome.python = rest[0]
+            elif what == "at":
+                outcome.at = rest[0]
             else:
                 ended = True
                 if what == "stopped":
                     outcome.stop = Stop(**rest[0])
         status = self._process.wait()
         if not ended:
+            outcome.killed = status != 0
             self._log.seek(0)
             outcome.crash = self._log.read().decode(errors="replace") or f"exit status {status}"
         return outcome

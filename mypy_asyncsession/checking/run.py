@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,15 @@ from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.project import OURS, project
 from mypy_asyncsession.checking.report import Problem, Report, shown
 from mypy_asyncsession.checking.sources import find_sources
-from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, discover, load, misplaced
+from mypy_asyncsession.config import (
+    RUN_TABLE,
+    TABLE,
+    Config,
+    RunOptions,
+    discover,
+    load,
+    misplaced,
+)
 from mypy_asyncsession.findings import Finding, Place, Span, decode
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.sources import Program, Sources
 
 #: From how many files that are new or were changed it pays to start mypy's workers.
-WORTH_WORKERS: Final = 200
+WORTH_WORKERS: Final = 100
 
 #: More of them have little left to do at once.
 MOST_WORKERS: Final = 8
@@ -128,9 +136,9 @@ class _Run:
 
     def build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
         """Build every program; *first* is a process that can be used for one of them."""
-        memory = self._cache.remember()
-        self._recall(memory)
         python = interpreter(self._settings, self._directory)
+        memory = self._cache.remember(f"{self._plugin_settings()} {python}")
+        self._recall(memory)
         if python.problem is not None:
             self.problems.append(python.problem)
         builders = [first]
@@ -186,6 +194,8 @@ class _Run:
                 del memory.unreadable[path]
 
     def _trouble(self, path: str, line: int, message: str) -> None:
+        # mypy quotes what it did not expect, whatever that is.
+        message = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
         message = message[:1].lower() + message[1:]
         self.problems.append(
             Problem(shown(path, self._directory), line, f"{message}: the file is left out")
@@ -223,13 +233,9 @@ class _Run:
         )
 
     def _plugin_settings(self) -> str:
-        """The file that the plugin reads; a string of JSON is one of TOML."""
-        resources = json.dumps(self._config.resources, ensure_ascii=False)
-        codes = json.dumps(sorted(self._sources.error_codes), ensure_ascii=False)
-        return (
-            f"[tool.{TABLE}]\nresources = {resources}\n\n"
-            f"[tool.{RUN_TABLE}]\nrecords = true\nerror-codes = {codes}\n"
-        )
+        """The file that the plugin reads."""
+        run = RunOptions(records=True, error_codes=tuple(sorted(self._sources.error_codes)))
+        return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
 
     def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
         if self._options.workers is not None:
@@ -260,6 +266,17 @@ class _Run:
             "\n".join(hints) or None,
             place and Place(place.fullname, shown(place.path, self._directory), place.line),
         )
+
+
+def _as_toml(table: str, record: Config | RunOptions) -> str:
+    lines = [f"[tool.{table}]"]
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if value is not None:
+            # A string, a list or a boolean of JSON is one of TOML.
+            text = json.dumps(value, ensure_ascii=False)
+            lines.append(f"{item.name.replace('_', '-')} = {text}")
+    return "\n".join(lines) + "\n"
 
 
 def _as_options(silenced: Silenced) -> dict[str, Any]:

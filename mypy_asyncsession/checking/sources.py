@@ -260,10 +260,12 @@ def _placed(roots: list[_Root], names: _Names, directory: str) -> list[_Root]:
     imported: Counter[str] = Counter()
     owners: Counter[str] = Counter()
     for root in roots:
-        owners.update(root.tops())
+        tops = root.tops()
+        owners.update(tops)
         for name, count in root.imported.items():
-            for prefix in _prefixes(name):
-                imported[prefix] += count
+            if name.partition(".")[0] not in tops:  # else it means its own
+                for prefix in _prefixes(name):
+                    imported[prefix] += count
     result: dict[str, _Root] = {}
     for root in roots:
         moved = root
@@ -277,14 +279,9 @@ def _placed(roots: list[_Root], names: _Names, directory: str) -> list[_Root]:
 
 
 def _moved(root: _Root, imported: Counter[str], owners: Counter[str]) -> _Root:
-    tops = root.tops()
-    own: Counter[str] = Counter()
-    for name, count in root.imported.items():
-        own[name.partition(".")[0]] += count
-    # What others import by these names counts where no one else has that name.
-    best = sum(
-        imported[top] if owners[top] == 1 else own[top] for top in tops - sys.stdlib_module_names
-    )
+    tops = root.tops() - sys.stdlib_module_names
+    best = sum(count for name, count in root.imported.items() if name.partition(".")[0] in tops)
+    best += sum(imported[top] for top in tops if owners[top] == 1)
     result = root
     parts: list[str] = []
     folder, name = os.path.split(root.folder)
@@ -292,8 +289,8 @@ def _moved(root: _Root, imported: Counter[str], owners: Counter[str]) -> _Root:
         parts.insert(0, name.replace(".", "-"))
         prefix = ".".join(parts)
         votes = sum(count for level, count in root.escapes.items() if level <= len(parts))
-        if all(part.isidentifier() for part in parts):
-            votes += sum(imported[f"{prefix}.{top}"] for top in tops)
+        if prefix.replace(".", "").isidentifier() and not owners[parts[0]]:
+            votes += sum(imported[f"{prefix}.{top}"] for top in root.tops())
         if votes > best:
             best = votes
             result = root.moved(folder, prefix)
@@ -310,9 +307,9 @@ def _packed(
         _avoid_library(root)
         program = _fitting(root, programs)
         for top in sorted(root.tops() & program.keys()):
-            if top in root.firsts() | program[top].firsts():
+            owner = program[top]
+            if top in root.firsts():
                 # There are too many of these: let imports of this name find none of them.
-                owner = program[top]
                 owner.rename(top, _unused(top, program))
                 program.update(dict.fromkeys(owner.tops(), owner))
                 owner.keeps = root.keeps = False
