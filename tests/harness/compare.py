@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.rules import CODES, PARENT
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -36,7 +38,7 @@ class Report:
 
 def is_ours(code: str) -> bool:
     """Whether an error code is one of the plugin's."""
-    return code.startswith(("session-", "depends-type", "async-session"))
+    return code == PARENT or code in CODES
 
 
 def read_output(output: str) -> list[Report]:
