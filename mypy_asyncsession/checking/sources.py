@@ -161,16 +161,24 @@ class _Root:
         """The first components of its modules' names."""
         return {module.partition(".")[0] for module, _ in self.modules.values()}
 
-    def firsts(self) -> set[str]:
-        """The first components of what its files import."""
-        return {name.partition(".")[0] for name in self.imported}
+    def claims(self) -> set[str]:
+        """The names that no other root can share: all but namespace packages, at the top."""
+        modules = {module for module, _ in self.modules.values()}
+        return {
+            module
+            for module in modules
+            if modules.isdisjoint(prefix for prefix in _prefixes(module) if prefix != module)
+        }
 
-    def rename(self, top: str, to: str) -> None:
+    def uses(self) -> set[str]:
+        """The full names that its files import something by."""
+        return {prefix for name in self.imported for prefix in _prefixes(name)}
+
+    def rename(self, name: str, to: str) -> None:
         """Call a package or module, and what is in it, by a name that nobody imports."""
         for path, (module, natural) in self.modules.items():
-            first, dot, rest = module.partition(".")
-            if first == top:
-                self.modules[path] = (to + dot + rest, natural)
+            if module == name or module.startswith(f"{name}."):
+                self.modules[path] = (to + module[len(name) :], natural)
 
     def moved(self, folder: str, prefix: str) -> _Root:
         """The same files, named from a directory further up."""
@@ -298,71 +306,115 @@ def _moved(root: _Root, imported: Counter[str], owners: Counter[str]) -> _Root:
     return result
 
 
+class _Bundle:
+    """A program in the making: roots that claim different names."""
+
+    def __init__(self) -> None:
+        self.roots: list[_Root] = []
+        self.claims: dict[str, _Root] = {}
+        self._inside: dict[str, str] = {}  # namespace packages, and one of the claims in each
+
+    def add(self, root: _Root) -> None:
+        self.roots.append(root)
+        self.claim(root)
+
+    def claim(self, root: _Root) -> None:
+        for name in root.claims():
+            self.claims[name] = root
+            self._inside.update((prefix, name) for prefix in _prefixes(name) if prefix != name)
+
+    def clashes(self, root: _Root) -> dict[str, str]:
+        """The claims of *root* that cannot be met, and which claim here is in the way."""
+        return {
+            name: taken
+            for name in root.claims()
+            for taken in (
+                *filter(self.claims.__contains__, _prefixes(name)),
+                self._inside.get(name),
+            )
+            if taken is not None
+        }
+
+
 def _packed(
     roots: list[_Root], project: Project, directory: str, problems: list[Problem]
 ) -> Iterator[Program]:
-    """Put roots into programs so that no two in one have the same name at the top."""
-    programs: list[dict[str, _Root]] = []
+    """Put roots into programs so that no two in one claim the same name."""
+    bundles: list[_Bundle] = []
+    shared: dict[str, list[str]] = defaultdict(list)  # the places of names that several use
+    crowded: set[str] = set()
     for root in roots:
         _avoid_library(root)
-        program = _fitting(root, programs)
-        for top in sorted(root.tops() & program.keys()):
-            owner = program[top]
-            if top in root.firsts():
+        bundle = _fitting(root, bundles)
+        uses = root.uses()
+        for name, taken in bundles[0].clashes(root).items():
+            if name in uses:
+                shared[name] = shared[name] or [_place(bundles[0].claims[taken].folder, taken)]
+                shared[name].append(_place(root.folder, name))
+        for name, taken in bundle.clashes(root).items():
+            if name in uses:
                 # There are too many of these: let imports of this name find none of them.
-                owner.rename(top, _unused(top, program))
-                program.update(dict.fromkeys(owner.tops(), owner))
+                owner = bundle.claims[taken]
+                owner.rename(taken, _unused(taken, bundle.claims))
+                bundle.claim(owner)
                 owner.keeps = root.keeps = False
-            root.rename(top, _unused(top, program))
-        if program is not programs[0]:
-            problems += _apart(root, programs[0], directory)
-        program.update(dict.fromkeys(root.tops(), root))
-    imported = {name for root in roots for full in root.imported for name in _prefixes(full)}
-    for program in programs:
-        members = list(dict.fromkeys(program.values()))
+                crowded.add(name)
+            root.rename(name, _unused(name, bundle.claims))
+        bundle.add(root)
+    problems += _apart(shared, crowded, directory)
+    imported = set().union(*(root.uses() for root in roots))
+    for bundle in bundles:
         search = [os.path.abspath(os.path.join(directory, path)) for path in project.mypy_path]
-        search += [root.folder for root in members if root.keeps]
-        search += [root.folder for root in roots if root.keeps and not root.tops() & program.keys()]
+        search += [root.folder for root in bundle.roots if root.keeps]
+        search += [root.folder for root in roots if root.keeps and not bundle.clashes(root)]
         if not _shadows_library(directory):
             search.append(directory)
         search = list(dict.fromkeys(search))
         yield Program(
-            name=max(members, key=lambda root: len(root.modules)).folder,
+            name=max(bundle.roots, key=lambda root: len(root.modules)).folder,
             sources=tuple(
                 Source(path, module, natural)
-                for root in members
+                for root in bundle.roots
                 for path, (module, natural) in root.modules.items()
             ),
             search=tuple(search),
-            skipped=tuple(sorted(_second_names(members, search) & imported)),
+            skipped=tuple(sorted(_second_names(bundle.roots, search) & imported)),
         )
 
 
-def _fitting(root: _Root, programs: list[dict[str, _Root]]) -> dict[str, _Root]:
-    """The program that a root comes into: one where its names are free, or can be made up."""
-    tops = root.tops()
-    for program in programs:
-        if not tops & program.keys():
-            return program
-    imported = root.firsts()
-    for program in programs:
-        if not tops & program.keys() & imported:
-            return program
-    if len(programs) < MOST_PROGRAMS:
-        programs.append({})
-    return programs[-1]
+def _fitting(root: _Root, bundles: list[_Bundle]) -> _Bundle:
+    """The bundle that a root comes into: one where its names are free, or can be made up."""
+    clashes = [bundle.clashes(root) for bundle in bundles]
+    for bundle, names in zip(bundles, clashes, strict=True):
+        if not names:
+            return bundle
+    uses = root.uses()
+    for bundle, names in zip(bundles, clashes, strict=True):
+        if uses.isdisjoint(names):
+            return bundle
+    if len(bundles) < MOST_PROGRAMS:
+        bundles.append(_Bundle())
+    return bundles[-1]
 
 
-def _apart(root: _Root, first: dict[str, _Root], directory: str) -> Iterator[Problem]:
-    for top in sorted(root.tops() & first.keys()):
-        here, there = (shown(_place(owner.folder, top), directory) for owner in (root, first[top]))
+def _apart(shared: dict[str, list[str]], crowded: set[str], directory: str) -> Iterator[Problem]:
+    """What to say of names that several packages or modules have: a line for each name."""
+    for name, (first, second, *others) in sorted(shared.items()):
+        more = f" and of {len(others)} more" if others else ""
+        what = (
+            "imports of it are not always followed"
+            if name in crowded
+            else ("each is checked apart from the other" + ("s" if others else ""))
+        )
         yield Problem(
-            here, 0, f'"{top}" is also the name of "{there}": each is checked apart from the other'
+            shown(second, directory),
+            0,
+            f'"{name}" is also the name of "{shown(first, directory)}"{more}: {what}',
         )
 
 
-def _place(folder: str, top: str) -> str:
-    path = os.path.join(folder, top)
+def _place(folder: str, name: str) -> str:
+    path = os.path.join(folder, *name.split("."))
     return path if os.path.isdir(path) else f"{path}.py"
 
 
@@ -373,16 +425,15 @@ def _avoid_library(root: _Root) -> None:
     alone if what is imported from it is not in the library; but mypy's own core cannot be replaced.
     """
     library = os.path.dirname(os.__file__)
-    for top in root.tops() & (sys.stdlib_module_names | _CORE):
-        imported = {
-            part
-            for name in root.imported
-            if name.startswith(f"{top}.")
-            for part in _prefixes(name)
-            if not os.path.exists(os.path.join(library, *part.split(".")) + ".py")
+    for name in root.claims() & (sys.stdlib_module_names | _CORE):
+        used = {
+            use
+            for use in root.uses()
+            if use.startswith(f"{name}.")
+            and not os.path.exists(os.path.join(library, *use.split(".")) + ".py")
         }
-        if top in _CORE or imported.isdisjoint(module for module, _ in root.modules.values()):
-            root.rename(top, _unused(top, root.tops()))
+        if name in _CORE or used.isdisjoint(module for module, _ in root.modules.values()):
+            root.rename(name, _unused(name, root.claims()))
             # Imports that are looked up here would find it all the same.
             root.keeps = False
 
