@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 from random import Random
@@ -22,17 +23,50 @@ from tests.harness.programs import case_of, random_history
 from tests.harness.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.harness.case import Case
     from tests.harness.compare import Report
     from tests.harness.modes import Run
-    from tests.harness.programs import Edit, Program
+    from tests.harness.programs import History
 
 BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
 COMPARED: Final = ("warm", "workers", "daemon", "check")
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """What one way to run mypy said otherwise than a cold run.
+
+    Attributes:
+        history: The program, and the edits of it.
+        axis: The way to run mypy.
+        step: The first step at which they differ.
+        difference: How they differ, line by line.
+        tree: The files at that step.
+        before: The files at the step before.
+    """
+
+    history: History
+    axis: str
+    step: int
+    difference: list[str]
+    tree: Mapping[str, str]
+    before: Mapping[str, str]
+
+    def __str__(self) -> str:
+        program, log = self.history
+        lines = [f"{self.axis} differs from a cold run at step {self.step}:", *self.difference, ""]
+        for number, edit in enumerate(log[: self.step - 1], 2):
+            changes = (f"{name}: {program[name]} -> {choice}" for name, choice in edit.items())
+            lines.append(f"edit before step {number}: {'; '.join(changes)}")
+            program = {**program, **edit}
+        for path, text in self.tree.items():
+            edited = "" if self.before.get(path) == text else " (just edited)"
+            lines += ["", f"--- {path}{edited}", text.rstrip()]
+        return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +78,27 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Seeds:
 def test_every_mode_says_what_a_cold_run_says(seed: int, seeds: Seeds) -> None:
     random = Random(seed)
     batch = [random_history(random, EDITS_OF_A_PROGRAM) for _ in range(PROGRAMS_IN_A_BATCH)]
-    cases = [case_of(f"program{number}", *history) for number, history in enumerate(batch)]
-    wrong: dict[str, Case] = {}
-    for case, axis in disagreements(cases, COMPARED, seeds):
-        wrong.setdefault(axis, case)
-    explanations = []
-    for axis, case in wrong.items():
-        program, log = batch[cases.index(case)]
-        log = shortened(program, log, axis, seeds)
-        explanations.append(explain(program, log, axis, seeds))
-    if explanations:
-        pytest.fail("\n\n".join(explanations), pytrace=False)
+    found = disagreements(batch, COMPARED, seeds)
+    if found:
+        explained = "\n\n".join(explain(first, seeds) for first in found)
+        pytest.fail(explained, pytrace=False)
 
 
 def disagreements(
-    cases: Sequence[Case], axes: Sequence[str], seeds: Seeds
-) -> Iterator[tuple[Case, str]]:
-    """The cases about which an axis says something else than a cold run."""
+    histories: Sequence[History], axes: Sequence[str], seeds: Seeds
+) -> list[Disagreement]:
+    """The first program about which an axis says something else than a cold run, for each axis."""
+    cases = [case_of(f"program{n}", *history) for n, history in enumerate(histories)]
     runs = run_all(cases, ("cold", *axes), seeds)
+    found = []
     for axis in axes:
-        for case in cases:
-            if any(first_difference(case, runs["cold"], runs[axis])):
-                yield case, axis
+        for case, history in zip(cases, histories, strict=True):
+            step, difference = first_difference(case, runs["cold"], runs[axis])
+            if step:
+                trees = (case.tree(step), case.tree(max(step - 1, 1)))
+                found.append(Disagreement(history, axis, step, difference, *trees))
+                break
+    return found
 
 
 def run_all(cases: Sequence[Case], axes: Sequence[str], seeds: Seeds) -> dict[str, list[Run]]:
@@ -106,34 +139,16 @@ def findings(case: Case, reports: Sequence[Report]) -> list[str]:
     )
 
 
-def shortened(program: Program, log: Sequence[Edit], axis: str, seeds: Seeds) -> list[Edit]:
-    """The edits without those that the disagreement does not need."""
-    log = list(log)
+def explain(found: Disagreement, seeds: Seeds) -> str:
+    """The disagreement, with that program alone and with no edit more than it takes."""
+    alone = disagreements([found.history], (found.axis,), seeds)
+    if not alone:
+        return f"Only beside the other programs of its batch:\n{found}"
+    (shortest,) = alone
+    program, log = shortest.history
     for index in reversed(range(len(log))):
-        shorter = log[:index] + log[index + 1 :]
-        if any(disagreements([case_of("program", program, shorter)], (axis,), seeds)):
-            log = shorter
-    return log
-
-
-def explain(program: Program, log: Sequence[Edit], axis: str, seeds: Seeds) -> str:
-    """What was done, what each run said, and what the files held."""
-    case = case_of("program", program, log)
-    runs = run_all([case], ("cold", axis), seeds)
-    step, difference = first_difference(case, runs["cold"], runs[axis])
-    if not step:
-        return f"{axis} differs from a cold run, but only in a batch with other programs: {log}"
-    lines = [f"{axis} differs from a cold run at step {step}:", *difference, "", "The edits:"]
-    lines += [f"  {number}: {changes(program, log, number)}" for number in range(2, step + 1)]
-    for path, text in case.tree(step).items():
-        old = case.tree(step - 1).get(path) if step > 1 else text
-        lines += ["", f"--- {path}{'' if old == text else ' (just edited)'}", text.rstrip()]
-    return "\n".join(lines)
-
-
-def changes(program: Program, log: Sequence[Edit], step: int) -> str:
-    """What the edit before a step changed, and from what."""
-    before: Mapping[str, str] = program
-    for edit in log[: step - 2]:
-        before = {**before, **edit}
-    return "; ".join(f"{name}: {before[name]} -> {value}" for name, value in log[step - 2].items())
+        shorter = [*log[:index], *log[index + 1 :]]
+        again = disagreements([(program, shorter)], (found.axis,), seeds)
+        if again:
+            (shortest,), log = again, shorter
+    return str(shortest)

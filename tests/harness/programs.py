@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Program = Mapping[str, str]
     Edit = Mapping[str, str]
+    History = tuple[Program, Sequence[Edit]]
 
 #: What a provider in ``db.py`` may be. All of them do the same: hand out a ``Session``.
 _PROVIDERS: Final = {
@@ -170,7 +171,7 @@ def random_edit(random: Random, program: Program) -> Edit:
     }
 
 
-def random_history(random: Random, length: int) -> tuple[Program, list[Edit]]:
+def random_history(random: Random, length: int) -> History:
     """A program and a number of edits, one after the other."""
     start = program = random_program(random)
     log: list[Edit] = []
