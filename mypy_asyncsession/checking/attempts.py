@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.build import Job
+from mypy_asyncsession.checking.imports import named_codes
 from mypy_asyncsession.checking.report import CannotRun
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Plan:
         options: mypy's options, by name.
         modules: The same for some modules, by mypy's pattern for their names.
         cache: Where mypy caches it.
+        settings: Writes the file that the plugin reads, with the error codes of other plugins.
+        error_codes: Those that the sources name.
         placeholder: The file to build in place of one that is left out, or of a package's.
         show_traceback: Whether a crash is shown on standard error.
     """
@@ -47,6 +50,8 @@ class Plan:
     options: dict[str, Any]
     modules: dict[str, dict[str, Any]]
     cache: Path
+    settings: Callable[[frozenset[str]], str]
+    error_codes: frozenset[str]
     placeholder: Callable[[bool], str]
     show_traceback: bool = False
 
@@ -70,6 +75,7 @@ class Attempts:
     troubles: list[tuple[str, int, str]] = field(default_factory=list)
     lasting: set[str] = field(default_factory=set)
     python: str | None = None
+    _error_codes: frozenset[str] = frozenset()
     _skipped: set[str] = field(default_factory=set)
     _avoided: set[str] = field(default_factory=set)
     _workers: int = 0
@@ -86,6 +92,7 @@ class Attempts:
         """
         self._workers = self.plan.options["num_workers"]
         self._skipped |= set(self.program.skipped)
+        self._error_codes |= self.plan.error_codes
         for _ in range(MOST):
             with self.builder() as builder:
                 outcome = builder.build(self._job(), on_module)
@@ -118,6 +125,7 @@ class Attempts:
             options={
                 **self.plan.options,
                 "cache_dir": str(self.plan.cache),
+                "config_file": self.plan.settings(self._error_codes),
                 # What imports led to cannot be replaced among the sources.
                 "shadow_file": [
                     [path, self._placeholder(path)]
@@ -173,6 +181,8 @@ class Attempts:
         if self.plan.show_traceback:
             sys.stderr.write(crash)
         place = outcome.crashed_at()
+        if place is not None and self._learn_codes(place[0]):
+            return
         if place is not None and self._leave_out(place[0], place[1], "mypy crashes here"):
             return
         if self._workers:
@@ -187,6 +197,16 @@ class Attempts:
             raise CannotRun(
                 f"mypy crashed ({last}): --show-traceback shows where, so that it can be reported"
             )
+
+    def _learn_codes(self, path: str) -> bool:
+        """Whether a file that imports led to names error codes that nobody has declared."""
+        try:
+            codes = named_codes(Path(path).read_bytes())
+        except OSError:
+            return False
+        known = self._error_codes
+        self._error_codes |= codes
+        return self._error_codes != known
 
     def _search(self) -> bool:
         """Leave out the file that mypy overflows the stack on, if it is one of the sources."""

@@ -37,10 +37,7 @@ class Imports:
             lines.append(source[source.rfind(b"\n", 0, at) + 1 : end])
             at = source.find(b"import", end)
         self.lines.update(lines)
-        if _COMMENT in source:
-            for match in _CODES.finditer(source):
-                listed = (match[1] or match[2] or b"").split(b",")
-                self.error_codes |= {code.strip().decode(errors="replace") for code in listed}
+        self.error_codes |= named_codes(source)
 
     def names(self) -> Counter[str]:
         """Full names of modules and of what is imported from them, relative ones left out.
@@ -63,9 +60,17 @@ class Imports:
         return result
 
 
+def named_codes(source: bytes) -> set[str]:
+    """The error codes that inline comments for mypy turn on or off."""
+    if _COMMENT not in source:
+        return set()
+    listed = b",".join(match[1] or match[2] or b"" for match in _CODES.finditer(source))
+    return {code.strip().decode(errors="replace") for code in listed.split(b",") if code.strip()}
+
+
 _COMMENT: Final = b"# mypy: "
 _CODES: Final = re.compile(rb"(?:en|dis)able[-_]error[-_]code\s*=\s*(?:\"([^\"\n]*)|([^\s,]*))")
-_FROM: Final = re.compile(rb"\s*from\s*(\.*)\s*([\w.]*)\s+import\b(?:\s*\()?([^#]*)")
+_FROM: Final = re.compile(rb"\s*from\s*(\.*)\s*([\w.]*)\s*\bimport\b(?:\s*\()?([^#]*)")
 _IMPORT: Final = re.compile(rb"\s*import\s+([^#;]*)")
 
 

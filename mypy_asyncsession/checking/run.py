@@ -28,7 +28,7 @@ from mypy_asyncsession.config import (
 from mypy_asyncsession.findings import Finding, Place, Span, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mypy_asyncsession.checking.cache import Memory
     from mypy_asyncsession.checking.interpreter import Interpreter
@@ -205,7 +205,6 @@ class _Run:
         folder = self._cache.program(program.name)
         options: dict[str, Any] = {
             "check_untyped_defs": True,
-            "config_file": self._cache.settings(self._plugin_settings()),
             "explicit_package_bases": self._settings.explicit_package_bases,
             "follow_imports": "silent",
             "ignore_missing_imports": True,
@@ -228,13 +227,15 @@ class _Run:
                 for pattern, silenced in self._settings.modules.items()
             },
             cache=folder,
+            settings=lambda codes: self._cache.settings(self._plugin_settings(codes)),
+            error_codes=frozenset(self._sources.error_codes),
             placeholder=lambda package: self._cache.placeholder(package=package),
             show_traceback=self._options.show_traceback,
         )
 
-    def _plugin_settings(self) -> str:
+    def _plugin_settings(self, error_codes: Iterable[str] = ()) -> str:
         """The file that the plugin reads."""
-        run = RunOptions(records=True, error_codes=tuple(sorted(self._sources.error_codes)))
+        run = RunOptions(records=True, error_codes=tuple(sorted(error_codes)))
         return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
 
     def _workers(self, program: Program, memory: Memory, folder: Path) -> int:

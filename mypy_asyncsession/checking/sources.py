@@ -5,7 +5,7 @@ Here a file gets the name that the project imports it by; where two files have o
 into programs of their own, or the one that nobody imports gets a name that nobody can write.
 """
 
-# ruff: noqa: PTH110, PTH112, PTH113, PTH123
+# ruff: noqa: PTH110, PTH112, PTH113, PTH123, PTH208
 # Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _CORE: Final = frozenset(
         "_collections_abc", "collections", "sys", "abc",
     }
 )  # fmt: skip
+
+_CORE_FILES: Final = frozenset(f"{name}{extension}" for name in _CORE for extension in EXTENSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ class _Names:
         self.misnamed: set[str] = set()
         self.bases: set[str] = set()
         if project.explicit_package_bases:
-            self.bases = {os.path.abspath(path) for path in (*project.mypy_path, directory)}
+            self.bases = set(_folders((*project.mypy_path, directory), directory))
         self._namespaces = project.namespace_packages
         self._packages: dict[str, bool] = dict.fromkeys(packages, True)
         self._known: dict[str, tuple[str, str] | None] = {}
@@ -364,12 +366,11 @@ def _packed(
     problems += _apart(shared, crowded, directory)
     imported = set().union(*(root.uses() for root in roots))
     for bundle in bundles:
-        search = [os.path.abspath(os.path.join(directory, path)) for path in project.mypy_path]
+        search = _folders(project.mypy_path, directory)
         search += [root.folder for root in bundle.roots if root.keeps]
         search += [root.folder for root in roots if root.keeps and not bundle.clashes(root)]
-        if not _shadows_library(directory):
-            search.append(directory)
-        search = list(dict.fromkeys(search))
+        search.append(directory)
+        search = [folder for folder in dict.fromkeys(search) if not _shadows_library(folder)]
         yield Program(
             name=max(bundle.roots, key=lambda root: len(root.modules)).folder,
             sources=tuple(
@@ -439,12 +440,26 @@ def _avoid_library(root: _Root) -> None:
 
 
 def _shadows_library(folder: str) -> bool:
+    """Whether mypy would stop if it looked up imports in *folder*."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return False
     return any(
-        os.path.isfile(os.path.join(folder, name))
-        for top in _CORE
-        for extension in EXTENSIONS
-        for name in (f"{top}{extension}", os.path.join(top, f"__init__{extension}"))
+        name in _CORE_FILES
+        or (
+            name in _CORE
+            and any(
+                os.path.isfile(os.path.join(folder, name, f"__init__{extension}"))
+                for extension in EXTENSIONS
+            )
+        )
+        for name in names
     )
+
+
+def _folders(paths: Iterable[str], directory: str) -> list[str]:
+    return [os.path.abspath(os.path.join(directory, path)) for path in paths]
 
 
 def _second_names(roots: list[_Root], search: list[str]) -> set[str]:
