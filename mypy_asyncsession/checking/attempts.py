@@ -159,7 +159,8 @@ class Attempts:
         for path, line, message in stop.unreadable:
             news |= self._leave_out(path, line, message)
             self.lasting.add(path)
-        for path, line, message in _blockers(stop):
+        blockers = list(_blockers(stop))
+        for path, line, message in blockers:
             twice = _TWICE.match(message)
             if twice is not None:
                 news |= _add(self._skipped, _surplus(twice["one"], twice["other"]))
@@ -168,6 +169,8 @@ class Attempts:
             elif not news and path:
                 news |= self._leave_out(path, line, message)
                 self.lasting.add(path)
+        if not news and blockers:
+            raise CannotRun("mypy stopped at {}:{}: {}".format(*blockers[0]))
         if not news:
             raise CannotRun(next(iter(stop.messages), "mypy stopped without a word"))
 

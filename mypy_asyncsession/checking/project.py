@@ -165,7 +165,7 @@ def _modules(
         if silenced == Silenced():
             continue
         for pattern in name.removeprefix("mypy-").split(","):
-            module = pattern.replace(os.sep, ".")
+            module = pattern.strip().replace(os.sep, ".")
             # What else mypy refuses, with a message of its own.
             if not re.search(r"[?\[\]!]", module) and all(
                 part == "*" or "*" not in part for part in module.split(".")

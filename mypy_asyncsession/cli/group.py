@@ -60,7 +60,8 @@ class Group(click.Group):
 
 
 def _cannot_run(message: str) -> NoReturn:
-    click.echo(f"mypy-asyncsession: error: {' '.join(message.split())}", err=True)
+    line = " ".join(message.replace(os.path.join(os.getcwd(), ""), "").split())  # noqa: PTH109
+    click.echo(f"mypy-asyncsession: error: {line}", err=True)
     sys.exit(COULD_NOT_RUN)
 
 
