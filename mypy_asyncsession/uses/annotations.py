@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, ExpressionStmt
-from mypy.types import RawExpressionType, Type, TypeList, UnboundType, UnionType
+from mypy.nodes import CallExpr, ExpressionStmt, IndexExpr, MemberExpr, NameExpr, StrExpr, TupleExpr
+from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.findings import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from mypy.nodes import Expression
+    from mypy.types import Type
 
     from mypy_asyncsession.providers.program import Program, Source
 
-_CALL = re.compile(r"[A-Za-z_][\w.]*\s*\(")
+
+def _doubly(text: str) -> int:
+    # Where a character takes more than a byte, mypy 2.4 takes what is too much away twice.
+    return 2 * len(text) - len(text.encode())
+
+
+#: How many columns the beginning of a line has, as parsers count them; the same if it is ASCII.
+_COLUMNS: Final[tuple[Callable[[str], int], ...]] = (
+    _doubly,
+    len,
+    lambda text: len(text.encode()),
+)
+#: ``str.splitlines`` knows more ends of a line than Python's grammar has.
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 class Annotations:
@@ -31,85 +47,89 @@ class Annotations:
         self._source = source
         self._lines: list[str] | None = None
 
-    def calls(self, annotation: Type) -> Iterator[tuple[UnboundType, CallExpr, Span]]:
+    def calls(self, annotation: Type) -> Iterator[tuple[CallExpr, Span]]:
         """The calls in the metadata of an annotation, as it was parsed.
 
+        ``Annotated`` counts where FastAPI looks for it: around all of the annotation.
+
         Yields:
-            The annotation around (``Annotated[T, ...]``), the call, and where it stands.
+            The call, and where it stands, or the string that it stands in.
         """
-        for outer, raw in _metadata(annotation):
-            text = self._text(raw)
-            tree = self._program.parse_text(text, self._source.module) if text else None
-            if tree is None or not tree.defs or not isinstance(tree.defs[0], ExpressionStmt):
+        seen: set[Span] = set()
+        for raw in _metadata(annotation):
+            line, column = raw.line, max(raw.column, 0)
+            if raw.end_line is None or raw.end_column is None:
                 continue
-            call = tree.defs[0].expr
-            if isinstance(call, CallExpr):
-                line, column = raw.line, max(raw.column, 0)
-                end_line = raw.end_line or line
-                span = Span(line, column, end_line, raw.end_column or column + 1)
-                yield outer, call, span
+            span = Span(line, column, raw.end_line, raw.end_column)
+            if span not in seen:  # what is in one string has one place
+                seen.add(span)
+                for call in self._read(span):
+                    yield call, span
 
-    def _text(self, raw: RawExpressionType) -> str | None:
+    def _read(self, span: Span) -> list[CallExpr]:
+        for text in self._texts(span):
+            expression = self._parsed(text)
+            if isinstance(expression, StrExpr):
+                return list(_calls(self._parsed(expression.value)))
+            if isinstance(expression, CallExpr):
+                return [expression]
+        return []
+
+    def _parsed(self, text: str) -> Expression | None:
+        tree = self._program.parse_text(text, self._source.module)
+        if tree is None or len(tree.defs) != 1 or not isinstance(tree.defs[0], ExpressionStmt):
+            return None
+        return tree.defs[0].expr
+
+    def _texts(self, span: Span) -> Iterator[str]:
+        """What may stand at a place: the one text that does, if its lines are ASCII."""
         if self._lines is None:
-            try:
-                data = Path(self._source.path).read_bytes()
-                self._lines = data.decode("utf-8-sig", errors="replace").splitlines()
-            except OSError:
-                self._lines = []
-        if not 0 < raw.line <= len(self._lines):
-            return None
-        line = self._lines[raw.line - 1]
-        # The native parser's columns are off where a line is not ASCII: take the nearest call.
-        starts = [match.start() for match in _CALL.finditer(line)]
-        starts = [start for start in starts if not line[:start].rstrip().endswith(("def", "."))]
-        if not starts:
-            return None
-        slack = sum(not character.isascii() for character in line[: raw.column + 8])
-        near = [start for start in starts if start >= raw.column - 2 * slack - 1]
-        if not near:
-            return None
-        start = min(near, key=lambda position: abs(position - raw.column))
-        return _balanced("\n".join([line[start:], *self._lines[raw.line : raw.line + 60]]))
+            self._lines = self._read_lines()
+        if not 0 < span.line <= span.end_line <= len(self._lines):
+            return
+        first, *others = self._lines[span.line - 1 : span.end_line]
+        last = others[-1] if others else first
+        for columns in _COLUMNS:
+            for start in _positions(first, span.column, columns):
+                for end in _positions(last, span.end_column, columns):
+                    if others:
+                        yield "\n".join([first[start:], *others[:-1], last[:end]])
+                    else:
+                        yield first[start:end]
+            if first.isascii() and last.isascii():
+                return
+
+    def _read_lines(self) -> list[str]:
+        try:
+            data = Path(self._source.path).read_bytes()
+        except OSError:
+            return []
+        return _LINE_END.split(data.decode("utf-8-sig", errors="replace"))
 
 
-def _metadata(annotation: Type) -> Iterator[tuple[UnboundType, RawExpressionType]]:
-    if isinstance(annotation, UnboundType):
-        named = annotation.name.rpartition(".")[2] == "Annotated"
-        for position, argument in enumerate(annotation.args):
-            if isinstance(argument, RawExpressionType):
-                if named and position > 0:
-                    yield annotation, argument
-            else:
-                yield from _metadata(argument)
-    elif isinstance(annotation, (UnionType, TypeList)):
-        for item in annotation.items:
-            yield from _metadata(item)
+def _positions(line: str, column: int, columns: Callable[[str], int]) -> list[int]:
+    if line.isascii():
+        return [column]
+    return [end for end in range(len(line) + 1) if columns(line[:end]) == column]
 
 
-def _balanced(text: str) -> str | None:
-    """The call that *text* begins with, up to the bracket that closes it."""
-    depth = 0
-    quote: str | None = None
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if quote is not None:
-            if character == "\\":
-                position += 1
-            elif text.startswith(quote, position):
-                position += len(quote) - 1
-                quote = None
-        elif character in "\"'":
-            quote = character * 3 if text.startswith(character * 3, position) else character
-            position += len(quote) - 1
-        elif character == "#":
-            end = text.find("\n", position)
-            position = len(text) if end < 0 else end
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-            if depth == 0:
-                return text[: position + 1]
-        position += 1
-    return None
+def _metadata(annotation: Type) -> Iterator[RawExpressionType]:
+    if isinstance(annotation, UnboundType) and annotation.args:
+        if annotation.name.rpartition(".")[2] == "Annotated":
+            yield from _metadata(annotation.args[0])
+        # Under whatever name: nothing else has expressions after the first argument.
+        for argument in annotation.args[1:]:
+            if isinstance(argument, RawExpressionType) and argument.literal_value is None:
+                yield argument
+
+
+def _calls(expression: Expression | None) -> Iterator[CallExpr]:
+    """The calls in the metadata of an annotation that is written as a string."""
+    if isinstance(expression, IndexExpr) and isinstance(expression.index, TupleExpr):
+        annotated, *metadata = expression.index.items
+        if (
+            isinstance(expression.base, (MemberExpr, NameExpr))
+            and expression.base.name == "Annotated"
+        ):
+            yield from _calls(annotated)
+        yield from (item for item in metadata if isinstance(item, CallExpr))
