@@ -418,6 +418,8 @@ class Evaluator:
         if isinstance(node, TypeInfo):
             return Class(node.fullname, node)
         if isinstance(node, Var):
+            if node.fullname in known.ANNOTATED:
+                return Named(node.fullname)  # its type is that of every special form
             if node.is_suppressed_import or not informative(node.type):
                 if node.fullname and not node.fullname.startswith(module + "."):
                     return Named(node.fullname)
@@ -769,6 +771,9 @@ class Evaluator:
         if name in known.FIELDS:
             return named.get("default", UNKNOWN)
         if name == "functools.partial":
+            if isinstance(first, Thing):  # an object that is called
+                method = self.attribute(first, "__call__")
+                first = method if isinstance(method, Function) else first
             if isinstance(first, Function):
                 return replace(first, preset=(*first.preset, *arguments[1:]), partial=True)
             return first

@@ -40,6 +40,25 @@ from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.uses.record import Dependency, DirectCall, Drive, Handed, Role
 
+#: FastAPI drives these if it is given the function that makes them.
+_DRIVEN_ONCE_NAMED = frozenset(
+    {
+        Shape.ASYNC_GENERATOR,
+        Shape.ASYNC_ITERATOR,
+        Shape.COROUTINE,
+        Shape.GENERATOR,
+        Shape.ITERATOR,
+    }
+)
+_MANAGING = frozenset(
+    {
+        "asynccontextmanager",
+        "contextlib.asynccontextmanager",
+        "contextlib.contextmanager",
+        "contextmanager",
+    }
+)
+
 
 def check(record: Dependency | DirectCall) -> Problem | None:
     """Whether FastAPI cannot drive a dependency, or is not there to do so."""
@@ -63,24 +82,11 @@ def _judged(record: Dependency, handed: Handed | None) -> tuple[str | None, str 
             f'Annotate the parameter with it: "{record.parameter or "name"}: {record.text}"',
         )
     if record.drive is Drive.SESSIONMAKER:
-        return (
-            f'"{record.text}" is a sessionmaker: FastAPI would take its parameters from the '
-            "request, and nobody would close the session",
-            f'Depend on an async generator that enters it: "async with {record.text}() as session: '
-            'yield session"'
-            if handed is None or handed.item is None or handed.item.shape is not Shape.SYNC_SESSION
-            else f'Depend on a generator that enters it: "with {record.text}() as session: '
-            'yield session"',
-        )
+        return _sessionmaker(record, handed)
     if handed is None:
         return None, None
     if record.drive is Drive.CALLED:
-        return (
-            f'"{record.text}" was called: FastAPI needs the function, and gets {_what(handed)}',
-            f'Write "Depends({record.callee})"'
-            if handed.shape in (Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE)
-            else _enter(record, record.callee or record.text, handed),
-        )
+        return _called(record, handed)
     if record.drive is Drive.MANAGER:
         return _manager(record, handed)
     if record.drive is Drive.RAW:
@@ -98,8 +104,29 @@ def _judged(record: Dependency, handed: Handed | None) -> tuple[str | None, str 
     return None, None
 
 
+def _called(record: Dependency, handed: Handed) -> tuple[str, str]:
+    what = _what(record, handed)
+    message = f'"{record.text}" was called: FastAPI needs the function, and gets {what}'
+    if handed.shape in _DRIVEN_ONCE_NAMED:
+        return message, _instead(record, record.callee or record.text)
+    return message, _enter(record, handed)
+
+
+def _sessionmaker(record: Dependency, handed: Handed | None) -> tuple[str, str]:
+    made = handed.item.shape if handed is not None and handed.item is not None else None
+    label = handed.label if handed is not None else None
+    is_sync = made is Shape.SYNC_SESSION or (made is None and label == "sessionmaker")
+    kind, keyword = ("a", "with") if is_sync else ("an async", "async with")
+    message = (
+        f'"{record.text}" is a sessionmaker: FastAPI would take its parameters from the '
+        "request, and nobody would close the session"
+    )
+    example = f'"{keyword} {record.text}() as session: yield session"'
+    return message, f"Depend on {kind} generator that enters it: {example}"
+
+
 def _manager(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
-    if record.handled and not record.unwraps:
+    if not record.unwraps and (record.handled or record.asked_for):
         return None, None  # the function enters it, and this FastAPI lets it
     item = handed.item.label if handed.item is not None and handed.item.label else None
     if record.unwraps:
@@ -110,45 +137,65 @@ def _manager(record: Dependency, handed: Handed) -> tuple[str | None, str | None
         consequence = f"FastAPI would inject the manager, not the {item or 'session'}"
     return (
         f'"{record.text}" is {handed.shape.value}: {consequence}',
-        _enter(record, record.text, handed),
+        _enter(record, handed),
     )
 
 
 def _raw(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
     if record.role is Role.PARAMETER and record.handled:
         return None, None
-    if record.role is Role.PARAMETER and record.mismatch is None and handed.resource is None:
-        if handed.item is None or handed.item.resource is None:
-            return None, None  # it may be meant: the function gets what its parameter says
-    message = f'"{record.text}" returns {_what(handed)}: FastAPI would inject that as it is'
+    if record.asked_for:
+        return None, None
+    is_resource = handed.resource is not None or (
+        handed.item is not None and handed.item.resource is not None
+    )
+    if record.role is Role.PARAMETER and record.mismatch is None and not is_resource:
+        return None, None  # it may be meant: the function gets what its parameter says
+    message = f'"{record.text}" returns {_what(record, handed)}: FastAPI would inject that as it is'
+    if handed.shape not in _DRIVEN_ONCE_NAMED:
+        return message, _enter(record, handed)
+    if handed.name and handed.name != record.text:
+        return message, _instead(record, handed.name)
     if handed.shape is Shape.COROUTINE:
         return message, 'Depend on a coroutine function: "async def" instead of "def"'
-    if handed.shape in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
-        if handed.name and handed.name != record.text:
-            return message, f'Write "Depends({handed.name})"'
-        return message, "Depend on the generator function itself"
-    return message, _enter(record, record.text, handed)
+    return message, "Depend on the generator function itself"
 
 
-def _what(handed: Handed) -> str:
-    if handed.name:
+def _what(record: Dependency, handed: Handed) -> str:
+    if handed.name and handed.name != record.text:
         return f'{handed.shape.value}, made by "{handed.name}"'
     return handed.shape.value
 
 
-def _enter(record: Dependency, text: str, handed: Handed) -> str:
+def _instead(record: Dependency, name: str) -> str:
+    """What to write to depend on something else."""
+    return f'Write "{name}"' if record.role is Role.OVERRIDE else f'Write "Depends({name})"'
+
+
+def _enter(record: Dependency, handed: Handed) -> str:
     if handed.shape in (Shape.SESSION, Shape.SYNC_SESSION):
         return "Depend on a generator that enters it, or on a function that returns it"
-    is_async = bool(handed.can & Can.ASYNC_ENTER)
-    keyword = "async with" if is_async else "with"
-    hint = (
-        f'Depend on {"an async" if is_async else "a"} generator that enters it: '
-        f'"{keyword} {text}() as session: yield session"'
-    )
-    if record.drive is Drive.MANAGER and handed.place is not None:
-        decorator = "asynccontextmanager" if is_async else "contextmanager"
-        hint += f'; or remove "@{decorator}" from "{text}", if nobody enters it'
+    if record.drive is Drive.MANAGER and record.callee in _MANAGING and handed.name:
+        return _instead(record, handed.name)
+    kind, keyword = ("an async", "async with") if handed.can & Can.ASYNC_ENTER else ("a", "with")
+    hint = f"Depend on {kind} generator that enters it"
+    entered = _entered(record, handed)
+    if entered is not None:
+        hint += f': "{keyword} {entered}() as session: yield session"'
+    if record.decorated:
+        decorator = "asynccontextmanager" if handed.can & Can.ASYNC_ENTER else "contextmanager"
+        owner = record.text if record.callee is None else handed.name or record.text
+        hint += f'; or remove "@{decorator}" from "{owner}", if nobody enters it'
     return hint
+
+
+def _entered(record: Dependency, handed: Handed) -> str | None:
+    """What to call for the context manager, where that is short enough to be written down."""
+    if record.drive is Drive.CALLED:
+        return record.callee
+    if record.text == "lambda":
+        return handed.name
+    return record.text if record.callee is None else None
 
 
 RULE = Rule(

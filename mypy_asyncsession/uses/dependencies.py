@@ -17,7 +17,7 @@ from mypy.nodes import (
     NameExpr,
     ReturnStmt,
     TupleExpr,
-    TypeAlias,
+    TypeAliasExpr,
     TypeInfo,
     WithStmt,
 )
@@ -27,12 +27,13 @@ from mypy.types import (
     CallableType,
     Instance,
     NoneType,
+    TypedDictType,
     UninhabitedType,
     UnionType,
     get_proper_type,
+    has_type_vars,
 )
 
-from mypy_asyncsession.findings import Span
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.from_types import informative
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, FuncItem, Node
     from mypy.types import Type
 
+    from mypy_asyncsession.findings import Span
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
     from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
@@ -69,6 +71,11 @@ _NAMES = frozenset(name.rpartition(".")[2] for name in known.DEPENDS)
 #: What has to be driven before there is anything in it.
 _UNDRIVEN = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
 _MANAGERS = frozenset({Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER})
+_ITERATORS = frozenset({Shape.ASYNC_ITERATOR, Shape.ITERATOR})
+#: Functions that drive or close what they are given.
+_DRIVES = frozenset(
+    {"aclosing", "anext", "closing", "enter_async_context", "enter_context", "next"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class _Driven:
     value: Value
     type: Type | None = None
     opens: bool = False
+    decorated: bool = False
     callable_class: bool = False
 
 
@@ -112,10 +120,16 @@ class Dependencies:
                     default, Role.PARAMETER, wanted, scope, where, owner, None, (function, name)
                 )
             if annotation is not None:
-                for _, call, span in self._annotations.calls(annotation):
+                for call, span in self._annotations.calls(annotation):
                     if self._is_depends(call, scope, where):
                         yield from self._dependency(
-                            call, Role.PARAMETER, wanted, scope, where, owner, span,
+                            call,
+                            Role.PARAMETER,
+                            wanted,
+                            scope,
+                            where,
+                            owner,
+                            span,
                             (function, name),
                         )
 
@@ -129,7 +143,7 @@ class Dependencies:
             return
         if fullname(self._evaluator.value(index.base, scope, where)) not in known.ANNOTATED:
             return
-        wanted = self._type_of(items[0], scope, where)
+        wanted = self._aliased(index, items[0], scope, where)
         for call in calls:
             if self._is_depends(call, scope, where):
                 self._seen.add(id(call))
@@ -198,8 +212,6 @@ class Dependencies:
                 and _is_read(function.node, name)
             ):
                 origin = function.origin()
-
-
                 yield DirectCall(
                     callee=written(call.callee),
                     parameter=name,
@@ -273,27 +285,34 @@ class Dependencies:
             handed=handed(driven.value, self._evaluator, scope),
             unwraps=self._unwraps,
             mismatch=self._mismatch(driven, wanted),
+            asked_for=self._asked_for(driven, wanted),
             parameter=parameter[1] if parameter else None,
             handled=parameter is not None and _handles(*parameter),
             opens=driven.opens,
+            decorated=driven.decorated,
             callable_class=driven.callable_class,
             span=span,
             function=owner,
             lines=tuple(range(span.line, span.end_line + 1)),
         )
 
-    def _driven(self, value: Value, expression: Expression | None, depth: int = 0) -> _Driven | None:
+    def _driven(
+        self, value: Value, expression: Expression | None, depth: int = 0
+    ) -> _Driven | None:
         """What FastAPI makes of a value, or ``None`` where that is not known."""
         if depth > 5:
             return None
         if isinstance(value, Alias):
             return _Driven(Drive.ALIAS, UNKNOWN)
         if isinstance(value, Managed):
-            return _Driven(Drive.MANAGER, self._evaluator.called(value, [], self._source.scope))
+            made = self._evaluator.called(value, [], self._source.scope)
+            return _Driven(Drive.MANAGER, made, decorated=_is_decorated(value.function))
         if isinstance(value, Function):
             return self._driven_function(value, depth)
         if isinstance(value, Class):
             if value.fullname in known.SESSIONMAKERS | known.ASYNC_SESSIONMAKERS:
+                return None
+            if value.info is not None and _makes_others(value.info):
                 return None
             instance = self._evaluator.instance(value)
             is_callable = isinstance(instance, Thing) and _has_call(instance)
@@ -314,31 +333,39 @@ class Dependencies:
         result = self._evaluator.called(function, [], self._source.scope)
         type_ = self._result_type(function)
         if isinstance(node, FuncDef) and yields(node):
+            if function.partial and not self._unwraps and node.name == "__call__":
+                return _Driven(
+                    Drive.RAW, result, result.type if isinstance(result, Thing) else None
+                )
             item = self._evaluator.iterated(result)
             return _Driven(Drive.ENTERED, item, _type(item) or self._item_type(type_))
         if isinstance(node, FuncDef) and node.is_coroutine:
             if function.partial and not self._unwraps:
                 return _Driven(Drive.RAW, result)
             item = self._evaluator.awaited(result)
+            if isinstance(item, Thing) and _is_raw(item):
+                return _Driven(Drive.RAW, item, item.type)
             opens = isinstance(item, Thing) and self._opens(function, item)
             return _Driven(Drive.AWAITED, item, _type(item) or self._item_type(type_), opens)
         if function.wraps is not UNKNOWN and self._unwraps:
             return self._driven(function.wraps, None, depth + 1)
         if not isinstance(result, Thing):
             return _Driven(Drive.VALUE, result, type_)
-        if result.shape in _UNDRIVEN or (result.shape in _MANAGERS and _is_made(result)):
+        if _is_raw(result):
             return _Driven(Drive.RAW, result, result.type or type_)
         return _Driven(
             Drive.VALUE, result, result.type or type_, opens=self._opens(function, result)
         )
 
     def _driven_by_type(self, value: TypedCallable) -> _Driven | None:
-        if not isinstance(value.type, CallableType):
+        if not isinstance(value.type, CallableType) or has_type_vars(value.type.ret_type):
             return None
         result = self._evaluator.types.value(value.type.ret_type)
-        if isinstance(result, Thing) and result.shape in _MANAGERS and _is_made(result):
+        if not isinstance(result, Thing) or result.shape in _UNDRIVEN:
+            return None  # it may be a coroutine or generator function, or one that returns these
+        if _is_raw(result):
             return _Driven(Drive.MANAGER, result.made_by(value.origin))
-        return None
+        return _Driven(Drive.VALUE, result, result.type)
 
     def _driven_object(
         self, value: Thing, expression: Expression | None, depth: int
@@ -391,18 +418,16 @@ class Dependencies:
 
     # Types
 
-    def _type_of(self, expression: Expression, scope: Scope, where: Where) -> Type | None:
-        """The type that an expression names."""
-        value = self._evaluator.value(expression, scope, where)
-        if isinstance(value, Class):
+    def _aliased(
+        self, index: IndexExpr, annotated: Expression, scope: Scope, where: Where
+    ) -> Type | None:
+        """The type in ``Annotated[T, ...]``: what mypy has made of the alias, or what it names."""
+        if isinstance(index.analyzed, TypeAliasExpr):
+            return index.analyzed.node.target
+        value = self._evaluator.value(annotated, scope, where)
+        if isinstance(value, Class) and value.fullname != "typing.Any":
             instance = self._evaluator.instance(value)
             return instance.type if isinstance(instance, Thing) else None
-        if isinstance(expression, NameExpr) and isinstance(expression.node, TypeAlias):
-            return expression.node.target
-        if isinstance(expression, IndexExpr) and isinstance(expression.base, NameExpr):
-            node = expression.base.node
-            if isinstance(node, TypeInfo) and len(node.type_vars) == 0:
-                return None
         return None
 
     def _result_type(self, function: Function) -> Type | None:
@@ -423,7 +448,7 @@ class Dependencies:
         expected = get_proper_type(wanted) if wanted is not None else None
         if found is None or expected is None or not (informative(found) and informative(expected)):
             return None
-        if isinstance(found, (AnyType, UninhabitedType)) or _is_open(found):
+        if isinstance(found, (AnyType, UninhabitedType)) or _is_open(found) or _is_open(expected):
             return None
         if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
             return None
@@ -432,12 +457,28 @@ class Dependencies:
         shown = (_shown(found), _shown(expected))
         return shown if shown[0] != shown[1] else (str(found), str(expected))
 
+    def _asked_for(self, driven: _Driven, wanted: Type | None) -> bool:
+        """Whether a parameter is annotated with what still has to be driven, and gets that."""
+        value = self._evaluator.types.value(wanted)
+        return (
+            isinstance(value, Thing)
+            and isinstance(driven.value, Thing)
+            and value.shape in _UNDRIVEN | _MANAGERS | _ITERATORS
+            and bool(value.can & driven.value.can)
+        )
+
 
 def _argument(call: CallExpr) -> Expression | None:
     for argument, name in zip(call.args, call.arg_names, strict=True):
         if name in (None, "dependency"):
             return argument
     return None
+
+
+def _is_decorated(value: Value) -> bool:
+    return (
+        isinstance(value, Function) and isinstance(value.node, FuncDef) and value.node.is_decorated
+    )
 
 
 def _type(value: Value) -> Type | None:
@@ -448,8 +489,21 @@ def _has_call(value: Thing) -> bool:
     return isinstance(value.type, Instance) and value.type.type.get("__call__") is not None
 
 
+def _makes_others(info: TypeInfo) -> bool:
+    """Whether a class has a ``__new__`` that does not say what it returns."""
+    symbol = info.get("__new__")
+    return symbol is not None and isinstance(symbol.node, FuncDef) and symbol.node.type is None
+
+
 def _is_security(info: TypeInfo) -> bool:
     return any(base.fullname.startswith("fastapi.security.") for base in info.mro)
+
+
+def _is_raw(value: Thing) -> bool:
+    """Whether there is nothing in it before somebody drives it, which FastAPI will not do."""
+    if value.shape in _ITERATORS:
+        return isinstance(value.item, Thing) and value.item.resource is not None
+    return value.shape in _UNDRIVEN or (value.shape in _MANAGERS and _is_made(value))
 
 
 def _is_made(value: Thing) -> bool:
@@ -465,6 +519,8 @@ def _is_made(value: Thing) -> bool:
 def _is_open(type_: Type) -> bool:
     """Whether a type has parameters that were not filled in."""
     proper = get_proper_type(type_)
+    if has_type_vars(proper):
+        return True
     if isinstance(proper, Instance):
         return bool(proper.type.type_vars) and (
             not proper.args or any(not informative(argument) for argument in proper.args)
@@ -486,6 +542,8 @@ def _shown(type_: Type) -> str:
         return "None"
     if isinstance(proper, AnyType):
         return "Any"
+    if isinstance(proper, TypedDictType):
+        return proper.fallback.type.name
     return str(proper)
 
 
@@ -513,16 +571,12 @@ def _handles(function: FuncItem, name: str) -> bool:
                 and _mentions(callee.expr, name)
             ):
                 return True
-            if isinstance(callee, (NameExpr, MemberExpr)) and callee.name in (
-                "enter_async_context",
-                "enter_context",
-                "aclosing",
-                "closing",
-                "anext",
-                "next",
+            if (
+                isinstance(callee, (NameExpr, MemberExpr))
+                and callee.name in _DRIVES
+                and any(_mentions(argument, name) for argument in node.args)
             ):
-                if any(_mentions(argument, name) for argument in node.args):
-                    return True
+                return True
         elif type(node).__name__ in ("ReturnStmt", "YieldExpr", "ForStmt", "AwaitExpr"):
             expression = getattr(node, "expr", None)
             if isinstance(expression, NameExpr) and expression.name == name:
@@ -532,5 +586,3 @@ def _handles(function: FuncItem, name: str) -> bool:
 
 def _mentions(node: Node, name: str) -> bool:
     return isinstance(node, NameExpr) and node.name == name
-
-

@@ -193,9 +193,11 @@ class Dependency:
         unwraps: Whether this FastAPI looks behind ``wraps`` and ``partial``.
         mismatch: The types of what is injected and of the parameter, as mypy writes them, where
             the one does not fit the other.
+        asked_for: Whether the parameter is annotated with what has still to be driven, and gets it.
         parameter: The parameter's name.
         handled: Whether the function enters, iterates over, awaits or closes the parameter.
         opens: Whether the dependency makes a session itself and leaves it open.
+        decorated: Whether it is a decorator that makes a context manager of it.
         callable_class: Whether the dependency is a class whose instances are callable.
         span: Where it stands.
         function: As in ``Use``.
@@ -209,9 +211,11 @@ class Dependency:
     handed: Handed | None
     unwraps: bool
     mismatch: tuple[str, str] | None
+    asked_for: bool
     parameter: str | None
     handled: bool
     opens: bool
+    decorated: bool
     callable_class: bool
     span: Span
     function: str
