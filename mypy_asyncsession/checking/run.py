@@ -81,12 +81,12 @@ def check(
     """
     options = options or Options()
     directory = os.path.abspath(directory or os.curdir)
+    config, warnings = _configuration(options.config_file, directory)
+    settings = project(directory)
     cache = Cache.open(directory, options.cache_dir)
     try:
         # It imports mypy while the files are found here.
         with Builder(cache.work) as builder:
-            config, warnings = _configuration(options.config_file, directory)
-            settings = project(directory)
             files = find_files(paths, settings, directory)
             sources = find_sources(files, settings, directory)
             run = _Run(options, directory, cache, settings, sources, config)
@@ -99,9 +99,10 @@ def check(
 
 def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
     """Our configuration, and what is wrong with where it is written."""
-    mistakes = [misplaced(Path(directory, name)) for name in ("mypy.ini", ".mypy.ini", "setup.cfg")]
     warnings = [
-        Problem("", 0, mistake.removeprefix(directory + os.sep)) for mistake in mistakes if mistake
+        Problem(name, 0, mistake.partition(": ")[2])
+        for name in ("mypy.ini", ".mypy.ini", "setup.cfg")
+        if (mistake := misplaced(Path(directory, name))) is not None
     ]
     path = config_file or discover(None, directory)
     return load(path) if path is not None else Config(), warnings
@@ -165,7 +166,7 @@ class _Run:
             if attempts.python is not None:
                 self.problems.append(
                     Problem(
-                        attempts.python,
+                        shown(attempts.python, self._directory),
                         0,
                         "this Python does not run: the packages beside mypy are read instead",
                     )

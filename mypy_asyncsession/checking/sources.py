@@ -372,7 +372,7 @@ def _packed(
         search.append(directory)
         search = [folder for folder in dict.fromkeys(search) if not _shadows_library(folder)]
         yield Program(
-            name=max(bundle.roots, key=lambda root: len(root.modules)).folder,
+            name=shown(max(bundle.roots, key=lambda root: len(root.modules)).folder, directory),
             sources=tuple(
                 Source(path, module, natural)
                 for root in bundle.roots

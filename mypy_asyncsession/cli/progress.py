@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A line on standard error, if that is a terminal, from the second second on.
+    """A line on standard error, if that is a terminal; leaving it erases the line."""
 
-    Leaving it erases the line.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 1) -> None:
+        """Show it only after *delay* seconds: what is over by then needs no such line."""
+        self._delay = delay
         self._text = "Looking for files ..."
         self._shown = 0
         self._end = threading.Event()
@@ -45,7 +44,7 @@ class Progress:
             self._thread.join()
 
     def _draw(self) -> None:
-        if self._end.wait(1):
+        if self._end.wait(self._delay):
             return
         while not self._end.wait(0.1):
             self._show(self._text)
