@@ -141,7 +141,10 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
         expected = {(mark.path, mark.line) for mark in case.marks(step) if fails(mark.code)}
         expected |= case.silent_lines(step)
         reached: set[tuple[str, int]] = set()
-        for outcome in outcomes[case.package, step]:
+        called = outcomes.get((case.package, step), [])
+        if not called:
+            problems.append(f"step {step}: main.py has no function to call")
+        for outcome in called:
             if outcome.error is None:
                 continue
             lines = {line for path, n in outcome.lines for line in statement(path, n, tree[path])}
