@@ -108,9 +108,10 @@ def bare(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
 def daemon(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
     """All steps in one daemon, and each step again, with nothing edited."""
     dmypy = ("-m", "mypy.dmypy", "--status-file", "status.json")
+    run = (*dmypy, "run", "--timeout", str(_LONGEST_RUN))  # it ends even if the tests are killed
     try:
         for step, name in _each_step(workspace):
-            status, output = _run(workspace.root, *dmypy, "run", "--", *_FLAGS, ".")
+            status, output = _run(workspace.root, *run, "--", *_FLAGS, ".")
             yield Run(name, step, read_output(output), output, status)
     finally:
         _run(workspace.root, *dmypy, "stop")
