@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from typing_extensions import Self
 
+from mypy_asyncsession.checking import build
 from mypy_asyncsession.checking.attempts import MOST, Attempts, Plan
-from mypy_asyncsession.checking.build import Stop
+from mypy_asyncsession.checking.build import Job, Stop
 from mypy_asyncsession.checking.process import Outcome
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.checking.sources import Program, Source
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mypy_asyncsession.checking.build import Job
     from mypy_asyncsession.checking.process import Builder
 
 
@@ -197,6 +198,17 @@ def test_what_the_plugin_says(tmp_path: Path) -> None:
     attempt, _ = attempts(tmp_path, stopped("mypy-asyncsession: error: mypy 2.3 is too old"))
     with pytest.raises(CannotRun, match=r"^mypy 2\.3 is too old$"):
         run(attempt)
+
+
+def test_a_mypy_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mypy_asyncsession.plugin.internals.verify", lambda _: "mypy 2.3 is old")
+    out = io.StringIO()
+    build.run(Job([]), out)
+    what, fields = json.loads(out.getvalue())
+    assert (what, Stop(**fields).messages) == (
+        "stopped",
+        ["mypy-asyncsession: error: mypy 2.3 is old"],
+    )
 
 
 def test_the_same_again_is_the_end(tmp_path: Path) -> None:

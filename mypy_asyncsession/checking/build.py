@@ -94,7 +94,7 @@ def main() -> None:
         thread.start()
         thread.join()
     else:
-        _run(job, out)
+        run(job, out)
     out.flush()
     sys.stderr.flush()
     os._exit(0)  # as mypy does: to free all that it holds takes longer
@@ -108,7 +108,8 @@ def _sayer(out: TextIO) -> Callable[..., None]:
     return say
 
 
-def _run(job: Job, out: TextIO) -> None:
+def run(job: Job, out: TextIO) -> None:
+    """Do a job, and say on *out* what happens."""
     say = _sayer(out)
     try:
         stop = _build(job, say)
@@ -134,6 +135,9 @@ def _search(job: Job, out: TextIO) -> None:
 
 
 def _build(job: Job, say: Callable[..., None]) -> Stop | None:
+    refusal = _refusal()
+    if refusal is not None:
+        return Stop([f"mypy-asyncsession: error: {refusal}"], None, [])
     from mypy import build
     from mypy.defaults import RECURSION_LIMIT
     from mypy.errors import CompileError
@@ -159,6 +163,18 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         return Stop(stopped or error.messages, path, _unreadable(job, options))
     result.manager.metastore.close()
     return None
+
+
+def _refusal() -> str | None:
+    """Why this mypy cannot be used: asked before anything that only newer ones have."""
+    from mypy.options import Options
+    from mypy.version import __version__
+
+    try:
+        from mypy_asyncsession.plugin.internals import verify
+    except ImportError as error:
+        return f"mypy {__version__} cannot be used ({error}): install mypy 2.4 or newer"
+    return verify(Options())
 
 
 def _options(job: Job) -> Options:
