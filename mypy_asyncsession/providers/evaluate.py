@@ -482,12 +482,16 @@ class Evaluator:
         if isinstance(default, CallExpr) and default.args:
             callee = self.value(default.callee, scope, None)
             if fullname(callee) in known.DEPENDS:
-                result = self.called(self.value(default.args[0], scope, None), [], scope)
-                if isinstance(result, Thing):
-                    if result.shape in (Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE):
-                        return result.item
+                provider = self.value(default.args[0], scope, None)
+                result = self.called(provider, [], scope)
+                if not isinstance(result, Thing):
+                    return UNKNOWN
+                if result.shape not in _UNMISTAKABLE:
                     return result
-                return UNKNOWN
+                if isinstance(provider, Function) and not _drivable(provider):
+                    # It returns what another function made, which is injected as it is.
+                    return result if provider.wraps is UNKNOWN else UNKNOWN
+                return result.item
         return value
 
     def _declared(self, function: FuncItem, position: int, scope: Scope) -> Value:
@@ -1301,6 +1305,12 @@ def combine_result(inferred: Value, declared: Value) -> Value:
 
 
 _UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
+
+
+def _drivable(function: Function) -> bool:
+    """Whether a function is itself a generator or coroutine function."""
+    node = function.node
+    return isinstance(node, FuncDef) and (node.is_coroutine or bool(yields(node)))
 
 
 def _depends_on_arguments(callee: Value) -> bool:

@@ -6,11 +6,14 @@ the source and given to mypy's own parser.
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, ExpressionStmt, IndexExpr, MemberExpr, NameExpr, StrExpr, TupleExpr
+from mypy.nodes import CallExpr, ExpressionStmt, IndexExpr, MemberExpr, NameExpr, TupleExpr
 from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.findings import Span
@@ -23,20 +26,27 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.providers.program import Program, Source
 
-
-def _doubly(text: str) -> int:
-    # Where a character takes more than a byte, mypy 2.4 takes what is too much away twice.
-    return 2 * len(text) - len(text.encode())
-
-
-#: How many columns the beginning of a line has, as parsers count them; the same if it is ASCII.
-_COLUMNS: Final[tuple[Callable[[str], int], ...]] = (
-    _doubly,
-    len,
-    lambda text: len(text.encode()),
-)
 #: ``str.splitlines`` knows more ends of a line than Python's grammar has.
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
+#: The lines that a call may go on for.
+_LONGEST: Final = 60
+
+
+def _twice(line: str, position: int) -> int:
+    # mypy 2.4 takes a position in the line for one in its bytes, and converts it once more.
+    before = line.encode()[: position + 2]
+    return position - sum(byte & 0xC0 == 0x80 for byte in before)  # all but first bytes
+
+
+_NO_TOKENS: Final = frozenset({tokenize.COMMENT, tokenize.NL})
+_OPENING: Final = ("(", "[", "{")
+_CLOSING: Final = (")", "]", "}")
+#: How columns are counted, by the column that ``f`` then has in ``("ä", f)``.
+_COLUMNS: Final[dict[int, Callable[[str, int], int]]] = {
+    5: _twice,
+    6: lambda _line, position: position,
+    7: lambda line, position: len(line[:position].encode()),
+}
 
 
 class Annotations:
@@ -58,21 +68,29 @@ class Annotations:
         seen: set[Span] = set()
         for raw in _metadata(annotation):
             line, column = raw.line, max(raw.column, 0)
-            if raw.end_line is None or raw.end_column is None:
-                continue
-            span = Span(line, column, raw.end_line, raw.end_column)
+            span = Span(line, column, raw.end_line or line, raw.end_column or column + 1)
             if span not in seen:  # what is in one string has one place
                 seen.add(span)
-                for call in self._read(span):
+                for call in self._read(line, column):
                     yield call, span
 
-    def _read(self, span: Span) -> list[CallExpr]:
-        for text in self._texts(span):
-            expression = self._parsed(text)
-            if isinstance(expression, StrExpr):
-                return list(_calls(self._parsed(expression.value)))
-            if isinstance(expression, CallExpr):
-                return [expression]
+    def _read(self, line: int, column: int) -> list[CallExpr]:
+        if self._lines is None:
+            self._lines = self._read_lines()
+        if not 0 < line <= len(self._lines):
+            return []
+        first, *others = self._lines[line - 1 : line + _LONGEST]
+        for start in self._positions(first, column):
+            text = _operand("\n".join([first[start:], *others]))
+            if text is None:
+                continue
+            if text.endswith(")"):
+                expression = self._parsed(text)
+                found = [expression] if isinstance(expression, CallExpr) else []
+            else:
+                found = list(_calls(self._parsed(_string(text))))
+            if found:
+                return found
         return []
 
     def _parsed(self, text: str) -> Expression | None:
@@ -81,23 +99,16 @@ class Annotations:
             return None
         return tree.defs[0].expr
 
-    def _texts(self, span: Span) -> Iterator[str]:
-        """What may stand at a place: the one text that does, if its lines are ASCII."""
-        if self._lines is None:
-            self._lines = self._read_lines()
-        if not 0 < span.line <= span.end_line <= len(self._lines):
-            return
-        first, *others = self._lines[span.line - 1 : span.end_line]
-        last = others[-1] if others else first
-        for columns in _COLUMNS:
-            for start in _positions(first, span.column, columns):
-                for end in _positions(last, span.end_column, columns):
-                    if others:
-                        yield "\n".join([first[start:], *others[:-1], last[:end]])
-                    else:
-                        yield first[start:end]
-            if first.isascii() and last.isascii():
-                return
+    def _positions(self, line: str, column: int) -> list[int]:
+        """Where in a line a column may be."""
+        if line.isascii():
+            return [column]
+        probe = self._parsed('"ä", f')
+        assert isinstance(probe, TupleExpr)
+        count = _COLUMNS.get(probe.items[1].column)
+        if count is None:
+            return []
+        return [position for position in range(len(line)) if count(line, position) == column]
 
     def _read_lines(self) -> list[str]:
         try:
@@ -107,10 +118,42 @@ class Annotations:
         return _LINE_END.split(data.decode("utf-8-sig", errors="replace"))
 
 
-def _positions(line: str, column: int, columns: Callable[[str], int]) -> list[int]:
-    if line.isascii():
-        return [column]
-    return [end for end in range(len(line) + 1) if columns(line[:end]) == column]
+def _operand(text: str) -> str | None:
+    """The call or the string that *text* begins with, unless it is part of something larger."""
+    depth = 0
+    previous = None
+    try:
+        # The bracket makes one line of all that follow.
+        for token in tokenize.generate_tokens(io.StringIO(f"({text}").readline):
+            if token.start == (1, 0) or token.type in _NO_TOKENS:
+                continue
+            if depth == 0:
+                if previous is not None and previous.type == tokenize.STRING != token.type:
+                    return _until(text, previous.end)
+                if previous is not None and previous.string == ")":
+                    return _until(text, previous.end) if token.string in (",", "]") else None
+                if token.type not in (tokenize.NAME, tokenize.STRING) and token.string not in "(.":
+                    return None
+            depth += (token.string in _OPENING) - (token.string in _CLOSING)
+            previous = token
+    except (tokenize.TokenError, SyntaxError):
+        pass  # the text is cut off somewhere
+    return None
+
+
+def _until(text: str, end: tuple[int, int]) -> str:
+    """*text* up to a position among the tokens that were read with a bracket before it."""
+    *lines, last = text.split("\n")[: end[0]]
+    return "\n".join([*lines, last[: end[1] - (not lines)]])
+
+
+def _string(literal: str) -> str:
+    """The value of a string literal, empty for one that has none, such as an f-string."""
+    try:
+        value = ast.literal_eval(f"({literal}\n)")
+    except (ValueError, SyntaxError):
+        return ""
+    return value if isinstance(value, str) else ""
 
 
 def _metadata(annotation: Type) -> Iterator[RawExpressionType]:

@@ -361,7 +361,7 @@ class Dependencies:
         if not isinstance(value.type, CallableType) or has_type_vars(value.type.ret_type):
             return None
         result = self._evaluator.types.value(value.type.ret_type)
-        if not isinstance(result, Thing) or result.shape in _UNDRIVEN:
+        if not isinstance(result, Thing) or result.shape in _UNDRIVEN | _ITERATORS:
             return None  # it may be a coroutine or generator function, or one that returns these
         if _is_raw(result):
             return _Driven(Drive.MANAGER, result.made_by(value.origin))
@@ -372,6 +372,9 @@ class Dependencies:
     ) -> _Driven | None:
         if value.shape is Shape.SESSIONMAKER:
             return _Driven(Drive.SESSIONMAKER, value)
+        called = isinstance(expression, CallExpr)
+        if called and value.shape in _MANAGERS and _is_made(value):
+            return _Driven(Drive.CALLED, value)  # it has a __call__, to be used as a decorator
         if _has_call(value):
             method = self._evaluator.attribute(value, "__call__")
             if method is UNKNOWN:
@@ -380,7 +383,6 @@ class Dependencies:
                 # They return ``str | None`` by type, and never ``None`` where they are strict.
                 return None
             return self._driven(method, None, depth + 1)
-        called = isinstance(expression, CallExpr)
         if value.shape in _UNDRIVEN | _MANAGERS | {Shape.SESSION, Shape.SYNC_SESSION} and called:
             return _Driven(Drive.CALLED, value)
         return None
