@@ -1,8 +1,9 @@
 """Executes cases: what is marked as wrong must fail on that line, and nothing else may.
 
 Every function of a case's ``main.py`` that takes no argument and whose name does not begin with
-an underscore is called, and awaited if it is a coroutine function. A file of its own, because it
-is executed as a script: importing cases leaves traces in a process.
+an underscore is called, and awaited if it is a coroutine function. What a case only declares to
+FastAPI is imported and no more: ``tests/test_fastapi.py`` shows what FastAPI does with it. A file
+of its own, because it is executed as a script: importing cases leaves traces in a process.
 
 Usage: ``python prove.py DIRECTORY PACKAGE...``, which prints one JSON object a line.
 """
@@ -43,6 +44,12 @@ def entries(module: object) -> Iterator[tuple[str, Callable[[], Any]]]:
             )
         ):
             yield name, value
+
+
+def declares(module: object) -> bool:
+    """Whether a module has something of FastAPI's, and so may be all declarations."""
+    names = (getattr(value, "__module__", None) or "" for value in vars(module).values())
+    return any(str(name).partition(".")[0] == "fastapi" for name in names)
 
 
 def call(function: Callable[[], Any]) -> BaseException | None:
@@ -87,7 +94,10 @@ def prove(root: Path, package: str) -> Iterator[dict[str, object]]:
         lines = failing_lines(error, root / package)
         yield {"package": package, "entry": "import", "error": repr(error), "lines": lines}
         return
-    for name, function in list(entries(module)):
+    functions = list(entries(module))
+    if not functions and declares(module):
+        yield {"package": package, "entry": "import", "error": None, "lines": []}
+    for name, function in functions:
         raised = call(function)
         yield {
             "package": package,
