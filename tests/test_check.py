@@ -308,7 +308,7 @@ class TestStatus:
             text=True,
         )
         # From then on it waits for mypy.
-        while not (tmp_path / ".mypy-asyncsession" / "work").exists():
+        while process.poll() is None and not (tmp_path / ".mypy-asyncsession" / "work").exists():
             time.sleep(0.005)
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)
