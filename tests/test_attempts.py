@@ -11,7 +11,7 @@ import pytest
 from typing_extensions import Self
 
 from mypy_asyncsession.checking import build
-from mypy_asyncsession.checking.attempts import MOST, Attempts, Plan
+from mypy_asyncsession.checking.attempts import MOST, Attempts, Plan, Trouble
 from mypy_asyncsession.checking.build import Job, Stop
 from mypy_asyncsession.checking.process import Outcome
 from mypy_asyncsession.checking.report import CannotRun
@@ -99,8 +99,7 @@ def test_all_that_cannot_be_parsed_is_left_out_at_once(tmp_path: Path) -> None:
     )
     run(attempt)
     assert builders.jobs[1].sources == [("/module", "a"), ("/package", "b")]
-    assert attempt.troubles == unreadable
-    assert attempt.lasting == {"/p/a.py", "/p/b/__init__.py"}
+    assert attempt.troubles == [Trouble(*each) for each in unreadable]
 
 
 def test_what_an_import_led_to_is_replaced(tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_what_an_import_led_to_is_replaced(tmp_path: Path) -> None:
     run(attempt)
     assert builders.jobs[1].sources == builders.jobs[0].sources
     assert builders.jobs[1].options["shadow_file"] == [["/lib/c.py", "/module"]]
-    assert attempt.troubles == [("/lib/c.py", 1, "Bad")]
+    assert attempt.troubles == [Trouble("/lib/c.py", 1, "Bad")]
 
 
 def test_what_does_not_stop_mypy_is_not_left_out(tmp_path: Path) -> None:
@@ -120,14 +119,14 @@ def test_what_does_not_stop_mypy_is_not_left_out(tmp_path: Path) -> None:
     )
     attempt, _ = attempts(tmp_path, outcome, DONE)
     run(attempt)
-    assert attempt.troubles == [("/p/a.py", 4, '"break" outside loop')]
+    assert attempt.troubles == [Trouble("/p/a.py", 4, '"break" outside loop')]
 
 
 def test_a_message_without_a_place_in_json(tmp_path: Path) -> None:
     message = "/lib/c.py: error: Cannot read file: Permission denied"
     attempt, _ = attempts(tmp_path, stopped(message), DONE)
     run(attempt)
-    assert attempt.troubles == [("/lib/c.py", 0, "Cannot read file: Permission denied")]
+    assert attempt.troubles == [Trouble("/lib/c.py", 0, "Cannot read file: Permission denied")]
 
 
 @pytest.mark.parametrize(
@@ -156,10 +155,29 @@ def test_a_directory_that_shadows_the_library_is_not_searched(tmp_path: Path) ->
 
 def test_a_crash_at_a_file(tmp_path: Path) -> None:
     crash = "noise\n/p/a.py:12: error: INTERNAL ERROR -- Please try\n"
-    attempt, _ = attempts(tmp_path, crashed(crash), DONE)
+    attempt, builders = attempts(tmp_path, crashed(crash), DONE)
     run(attempt)
-    assert attempt.troubles == [("/p/a.py", 12, "mypy crashes here")]
-    assert attempt.lasting == set()
+    # The bodies of functions without annotations are a likely place.
+    assert builders.jobs[1].modules == {"a": {"check_untyped_defs": False}}
+    assert attempt.troubles == [
+        Trouble("/p/a.py", 12, "mypy crashes here", left_out=False, lasting=False)
+    ]
+
+
+def test_a_second_crash_at_a_file(tmp_path: Path) -> None:
+    crash = crashed("/p/a.py:12: error: INTERNAL ERROR -- Please try\n")
+    attempt, builders = attempts(tmp_path, crash, crash, DONE)
+    run(attempt)
+    assert builders.jobs[2].sources == [("/module", "a"), ("/p/b/__init__.py", "b")]
+    assert attempt.troubles == [Trouble("/p/a.py", 12, "mypy crashes here", lasting=False)]
+
+
+def test_a_crash_at_a_file_that_an_import_led_to(tmp_path: Path) -> None:
+    crash = crashed("/lib/c.py: error: INTERNAL ERROR -- Please try\n")
+    attempt, builders = attempts(tmp_path, crash, DONE)
+    run(attempt)
+    assert builders.jobs[1].options["shadow_file"] == [["/lib/c.py", "/module"]]
+    assert attempt.troubles == [Trouble("/lib/c.py", 0, "mypy crashes here", lasting=False)]
 
 
 def test_a_crash_on_the_code_of_another_plugin(tmp_path: Path) -> None:
@@ -190,8 +208,7 @@ def test_an_overflow_of_the_stack(tmp_path: Path) -> None:
     attempt, builders = attempts(tmp_path, crashed("", killed=True), found, DONE)
     run(attempt)
     assert [job.search_only for job in builders.jobs] == [False, True, False]
-    assert attempt.troubles == [("/p/a.py", 0, "it is nested too deeply for mypy")]
-    assert attempt.lasting == {"/p/a.py"}
+    assert attempt.troubles == [Trouble("/p/a.py", 0, "it is nested too deeply for mypy")]
 
 
 def test_what_the_plugin_says(tmp_path: Path) -> None:

@@ -56,6 +56,23 @@ class Plan:
     show_traceback: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A file that is not built as it is.
+
+    Attributes:
+        message: What mypy says of it.
+        left_out: Whether it is left out; else it is built with its unannotated bodies unchecked.
+        lasting: Whether that is so for as long as the file stays the same, whatever others do.
+    """
+
+    path: str
+    line: int
+    message: str
+    left_out: bool = True
+    lasting: bool = True
+
+
 @dataclass(slots=True)
 class Attempts:
     """The attempts at one program, and what they found.
@@ -63,8 +80,8 @@ class Attempts:
     Attributes:
         builder: Starts a process to build in.
         left_out: The files that it is built without.
-        troubles: Why some of them had to be: the file, the line and mypy's message.
-        lasting: Those that will be in the way for as long as they stay the same.
+        unchecked: The files whose unannotated bodies mypy does not check.
+        troubles: Which were added to these, and why.
         python: An interpreter whose packages could not be read.
     """
 
@@ -72,8 +89,8 @@ class Attempts:
     plan: Plan
     builder: Callable[[], Builder]
     left_out: set[str]
-    troubles: list[tuple[str, int, str]] = field(default_factory=list)
-    lasting: set[str] = field(default_factory=set)
+    unchecked: set[str] = field(default_factory=set)
+    troubles: list[Trouble] = field(default_factory=list)
     python: str | None = None
     _error_codes: frozenset[str] = frozenset()
     _skipped: set[str] = field(default_factory=set)
@@ -113,7 +130,14 @@ class Attempts:
             )
             for source in self.program.sources
         ]
-        skipped = {f"{name}.*": {"follow_imports": "skip"} for name in self._skipped}
+        modules: dict[str, dict[str, Any]] = {
+            f"{name}.*": {"follow_imports": "skip"} for name in self._skipped
+        }
+        modules.update(self.plan.modules)
+        for source in self.program.sources:
+            if source.path in self.unchecked:
+                own = modules.get(source.module, {})
+                modules[source.module] = {**own, "check_untyped_defs": False}
         return Job(
             sources=sources,
             aliases={
@@ -133,7 +157,7 @@ class Attempts:
                 ],
                 "num_workers": self._workers,
             },
-            modules={**skipped, **self.plan.modules},
+            modules=modules,
         )
 
     def _paths(self) -> Iterator[str]:
@@ -142,11 +166,11 @@ class Attempts:
     def _placeholder(self, path: str) -> str:
         return self.plan.placeholder(os.path.basename(path).startswith("__init__."))
 
-    def _leave_out(self, path: str, line: int, message: str) -> bool:
+    def _leave_out(self, path: str, line: int, message: str, *, lasting: bool = True) -> bool:
         """Build without a file from now on; whether that is news."""
         if not _add(self.left_out, path):
             return False
-        self.troubles.append((path, line, message))
+        self.troubles.append(Trouble(path, line, message, lasting=lasting))
         return True
 
     def _after_stop(self, stop: Stop) -> None:
@@ -158,17 +182,16 @@ class Attempts:
         news = False
         for path, line, message in stop.unreadable:
             news |= self._leave_out(path, line, message)
-            self.lasting.add(path)
         blockers = list(_blockers(stop))
         for path, line, message in blockers:
             twice = _TWICE.match(message)
             if twice is not None:
                 news |= _add(self._skipped, _surplus(twice["one"], twice["other"]))
             elif message.startswith(_SHADOWS):
-                news |= any(_add(self._avoided, folder) for folder in _above(path))
+                news |= not self._avoided.issuperset(_above(path))
+                self._avoided |= _above(path)
             elif not news and path:
                 news |= self._leave_out(path, line, message)
-                self.lasting.add(path)
         if not news and blockers:
             raise CannotRun("mypy stopped at {}:{}: {}".format(*blockers[0]))
         if not news:
@@ -186,7 +209,7 @@ class Attempts:
         place = outcome.crashed_at()
         if place is not None and self._learn_codes(place[0]):
             return
-        if place is not None and self._leave_out(place[0], place[1], "mypy crashes here"):
+        if place is not None and self._avoid(*place):
             return
         if self._workers:
             self._workers = 0  # so that it is this process that says where, or ends at once
@@ -200,6 +223,15 @@ class Attempts:
             raise CannotRun(
                 f"mypy crashed ({last}): --show-traceback shows where, so that it can be reported"
             )
+
+    def _avoid(self, path: str, line: int) -> bool:
+        """Check less of a file that mypy crashes on, and if that is not enough, nothing of it."""
+        message = "mypy crashes here"
+        if path in self._paths() and _add(self.unchecked, path):
+            self.troubles.append(Trouble(path, line, message, left_out=False, lasting=False))
+            return True
+        self.troubles = [trouble for trouble in self.troubles if trouble.path != path]
+        return self._leave_out(path, line, message, lasting=False)
 
     def _learn_codes(self, path: str) -> bool:
         """Whether a file that imports led to names error codes that nobody has declared."""
@@ -217,11 +249,10 @@ class Attempts:
             outcome = builder.build(replace(self._job(), search_only=True), lambda: None)
         if not outcome.killed or outcome.at is None:
             return False
-        self.lasting.add(outcome.at)
         return self._leave_out(outcome.at, 0, "it is nested too deeply for mypy")
 
     def _last(self) -> str:
-        return f"{self.troubles[-1][0]}: {self.troubles[-1][2]}" if self.troubles else "nothing"
+        return next((f"{last.path}: {last.message}" for last in self.troubles[-1:]), "nothing")
 
 
 def _blockers(stop: Stop) -> Iterator[tuple[str, int, str]]:
@@ -256,9 +287,9 @@ def _surplus(one: str, other: str) -> str:
     return ".".join(theirs)
 
 
-def _above(path: str) -> list[str]:
+def _above(path: str) -> set[str]:
     folder = os.path.dirname(path)
-    return [folder, os.path.dirname(folder)]
+    return {folder, os.path.dirname(folder)}
 
 
 def _add(names: set[str], name: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import mypy_asyncsession
+from mypy_asyncsession.checking.attempts import Trouble
 from mypy_asyncsession.checking.report import CannotRun
 
 #: Its name in the working directory.
@@ -31,13 +32,16 @@ class Memory:
     Attributes:
         by: What it depends on besides the files.
         seen: When a file was last changed, as of the last time that it was checked.
-        unreadable: Why mypy cannot read a file: when it was changed, its size, the line, the
-            message.
+        troubles: Which files are not built as they are.
+        states: When these were changed, and their sizes.
+        tree: A digest of all that was checked when the last of them were found.
     """
 
     by: list[object]
     seen: dict[str, int] = field(default_factory=dict)
-    unreadable: dict[str, tuple[int, int, int, str]] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    states: dict[str, tuple[int, int]] = field(default_factory=dict)
+    tree: str = ""
 
 
 class Cache:
@@ -108,8 +112,9 @@ class Cache:
         try:
             stored: dict[str, Any] = json.loads((self._folder / _MEMORY).read_bytes())
             if stored["by"] == by:
-                unreadable = {path: tuple(why) for path, why in stored["unreadable"].items()}
-                return Memory(by, stored["seen"], unreadable)
+                troubles = {path: Trouble(**why) for path, why in stored["troubles"].items()}
+                states = {path: tuple(state) for path, state in stored["states"].items()}
+                return Memory(by, stored["seen"], troubles, states, stored["tree"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # no memory, or none that we can use
         return Memory(by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, fields
@@ -30,6 +31,7 @@ from mypy_asyncsession.findings import Finding, Place, Span, decode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from mypy_asyncsession.checking.attempts import Trouble
     from mypy_asyncsession.checking.cache import Memory
     from mypy_asyncsession.checking.interpreter import Interpreter
     from mypy_asyncsession.checking.project import Project, Silenced
@@ -129,6 +131,7 @@ class _Run:
         self._config = config
         self._findings: list[Finding] = []
         self._left_out = set(sources.unreadable)
+        self._unchecked: set[str] = set()
         self._changed = {
             source.path: _changed(source.path)
             for program in sources.programs
@@ -156,13 +159,16 @@ class _Run:
                 self._plan(program, python, memory),
                 lambda: builders.pop() if builders else Builder(self._cache.work),
                 self._left_out,
+                self._unchecked,
             )
             errors = attempts.build(on_module)
             self._findings += filter(None, map(self._finding, errors))
-            for path, line, message in attempts.troubles:
-                self._trouble(path, line, message)
-                if path in attempts.lasting and path in self._changed:
-                    memory.unreadable[path] = (*_state(path), line, message)
+            for trouble in attempts.troubles:
+                self._report(trouble)
+                # What only imports led to may not be there the next time.
+                if trouble.path in self._changed:
+                    memory.troubles[trouble.path] = trouble
+                    memory.states[trouble.path] = _state(trouble.path)
             if attempts.python is not None:
                 self.problems.append(
                     Problem(
@@ -172,6 +178,7 @@ class _Run:
                     )
                 )
         memory.seen.update(self._changed)
+        memory.tree = self._digest()
         self._cache.save(memory)
 
     def report(self) -> Report:
@@ -184,22 +191,38 @@ class _Run:
         )
 
     def _recall(self, memory: Memory) -> None:
-        """Leave out at once what mypy could not read the last time, and is still the same."""
-        for path, (changed, size, line, message) in list(memory.unreadable.items()):
+        """Spare mypy what it stopped at or crashed on the last time, if it would do so again."""
+        same = memory.tree == self._digest()
+        for path, trouble in list(memory.troubles.items()):
             if path not in self._changed:
                 continue
-            if _state(path) == (changed, size):
-                self._left_out.add(path)
-                self._trouble(path, line, message)
+            if _state(path) == memory.states[path] and (trouble.lasting or same):
+                (self._left_out if trouble.left_out else self._unchecked).add(path)
+                self._report(trouble)
             else:
-                del memory.unreadable[path]
+                del memory.troubles[path], memory.states[path]
 
-    def _trouble(self, path: str, line: int, message: str) -> None:
+    def _digest(self) -> str:
+        """A digest of all that is checked: whether mypy crashes may depend on any of it."""
+        text = json.dumps(sorted(self._changed.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _report(self, trouble: Trouble) -> None:
         # mypy quotes what it did not expect, whatever that is.
-        message = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
-        message = message[:1].lower() + message[1:]
+        message = "".join(
+            char if char.isprintable() else ascii(char)[1:-1] for char in trouble.message
+        )
+        what = (
+            "the file is left out"
+            if trouble.left_out
+            else "the bodies of functions without annotations are checked without types"
+        )
         self.problems.append(
-            Problem(shown(path, self._directory), line, f"{message}: the file is left out")
+            Problem(
+                shown(trouble.path, self._directory),
+                trouble.line,
+                f"{message[:1].lower()}{message[1:]}: {what}",
+            )
         )
 
     def _plan(self, program: Program, python: Interpreter, memory: Memory) -> Plan:
