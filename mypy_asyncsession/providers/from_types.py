@@ -40,7 +40,15 @@ if TYPE_CHECKING:
 
 
 #: Types that do not say what an object is; ``_Wrapped`` forgets what it wraps too easily.
-_SAY_NOTHING = frozenset({"builtins.object", "builtins.function", "functools._Wrapped"})
+_SAY_NOTHING = frozenset(
+    {
+        "builtins.object",
+        "builtins.function",
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "functools._Wrapped",
+    }
+)
 #: Callable objects, with the position of the type argument that a call gives.
 _CALLABLES_OF = {"functools.partial": 0, "functools._lru_cache_wrapper": 0}
 

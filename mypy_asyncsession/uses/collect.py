@@ -84,7 +84,9 @@ _STACK_METHODS = {
     "enter_context": Pairing.ENTER_CONTEXT,
     "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
 }
-_AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in known.AWAITING | known.AWAITING_LATER)
+_AWAITING_NAMES = frozenset(
+    name.rpartition(".")[2] for name in known.AWAITING | known.AWAITING_LATER
+)
 _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 
 
@@ -192,9 +194,7 @@ class Collector:
             if not statement.is_unreachable:
                 yield from self._body(statement.body, body)
         else:
-            if isinstance(statement, AssignmentStmt) and any(
-                map(_may_override, statement.lvalues)
-            ):
+            if isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues)):
                 yield from self._dependencies.of_override(
                     statement, spot.scope, spot.where, spot.body.outermost()
                 )
@@ -401,7 +401,10 @@ class Collector:
             function=spot.body.outermost(),
             span=span_of(expression),
             lines=tuple(
-                range(min(spot.statement.line, expression.line), (expression.end_line or expression.line) + 1)
+                range(
+                    min(spot.statement.line, expression.line),
+                    (expression.end_line or expression.line) + 1,
+                )
             ),
         )
 
@@ -410,7 +413,7 @@ class Collector:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
-        if pairing not in (Pairing.AWAIT, Pairing.FOR):
+        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._evaluator.definitions_first:
             return False
         found = self._evaluator.type_of(expression, self._source.module)
         proper = get_proper_type(found) if found is not None else None
