@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import io
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mypy_asyncsession.checking.cache import Cache
+from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.report import Problem, Report
 from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.progress import Progress
@@ -34,6 +34,9 @@ PROVIDER = "async def get_db():\n    yield 1\n"
 USE = "from {0} import get_db\nasync def use():\n    async with get_db() as s:  # BAD\n        s\n"
 
 
+SECONDS = itertools.count(1_700_000_000)
+
+
 @dataclass(frozen=True)
 class Run:
     status: int
@@ -46,15 +49,10 @@ class Run:
         return [f"{item['file']}:{item['line']}".replace(os.sep, "/") for item in found]
 
 
-#: A cache that most runs share, so that each need not read the standard library again.
-SHARED = tempfile.mkdtemp(prefix="mypy-asyncsession-tests-")
-atexit.register(shutil.rmtree, SHARED, ignore_errors=True)
-
-
 def run(directory: Path, *arguments: str, **environment: str) -> Run:
-    """Run the command; with the shared cache, unless ``--cache-dir`` is among the arguments."""
+    """Run the command; a project has its cache beside it, unless the arguments say otherwise."""
     if arguments[:1] == ("check",) and "--cache-dir" not in arguments:
-        arguments = (*arguments, "--cache-dir", SHARED)
+        arguments = (*arguments, "--cache-dir", str(directory.parent / "cache"))
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -79,6 +77,22 @@ def tree(root: Path, contents: Mapping[str, str | bytes]) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        # mypy takes two versions that were written in the same second for the same.
+        changed = next(SECONDS)
+        os.utime(path, (changed, changed))
+
+
+@pytest.fixture(scope="session")
+def one_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("projects") / "project"
+
+
+@pytest.fixture
+def project(one_place: Path) -> Path:
+    """An empty directory: always the same, so that the standard library is cached for all."""
+    shutil.rmtree(one_place, ignore_errors=True)
+    one_place.mkdir()
+    return one_place
 
 
 def marked(contents: dict[str, str | bytes]) -> list[str]:
@@ -213,7 +227,11 @@ class TestHostileTree:
         ]
 
     def test_from_elsewhere(self, cold: Run, hostile: Path) -> None:
-        below = run(hostile / "backend", "check", "--output", "json", ".", "../proj/imports.py")
+        cache = str(hostile.parent / "cache")
+        below = run(
+            hostile / "backend",
+            *("check", "--output", "json", ".", "../proj/imports.py", "--cache-dir", cache),
+        )
         assert below.places() == [
             f"{hostile}/proj/imports.py:5".replace(os.sep, "/"),
             *(
@@ -289,10 +307,10 @@ class TestStatus:
         ],
     )
     def test_could_not_run(
-        self, tmp_path: Path, contents: dict[str, str | bytes], arguments: list[str], message: str
+        self, project: Path, contents: dict[str, str | bytes], arguments: list[str], message: str
     ) -> None:
-        tree(tmp_path, contents)
-        failed = run(tmp_path, "check", *arguments)
+        tree(project, contents)
+        failed = run(project, "check", *arguments)
         assert (failed.status, failed.stdout) == (2, "")
         assert failed.stderr.startswith(f"mypy-asyncsession: error: {message}")
         assert len(failed.stderr.splitlines()) == 1
@@ -332,28 +350,69 @@ class TestStatus:
         assert done.returncode != 0
 
 
+def test_a_provider_that_moved(project: Path) -> None:
+    tree(project, DIRTY)
+    arguments = ("check", "--output", "json", "use.py")
+    (before,) = run(project, *arguments).stdout.splitlines()
+    assert json.loads(before)["provider"] == {"fullname": "db.get_db", "file": "db.py", "line": 1}
+    tree(project, {"db.py": f"# moved\n\n{PROVIDER}"})
+    (after,) = run(project, *arguments).stdout.splitlines()
+    assert json.loads(after)["provider"] == {"fullname": "db.get_db", "file": "db.py", "line": 3}
+
+
+@pytest.mark.parametrize(
+    ("fullname", "line", "now"),
+    [
+        ("app.db.get", 1, 1),
+        ("app.db.get", 2, 1),
+        ("app.db.Db.get", 9, 6),
+        ("app.db.made", 1, 9),
+        ("app.db.Db.attribute", 1, 7),
+        ("app.db.gone", 5, 5),
+        ("app.db.Db.get", 100, 6),
+    ],
+)
+def test_where_a_provider_is(tmp_path: Path, fullname: str, line: int, now: int) -> None:
+    file = tmp_path / "db.py"
+    file.write_text(
+        "async def get():\n    yield\n\n\nclass Db:\n    def get(self): ...\n"
+        "    attribute: int = 1\n\nmade = asynccontextmanager(get)\n"
+    )
+    place = Place(fullname, str(file), line)
+    assert Places().now(place) == Place(fullname, str(file), now)
+
+
+@pytest.mark.parametrize("text", [None, "def f(:\n"])
+def test_a_provider_that_cannot_be_found(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "db.py"
+    if text is not None:
+        file.write_text(text)
+    place = Place("db.get", str(file), 7)
+    assert Places().now(place) == place
+
+
 class TestConfiguration:
-    def test_resources(self, tmp_path: Path) -> None:
-        tree(tmp_path, {**CLEAN, "own.toml": '[tool.mypy-asyncsession]\nresources = ["a.B"]\n'})
+    def test_resources(self, project: Path) -> None:
+        tree(project, {**CLEAN, "own.toml": '[tool.mypy-asyncsession]\nresources = ["a.B"]\n'})
         arguments = ("--config-file", "own.toml", "--cache-dir", "cache")
-        assert run(tmp_path, "check", *arguments).status == 0
-        (told,) = (tmp_path / "cache").glob("settings-*.toml")
+        assert run(project, "check", *arguments).status == 0
+        (told,) = (project / "cache").glob("settings-*.toml")
         assert load(told) == Config(resources=("a.B",))
         assert run_options(told) == RunOptions(records=True)
 
-    def test_a_section_where_mypy_reads_it(self, tmp_path: Path) -> None:
-        tree(tmp_path, {**CLEAN, "mypy.ini": "[mypy]\n[mypy-asyncsession]\nresources = a.B\n"})
-        found = run(tmp_path, "check")
+    def test_a_section_where_mypy_reads_it(self, project: Path) -> None:
+        tree(project, {**CLEAN, "mypy.ini": "[mypy]\n[mypy-asyncsession]\nresources = a.B\n"})
+        found = run(project, "check")
         assert found.status == 0
         assert found.stderr == (
             "mypy.ini: warning: mypy reads [mypy-asyncsession] as the options of a module: "
             "move it to [tool.mypy-asyncsession] in pyproject.toml\n"
         )
 
-    def test_what_the_project_silences(self, tmp_path: Path) -> None:
+    def test_what_the_project_silences(self, project: Path) -> None:
         use = USE.format("db")
         tree(
-            tmp_path,
+            project,
             {
                 "db.py": PROVIDER,
                 "kept.py": use,
@@ -375,12 +434,12 @@ class TestConfiguration:
                 ),
             },
         )
-        found = run(tmp_path, "check", "--output", "json")
+        found = run(project, "check", "--output", "json")
         assert (found.places(), found.stderr) == (["kept.py:3"], "")
 
-    def test_everywhere(self, tmp_path: Path) -> None:
+    def test_everywhere(self, project: Path) -> None:
         tree(
-            tmp_path,
+            project,
             {
                 **DIRTY,
                 "kept.py": USE.format("db"),
@@ -391,11 +450,11 @@ class TestConfiguration:
                 ),
             },
         )
-        assert run(tmp_path, "check", "--output", "json").places() == ["kept.py:3"]
+        assert run(project, "check", "--output", "json").places() == ["kept.py:3"]
 
-    def test_a_python_that_does_not_run(self, tmp_path: Path) -> None:
-        tree(tmp_path, {**DIRTY, "broken": "", "mypy.ini": "[mypy]\npython_executable = ./broken"})
-        found = run(tmp_path, "check", "--output", "json")
+    def test_a_python_that_does_not_run(self, project: Path) -> None:
+        tree(project, {**DIRTY, "broken": "", "mypy.ini": "[mypy]\npython_executable = ./broken"})
+        found = run(project, "check", "--output", "json")
         assert found.places() == ["use.py:3"]
         assert found.stderr == (
             "broken: warning: this Python does not run: the packages beside mypy are read instead\n"
@@ -426,14 +485,14 @@ class TestConfiguration:
         cache.close()
         assert not cache.work.exists()
 
-    def test_a_cache_that_is_damaged(self, tmp_path: Path) -> None:
-        tree(tmp_path, DIRTY)
+    def test_a_cache_that_is_damaged(self, project: Path) -> None:
+        tree(project, DIRTY)
         arguments = ("check", "--output", "json", "--cache-dir", "cache")
-        assert run(tmp_path, *arguments).status == 1
-        for file in (tmp_path / "cache").rglob("*"):
+        assert run(project, *arguments).status == 1
+        for file in (project / "cache").rglob("*"):
             if file.is_file() and file.suffix != ".toml":
                 file.write_bytes(b"\xff\x00 this is not what it was")
-        found = run(tmp_path, *arguments)
+        found = run(project, *arguments)
         assert (found.places(), found.stderr) == (["use.py:3"], "")
 
 

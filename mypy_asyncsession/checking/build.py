@@ -5,9 +5,9 @@ working directory and import what lies there. In its own process, in a directory
 of that reaches the user. And while mypy is being imported here, the files are being found there.
 
 A job comes as JSON on standard input. What happens goes out as a line of JSON each: ``["errors",
-[...]]`` for each module that is done, and at last ``["done"]`` or ``["stopped", {...}]``. Anything
-else that is printed, here or in a worker, goes to standard error. A job that is a search for the
-file that overflows the stack only parses, and says ``["at", path]`` before each.
+path, [...]]`` for each module that is done, and at last ``["done"]`` or ``["stopped", {...}]``.
+Anything else that is printed, here or in a worker, goes to standard error. A job that is a search
+for the file that overflows the stack only parses, and says ``["at", path]`` before each.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         if path is None:  # what stops a build comes without the name of a file (build.build)
             stopped.extend(messages)
         elif messages or path in paths:
-            say("errors", messages)
+            say("errors", path, messages)
 
     try:
         result = build.build(sources, options, flush_errors=flush)

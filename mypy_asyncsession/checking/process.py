@@ -103,7 +103,8 @@ class Builder:
         for line in self._process.stdout:
             what, *rest = json.loads(line)
             if what == "errors":
-                outcome.errors += map(json.loads, rest[0])
+                # What is cached names the file by the path that it had then.
+                outcome.errors += [{**json.loads(error), "file": rest[0]} for error in rest[1]]
                 on_module()
             elif what == "python":
                 outcome.python = rest[0]

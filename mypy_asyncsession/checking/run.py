@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from mypy_asyncsession.checking.attempts import Attempts, Plan
 from mypy_asyncsession.checking.cache import Cache
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.interpreter import interpreter
+from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.project import OURS, project
 from mypy_asyncsession.checking.report import Problem, Report, shown
@@ -26,7 +27,7 @@ from mypy_asyncsession.config import (
     load,
     misplaced,
 )
-from mypy_asyncsession.findings import Finding, Place, Span, decode
+from mypy_asyncsession.findings import Finding, Span, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.interpreter import Interpreter
     from mypy_asyncsession.checking.project import Project, Silenced
     from mypy_asyncsession.checking.sources import Program, Sources
+    from mypy_asyncsession.findings import Place
 
 #: From how many files that are new or were changed it pays to start mypy's workers.
 WORTH_WORKERS: Final = 100
@@ -130,6 +132,7 @@ class _Run:
         self._sources = sources
         self._config = config
         self._findings: list[Finding] = []
+        self._places = Places()
         self._left_out = set(sources.unreadable)
         self._unchecked: set[str] = set()
         self._changed = {
@@ -273,6 +276,10 @@ class _Run:
         free = _processors()
         return min(free, MOST_WORKERS) if free > 1 else 0
 
+    def _placed(self, place: Place) -> Place:
+        now = self._places.now(place)
+        return replace(now, path=shown(now.path, self._directory))
+
     def _finding(self, error: dict[str, Any]) -> Finding | None:
         """The finding behind one of mypy's errors, if it is ours and in a file to check."""
         path = error["file"]
@@ -289,7 +296,7 @@ class _Run:
             found.code,
             found.message,
             "\n".join(hints) or None,
-            place and Place(place.fullname, shown(place.path, self._directory), place.line),
+            place and self._placed(place),
         )
 
 

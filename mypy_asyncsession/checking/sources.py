@@ -59,7 +59,8 @@ class Program:
     """What is built together.
 
     Attributes:
-        name: What tells it from others, from one run to the next.
+        name: What tells it from others, from one run to the next. Where it is belongs to it,
+            because mypy caches the paths of files together with what it found in them.
         sources: The files.
         search: Absolute directories in which imports are looked up, in this order.
         skipped: Packages that would give a file of this program a second name.
@@ -372,7 +373,7 @@ def _packed(
         search.append(directory)
         search = [folder for folder in dict.fromkeys(search) if not _shadows_library(folder)]
         yield Program(
-            name=shown(max(bundle.roots, key=lambda root: len(root.modules)).folder, directory),
+            name=max(bundle.roots, key=lambda root: len(root.modules)).folder,
             sources=tuple(
                 Source(path, module, natural)
                 for root in bundle.roots
