@@ -151,7 +151,7 @@ def _raw(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
     )
     if record.role is Role.PARAMETER and record.mismatch is None and not is_resource:
         return None, None  # it may be meant: the function gets what its parameter says
-    message = f'"{record.text}" returns {_what(record, handed)}: FastAPI would inject that as it is'
+    message = f'"{record.text}" gives {_what(record, handed)}: FastAPI would inject that as it is'
     if handed.shape not in _DRIVEN_ONCE_NAMED:
         return message, _enter(record, handed)
     if handed.name and handed.name != record.text:
@@ -190,12 +190,12 @@ def _enter(record: Dependency, handed: Handed) -> str:
 
 
 def _entered(record: Dependency, handed: Handed) -> str | None:
-    """What to call for the context manager, where that is short enough to be written down."""
+    """What to call for the context manager, where it has a name that is known to be at hand."""
     if record.drive is Drive.CALLED:
         return record.callee
-    if record.text == "lambda":
-        return handed.name
-    return record.text if record.callee is None else None
+    if record.drive is Drive.RAW and handed.name is not None:
+        return handed.name if "." not in handed.name else None
+    return record.text if record.callee is None and record.text != "lambda" else None
 
 
 RULE = Rule(

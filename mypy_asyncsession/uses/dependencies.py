@@ -338,6 +338,8 @@ class Dependencies:
                     Drive.RAW, result, result.type if isinstance(result, Thing) else None
                 )
             item = self._evaluator.iterated(result)
+            if isinstance(item, Thing) and _is_raw(item):
+                return _Driven(Drive.RAW, item, item.type)
             return _Driven(Drive.ENTERED, item, _type(item) or self._item_type(type_))
         if isinstance(node, FuncDef) and node.is_coroutine:
             if function.partial and not self._unwraps:
