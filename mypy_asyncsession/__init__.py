@@ -1,4 +1,4 @@
-"""Rejects session providers that are used in the wrong way, for mypy, FastAPI and async SQLAlchemy."""
+"""Rejects session providers that are used in the wrong way: mypy, FastAPI, async SQLAlchemy."""
 
 from typing import Final
 

@@ -10,10 +10,10 @@ from mypy.plugin import Plugin
 
 import mypy_asyncsession
 from mypy_asyncsession.config import ConfigError
-from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
 from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
 from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.from_types import Types
 from mypy_asyncsession.providers.program import Program
@@ -110,6 +110,6 @@ def _engine() -> str:
     return digest(Path(mypy_asyncsession.__file__).parent)
 
 
-def plugin(version: str) -> type[Plugin]:
+def plugin(version: str) -> type[Plugin]:  # noqa: ARG001
     """mypy's entry point."""
     return AsyncSessionPlugin

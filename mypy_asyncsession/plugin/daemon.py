@@ -87,8 +87,9 @@ class Daemon:
         module.reports = self._pass.examine(module.tree)
         self._pass.publish(module.tree, module.reports)
 
-    def _serve(self) -> None:
-        self._updating = False
+    def _serve(self, *, final: bool) -> None:
+        # One update may go through several modules, and mypy looks after each of them.
+        self._updating = not final
         self._pass.program.forget()
         gone = [name for name in self._modules if name not in self._build.modules]
         for name in gone:

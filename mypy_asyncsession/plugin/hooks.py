@@ -39,7 +39,7 @@ from mypy_asyncsession.providers.values import UNKNOWN, Thing
 from mypy_asyncsession.uses.record import Pairing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from mypy.checker import TypeChecker
     from mypy.nodes import Expression, MypyFile, SymbolNode
@@ -212,11 +212,7 @@ class Recovery:
                     for expression in node.expr:
                         self._pairings[expression] = kind
                 elif isinstance(node, ForStmt):
-                    self._pairings[node.expr] = (
-                        Pairing.ASYNC_FOR if node.is_async else Pairing.FOR
-                    )
+                    self._pairings[node.expr] = Pairing.ASYNC_FOR if node.is_async else Pairing.FOR
                 elif isinstance(node, AwaitExpr):
                     self._pairings[node.expr] = Pairing.AWAIT
         return self._pairings.get(call)
-
-

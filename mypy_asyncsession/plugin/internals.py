@@ -10,7 +10,7 @@ import gc
 import hashlib
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import mypy.build
 import mypy.errorcodes
@@ -28,7 +28,8 @@ from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.providers.syntax import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, ValuesView
+    from _collections_abc import dict_values
+    from collections.abc import Iterator, Mapping
 
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
@@ -91,7 +92,7 @@ _SUPERSEDED = {
 
 def verify(options: Options, version: str = mypy_version) -> str | None:
     """Why we cannot work with this mypy and its settings, in one line, or ``None``."""
-    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
+    numbers = tuple(int(part) for part in version.split("+", maxsplit=1)[0].split(".")[:2])
     if numbers < OLDEST:
         return (
             f"mypy {version} is too old: mypy-asyncsession needs mypy 2.4 or newer "
@@ -157,28 +158,34 @@ class Recorded:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Serve(Protocol):
+    """Called when mypy looks at its errors; *final* when it does so for the messages."""
+
+    def __call__(self, *, final: bool) -> None: ...
+
+
 class _Watched(dict[str, "list[ErrorInfo]"]):
     """A table of errors that tells when its keys or values are gone through."""
 
-    def __init__(self, table: dict[str, list[ErrorInfo]], serve: Callable[[], None]) -> None:
+    def __init__(self, table: dict[str, list[ErrorInfo]], serve: Serve) -> None:
         super().__init__(table)
         self._serve = serve
         self._serving = False
 
     def __iter__(self) -> Iterator[str]:
         # Compiled code goes through the keys of a dict that is no plain one in this way.
-        self._tell()
+        self._tell(final=True)
         return super().__iter__()
 
-    def values(self) -> ValuesView[list[ErrorInfo]]:
-        self._tell()
+    def values(self) -> dict_values[str, list[ErrorInfo]]:
+        self._tell(final=False)
         return super().values()
 
-    def _tell(self) -> None:
+    def _tell(self, *, final: bool) -> None:
         if not self._serving:
             self._serving = True
             try:
-                self._serve()
+                self._serve(final=final)
             finally:
                 self._serving = False
 
@@ -232,7 +239,7 @@ class Build:
         self._manager.all_types.clear()
 
     def keep_types(self) -> None:
-        """Under dmypy, have mypy go on to keep types: the server resets the option after a check."""
+        """Under dmypy, have mypy go on to keep types: the server resets the option."""
         self._manager.options.export_types = True
 
     def forget_types_of(self, tree: MypyFile) -> None:
@@ -259,7 +266,7 @@ class Build:
         listed = self.errors.error_info_map.get(tree.path, [])
         listed[:] = [info for info in listed if not info.code or info.code.code not in _OUR_CODES]
 
-    def when_looked_at(self, serve: Callable[[], None]) -> None:
+    def when_looked_at(self, serve: Serve) -> None:
         """Under dmypy, call *serve* whenever mypy, in this update, looks at its errors.
 
         No hook of a plugin's tells the end of an update. ``Errors.targets`` goes through the
@@ -269,9 +276,11 @@ class Build:
         table = self.errors.error_info_map
         if not isinstance(table, _Watched) and not self.errors.flushed_files:
             # Files are flushed by the first build alone, which is served as it goes along.
-            self.errors.error_info_map = _Watched(
-                table, lambda: None if self.errors.flushed_files else serve()
-            )
+            def unless_flushed(*, final: bool) -> None:
+                if not self.errors.flushed_files:
+                    serve(final=final)
+
+            self.errors.error_info_map = _Watched(table, unless_flushed)
 
     def expect_ignores(self, tree: MypyFile) -> None:
         """Under dmypy, count ignore comments of our codes as used for now.
@@ -334,9 +343,7 @@ class Build:
                 return None
             # Methods are looked up with the receiver's class, not the defining one.
             entry = (
-                node.names.get(name)
-                if isinstance(node, mypy.nodes.MypyFile)
-                else node.get(name)
+                node.names.get(name) if isinstance(node, mypy.nodes.MypyFile) else node.get(name)
             )
             node = entry.node if entry is not None else None
         return node
@@ -438,7 +445,7 @@ class Build:
             ]
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
-        """Parse a file again, because mypy has freed its tree, or a text; ``None`` if that fails."""
+        """Parse a file again, whose tree mypy has freed, or a text; ``None`` if that fails."""
         options = self._manager.options.apply_changes(
             {"ignore_errors": False, "preserve_asts": True}
         )

@@ -51,7 +51,9 @@ class ModulePass:
         records: bool,
         fastapi: Version | None,
     ) -> None:
-        """Args:
+        """Take part in a build.
+
+        Args:
         build: The build that this takes part in.
         program: Where definitions are looked up.
         types: Reads mypy's types, with the project's resources.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mypy_asyncsession.uses.fastapi import Version, parse_version
 from mypy_asyncsession.config import Config, discover, load, run_options
+from mypy_asyncsession.uses.fastapi import Version, parse_version
 
 
 @dataclass(frozen=True, slots=True)

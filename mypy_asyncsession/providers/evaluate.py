@@ -449,7 +449,7 @@ class Evaluator:
     def _place(self, fullname: str, tree: MypyFile | None, line: int = 1) -> Origin | None:
         if tree is None:
             return None
-        module, name = self.program.split(fullname)
+        _, name = self.program.split(fullname)
         return Origin(name, fullname, tree.path, line)
 
     def _parameter(self, name: str, scope: Scope) -> Value:
@@ -470,7 +470,10 @@ class Evaluator:
                 return klass
             if not function.is_static:
                 return self.instance(klass)
-        if argument.initializer is not None and argument.kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT):
+        if argument.initializer is not None and argument.kind in (
+            ArgKind.ARG_OPT,
+            ArgKind.ARG_NAMED_OPT,
+        ):
             assert scope.parent is not None
             default = self.value(argument.initializer, scope.parent, None)
             if not _is_none(default):
@@ -585,8 +588,10 @@ class Evaluator:
             for decorator in reversed(node.original_decorators):
                 value = self._decorated(decorator, value, scope)
             if value is UNKNOWN:
-                semantic = node if scope.module == self._current() else self.program.symbol(
-                    f"{scope.module}.{qualname}"
+                semantic = (
+                    node
+                    if scope.module == self._current()
+                    else self.program.symbol(f"{scope.module}.{qualname}")
                 )
                 if isinstance(semantic, Decorator) and informative(semantic.var.type):
                     found = self._semantic(semantic)
@@ -673,9 +678,7 @@ class Evaluator:
         named: Mapping[str, Value] | None = None,
     ) -> Value:
         """What a call of *callee* with *arguments* gives."""
-        return mapped(
-            callee, lambda member: self._called(member, arguments, scope, named or {})
-        )
+        return mapped(callee, lambda member: self._called(member, arguments, scope, named or {}))
 
     def _called(
         self, callee: Value, arguments: list[Value], scope: Scope, named: Mapping[str, Value]
@@ -728,7 +731,8 @@ class Evaluator:
                     else "sqlalchemy.orm.Session"
                 )
                 return Thing(
-                    Shape.SESSIONMAKER, label=callee.fullname.rpartition(".")[2],
+                    Shape.SESSIONMAKER,
+                    label=callee.fullname.rpartition(".")[2],
                     item=self._resource(resource),
                 )
             if callee.fullname in self.types.resources:
@@ -875,12 +879,12 @@ class Evaluator:
         ]
         names = {argument.variable.name for argument in formal}
         given += [(name, value) for name, value in named.items() if name in names]
+        positions = [argument.variable.name for argument in node.arguments]
         for name, value in given:
-            if value is UNKNOWN:
-                # Not the default, then, whatever it is.
-                position = [a.variable.name for a in node.arguments].index(name)
-                value = self._declared(node, position, scope)
-            scope.values[name] = value
+            # What is given but not known is not the default, whatever that is.
+            scope.values[name] = (
+                self._declared(node, positions.index(name), scope) if value is UNKNOWN else value
+            )
         if isinstance(node, LambdaExpr):
             results = [self.value(e, scope, None) for e in returned(node)]
             found = either(results)
@@ -975,9 +979,11 @@ class Evaluator:
         found: list[Value] = []
         for statement in statements(node.body):
             place = scope.names.places.get(id(statement))
-            for inner in _own_expressions(statement):
-                if isinstance(inner, YieldExpr) and inner.expr is not None:
-                    found.append(self.value(inner.expr, scope, place))
+            found.extend(
+                self.value(inner.expr, scope, place)
+                for inner in _own_expressions(statement)
+                if isinstance(inner, YieldExpr) and inner.expr is not None
+            )
         return either(found, exact=False)
 
     # Protocols
@@ -1011,7 +1017,6 @@ class Evaluator:
 
     def iterated(self, value: Value) -> Value:
         """What iterating over *value* gives."""
-
 
         def one(member: Value) -> Value:
             if isinstance(member, Container):
@@ -1049,9 +1054,9 @@ class Evaluator:
     def _member(self, expr: MemberExpr, scope: Scope, where: Where) -> Value:
         base = self.value(expr.expr, scope, where)
         found = self.attribute(base, expr.name)
-        if found is UNKNOWN and isinstance(expr.expr, (MemberExpr, NameExpr)):
-            if expr.expr.name == "state":
-                return self._loose(expr, scope)
+        owner = expr.expr
+        if found is UNKNOWN and isinstance(owner, (MemberExpr, NameExpr)) and owner.name == "state":
+            return self._loose(expr, scope)
         return found
 
     def _loose(self, expr: MemberExpr, scope: Scope) -> Value:
@@ -1060,9 +1065,11 @@ class Evaluator:
         owner = expr.expr.expr if isinstance(expr.expr, MemberExpr) else None
         if isinstance(owner, NameExpr):
             for inner in scope.chain():
-                for binding in inner.names.bindings.get(owner.name, ()):
-                    if binding.kind == "from":
-                        modules.append(binding.target[0])
+                modules.extend(
+                    binding.target[0]
+                    for binding in inner.names.bindings.get(owner.name, ())
+                    if binding.kind == "from"
+                )
         sources = [source for module in modules if (source := self.program.source(module))]
         found = [self.loose(s, expr.name) for s in sources if expr.name in s.loose_attributes()]
         return either(found, exact=False)
@@ -1219,11 +1226,7 @@ class Evaluator:
             found = self.types.method_type(type_, name)
         else:
             node = entry.node
-            raw = (
-                node.var.type
-                if isinstance(node, Decorator)
-                else getattr(node, "type", None)
-            )
+            raw = node.var.type if isinstance(node, Decorator) else getattr(node, "type", None)
             found = get_proper_type(raw) if raw is not None else None
         if found is None or not informative(found):
             return UNKNOWN

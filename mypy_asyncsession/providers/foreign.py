@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 
 import mypy
 
 _TYPESHED = os.path.join(os.path.dirname(mypy.__file__), "typeshed") + os.sep
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_foreign(path: str) -> bool:
     """Whether a file belongs to the standard library or to an installed package."""
     parts = path.replace("\\", "/").split("/")

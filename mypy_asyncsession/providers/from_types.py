@@ -135,8 +135,10 @@ class Types:
         if any(base.fullname in known.ENGINES for base in info.mro):
             return Shape.ENGINE
         if resource is not None:
-            return Shape.SESSION if can & Can.ASYNC_ENTER or resource in self._async else (
-                Shape.SYNC_SESSION
+            return (
+                Shape.SESSION
+                if can & Can.ASYNC_ENTER or resource in self._async
+                else (Shape.SYNC_SESSION)
             )
         if can & Can.ASYNC_ENTER:
             return (
@@ -238,7 +240,8 @@ class Types:
             raw = node.type
         if raw is None:
             return None
-        owner = node.info if isinstance(node.info, TypeInfo) else type_.type
+        found = getattr(node, "info", None)
+        owner = found if isinstance(found, TypeInfo) else type_.type
         try:
             mapped = map_instance_to_supertype(type_, owner)
             return get_proper_type(expand_type_by_instance(raw, mapped))

@@ -70,11 +70,11 @@ class Source:
         names = self._names.get(id(node))
         if names is None:
             if isinstance(node, ClassDef):
-                names = names_of(node.defs.body, self.module, self.is_package, [])
+                names = names_of(node.defs.body, self.module, is_package=self.is_package)
             elif isinstance(node, LambdaExpr):
-                names = names_of([], self.module, self.is_package, list(node.body.body))
+                names = names_of([], self.module, is_package=self.is_package, extra=node.body.body)
             else:
-                names = names_of(node.body.body, self.module, self.is_package, [])
+                names = names_of(node.body.body, self.module, is_package=self.is_package)
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
 
@@ -112,7 +112,7 @@ class Source:
         return result
 
     def loose_attributes(self) -> dict[str, list[tuple[Expression, Chain]]]:
-        """What is assigned anywhere in the module to ``x.state.NAME``, with the scopes around it."""
+        """What the module assigns to ``x.state.NAME``, with the scopes around it."""
         if self._loose is None:
             self._loose = {}
             for chain, body in self._bodies():
@@ -216,7 +216,9 @@ class Program:
         parse: Callable[[str, str, str | None], MypyFile | None],
         foreign: Callable[[str], bool],
     ) -> None:
-        """Args:
+        """Begin with no source read.
+
+        Args:
         modules: mypy's table of modules, which it goes on filling.
         parse: Parses a file, given its path, module name, and text if it is not the file's;
             ``None`` where that fails.
@@ -273,7 +275,7 @@ class Program:
 
     def _make(self, module: str, path: str, tree: MypyFile) -> Source:
         is_package = os.path.basename(path) in ("__init__.py", "__init__.pyi")
-        names = names_of(list(tree.defs), module, is_package, [])
+        names = names_of(tree.defs, module, is_package=is_package)
         return Source(module, path, tree, Scope(module, None, names), is_package)
 
     def symbol(self, fullname: str) -> SymbolNode | None:
@@ -304,4 +306,3 @@ class Program:
         while module and module not in self.modules:
             module = module.rpartition(".")[0]
         return module, fullname[len(module) + 1 :]
-

@@ -42,7 +42,13 @@ from mypy.nodes import (
 
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.imports import source_of
-from mypy_asyncsession.providers.syntax import children, definition_of, expressions, statements, walk
+from mypy_asyncsession.providers.syntax import (
+    children,
+    definition_of,
+    expressions,
+    statements,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -174,7 +180,9 @@ def captures(pattern: Node) -> Iterator[NameExpr]:
                 yield from captures(inner)
 
 
-def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node]) -> Names:
+def names_of(
+    body: Sequence[Node], module: str, *, is_package: bool, extra: Sequence[Node] = ()
+) -> Names:
     """Read the bindings of *body*, without the bodies of the functions and classes inside it."""
     names = Names()
     handlers: list[Block] = []
@@ -184,8 +192,13 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
             binding = replace(binding, fallback=True)
         names.bindings.setdefault(name, []).append(binding)
 
-    def target(node: Node, kind: str, value: Node | None, where: tuple[tuple[int, int], ...],
-               element: int | None = None) -> None:
+    def target(
+        node: Node,
+        kind: str,
+        value: Node | None,
+        where: tuple[tuple[int, int], ...],
+        element: int | None = None,
+    ) -> None:
         if isinstance(node, NameExpr):
             bind(node.name, Binding(kind, value, element, where, line=node.line))
         elif isinstance(node, MemberExpr):
@@ -219,7 +232,7 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                     if probed is not None:
                         names.probed.add(probed)
 
-    def block(body: list[Node], where: tuple[tuple[int, int], ...], key: int) -> None:
+    def block(body: Sequence[Node], where: tuple[tuple[int, int], ...], key: int) -> None:
         for position, statement in enumerate(body):
             here = (*where, (key, position))
             names.places[id(statement)] = here
@@ -259,10 +272,10 @@ def names_of(body: list[Node], module: str, is_package: bool, extra: list[Node])
                 continue
             if isinstance(statement, WithStmt):
                 kind = "async with" if statement.is_async else "with"
-                for expression, lvalue in zip(statement.expr, statement.target, strict=False):
-                    read(expression, here)
-                    if lvalue is not None:
-                        target(lvalue, kind, expression, here)
+                for entered, bound in zip(statement.expr, statement.target, strict=False):
+                    read(entered, here)
+                    if bound is not None:
+                        target(bound, kind, entered, here)
                 block(statement.body.body, here, id(statement.body))
                 continue
             if isinstance(statement, ForStmt):
@@ -338,7 +351,7 @@ def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -
         else:
             later.append(binding)
     # What is bound later holds at the use only when both stand in one loop; then nothing is sure.
-    return result if result else later
+    return result or later
 
 
 def _before(one: tuple[tuple[int, int], ...], use: tuple[tuple[int, int], ...]) -> bool:

@@ -199,7 +199,7 @@ def definition_of(node: Node) -> FuncDef | None:
 
 
 def is_stub_body(function: FuncItem) -> bool:
-    """Whether the body says nothing: ``...``, ``pass``, a docstring, ``raise NotImplementedError``."""
+    """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``."""
     for statement in function.body.body:
         kind = type(statement).__name__
         if kind in ("PassStmt", "RaiseStmt"):
@@ -210,4 +210,3 @@ def is_stub_body(function: FuncItem) -> bool:
                 continue
         return False
     return True
-

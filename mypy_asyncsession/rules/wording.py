@@ -78,8 +78,10 @@ def instead(use: Use, handed: Handed) -> str | None:
     if use.pairing in (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT):
         return _on_stack(use, handed)
     if shape is Shape.NONE:
-        return "Test it for None before it is entered" if use.pairing.enters else (
-            "Test it for None first"
+        return (
+            "Test it for None before it is entered"
+            if use.pairing.enters
+            else ("Test it for None first")
         )
     if shape is Shape.ENGINE:
         keyword = "async with" if handed.label and "Async" in handed.label else "with"
@@ -109,8 +111,10 @@ def _entered(use: Use, handed: Handed) -> str | None:
     shape = handed.shape
     if shape is Shape.ASYNC_GENERATOR:
         if use.callee is None:
-            made = f'"asynccontextmanager({handed.name})(...)"' if handed.name else (
-                '"asynccontextmanager(...)"'
+            made = (
+                f'"asynccontextmanager({handed.name})(...)"'
+                if handed.name
+                else ('"asynccontextmanager(...)"')
             )
             return f"Enter it through {made} where it is made"
         return _write(use, call(use, "asynccontextmanager"), "async with")

@@ -18,7 +18,10 @@ from mypy.nodes import (
     ExpressionStmt,
     ForStmt,
     FuncDef,
+    Import,
+    ImportFrom,
     NameExpr,
+    PassStmt,
     RefExpr,
     ReturnStmt,
     WithStmt,
@@ -128,6 +131,9 @@ def _pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
         yield Pairing.AWAIT, node.expr
 
 
+_PASSED_BY = (ExpressionStmt, ForStmt, Import, ImportFrom, PassStmt, WithStmt)
+
+
 def _unconditional(block: Block) -> Iterator[Node]:
     """The nodes that are reached whenever the block is, as far as a quick look can tell."""
     for statement in block.body:
@@ -137,7 +143,6 @@ def _unconditional(block: Block) -> Iterator[Node]:
                 yield statement.expr
         elif isinstance(statement, WithStmt):
             yield from _unconditional(statement.body)
-        if not isinstance(statement, (ExpressionStmt, WithStmt, ForStmt)):
+        if not isinstance(statement, _PASSED_BY):
             # An assignment may bind the name anew, a condition may decide: look no further.
-            if type(statement).__name__ not in ("PassStmt", "Import", "ImportFrom"):
-                return
+            return

@@ -1,4 +1,4 @@
-"""Finds the uses in one module: every ``with``, ``for`` and ``await``, and the calls that do the same."""
+"""Finds the uses in one module: ``with``, ``for``, ``await``, and the calls that do the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from mypy.nodes import (
     WithStmt,
     YieldFromExpr,
 )
-
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.providers import known
@@ -38,9 +37,9 @@ from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.scopes import dotted, nested
 from mypy_asyncsession.providers.syntax import children, definition_of, expressions
 from mypy_asyncsession.providers.values import UNKNOWN, Either, Function, Module, Thing, members
+from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies
 from mypy_asyncsession.uses.handed import handed
-from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
 from mypy_asyncsession.uses.record import Pairing, Use
 from mypy_asyncsession.uses.spans import span_of, written
@@ -93,13 +92,13 @@ _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 class _Body:
     """A body that the walk goes through; its scope is read when a use in it needs one."""
 
-    __slots__ = ("_node", "_scope", "_source", "parent")
+    __slots__ = ("_scope", "_source", "node", "parent")
 
     def __init__(
         self, source: Source, node: FuncItem | ClassDef | None, parent: _Body | None
     ) -> None:
         self._source = source
-        self._node = node
+        self.node = node
         self._scope: Scope | None = None
         self.parent = parent
 
@@ -107,10 +106,10 @@ class _Body:
     def scope(self) -> Scope:
         """The names of the body."""
         if self._scope is None:
-            if self._node is None or self.parent is None:
+            if self.node is None or self.parent is None:
                 self._scope = self._source.scope
             else:
-                self._scope = self._source.scope_in(self._node, self.parent.scope)
+                self._scope = self._source.scope_in(self.node, self.parent.scope)
         return self._scope
 
     def outermost(self) -> str:
@@ -118,10 +117,10 @@ class _Body:
         names: list[str] = []
         body: _Body | None = self
         while body is not None:
-            if isinstance(body._node, FuncDef):
-                names = [body._node.name]
-            elif isinstance(body._node, ClassDef) and names:
-                names.insert(0, body._node.name)
+            if isinstance(body.node, FuncDef):
+                names = [body.node.name]
+            elif isinstance(body.node, ClassDef) and names:
+                names.insert(0, body.node.name)
             body = body.parent
         return ".".join(names)
 
@@ -152,7 +151,9 @@ class Collector:
     """Collects the uses of one module."""
 
     def __init__(self, evaluator: Evaluator, source: Source, fastapi: Version) -> None:
-        """Args:
+        """Begin with one module.
+
+        Args:
         evaluator: Says what expressions may be.
         source: The module at hand.
         fastapi: The version of FastAPI that it runs on.
@@ -345,7 +346,7 @@ class Collector:
     def _use(
         self, pairing: Pairing, expression: Expression, spot: _Spot, target: Expression | None
     ) -> Iterator[Use]:
-        if self._evidently_right(pairing, expression, spot) or self._is_open(expression, spot):
+        if self._evidently_right(pairing, expression) or self._is_open(expression, spot):
             return
         if isinstance(expression, AwaitExpr) and any(
             use.wrong() for use in self._use(Pairing.AWAIT, expression.expr, spot, None)
@@ -408,7 +409,7 @@ class Collector:
             ),
         )
 
-    def _evidently_right(self, pairing: Pairing, expression: Expression, spot: _Spot) -> bool:
+    def _evidently_right(self, pairing: Pairing, expression: Expression) -> bool:
         """Whether mypy's type settles it: most uses are of this kind, and need no second look.
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
@@ -425,7 +426,7 @@ class Collector:
         )
 
     def _is_open(self, expression: Expression, spot: _Spot) -> bool:
-        """Whether the code finds out for itself what the expression is, or puts another in place."""
+        """Whether the code finds out for itself what it is, or puts another in its place."""
         probed = spot.scope.names.probed
         patched = {name for scope in spot.scope.chain() for name in scope.names.patched}
         current: Node = expression

@@ -54,5 +54,3 @@ def written(expression: Expression) -> str:
     if isinstance(expression, TupleExpr):
         return ", ".join(written(item) for item in expression.items)
     return "..."
-
-
