@@ -77,5 +77,10 @@ def decode(path: str, span: Span, code: str, text: str) -> Finding:
         raise ValueError(f"not the record of a finding: {text!r}")
     provider = fields.get("provider")
     return Finding(
-        path, span, code, fields["message"], fields.get("hint"), Place(*provider) if provider else None
+        path,
+        span,
+        code,
+        fields["message"],
+        fields.get("hint"),
+        Place(*provider) if provider else None,
     )
