@@ -58,7 +58,7 @@ _PROVIDERS = frozenset(
 def check(override: Override) -> Problem | None:
     """Whether a method cannot be used as the one that it stands for."""
     here, there = override.here, override.there
-    if override.owner == override.base:
+    if override.misdeclared:
         return Problem(
             f'"{override.method}" of "{override.owner}" is a coroutine function that gives '
             f"{there.shape.value}, not one itself",

@@ -21,7 +21,7 @@ from mypy_asyncsession.findings import Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
     from mypy_asyncsession.providers.program import Program, Source
@@ -56,6 +56,8 @@ class Annotations:
         self._program = program
         self._source = source
         self._lines: list[str] | None = None
+        #: The evaluator knows nodes by identity, which a later node must not take over.
+        self._kept: list[MypyFile] = []
 
     def calls(self, annotation: Type) -> Iterator[tuple[CallExpr, Span]]:
         """The calls in the metadata of an annotation, as it was parsed.

@@ -90,6 +90,7 @@ class Overrides:
                 span=span,
                 function=f"{node.name}.{function.name}",
                 lines=(span.line,),
+                misdeclared=True,
             )
 
     def _evidence(self, name: str) -> tuple[bool, bool]:

@@ -146,6 +146,7 @@ class Override:
         span: Where the method is defined, or the object given that has it.
         function: As in ``Use``.
         lines: As in ``Use``.
+        misdeclared: Whether this is one member of a protocol, beside what its word means.
     """
 
     method: str
@@ -156,6 +157,7 @@ class Override:
     span: Span
     function: str
     lines: tuple[int, ...]
+    misdeclared: bool = False
 
 
 class Drive(Enum):
