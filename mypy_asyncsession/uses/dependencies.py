@@ -458,6 +458,14 @@ class Dependencies:
             return None
         if is_subtype(found, expected):
             return None
+        if (
+            isinstance(found, Instance)
+            and isinstance(expected, Instance)
+            and found.type is expected.type
+            and is_subtype(expected, found)
+        ):
+            # The same class, its arguments narrowed: a dependency made for the purpose does that.
+            return None
         shown = (_shown(found), _shown(expected))
         return shown if shown[0] != shown[1] else (str(found), str(expected))
 
