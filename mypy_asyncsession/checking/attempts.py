@@ -183,6 +183,7 @@ class Attempts:
         for path, line, message in stop.unreadable:
             news |= self._leave_out(path, line, message)
         blockers = list(_blockers(stop))
+        others: list[tuple[str, int, str]] = []
         for path, line, message in blockers:
             twice = _TWICE.match(message)
             if twice is not None:
@@ -190,7 +191,11 @@ class Attempts:
             elif message.startswith(_SHADOWS):
                 news |= not self._avoided.issuperset(_above(path))
                 self._avoided |= _above(path)
-            elif not news and path:
+            else:
+                others.append((path, line, message))
+        # Only now: among the errors of syntax are some that stopped nothing.
+        for path, line, message in others:
+            if not news and path:
                 news |= self._leave_out(path, line, message)
         if not news and blockers:
             raise CannotRun("mypy stopped at {}:{}: {}".format(*blockers[0]))

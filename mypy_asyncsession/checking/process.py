@@ -101,7 +101,10 @@ class Builder:
             self._process.stdin.write(job.dump() + "\n")
             self._process.stdin.close()
         for line in self._process.stdout:
-            what, *rest = json.loads(line)
+            try:
+                what, *rest = json.loads(line)
+            except ValueError:
+                continue  # somebody's print: what counts is how the build ends
             if what == "errors":
                 # What is cached names the file by the path that it had then.
                 outcome.errors += [{**json.loads(error), "file": rest[0]} for error in rest[1]]
