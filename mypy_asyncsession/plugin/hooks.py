@@ -24,7 +24,6 @@ from mypy.types import (
     CallableType,
     Instance,
     NoneType,
-    Overloaded,
     TypeOfAny,
     UnionType,
     get_proper_type,
@@ -122,8 +121,8 @@ class Recovery:
         if type_ is None:
             return isinstance(node, FuncDef) and not is_foreign(build.path_of(node))
         proper = get_proper_type(type_)
-        if isinstance(proper, Overloaded):
-            return any(self._is_provider(item.ret_type) for item in proper.items)
+        # Of an overloaded function mypy tries one item after the other, and with ``Any`` it
+        # settles on none: what a hook makes of one of them would be taken for the answer.
         return isinstance(proper, CallableType) and self._is_provider(proper.ret_type)
 
     def _is_provider(self, result: Type) -> bool:
@@ -141,7 +140,6 @@ class Recovery:
         if not isinstance(call, CallExpr):
             return default
         checker: TypeChecker = ctx.api  # type: ignore[assignment]
-        # Of an overloaded function mypy tries one item after the other: the last one counts.
         self.replaced.pop(call, None)
         pairing = self._pairing(call, checker.tree)
         if pairing is None:

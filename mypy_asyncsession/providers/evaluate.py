@@ -24,6 +24,7 @@ from mypy.nodes import (
     DictExpr,
     Expression,
     FuncDef,
+    GeneratorExpr,
     IndexExpr,
     IntExpr,
     LambdaExpr,
@@ -43,6 +44,7 @@ from mypy.nodes import (
 from mypy.types import (
     CallableType,
     Instance,
+    Overloaded,
     ProperType,
     Type,
     UnboundType,
@@ -64,6 +66,7 @@ from mypy_asyncsession.providers.syntax import (
 from mypy_asyncsession.providers.values import (
     RECURSIVE,
     UNKNOWN,
+    UNSURE,
     Alias,
     BoundMethod,
     Class,
@@ -170,6 +173,8 @@ class Evaluator:
         found = self.type_of(expr, scope.module)
         if found is None or not informative(found):
             return structural
+        if structural is UNSURE:
+            return UNSURE
         if self.definitions_first and isinstance(structural, (Thing, Named)):
             return structural
         return combine(structural, self.types.value(found))
@@ -224,6 +229,8 @@ class Evaluator:
             return Literal(expr.value, expr)
         if isinstance(expr, SuperExpr):
             return self._super(expr, scope)
+        if isinstance(expr, GeneratorExpr):
+            return UNSURE  # mypy takes some asynchronous ones for generators
         if isinstance(expr, CastExpr):
             proper = get_proper_type(expr.type)
             return self.types.value(proper)
@@ -683,6 +690,8 @@ class Evaluator:
     def _called(
         self, callee: Value, arguments: list[Value], scope: Scope, named: Mapping[str, Value]
     ) -> Value:
+        if isinstance(callee, (Thing, TypedCallable)) and _is_ambiguous(callee.type):
+            return UNSURE
         name = fullname(callee)
         if name is not None:
             special = self._special(name, arguments, named)
@@ -787,6 +796,8 @@ class Evaluator:
             return first
         if name == "functools.wraps":
             return Wraps(first)
+        if name in known.ITERATOR_MAKERS:
+            return mapped(first, self.iterator)
         if name in known.TRANSPARENT:
             return first
         if name in known.ASYNC_CLOSING:
@@ -810,6 +821,11 @@ class Evaluator:
 
     def _typed(self, callee: TypedCallable) -> Value:
         type_ = callee.type
+        if isinstance(type_, Overloaded):
+            options = [self._typed(TypedCallable(item, callee.origin)) for item in type_.items]
+            shapes = {option.shape if isinstance(option, Thing) else None for option in options}
+            # Which of several shapes it is only mypy can tell.
+            return either(options, exact=False) if len(shapes) == 1 else UNKNOWN
         if not isinstance(type_, CallableType):
             return UNKNOWN
         result = self.types.value(type_.ret_type)
@@ -1029,13 +1045,20 @@ class Evaluator:
 
         return mapped(value, one)
 
+    def iterator(self, value: Value) -> Value:
+        """What ``iter`` or ``aiter`` makes of *value*: an iterator is its own."""
+        if not isinstance(value, Thing) or value.can & (Can.NEXT | Can.ASYNC_NEXT):
+            return value
+        shape = Shape.ASYNC_ITERATOR if value.can & Can.ASYNC_ITERATE else Shape.ITERATOR
+        return thing(shape, value.item)
+
     def _protocol(self, method: BoundMethod) -> Value:
         receiver = method.receiver
         if method.name in ("__aenter__", "__anext__", "asend"):
             item = self.entered(receiver)
             return thing(Shape.COROUTINE, item, label="Coroutine")
         if method.name in ("__aiter__", "__iter__"):
-            return receiver
+            return mapped(receiver, self.iterator)
         return self.entered(receiver)
 
     # Attributes
@@ -1096,6 +1119,8 @@ class Evaluator:
         if isinstance(base, Class):
             return self._class_attribute(base, name, base, None)
         if isinstance(base, Thing):
+            if base.shape is Shape.SESSIONMAKER and base.by_definition:
+                return UNSURE
             if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
                 return BoundMethod(base, name)
             if isinstance(base.type, Instance):
@@ -1314,6 +1339,21 @@ def _drivable(function: Function) -> bool:
     """Whether a function is itself a generator or coroutine function."""
     node = function.node
     return isinstance(node, FuncDef) and (node.is_coroutine or bool(yields(node)))
+
+
+def _is_ambiguous(type_: ProperType | None) -> bool:
+    """Whether a call of such an object fits several overloads, for want of a type argument.
+
+    mypy takes the first of them: ``Task[P, Any]`` for a coroutine's task.
+    """
+    if not isinstance(type_, Instance):
+        return False
+    call = type_.type.get("__call__")
+    return (
+        call is not None
+        and isinstance(call.node, OverloadedFuncDef)
+        and any(not informative(argument) for argument in type_.args)
+    )
 
 
 def _depends_on_arguments(callee: Value) -> bool:

@@ -42,11 +42,10 @@ TRANSPARENT: Final = frozenset(
         "typing_extensions.final",
         "typing.override",
         "typing_extensions.override",
-        "builtins.aiter",
-        "builtins.iter",
         "inspect.unwrap",
     }
 )
+ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})
 PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
 
 #: Bases whose annotated class attributes are parameters of ``__init__``.
@@ -224,6 +223,7 @@ SUPPRESSES: Final = frozenset({"contextlib.suppress"})
 PROBES: Final = frozenset(
     {
         "isinstance",
+        "issubclass",
         "hasattr",
         "callable",
         "iscoroutine",

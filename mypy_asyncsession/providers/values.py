@@ -42,6 +42,8 @@ class Value:
 
 
 UNKNOWN = Value()
+#: Not known either, and mypy's type is known to be wrong.
+UNSURE = Value()
 #: What stands for a value inside its own evaluation: it adds nothing to what it may be.
 RECURSIVE = Value()
 
@@ -239,8 +241,8 @@ def either(values: list[Value] | tuple[Value, ...], *, exact: bool = True) -> Va
     for value in values:
         exact = exact and not (isinstance(value, Either) and not value.exact)
         for member in members(value):
-            if member is UNKNOWN:
-                return UNKNOWN
+            if member is UNKNOWN or member is UNSURE:
+                return member
             if member is RECURSIVE:
                 recursive = True
                 continue
@@ -262,8 +264,8 @@ def members(value: Value) -> Iterator[Value]:
 def mapped(value: Value, function: Callable[[Value], Value]) -> Value:
     """What *function* makes of each of the values that *value* may be."""
     exact = not isinstance(value, Either) or value.exact
-    if value is RECURSIVE:
-        return RECURSIVE
+    if value is RECURSIVE or value is UNSURE:
+        return value
     return either([function(member) for member in members(value)], exact=exact)
 
 

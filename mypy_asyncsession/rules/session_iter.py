@@ -34,7 +34,7 @@ from __future__ import annotations
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import instead, subject, used
-from mypy_asyncsession.uses.record import Use
+from mypy_asyncsession.uses.record import Handed, Pairing, Use
 
 _ITERATING = Can.ASYNC_ITERATE | Can.ITERATE | Can.ASYNC_NEXT | Can.NEXT
 
@@ -44,13 +44,27 @@ def check(use: Use) -> Problem | None:
     if not use.pairing.needs & _ITERATING:
         return None
     wrong = use.wrong()
-    if wrong is None or wrong.shape is Shape.NONE:
+    if wrong is None or wrong.shape is Shape.NONE or _may_be_more(use, wrong):
         return None
     message = subject(use, wrong)
     if not wrong.shape.uncalled:
         message += f": {used(use, 'iterate over')}"
     return Problem(message, instead(use, wrong), wrong.place)
 
+
+def _may_be_more(use: Use, handed: Handed) -> bool:
+    """Whether the object may be able to do more than its type says."""
+    if handed.label in ("Iterable", "AsyncIterable"):
+        return use.pairing.needs in (Can.NEXT, Can.ASYNC_NEXT)  # most of them are iterators
+    if handed.shape is not Shape.COROUTINE:
+        return False
+    # What the methods of an async generator give is called a coroutine in typeshed, and iterable;
+    # a generator under ``types.coroutine`` delegates to coroutines.
+    method = (use.callee or "").rpartition(".")[2]
+    return use.pairing is Pairing.YIELD_FROM or method in _STEPS
+
+
+_STEPS = frozenset({"__anext__", "asend", "athrow", "aclose"})
 
 RULE = Rule(
     code="session-iter",

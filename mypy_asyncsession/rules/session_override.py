@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Override
+from mypy_asyncsession.uses.record import Handed, Override
 
 #: What makes one shape another: the rest comes along with these.
 _USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
@@ -55,6 +55,15 @@ _PROVIDERS = frozenset(
 )
 
 
+_MANAGERS = (
+    None,
+    "AbstractAsyncContextManager",
+    "AbstractContextManager",
+    "_AsyncGeneratorContextManager",
+    "_GeneratorContextManager",
+)
+
+
 def check(override: Override) -> Problem | None:
     """Whether a method cannot be used as the one that it stands for."""
     here, there = override.here, override.there
@@ -68,6 +77,8 @@ def check(override: Override) -> Problem | None:
     shapes = {here.shape, there.shape}
     if not shapes & _PROVIDERS or not shapes <= _PROVIDERS | {Shape.COROUTINE}:
         return None
+    if not all(map(_is_provider, (here, there))):
+        return None
     if there.can & _USES & here.can == there.can & _USES:
         return None
     return Problem(
@@ -76,6 +87,17 @@ def check(override: Override) -> Problem | None:
         _instead(override),
         here.place,
     )
+
+
+def _is_provider(handed: Handed) -> bool:
+    """Whether this may be meant to hand something out.
+
+    A class that can be entered among other things, such as the result of a query, is none.
+    """
+    if handed.shape not in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER):
+        return True
+    item = handed.item
+    return handed.label in _MANAGERS or (item is not None and item.resource is not None)
 
 
 def _instead(override: Override) -> str:

@@ -35,8 +35,17 @@ from mypy.types import Instance, TupleType, get_proper_type
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.scopes import dotted, nested
+from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import children, definition_of, expressions
-from mypy_asyncsession.providers.values import UNKNOWN, Either, Function, Module, Thing, members
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    UNSURE,
+    Either,
+    Function,
+    Module,
+    Thing,
+    members,
+)
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies
 from mypy_asyncsession.uses.handed import handed
@@ -281,7 +290,10 @@ class Collector:
             if name in _BUILTINS:
                 yield from self._use(_BUILTINS[name], call.args[0], spot, None)
         for argument in self._awaited(call, spot, known.AWAITING):
-            yield from self._use(Pairing.AWAIT, argument, spot, None)
+            for use in self._use(Pairing.AWAIT, argument, spot, None):
+                # Until Python 3.12 asyncio takes a generator for a coroutine.
+                if not any(each.shape is Shape.GENERATOR for each in use.given):
+                    yield use
         if self._injects and call.args:
             owner = spot.body.outermost()
             yield from self._dependencies.of_call(call, spot.scope, spot.where, owner)
@@ -381,7 +393,7 @@ class Collector:
         spot: _Spot,
         target: Expression | None,
     ) -> Use | None:
-        if value is UNKNOWN:
+        if value is UNKNOWN or value is UNSURE:
             return None
         given = [handed(member, self._evaluator, spot.scope) for member in members(value)]
         known_ones = tuple(each for each in given if each is not None)
@@ -427,17 +439,22 @@ class Collector:
 
     def _is_open(self, expression: Expression, spot: _Spot) -> bool:
         """Whether the code finds out for itself what it is, or puts another in its place."""
-        probed = spot.scope.names.probed
+        probed = {name for scope in spot.scope.chain() for name in scope.names.probed}
+        outside = probed - spot.scope.names.probed
         patched = {name for scope in spot.scope.chain() for name in scope.names.patched}
         current: Node = expression
         while True:
             name = dotted(current)
             if name is not None and name in probed:
                 return True
-            if isinstance(current, MemberExpr) and name in patched:
-                owner = self._evaluator.value(current.expr, spot.scope, spot.where)
-                if isinstance(owner, Module):
+            if isinstance(current, MemberExpr):
+                # Inside a nested function mypy forgets what the function around has asked.
+                if dotted(current.expr) in outside:
                     return True
+                if name in patched:
+                    owner = self._evaluator.value(current.expr, spot.scope, spot.where)
+                    if isinstance(owner, Module):
+                        return True
             if isinstance(current, IndexExpr) and isinstance(current.base, NameExpr):
                 return current.base.name in self._source.mutated()
             if isinstance(current, CallExpr):

@@ -130,6 +130,9 @@ class Use:
         unfit = [each for each in self.given if not each.can & self.pairing.needs]
         if not unfit or (not self.exact and len(unfit) < len(self.given)):
             return None
+        if self.callee is not None and len(self.given) > 1:
+            # A function among what a call may give: some union of callables, and no provider.
+            unfit = [each for each in unfit if not each.shape.uncalled]
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
 
 

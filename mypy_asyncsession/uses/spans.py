@@ -38,7 +38,8 @@ def span_of(node: Expression | FuncDef) -> Span:
 def written(expression: Expression) -> str:
     """An expression as it was written, arguments and other details shortened to ``...``."""
     if isinstance(expression, NameExpr):
-        return expression.name
+        # mypy marks a name that is bound anew.
+        return expression.name.rstrip("'")
     if isinstance(expression, MemberExpr):
         return f"{written(expression.expr)}.{expression.name}"
     if isinstance(expression, SuperExpr):
