@@ -47,6 +47,7 @@ from mypy.types import (
     Overloaded,
     ProperType,
     Type,
+    TypeVarType,
     UnboundType,
     get_proper_type,
 )
@@ -1352,7 +1353,10 @@ def _is_ambiguous(type_: ProperType | None) -> bool:
     return (
         call is not None
         and isinstance(call.node, OverloadedFuncDef)
-        and any(not informative(argument) for argument in type_.args)
+        and any(
+            not informative(argument) or isinstance(get_proper_type(argument), TypeVarType)
+            for argument in type_.args
+        )
     )
 
 
