@@ -99,6 +99,7 @@ class Annotations:
         tree = self._program.parse_text(text, self._source.module)
         if tree is None or len(tree.defs) != 1 or not isinstance(tree.defs[0], ExpressionStmt):
             return None
+        self._kept.append(tree)
         return tree.defs[0].expr
 
     def _positions(self, line: str, column: int) -> list[int]:

@@ -452,7 +452,9 @@ class Dependencies:
         expected = get_proper_type(wanted) if wanted is not None else None
         if found is None or expected is None or not (informative(found) and informative(expected)):
             return None
-        if isinstance(found, (AnyType, UninhabitedType)) or _is_open(found) or _is_open(expected):
+        if isinstance(found, (AnyType, UninhabitedType)) or _is_open(found):
+            return None
+        if has_type_vars(expected):
             return None
         if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
             return None
