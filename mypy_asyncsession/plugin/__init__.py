@@ -90,7 +90,7 @@ class AsyncSessionPlugin(Plugin):
             return None
         if build.in_daemon:
             self._pass.daemon.watch()
-        if not recovery.answers(fullname, build):
+        if not recovery.answers(fullname):
             return None
         return lambda ctx: recovery.recover(ctx, build)
 

@@ -103,23 +103,24 @@ class Recovery:
         # A definition may get its type, or another one, with the next module.
         self._answers.clear()
 
-    def answers(self, fullname: str, build: Build) -> bool:
+    def answers(self, fullname: str) -> bool:
         """Whether a call of *fullname* hands out something whose misuse is recovered."""
         known = self._answers.get(fullname)
         if known is None:
-            node = build.definition(fullname)
-            known = self._hands_out_provider(node, build)
+            # Methods are looked up with the receiver's class, not the defining one.
+            node = self._program.symbol(fullname, inherited=True)
+            known = self._hands_out_provider(node)
             self._answers[fullname] = known
         return known
 
-    def _hands_out_provider(self, node: SymbolNode | None, build: Build) -> bool:
+    def _hands_out_provider(self, node: SymbolNode | None) -> bool:
         type_: Type | None = None
         if isinstance(node, (FuncDef, OverloadedFuncDef, Var)):
             type_ = node.type
         elif isinstance(node, Decorator):
             type_ = node.var.type
         if type_ is None:
-            return isinstance(node, FuncDef) and not is_foreign(build.path_of(node))
+            return isinstance(node, FuncDef) and not is_foreign(self._program.path_of(node))
         proper = get_proper_type(type_)
         # Of an overloaded function mypy tries one item after the other, and with ``Any`` it
         # settles on none: what a hook makes of one of them would be taken for the answer.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
     from mypy.errors import ErrorInfo
-    from mypy.nodes import Expression, MypyFile, SymbolNode
+    from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
     from mypy_asyncsession.findings import Span
@@ -328,33 +328,6 @@ class Build:
         """
         return self.errors.is_error_code_enabled(code)
 
-    def definition(self, fullname: str) -> SymbolNode | None:
-        """What a full name stands for in mypy's symbol tables, or ``None``."""
-        module, _, rest = fullname.rpartition(".")
-        names = [rest]
-        while module and module not in self.modules:
-            module, _, rest = module.rpartition(".")
-            names.append(rest)
-        if not module:
-            return None
-        node: SymbolNode | None = self.modules[module]
-        for name in reversed(names):
-            if not isinstance(node, (mypy.nodes.MypyFile, mypy.nodes.TypeInfo)):
-                return None
-            # Methods are looked up with the receiver's class, not the defining one.
-            entry = (
-                node.names.get(name) if isinstance(node, mypy.nodes.MypyFile) else node.get(name)
-            )
-            node = entry.node if entry is not None else None
-        return node
-
-    def path_of(self, node: SymbolNode) -> str:
-        """The file that a definition stands in; empty where it is not known."""
-        module = node.fullname
-        while module and module not in self.modules:
-            module = module.rpartition(".")[0]
-        return self.modules[module].path if module else ""
-
     def report(
         self,
         span: Span,
@@ -375,24 +348,9 @@ class Build:
             function: The function around, by its name in the module; empty for the module's body.
                 dmypy checks this one again in the next update.
         """
+        module = self.errors.target_module
         if self.in_daemon and function:
-            module = self.errors.target_module
             self.errors.target_module = f"{module}.{function}"
-            try:
-                self._add(span, message, hint, code, lines)
-            finally:
-                self.errors.target_module = module
-        else:
-            self._add(span, message, hint, code, lines)
-
-    def _add(
-        self,
-        span: Span,
-        message: str,
-        hint: str | None,
-        code: ErrorCode,
-        lines: tuple[int, ...],
-    ) -> None:
         found = self.errors.report(
             span.line,
             span.column,
@@ -414,6 +372,7 @@ class Build:
                 end_column=span.end_column,
                 parent_error=found,
             )
+        self.errors.target_module = module
 
     def supersede(self, path: str, lines: tuple[int, ...], code: ErrorCode) -> None:
         """Take back what mypy says of the same mistake: one mistake is one error.

@@ -34,12 +34,14 @@ from mypy.nodes import (
     NameExpr,
     OpExpr,
     OverloadedFuncDef,
+    ReturnStmt,
     SetExpr,
     StrExpr,
     SuperExpr,
     TupleExpr,
     TypeInfo,
     Var,
+    YieldExpr,
 )
 from mypy.types import (
     CallableType,
@@ -51,9 +53,18 @@ from mypy.types import (
     UnboundType,
     get_proper_type,
 )
+from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.combine import (
+    UNMISTAKABLE,
+    combine,
+    combine_result,
+    is_none,
+    is_opaque,
+)
 from mypy_asyncsession.providers.from_types import Types, informative
+from mypy_asyncsession.providers.identity import identity, relevant
 from mypy_asyncsession.providers.scopes import Binding, Scope, reaching, returned
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.providers.syntax import (
@@ -72,7 +83,6 @@ from mypy_asyncsession.providers.values import (
     BoundMethod,
     Class,
     Container,
-    Either,
     Function,
     Literal,
     Managed,
@@ -85,6 +95,7 @@ from mypy_asyncsession.providers.values import (
     Value,
     Wraps,
     either,
+    fullname,
     mapped,
     members,
     thing,
@@ -208,7 +219,7 @@ class Evaluator:
             left = self.value(expr.left, scope, where)
             right = self.value(expr.right, scope, where)
             if expr.op == "or":
-                left = either([m for m in members(left) if not _is_none(m)] or [right])
+                left = either([m for m in members(left) if not is_none(m)] or [right])
             return either([left, right])
         if isinstance(expr, AssignmentExpr):
             return self.value(expr.value, scope, where)
@@ -304,7 +315,7 @@ class Evaluator:
                 ]
                 firm = [value for value, binding in found if not binding.fallback]
                 values = firm or [value for value, _ in found] or values[:1]
-            values = [value for value in values if not _is_none(value)] or values[:1]
+            values = [value for value in values if not is_none(value)] or values[:1]
         return either(values, exact=False)
 
     def bound(self, binding: Binding, scope: Scope) -> Value:
@@ -390,7 +401,7 @@ class Evaluator:
                 again = source.rebound().get(name) if where is None else None
                 if again:
                     others = [self.bound(binding, scope) for binding, scope in again]
-                    options = [v for v in (value, *others) if not _is_none(v)]
+                    options = [v for v in (value, *others) if not is_none(v)]
                     value = either(options, exact=False)
                 if value is UNKNOWN:
                     return self._symbol(module, name)
@@ -468,7 +479,7 @@ class Evaluator:
         )
         argument = function.arguments[position]
         declared = self._declared(function, position, scope)
-        if declared is not UNKNOWN and not _opaque(declared):
+        if declared is not UNKNOWN and not is_opaque(declared):
             return declared
         owner = scope.parent.node if scope.parent is not None else None
         if position == 0 and isinstance(owner, ClassDef) and isinstance(function, FuncDef):
@@ -484,7 +495,7 @@ class Evaluator:
         ):
             assert scope.parent is not None
             default = self.value(argument.initializer, scope.parent, None)
-            if not _is_none(default):
+            if not is_none(default):
                 return self._injected(argument.initializer, scope.parent, default)
         return UNKNOWN
 
@@ -497,7 +508,7 @@ class Evaluator:
                 result = self.called(provider, [], scope)
                 if not isinstance(result, Thing):
                     return UNKNOWN
-                if result.shape not in _UNMISTAKABLE:
+                if result.shape not in UNMISTAKABLE:
                     return result
                 if isinstance(provider, Function) and not _drivable(provider):
                     # It returns what another function made, which is injected as it is.
@@ -846,8 +857,6 @@ class Evaluator:
         """An instance of a class."""
         if not isinstance(klass, Class) or klass.info is None or not klass.info.mro:
             return UNKNOWN
-        from mypy.typevars import fill_typevars
-
         filled = get_proper_type(fill_typevars(klass.info))
         if not isinstance(filled, Instance):
             return UNKNOWN
@@ -978,8 +987,6 @@ class Evaluator:
         return found
 
     def _returned(self, node: FuncItem, scope: Scope) -> Value:
-        from mypy.nodes import ReturnStmt
-
         found: list[Value] = []
         for statement in statements(node.body):
             if isinstance(statement, ReturnStmt):
@@ -987,12 +994,10 @@ class Evaluator:
                     return UNKNOWN
                 place = scope.names.places.get(id(statement))
                 found.append(self.value(statement.expr, scope, place))
-        found = [value for value in found if not _is_none(value)] or found
+        found = [value for value in found if not is_none(value)] or found
         return either(found, exact=False)
 
     def _yielded(self, node: FuncItem, scope: Scope) -> Value:
-        from mypy.nodes import YieldExpr
-
         found: list[Value] = []
         for statement in statements(node.body):
             place = scope.names.places.get(id(statement))
@@ -1189,7 +1194,7 @@ class Evaluator:
         declared = self.program.symbol(f"{source.module}.{_qualname(inner, name)}")
         if isinstance(declared, Var) and informative(declared.type):
             value = self.types.value(declared.type)
-            if value is not UNKNOWN and not _opaque(value):
+            if value is not UNKNOWN and not is_opaque(value):
                 return self._richer(source, node, inner, name, value)
         return self.assigned(source, node, inner, name)
 
@@ -1223,7 +1228,7 @@ class Evaluator:
                     None,
                 )
             found.append(self.value(rvalue, inner, place))
-        known_values = [value for value in found if not _is_none(value)]
+        known_values = [value for value in found if not is_none(value)]
         return either(known_values, exact=False)
 
     def _bind_to(self, value: Value, receiver: Value) -> Value:
@@ -1268,74 +1273,6 @@ class Evaluator:
         return value
 
 
-# Small things
-
-
-def combine(structural: Value, typed: Value) -> Value:
-    """Put together what the definitions say and what mypy says of one expression.
-
-    A definition that contradicts its annotation is believed before it. Otherwise the type says
-    which of the possible objects it is, since mypy follows flow and generics, and the definition
-    adds where it comes from.
-    """
-    unknown = (UNKNOWN, RECURSIVE)
-    if structural in unknown or typed in unknown or _is_none(typed):
-        return typed if structural in unknown else structural
-    options = [m for m in members(structural) if isinstance(m, Thing)]
-    if any(option.by_definition for option in options):
-        return structural
-    if not options:
-        # The type of a function, module or literal says less than the definition.
-        says_more = any(
-            isinstance(member, Thing) and member.shape is not Shape.OTHER
-            for member in members(typed)
-        )
-        return typed if says_more and not isinstance(structural, Container) else structural
-
-    def refined(member: Value) -> Value:
-        if not isinstance(member, Thing):
-            return member
-        for option in options:
-            if option.shape is member.shape:
-                item = member.item if option.item is UNKNOWN else option.item
-                return replace(member, item=item, origin=option.origin, bare=option.bare)
-            if option.can == member.can and member.shape is not Shape.OTHER:
-                return replace(member, shape=option.shape, origin=option.origin)
-        return member
-
-    result = mapped(typed, refined)
-    agreed = any(
-        isinstance(member, Thing) and any(member.can == option.can for option in options)
-        for member in members(result)
-    )
-    if not agreed or (isinstance(structural, Either) and not structural.exact):
-        # A name that is bound anew, or flow that only mypy follows: either may be right.
-        return either([*members(result), *options], exact=False)
-    return result
-
-
-def combine_result(inferred: Value, declared: Value) -> Value:
-    """Put together what a function returns and what its annotation says that it returns."""
-    if inferred is UNKNOWN or inferred is RECURSIVE:
-        return inferred if declared is UNKNOWN else declared
-    if not isinstance(declared, Thing):
-        return inferred if declared is UNKNOWN or _opaque(declared) else declared
-    if isinstance(inferred, Thing):
-        if inferred.shape is declared.shape:
-            item = declared.item if declared.item is not UNKNOWN else inferred.item
-            return replace(declared, item=item, origin=inferred.origin)
-        if inferred.origin is not None and inferred.shape in _UNMISTAKABLE:
-            if declared.can & inferred.can:
-                # A wider annotation of the same thing.
-                return replace(declared, origin=inferred.origin)
-            if declared.shape is not Shape.OTHER:
-                return replace(inferred, by_definition=True)
-    return declared
-
-
-_UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
-
-
 def _drivable(function: Function) -> bool:
     """Whether a function is itself a generator or coroutine function."""
     node = function.node
@@ -1368,90 +1305,6 @@ def _depends_on_arguments(callee: Value) -> bool:
         return True
     name = fullname(callee)
     return name is not None and name.partition(".")[0] in known.READ_BY_NAME
-
-
-def relevant(value: Value) -> Value:
-    """An argument, as far as it can change what a function hands out."""
-    if isinstance(value, Thing) and value.shape in (Shape.OTHER, Shape.NONE):
-        return UNKNOWN
-    if isinstance(value, (Literal, Module, Named)):
-        return UNKNOWN
-    return value
-
-
-def identity(value: Value | None) -> object:
-    """A key that is the same for two values that evaluate alike."""
-    if value is None or value is UNKNOWN:
-        return None
-    if isinstance(value, Thing):
-        return (
-            value.shape,
-            value.can,
-            value.label,
-            value.resource,
-            value.origin.fullname if value.origin else None,
-            identity(value.item),
-            str(value.type) if value.type is not None else None,
-            value.bare,
-        )
-    if isinstance(value, Function):
-        return (
-            id(value.node),
-            identity(value.receiver),
-            tuple(identity(preset) for preset in value.preset),
-            value.partial,
-            identity(value.wraps),
-            tuple(
-                (id(scope.node), name, identity(inner))
-                for scope in value.scope.chain()
-                for name, inner in scope.values.items()
-            ),
-        )
-    if isinstance(value, Managed):
-        return (value.is_async, identity(value.function))
-    if isinstance(value, Wraps):
-        return (Wraps, identity(value.function))
-    if isinstance(value, Alias):
-        return id(value.node)
-    if isinstance(value, (Class, Named)):
-        return (type(value), value.fullname)
-    if isinstance(value, Module):
-        return (Module, value.name)
-    if isinstance(value, TypedCallable):
-        return (str(value.type), value.origin.fullname if value.origin else None)
-    if isinstance(value, Returns):
-        return (Returns, identity(value.result))
-    if isinstance(value, BoundMethod):
-        return (value.name, identity(value.receiver))
-    if isinstance(value, Container):
-        return tuple(id(element) for _, element in value.entries)
-    if isinstance(value, Either):
-        return (value.exact, tuple(identity(member) for member in value.members))
-    return (type(value), getattr(value, "value", None))
-
-
-def fullname(value: Value) -> str | None:
-    """The full name of a function, a class or a module, or ``None``."""
-    if isinstance(value, (Function, Class, Named)):
-        return value.fullname
-    if isinstance(value, TypedCallable) and value.origin is not None:
-        return value.origin.fullname
-    if isinstance(value, Module):
-        return value.name
-    return None
-
-
-def _is_none(value: Value) -> bool:
-    return (isinstance(value, Thing) and value.shape is Shape.NONE) or (
-        isinstance(value, Literal) and value.value is None
-    )
-
-
-def _opaque(value: Value) -> bool:
-    """Whether a value is a callable whose type does not say what a call gives."""
-    if isinstance(value, TypedCallable) and isinstance(value.type, CallableType):
-        return not informative(value.type.ret_type)
-    return False
 
 
 def _argument(node: FuncItem, name: str) -> object | None:

@@ -87,10 +87,6 @@ TASK_MAKERS: Final = frozenset(
     }
 )
 
-#: Functions and methods that enter their argument.
-ASYNC_ENTERING_METHODS: Final = frozenset({"enter_async_context", "push_async_exit"})
-ENTERING_METHODS: Final = frozenset({"enter_context"})
-EXIT_STACKS: Final = frozenset({"contextlib.AsyncExitStack", "contextlib.ExitStack"})
 
 ASYNC_GENERATOR_TYPES: Final = frozenset(
     {"typing.AsyncGenerator", "collections.abc.AsyncGenerator", "types.AsyncGeneratorType"}

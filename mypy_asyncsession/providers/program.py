@@ -278,27 +278,30 @@ class Program:
         names = names_of(tree.defs, module, is_package=is_package)
         return Source(module, path, tree, Scope(module, None, names), is_package)
 
-    def symbol(self, fullname: str) -> SymbolNode | None:
-        """What mypy's symbol tables hold under a full name, or ``None``."""
-        module, _, rest = fullname.rpartition(".")
-        tail = [rest]
-        while module and module not in self.modules:
-            module, _, rest = module.rpartition(".")
-            tail.insert(0, rest)
-        if not module:
-            return None
-        table = self.modules[module].names
-        node: SymbolNode | None = None
-        for position, name in enumerate(tail):
-            entry = table.get(name)
-            if entry is None:
+    def symbol(self, fullname: str, *, inherited: bool = False) -> SymbolNode | None:
+        """What mypy's symbol tables hold under a full name, or ``None``.
+
+        Args:
+            fullname: The full name.
+            inherited: Whether a class counts as holding what its bases hold.
+        """
+        owner, _, last = fullname.rpartition(".")
+        module, inner = self.split(owner)
+        node: SymbolNode | None = self.modules.get(module)
+        for name in [*filter(None, inner.split(".")), last]:
+            if isinstance(node, TypeInfo) and inherited:
+                entry = node.get(name)
+            elif isinstance(node, (MypyFile, TypeInfo)):
+                entry = node.names.get(name)
+            else:
                 return None
-            node = entry.node
-            if position < len(tail) - 1:
-                if not isinstance(node, TypeInfo):
-                    return None
-                table = node.names
+            node = entry.node if entry is not None else None
         return node
+
+    def path_of(self, node: SymbolNode) -> str:
+        """The file that a definition stands in; empty where it is not known."""
+        tree = self.modules.get(self.split(node.fullname)[0])
+        return tree.path if tree is not None else ""
 
     def split(self, fullname: str) -> tuple[str, str]:
         """The module and the name inside it of a full name."""

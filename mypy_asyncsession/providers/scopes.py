@@ -33,6 +33,7 @@ from mypy.nodes import (
     NonlocalDecl,
     OperatorAssignmentStmt,
     OverloadedFuncDef,
+    ReturnStmt,
     StarExpr,
     TryStmt,
     TupleExpr,
@@ -134,15 +135,6 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
-
-    def enclosing_class(self) -> ClassDef | None:
-        """The class whose method this scope is in, if any."""
-        scope: Scope | None = self
-        while scope is not None:
-            if isinstance(scope.node, ClassDef):
-                return scope.node
-            scope = scope.parent
-        return None
 
     def function(self) -> FuncItem | None:
         """The innermost function around this scope."""
@@ -372,8 +364,6 @@ def nested(body: Sequence[Node]) -> Iterator[Node]:
 
 def returned(function: FuncItem) -> list[Expression]:
     """The expressions that *function* returns."""
-    from mypy.nodes import ReturnStmt
-
     return [
         node.expr
         for node in walk(function.body, into_functions=False)

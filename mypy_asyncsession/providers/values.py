@@ -269,11 +269,15 @@ def mapped(value: Value, function: Callable[[Value], Value]) -> Value:
     return either([function(member) for member in members(value)], exact=exact)
 
 
-def things(value: Value) -> Iterator[Thing]:
-    """The known objects that *value* may be."""
-    for member in members(value):
-        if isinstance(member, Thing):
-            yield member
+def fullname(value: Value) -> str | None:
+    """The full name of a function, a class or a module, or ``None``."""
+    if isinstance(value, (Function, Class, Named)):
+        return value.fullname
+    if isinstance(value, TypedCallable) and value.origin is not None:
+        return value.origin.fullname
+    if isinstance(value, Module):
+        return value.name
+    return None
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -25,7 +25,6 @@ from mypy.nodes import (
     RefExpr,
     SuperExpr,
     TryStmt,
-    TupleExpr,
     TypeInfo,
     WithStmt,
     YieldFromExpr,
@@ -33,7 +32,6 @@ from mypy.nodes import (
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.scopes import dotted, nested
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import children, definition_of, expressions
@@ -44,24 +42,26 @@ from mypy_asyncsession.providers.values import (
     Function,
     Module,
     Thing,
+    fullname,
     members,
 )
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies
+from mypy_asyncsession.uses.expected import Expected
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
 from mypy_asyncsession.uses.record import Pairing, Use
 from mypy_asyncsession.uses.spans import span_of, written
+from mypy_asyncsession.uses.spots import Body, Spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import Expression, Node
 
-    from mypy_asyncsession.providers.evaluate import Evaluator, Where
+    from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.program import Source
-    from mypy_asyncsession.providers.scopes import Scope
     from mypy_asyncsession.providers.values import Value
     from mypy_asyncsession.uses.arguments import Need
     from mypy_asyncsession.uses.fastapi import Version
@@ -98,64 +98,6 @@ _AWAITING_NAMES = frozenset(
 _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 
 
-class _Body:
-    """A body that the walk goes through; its scope is read when a use in it needs one."""
-
-    __slots__ = ("_scope", "_source", "node", "parent")
-
-    def __init__(
-        self, source: Source, node: FuncItem | ClassDef | None, parent: _Body | None
-    ) -> None:
-        self._source = source
-        self.node = node
-        self._scope: Scope | None = None
-        self.parent = parent
-
-    @property
-    def scope(self) -> Scope:
-        """The names of the body."""
-        if self._scope is None:
-            if self.node is None or self.parent is None:
-                self._scope = self._source.scope
-            else:
-                self._scope = self._source.scope_in(self.node, self.parent.scope)
-        return self._scope
-
-    def outermost(self) -> str:
-        """The outermost function around, by its name in the module."""
-        names: list[str] = []
-        body: _Body | None = self
-        while body is not None:
-            if isinstance(body.node, FuncDef):
-                names = [body.node.name]
-            elif isinstance(body.node, ClassDef) and names:
-                names.insert(0, body.node.name)
-            body = body.parent
-        return ".".join(names)
-
-    def inside(self, node: FuncItem | ClassDef) -> _Body:
-        """The body of a function or class in this one."""
-        return _Body(self._source, node, self)
-
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """Where the walk is: the body, and the statement in it."""
-
-    body: _Body
-    statement: Node
-
-    @property
-    def scope(self) -> Scope:
-        """The names that can be used here."""
-        return self.body.scope
-
-    @property
-    def where(self) -> Where:
-        """The place among the bindings of these names."""
-        return self.body.scope.names.places.get(id(self.statement))
-
-
 class Collector:
     """Collects the uses of one module."""
 
@@ -169,23 +111,25 @@ class Collector:
         """
         self._evaluator = evaluator
         self._source = source
+        self._expected = Expected(evaluator)
         self._overrides = Overrides(evaluator)
         self._dependencies = Dependencies(evaluator, source, fastapi)
-        self._injects = _imports_fastapi(source)
+        # What imports nothing names no dependency.
+        self._injects = bool(source.tree.imports)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
-        yield from self._body(self._source.tree.defs, _Body(self._source, None, None))
+        yield from self._body(self._source.tree.defs, Body(self._source, None, None))
 
     # The walk
 
-    def _body(self, statements: Sequence[Node], body: _Body) -> Iterator[Record]:
+    def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
         for statement in statements:
             yield from self._statement(statement, body)
 
-    def _statement(self, statement: Node, body: _Body) -> Iterator[Record]:
-        spot = _Spot(body, statement)
+    def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
+        spot = Spot(body, statement)
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, spot)
         elif isinstance(statement, ClassDef):
@@ -195,7 +139,7 @@ class Collector:
             yield from self._body(statement.defs.body, body.inside(statement))
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, spot)
-        elif isinstance(statement, TryStmt) and self._expects_misuse(statement, spot):
+        elif isinstance(statement, TryStmt) and self._expected.in_try(statement, spot):
             yield from self._body(list(nested(statement.body.body)), body)
             for block in (*statement.handlers, statement.else_body, statement.finally_body):
                 if block is not None:
@@ -217,13 +161,11 @@ class Collector:
                 else:
                     yield from self._expression(child, spot)
 
-    def _definition(self, statement: Node, spot: _Spot) -> Iterator[Record]:
+    def _definition(self, statement: Node, spot: Spot) -> Iterator[Record]:
         if isinstance(statement, OverloadedFuncDef):
-            for item in (*statement.items, statement.impl):
-                if item is not None and item is not statement.impl:
-                    yield from self._definition(item, spot)
-            if statement.impl is not None:
-                yield from self._definition(statement.impl, spot)
+            items = [item for item in statement.items if item is not statement.impl]
+            for item in filter(None, (*items, statement.impl)):
+                yield from self._definition(item, spot)
             return
         function = definition_of(statement)
         if function is None:
@@ -231,7 +173,7 @@ class Collector:
         if isinstance(statement, Decorator):
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, spot)
-            if any(self._is_left_alone(d, spot) for d in statement.original_decorators):
+            if any(self._expected.in_function(d, spot) for d in statement.original_decorators):
                 return
         if self._injects:
             yield from self._dependencies.of_function(
@@ -242,16 +184,16 @@ class Collector:
                 yield from self._expression(argument.initializer, spot)
         yield from self._body(function.body.body, spot.body.inside(function))
 
-    def _with(self, statement: WithStmt, spot: _Spot) -> Iterator[Record]:
+    def _with(self, statement: WithStmt, spot: Spot) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, spot, target)
             yield from self._expression(expression, spot)
-            if self._is_failure_block(expression, spot):
+            if self._expected.in_block(expression, spot):
                 return
         yield from self._statement(statement.body, spot.body)
 
-    def _expression(self, expression: Node, spot: _Spot) -> Iterator[Record]:
+    def _expression(self, expression: Node, spot: Spot) -> Iterator[Record]:
         for node in expressions(expression, _USING):
             if isinstance(node, LambdaExpr):
                 yield from self._body(node.body.body, spot.body.inside(node))
@@ -276,7 +218,7 @@ class Collector:
                     pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
                     yield from self._use(pairing, sequence, spot, index)
 
-    def _call(self, call: CallExpr, spot: _Spot) -> Iterator[Record]:
+    def _call(self, call: CallExpr, spot: Spot) -> Iterator[Record]:
         callee = call.callee
         if isinstance(callee, MemberExpr):
             pairing = _STACK_METHODS.get(callee.name)
@@ -310,7 +252,7 @@ class Collector:
             if may_need(call):
                 yield from self._given(call, spot)
 
-    def _given(self, call: CallExpr, spot: _Spot) -> Iterator[Use]:
+    def _given(self, call: CallExpr, spot: Spot) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""
         callee = self._evaluator.value(call.callee, spot.scope, spot.where)
         if not isinstance(callee, Function) or not isinstance(callee.node, FuncDef):
@@ -333,9 +275,7 @@ class Collector:
                     via=callee.name,
                 )
 
-    def _awaited(
-        self, call: CallExpr, spot: _Spot, functions: AbstractSet[str]
-    ) -> list[Expression]:
+    def _awaited(self, call: CallExpr, spot: Spot, functions: AbstractSet[str]) -> list[Expression]:
         """The arguments that a call of one of *functions* awaits."""
         callee = call.callee
         if not isinstance(callee, (MemberExpr, NameExpr)) or not call.args:
@@ -356,7 +296,7 @@ class Collector:
     # One use
 
     def _use(
-        self, pairing: Pairing, expression: Expression, spot: _Spot, target: Expression | None
+        self, pairing: Pairing, expression: Expression, spot: Spot, target: Expression | None
     ) -> Iterator[Use]:
         if self._evidently_right(pairing, expression) or self._is_open(expression, spot):
             return
@@ -369,7 +309,7 @@ class Collector:
         if use is not None and not (use.wrong() and self._is_open_member(expression, spot)):
             yield use
 
-    def _is_open_member(self, expression: Expression, spot: _Spot) -> bool:
+    def _is_open_member(self, expression: Expression, spot: Spot) -> bool:
         """Whether this calls a member of a protocol that leaves open what it is.
 
         ``async def f(self) -> AsyncGenerator: ...`` is a coroutine function by its word, and an
@@ -390,7 +330,7 @@ class Collector:
         pairing: Pairing,
         value: Value,
         expression: Expression,
-        spot: _Spot,
+        spot: Spot,
         target: Expression | None,
     ) -> Use | None:
         if value is UNKNOWN or value is UNSURE:
@@ -437,7 +377,7 @@ class Collector:
             & pairing.needs
         )
 
-    def _is_open(self, expression: Expression, spot: _Spot) -> bool:
+    def _is_open(self, expression: Expression, spot: Spot) -> bool:
         """Whether the code finds out for itself what it is, or puts another in its place."""
         probed = {name for scope in spot.scope.chain() for name in scope.names.probed}
         outside = probed - spot.scope.names.probed
@@ -464,50 +404,11 @@ class Collector:
             else:
                 return False
 
-    def _is_stack(self, receiver: Expression, spot: _Spot) -> bool:
+    def _is_stack(self, receiver: Expression, spot: Spot) -> bool:
         value = self._evaluator.value(receiver, spot.scope, spot.where)
         if not isinstance(value, Thing):
             return True
         return value.label is None or "ExitStack" in value.label
-
-    # Where a misuse is the point
-
-    def _is_failure_block(self, expression: Expression, spot: _Spot) -> bool:
-        if not isinstance(expression, CallExpr):
-            return False
-        callee = expression.callee
-        if isinstance(callee, MemberExpr) and callee.name in known.EXPECTS_FAILURE_METHODS:
-            return True
-        name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
-        if name in known.SUPPRESSES:
-            return any(self._is_misuse_error(argument, spot) for argument in expression.args)
-        return name in known.EXPECTS_FAILURE
-
-    def _is_left_alone(self, decorator: Expression, spot: _Spot) -> bool:
-        """Whether a decorator says that the function fails, or that it is not to be checked."""
-        if isinstance(decorator, (NameExpr, MemberExpr)) and decorator.name == "no_type_check":
-            value = self._evaluator.value(decorator, spot.scope, spot.where)
-            return fullname(value) in known.NO_TYPE_CHECK
-        callee = decorator.callee if isinstance(decorator, CallExpr) else decorator
-        if not (isinstance(callee, MemberExpr) and callee.name in known.EXPECTS_FAILURE_MARKS):
-            return False
-        return written(callee) in ("pytest.mark.xfail", "mark.xfail", "unittest.expectedFailure")
-
-    def _expects_misuse(self, statement: TryStmt, spot: _Spot) -> bool:
-        """Whether a ``try`` has a handler for just what a wrong pairing raises."""
-        return any(
-            type_ is not None and self._is_misuse_error(type_, spot) for type_ in statement.types
-        )
-
-    def _is_misuse_error(self, type_: Expression, spot: _Spot) -> bool:
-        if isinstance(type_, TupleExpr):
-            return any(self._is_misuse_error(item, spot) for item in type_.items)
-        return isinstance(type_, NameExpr) and type_.name in ("TypeError", "AttributeError")
-
-
-def _imports_fastapi(source: Source) -> bool:
-    """Whether a module can name a dependency: only what imports something can."""
-    return bool(source.tree.imports)
 
 
 def _may_override(lvalue: Node) -> bool:

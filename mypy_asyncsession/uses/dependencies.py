@@ -35,7 +35,6 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.evaluate import fullname
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import statements, walk, yields
@@ -48,6 +47,7 @@ from mypy_asyncsession.providers.values import (
     Thing,
     TypedCallable,
     Value,
+    fullname,
 )
 from mypy_asyncsession.uses.annotations import Annotations
 from mypy_asyncsession.uses.fastapi import UNWRAPS

@@ -1,0 +1,73 @@
+"""Where a walk through a module is, and what can be named there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import ClassDef, FuncDef
+
+if TYPE_CHECKING:
+    from mypy.nodes import FuncItem, Node
+
+    from mypy_asyncsession.providers.evaluate import Where
+    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.scopes import Scope
+
+
+class Body:
+    """A body that the walk goes through; its scope is read when a use in it needs one."""
+
+    __slots__ = ("_scope", "_source", "node", "parent")
+
+    def __init__(
+        self, source: Source, node: FuncItem | ClassDef | None, parent: Body | None
+    ) -> None:
+        self._source = source
+        self.node = node
+        self._scope: Scope | None = None
+        self.parent = parent
+
+    @property
+    def scope(self) -> Scope:
+        """The names of the body."""
+        if self._scope is None:
+            if self.node is None or self.parent is None:
+                self._scope = self._source.scope
+            else:
+                self._scope = self._source.scope_in(self.node, self.parent.scope)
+        return self._scope
+
+    def outermost(self) -> str:
+        """The outermost function around, by its name in the module."""
+        names: list[str] = []
+        body: Body | None = self
+        while body is not None:
+            if isinstance(body.node, FuncDef):
+                names = [body.node.name]
+            elif isinstance(body.node, ClassDef) and names:
+                names.insert(0, body.node.name)
+            body = body.parent
+        return ".".join(names)
+
+    def inside(self, node: FuncItem | ClassDef) -> Body:
+        """The body of a function or class in this one."""
+        return Body(self._source, node, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where the walk is: the body, and the statement in it."""
+
+    body: Body
+    statement: Node
+
+    @property
+    def scope(self) -> Scope:
+        """The names that can be used here."""
+        return self.body.scope
+
+    @property
+    def where(self) -> Where:
+        """The place among the bindings of these names."""
+        return self.body.scope.names.places.get(id(self.statement))
