@@ -68,7 +68,7 @@ class AsyncSessionPlugin(Plugin):
         if self._pass is not None:
             self._pass.daemon.begin()
         if self._recovery is not None:
-            self._recovery.forget()
+            self._recovery.begin()
 
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """Called once for each module that was parsed."""

@@ -100,7 +100,10 @@ class Recovery:
         self._tree = None
         self._source = None
         self._pairings = {}
-        # A definition may get its type, or another one, with the next module.
+
+    def begin(self) -> None:
+        """Begin with an update of the daemon: definitions may have changed."""
+        self.forget()
         self._answers.clear()
 
     def answers(self, fullname: str) -> bool:
@@ -110,7 +113,10 @@ class Recovery:
             # Methods are looked up with the receiver's class, not the defining one.
             node = self._program.symbol(fullname, inherited=True)
             known = self._hands_out_provider(node)
-            self._answers[fullname] = known
+            variable = node.var if isinstance(node, Decorator) else node
+            if not isinstance(variable, Var) or variable.type is not None:
+                # What has no type yet gets one later.
+                self._answers[fullname] = known
         return known
 
     def _hands_out_provider(self, node: SymbolNode | None) -> bool:

@@ -670,7 +670,8 @@ class Evaluator:
             if isinstance(mapping, Container) and isinstance(key, (StrExpr, IntExpr)):
                 return self.element(mapping, key.value)
         if not any(_depends_on_arguments(member) for member in members(callee)):
-            return self.called(callee, [], scope)
+            # How many there are may still count.
+            return self.called(callee, [UNKNOWN for _ in expr.args], scope)
         arguments = [self.value(arg, scope, where) for arg in expr.args[:ARGUMENTS]]
         if fullname(callee) == "builtins.getattr" and len(expr.args) >= 2:
             attribute = expr.args[1]
@@ -1300,8 +1301,6 @@ def _is_ambiguous(type_: ProperType | None) -> bool:
 def _depends_on_arguments(callee: Value) -> bool:
     """Whether what a call gives may depend on what it is given."""
     if isinstance(callee, (Function, Managed, BoundMethod, Wraps)):
-        return True
-    if isinstance(callee, Class):
         return True
     name = fullname(callee)
     return name is not None and name.partition(".")[0] in known.READ_BY_NAME

@@ -67,9 +67,9 @@ ITERATING = frozenset({"for", "async for", "comprehension", "async comprehension
 _BINDING = frozenset({AssignmentExpr, CallExpr, DictionaryComprehension, GeneratorExpr})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Binding:
-    """One place where a name gets a value.
+    """One place where a name gets a value; never changed, and not frozen because that is slow.
 
     Attributes:
         kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``comprehension``,

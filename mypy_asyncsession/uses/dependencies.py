@@ -9,12 +9,14 @@ from mypy.nodes import (
     ArgKind,
     AssignmentStmt,
     CallExpr,
+    Decorator,
     DictExpr,
     FuncDef,
     IndexExpr,
     LambdaExpr,
     MemberExpr,
     NameExpr,
+    OverloadedFuncDef,
     ReturnStmt,
     TupleExpr,
     TypeAliasExpr,
@@ -238,6 +240,9 @@ class Dependencies:
         callee = call.callee
         if isinstance(callee, NameExpr):
             local = callee.name
+            if isinstance(callee.node, (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)):
+                # mypy knows what it is, as it mostly does.
+                return callee.node.fullname in known.DEPENDS
             if local not in _NAMES and not any(
                 local in inner.names.bindings for inner in scope.chain()
             ):

@@ -113,7 +113,12 @@ class Overrides:
             return
         for declared, argument in zip(callee.arg_types, call.args, strict=False):
             protocol = get_proper_type(declared)
-            if isinstance(protocol, Instance) and protocol.type.is_protocol:
+            if (
+                isinstance(protocol, Instance)
+                and protocol.type.is_protocol
+                # Those of the standard library have special methods only.
+                and any(not name.startswith("_") for name in protocol.type.names)
+            ):
                 yield protocol.type, argument
 
     def of_argument(
