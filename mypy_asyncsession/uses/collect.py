@@ -22,7 +22,6 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
-    RefExpr,
     SuperExpr,
     TryStmt,
     TypeInfo,
@@ -240,7 +239,7 @@ class Collector:
             owner = spot.body.outermost()
             yield from self._dependencies.of_call(call, spot.scope, spot.where, owner)
             yield from self._dependencies.of_update(call, spot.scope, spot.where, owner)
-        if _may_be_handler(call):
+        if self._dependencies.may_be_direct_call(call):
             yield from self._dependencies.of_direct_call(
                 call, spot.scope, spot.where, spot.body.outermost()
             )
@@ -415,17 +414,3 @@ def _may_override(lvalue: Node) -> bool:
     if isinstance(lvalue, IndexExpr):
         lvalue = lvalue.base
     return isinstance(lvalue, MemberExpr) and lvalue.name == "dependency_overrides"
-
-
-def _may_be_handler(call: CallExpr) -> bool:
-    """Whether a call leaves out parameters that have a default: a quick look."""
-    callee = call.callee
-    node = callee.node if isinstance(callee, RefExpr) else None
-    if isinstance(node, Decorator):
-        node = node.func
-    if isinstance(node, TypeInfo):
-        entry = node.names.get("__init__")
-        node = entry.node if entry is not None else None
-    return isinstance(node, FuncDef) and sum(
-        kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds
-    ) > len(call.args) - sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)

@@ -17,6 +17,7 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
+    RefExpr,
     ReturnStmt,
     TupleExpr,
     TypeAliasExpr,
@@ -102,6 +103,7 @@ class Dependencies:
         self._annotations = Annotations(evaluator.program, source)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
+        self._naming: dict[str, bool] = {}
 
     # Where dependencies are named
 
@@ -185,6 +187,35 @@ class Dependencies:
         ):
             for _, value in call.args[0].items:
                 yield from self._override(value, scope, where, owner)
+
+    def may_be_direct_call(self, call: CallExpr) -> bool:
+        """Whether a call may leave a parameter to its ``Depends``: a quick look."""
+        node = call.callee.node if isinstance(call.callee, RefExpr) else None
+        if isinstance(node, Decorator):
+            node = node.func
+        if isinstance(node, TypeInfo):
+            entry = node.names.get("__init__")
+            node = entry.node if entry is not None else None
+        if not isinstance(node, FuncDef):
+            return False
+        required = sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)
+        optional = sum(kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds)
+        return optional > len(call.args) - required and self._names_depends(node.fullname)
+
+    def _names_depends(self, function: str) -> bool:
+        """Whether the module that a function is in has a name for ``Depends``."""
+        module = self._evaluator.program.split(function)[0]
+        known_one = self._naming.get(module)
+        if known_one is None:
+            tree = self._evaluator.program.modules.get(module)
+            known_one = tree is not None and any(
+                name == "fastapi"
+                or name in _NAMES
+                or (entry.node is not None and entry.node.fullname in known.DEPENDS)
+                for name, entry in tree.names.items()
+            )
+            self._naming[module] = known_one
+        return known_one
 
     def of_direct_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
