@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, Var
 from mypy.types import Instance, get_proper_type
 
+from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import definition_of, statements
@@ -95,14 +96,27 @@ def _in_interface(evaluator: Evaluator, fullname: str) -> bool:
     )
 
 
+_SHAPES = (
+    known.ASYNC_CONTEXT_MANAGER_TYPES
+    | known.CONTEXT_MANAGER_TYPES
+    | known.ASYNC_GENERATOR_TYPES
+    | known.ASYNC_ITERATOR_TYPES
+    | known.GENERATOR_TYPES
+    | known.ITERATOR_TYPES
+)
+
+
 def _says_more_than_its_type(function: FuncDef) -> bool:
     """Whether the body of a function may say what its annotation does not."""
     type_ = function.type
     result = getattr(type_, "ret_type", None)
-    if result is not None and informative(result):
-        return False
     if function.is_generator:
-        return True
+        return result is None or not informative(result)
+    if result is not None and informative(result):
+        # What is returned may contradict an annotation of a shape, and is believed before it.
+        proper = get_proper_type(result)
+        if not isinstance(proper, Instance) or proper.type.fullname not in _SHAPES:
+            return False
     return any(
         isinstance(statement, ReturnStmt) and statement.expr is not None
         for statement in statements(function.body)

@@ -28,7 +28,7 @@ from mypy_asyncsession.uses.spans import span_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import ClassDef, Expression
+    from mypy.nodes import ClassDef, Expression, Node
 
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
@@ -56,7 +56,7 @@ class Overrides:
             if function is None or function.name.startswith("__"):
                 continue
             base = next((b for b in info.mro[1:-1] if function.name in b.names), None)
-            if base is None:
+            if base is None or _alike(statement, base.names[function.name].node):
                 continue
             found = self._compared(
                 function.name, info, base, scope, span_of(function), f"{node.name}.{function.name}"
@@ -193,6 +193,17 @@ class Overrides:
             if written is not None and written.name == name:
                 return written
         return None
+
+
+def _alike(here: Node, there: Node | None) -> bool:
+    """Whether two methods are of one shape at first sight, as most are that override another."""
+    return (
+        isinstance(here, FuncDef)
+        and isinstance(there, FuncDef)
+        and here.is_coroutine == there.is_coroutine
+        and here.is_generator == there.is_generator
+        and (here.is_coroutine or here.is_generator)
+    )
 
 
 def is_open_stub(function: FuncDef, *, is_protocol: bool) -> bool:
