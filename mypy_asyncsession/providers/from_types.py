@@ -134,6 +134,8 @@ class Types:
             return Shape.SESSIONMAKER
         if any(base.fullname in known.ENGINES for base in info.mro):
             return Shape.ENGINE
+        if any(base.fullname in known.RESULTS for base in info.mro):
+            return Shape.OTHER
         if resource is not None:
             return (
                 Shape.SESSION

@@ -168,6 +168,14 @@ SYNC_SESSIONS: Final = frozenset(
     }
 )
 RESOURCES: Final = ASYNC_SESSIONS | ASYNC_CONNECTIONS | SYNC_SESSIONS
+#: What a query gives: it can be entered too, and is no provider.
+RESULTS: Final = frozenset(
+    {
+        "sqlalchemy.engine.result.Result",
+        "sqlalchemy.engine.result.ScalarResult",
+        "sqlalchemy.engine.result.MappingResult",
+    }
+)
 ENGINES: Final = frozenset(
     {
         "sqlalchemy.ext.asyncio.AsyncEngine",
