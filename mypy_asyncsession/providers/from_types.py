@@ -135,7 +135,7 @@ class Types:
         if any(base.fullname in known.ENGINES for base in info.mro):
             return Shape.ENGINE
         if any(base.fullname in known.RESULTS for base in info.mro):
-            return Shape.OTHER
+            return Shape.RESULT
         if resource is not None:
             return (
                 Shape.SESSION

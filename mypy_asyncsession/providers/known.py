@@ -195,6 +195,27 @@ SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
 )
 
+#: What one does with a session, and with hardly anything else.
+SESSION_ATTRIBUTES: Final = frozenset(
+    {
+        "add_all",
+        "begin_nested",
+        "commit",
+        "exec",
+        "execute",
+        "expunge",
+        "flush",
+        "in_transaction",
+        "merge",
+        "refresh",
+        "rollback",
+        "run_sync",
+        "scalar",
+        "scalars",
+        "stream",
+        "stream_scalars",
+    }
+)
 ANNOTATED: Final = frozenset({"typing.Annotated", "typing_extensions.Annotated"})
 DEPENDS: Final = frozenset(
     {

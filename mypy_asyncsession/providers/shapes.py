@@ -47,6 +47,7 @@ class Shape(Enum):
     SESSIONMAKER = "a sessionmaker that was not called"
     CLASS = "a class that was not called"
     ENGINE = "an engine"
+    RESULT = "the result of a query"
     NONE = "None"
     OTHER = "an object"
 

@@ -40,7 +40,8 @@ def check(use: Use) -> Problem | None:
     if use.pairing is not Pairing.AWAIT:
         return None
     wrong = use.wrong()
-    if wrong is None or wrong.shape is Shape.NONE:
+    if wrong is None or wrong.shape in (Shape.NONE, Shape.RESULT):
+        # That a result is awaited is, as a rule, the fault of an annotation as a sync session.
         return None
     message = subject(use, wrong)
     if not wrong.shape.uncalled:

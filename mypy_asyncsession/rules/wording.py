@@ -88,6 +88,8 @@ def instead(use: Use, handed: Handed) -> str | None:
         return _write(use, f"{use.text}.connect()", keyword)
     if shape.uncalled:
         return _once_called(use, handed)
+    if shape is Shape.RESULT and use.pairing is Pairing.ASYNC_FOR:
+        return _write(use, use.text, "for")
     if use.pairing is Pairing.FOR and handed.can & Can.ASYNC_ITERATE:
         return _write(use, use.text, "async for")
     if shape is Shape.COROUTINE:
