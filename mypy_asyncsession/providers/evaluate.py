@@ -8,6 +8,7 @@ contradicts.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,7 @@ class Evaluator:
         self.definitions_first = False
         self._busy: set[tuple[object, ...]] = set()
         self._memo: dict[tuple[object, ...], Value] = {}
+        self._ask = False
         self._calls = 0
         self._depth = 0
         self._steps = 0
@@ -161,6 +163,15 @@ class Evaluator:
         self.recovered = recovered
         self._memo.clear()
         self.types.forget()
+
+    @contextmanager
+    def past_probes(self) -> Iterator[None]:
+        """Evaluate what the code asks about at run time too, which else counts as not known."""
+        memo, self._memo, self._ask = self._memo, {}, True
+        try:
+            yield
+        finally:
+            self._memo, self._ask = memo, False
 
     # Expressions
 
@@ -281,7 +292,7 @@ class Evaluator:
                 return current.values[name]
             if name not in current.names.outer:
                 if current.node is not None and not isinstance(current.node, ClassDef):
-                    if name in current.names.probed:
+                    if name in current.names.probed and not self._ask:
                         return UNKNOWN
                     bindings = current.names.bindings.get(name)
                     argument = _argument(current.node, name)

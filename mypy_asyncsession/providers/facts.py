@@ -16,6 +16,7 @@ from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import definition_of, statements
+from mypy_asyncsession.providers.traits import traits_of
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     Class,
@@ -32,7 +33,9 @@ from mypy_asyncsession.providers.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from mypy.nodes import Node
 
     from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.program import Source
@@ -41,48 +44,61 @@ if TYPE_CHECKING:
 
 def facts(source: Source, evaluator: Evaluator) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    lines = [
-        f"{name} {text}"
-        for name, value in _exported(source, evaluator)
-        if (text := signature(value, evaluator, source.scope)) is not None
-    ]
+    lines = [*_members(source, evaluator, source.tree.defs, source.scope, "")]
+    for name in source.loose_attributes():
+        lines += _line(f"state.{name}", evaluator.loose(source, name), evaluator, source.scope)
     if not lines:
         return ""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
-def _exported(source: Source, evaluator: Evaluator) -> Iterator[tuple[str, Value]]:
-    yield from _members(source, evaluator, list(source.tree.defs), source.scope, "")
-    for name in source.loose_attributes():
-        yield f"state.{name}", evaluator.loose(source, name)
+def _line(name: str, value: Value, evaluator: Evaluator, scope: Scope) -> Iterator[str]:
+    text = signature(value, evaluator, scope)
+    if text is not None:
+        yield f"{name} {text}"
 
 
 def _members(
-    source: Source, evaluator: Evaluator, body: list[object], scope: Scope, prefix: str
-) -> Iterator[tuple[str, Value]]:
+    source: Source, evaluator: Evaluator, body: Sequence[Node], scope: Scope, prefix: str
+) -> Iterator[str]:
     module = source.module
     for name, bindings in scope.names.bindings.items():
         if _in_interface(evaluator, f"{module}.{prefix}{name}"):
             continue
         for binding in bindings:
             if binding.kind == "assign":
-                yield prefix + name, evaluator.bound(binding, scope)
-    for statement in statements(body):  # type: ignore[arg-type]
+                yield from _line(prefix + name, evaluator.bound(binding, scope), evaluator, scope)
+    for statement in statements(body):
         if isinstance(statement, ClassDef):
             inner = source.scope_in(statement, scope)
             inside = f"{prefix}{statement.name}."
-            yield from _members(source, evaluator, list(statement.defs.body), inner, inside)
+            yield from _members(source, evaluator, statement.defs.body, inner, inside)
             for attribute in source.attributes(statement):
-                if _in_interface(evaluator, f"{module}.{inside}{attribute}"):
-                    continue
-                yield (
-                    inside + attribute,
-                    evaluator.assigned(source, statement, inner, attribute),
-                )
+                if not _in_interface(evaluator, f"{module}.{inside}{attribute}"):
+                    value = evaluator.assigned(source, statement, inner, attribute)
+                    yield from _line(inside + attribute, value, evaluator, scope)
         elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
-            function = definition_of(statement)
-            if function is not None and _says_more_than_its_type(function):
-                yield prefix + function.name, evaluator.defined(statement, scope)
+            yield from _function(statement, evaluator, scope, prefix)
+
+
+def _function(
+    statement: FuncDef | Decorator | OverloadedFuncDef,
+    evaluator: Evaluator,
+    scope: Scope,
+    prefix: str,
+) -> Iterator[str]:
+    function = definition_of(statement)
+    if function is None:
+        return
+    name = prefix + function.name
+    if _says_more_than_its_type(function):
+        yield from _line(name, evaluator.defined(statement, scope), evaluator, scope)
+    if function.is_generator and function.is_coroutine:
+        # How it goes on after its yield decides how it may be left.
+        value = evaluator.defined(statement, scope)
+        inner = value.function if isinstance(value, Managed) else value
+        if isinstance(inner, Function):
+            yield f"{name} {traits_of(inner, evaluator)}"
 
 
 def _in_interface(evaluator: Evaluator, fullname: str) -> bool:

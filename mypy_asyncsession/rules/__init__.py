@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.rules import (
     depends_type,
     session_await,
+    session_delegate,
     session_depends,
+    session_early_exit,
+    session_escape,
     session_iter,
+    session_mock,
     session_override,
+    session_probe,
+    session_unentered,
     session_with,
 )
 from mypy_asyncsession.rules.rule import PARENT, Problem, Rule
@@ -23,9 +29,15 @@ RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,
     session_iter.RULE,
     session_await.RULE,
+    session_unentered.RULE,
     session_depends.RULE,
     depends_type.RULE,
+    session_early_exit.RULE,
+    session_delegate.RULE,
+    session_escape.RULE,
     session_override.RULE,
+    session_mock.RULE,
+    session_probe.RULE,
 )
 
 #: The codes of all rules, the parent code aside.

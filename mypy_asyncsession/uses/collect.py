@@ -22,6 +22,7 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
+    ReturnStmt,
     SuperExpr,
     TryStmt,
     TypeInfo,
@@ -46,9 +47,13 @@ from mypy_asyncsession.providers.values import (
 )
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies
+from mypy_asyncsession.uses.doubles import Doubles
 from mypy_asyncsession.uses.expected import Expected
 from mypy_asyncsession.uses.handed import handed
+from mypy_asyncsession.uses.lifetimes import Lifetimes
 from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
+from mypy_asyncsession.uses.probes import Probes
+from mypy_asyncsession.uses.raw import RawResults
 from mypy_asyncsession.uses.record import Pairing, Use
 from mypy_asyncsession.uses.spans import span_of, written
 from mypy_asyncsession.uses.spots import Body, Spot
@@ -75,6 +80,7 @@ _USING = frozenset(
         GeneratorExpr,
         IndexExpr,
         LambdaExpr,
+        MemberExpr,
         YieldFromExpr,
     }
 )
@@ -112,6 +118,10 @@ class Collector:
         self._source = source
         self._expected = Expected(evaluator)
         self._overrides = Overrides(evaluator)
+        self._lifetimes = Lifetimes(evaluator)
+        self._raw = RawResults(evaluator, source.module)
+        self._doubles = Doubles(evaluator)
+        self._probes = Probes(evaluator)
         self._dependencies = Dependencies(evaluator, source, fastapi)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
@@ -124,8 +134,12 @@ class Collector:
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
-        for statement in statements:
+        for position, statement in enumerate(statements):
             yield from self._statement(statement, body)
+            if isinstance(statement, WithStmt):
+                yield from self._lifetimes.of_block(
+                    statement, statements[position + 1 :], Spot(body, statement)
+                )
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         spot = Spot(body, statement)
@@ -154,6 +168,11 @@ class Collector:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, spot, statement.index)
+                yield from self._lifetimes.of_loop(statement, spot)
+            elif isinstance(statement, ReturnStmt):
+                yield from self._raw.of_return(statement, spot)
+            elif isinstance(statement, AssignmentStmt):
+                yield from self._raw.of_assignment(statement, spot)
             for child in children(statement):
                 if isinstance(child, Block):
                     yield from self._statement(child, body)
@@ -181,7 +200,8 @@ class Collector:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, spot)
-        yield from self._body(function.body.body, spot.body.inside(function))
+        decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
+        yield from self._body(function.body.body, spot.body.inside(function, decorators))
 
     def _with(self, statement: WithStmt, spot: Spot) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
@@ -205,6 +225,9 @@ class Collector:
                 yield from self._use(Pairing.YIELD_FROM, node.expr, spot, None)
             elif isinstance(node, CallExpr):
                 yield from self._call(node, spot)
+            elif isinstance(node, MemberExpr):
+                if not self._is_open(node.expr, spot):
+                    yield from self._raw.of_attribute(node, spot)
             elif isinstance(node, IndexExpr):
                 if self._injects:
                     yield from self._dependencies.of_alias(
@@ -226,10 +249,14 @@ class Collector:
             pairing = _METHODS.get(callee.name)
             if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
                 yield from self._use(pairing, callee.expr, spot, None)
+            if pairing is Pairing.ANEXT_METHOD:
+                yield from self._lifetimes.of_step(callee.expr, call, spot)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
             name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
             if name in _BUILTINS:
                 yield from self._use(_BUILTINS[name], call.args[0], spot, None)
+                if callee.name == "anext":
+                    yield from self._lifetimes.of_step(call.args[0], call, spot)
         for argument in self._awaited(call, spot, known.AWAITING):
             for use in self._use(Pairing.AWAIT, argument, spot, None):
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
@@ -250,6 +277,9 @@ class Collector:
                 )
             if may_need(call):
                 yield from self._given(call, spot)
+            yield from self._raw.of_call(call, spot)
+            yield from self._doubles.of_call(call, spot)
+            yield from self._probes.of_call(call, spot)
 
     def _given(self, call: CallExpr, spot: Spot) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""

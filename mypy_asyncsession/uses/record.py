@@ -250,4 +250,146 @@ class DirectCall:
     lines: tuple[int, ...]
 
 
-Record = Use | Override | Dependency | DirectCall
+class Exit(Enum):
+    """How a generator is left at its yield; the value is how messages quote it."""
+
+    BREAK = "break"
+    RETURN = "return"
+    RAISE = "raise"
+    ANEXT = "anext"
+    DELEGATION = "yield"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyExit:
+    """A provider that is left at its yield.
+
+    Attributes:
+        way: How it is left.
+        text: The provider's generator, as written.
+        callee: What is called for it, or ``None`` where it is a name.
+        handed: What the provider hands out.
+        closed: Whether it is closed all the same, by ``aclosing`` or ``aclose``.
+        skips_code: Whether code follows the yield that closing does not run.
+        catches: Whether an ``except`` around the yield waits for exceptions.
+        span: Where it is left.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    way: Exit
+    text: str
+    callee: str | None
+    handed: Handed | None
+    closed: bool
+    skips_code: bool
+    catches: bool
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A session that gets out of the block that it was opened for.
+
+    Attributes:
+        how: ``returned``, ``stored``, ``task`` or ``used``.
+        name: The name of the session.
+        session: The name of its class.
+        opener: What opens it, as written.
+        span: Where it gets out.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    how: str
+    name: str
+    session: str
+    opener: str
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+class Situation(Enum):
+    """How something that holds a session is taken for one."""
+
+    ATTRIBUTE = "attribute"
+    ARGUMENT = "argument"
+    RETURNED = "returned"
+    STORED = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Something that holds a session, taken for the session.
+
+    Attributes:
+        situation: How it is taken for one.
+        text: The expression as written.
+        callee: What it calls, or ``None`` where it is no call.
+        detail: The attribute, the parameter, the function or the place.
+        handed: What the expression is.
+        session: The name of the session's class.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    situation: Situation
+    text: str
+    callee: str | None
+    detail: str
+    handed: Handed | None
+    session: str
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Double:
+    """A double that is put in the place of a provider.
+
+    Attributes:
+        target: The provider, as written.
+        there: What the provider hands out.
+        here: What a call of the double gives.
+        double: The double, as written.
+        span: Where it is put there.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    target: str
+    there: Handed
+    here: Handed
+    double: str
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question at run time that the definition answers.
+
+    Attributes:
+        text: What is asked about, as written.
+        question: The question, as written: ``hasattr``, ``isinstance``.
+        handed: What it is.
+        span: Where it is asked.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    text: str
+    question: str
+    handed: Handed
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+Record = Use | Raw | Override | EarlyExit | Escape | Double | Probe | Dependency | DirectCall

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, FuncDef
+from mypy.nodes import CallExpr, ClassDef, FuncDef, MemberExpr, NameExpr
 
 if TYPE_CHECKING:
-    from mypy.nodes import FuncItem, Node
+    from collections.abc import Sequence
+
+    from mypy.nodes import Expression, FuncItem, Node
 
     from mypy_asyncsession.providers.evaluate import Where
     from mypy_asyncsession.providers.program import Source
@@ -18,13 +20,18 @@ if TYPE_CHECKING:
 class Body:
     """A body that the walk goes through; its scope is read when a use in it needs one."""
 
-    __slots__ = ("_scope", "_source", "node", "parent")
+    __slots__ = ("_scope", "_source", "decorators", "node", "parent")
 
     def __init__(
-        self, source: Source, node: FuncItem | ClassDef | None, parent: Body | None
+        self,
+        source: Source,
+        node: FuncItem | ClassDef | None,
+        parent: Body | None,
+        decorators: Sequence[Expression] = (),
     ) -> None:
         self._source = source
         self.node = node
+        self.decorators = decorators
         self._scope: Scope | None = None
         self.parent = parent
 
@@ -50,9 +57,19 @@ class Body:
             body = body.parent
         return ".".join(names)
 
-    def inside(self, node: FuncItem | ClassDef) -> Body:
+    def is_fixture(self) -> bool:
+        """Whether this is the body of a pytest fixture."""
+        return any(
+            isinstance(named, (MemberExpr, NameExpr)) and named.name == "fixture"
+            for named in (
+                decorator.callee if isinstance(decorator, CallExpr) else decorator
+                for decorator in self.decorators
+            )
+        )
+
+    def inside(self, node: FuncItem | ClassDef, decorators: Sequence[Expression] = ()) -> Body:
         """The body of a function or class in this one."""
-        return Body(self._source, node, self)
+        return Body(self._source, node, self, decorators)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,187 @@
+"""What a generator function does around its yield: whether it is a provider or a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    Block,
+    BreakStmt,
+    ForStmt,
+    IfStmt,
+    NameExpr,
+    PassStmt,
+    ReturnStmt,
+    TryStmt,
+    WhileStmt,
+    WithStmt,
+    YieldExpr,
+)
+
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import children, expressions, yields
+from mypy_asyncsession.providers.values import Function, Thing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Node
+
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What follows the one yield of a provider.
+
+    Attributes:
+        code: Whether code follows it that runs only if the generator is run to its end.
+        closes: Whether a ``finally``, a ``with`` or a generator of its own is open at the yield.
+        catches: Whether an ``except`` around it sees the exceptions of whoever uses the provider.
+    """
+
+    code: bool
+    closes: bool
+    catches: bool
+
+    @property
+    def matters(self) -> bool:
+        """Whether it makes a difference that the generator is left at its yield."""
+        return self.code or self.closes or self.catches
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One statement around a yield: the block of it that the yield is in, and where."""
+
+    statement: Node
+    block: Block
+    position: int
+
+
+def traits(value: Value, evaluator: Evaluator, depth: int = 0) -> Traits | None:
+    """The traits of the function that made a generator; ``None`` for a stream, or if not known.
+
+    A stream yields again and again, and who reads it may stop when they like.
+    """
+    if not isinstance(value, Thing) or value.shape not in (
+        Shape.ASYNC_GENERATOR,
+        Shape.ASYNC_ITERATOR,
+    ):
+        return None
+    function = value.origin.function if value.origin is not None else None
+    if function is None or depth > 4:
+        return None
+    return traits_of(function, evaluator, depth)
+
+
+def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Traits | None:
+    """The traits of a generator function."""
+    source = evaluator.program.source(function.scope.module)
+    paths = list(_paths(function.node.body, ()))
+    if source is None or not paths or len(paths) < len(yields(function.node)):
+        return None
+    scope = source.scope_in(function.node, function.scope)
+    if not _exclusive(paths):
+        return None
+    code = closes = catches = False
+    for path, yielded in paths:
+        for position, step in enumerate(path):
+            statement = step.statement
+            if isinstance(statement, (ForStmt, WhileStmt)):
+                if not _runs_once(statement, path[position:], yielded, evaluator, scope, depth):
+                    return None
+                closes = closes or (isinstance(statement, ForStmt) and statement.is_async)
+            elif isinstance(statement, WithStmt):
+                closes = True
+            elif isinstance(statement, TryStmt):
+                if statement.finally_body is not None and step.block is not statement.finally_body:
+                    closes = True
+                if step.block is statement.body:
+                    catches = catches or bool(statement.handlers)
+                    code = code or statement.else_body is not None
+        code = code or any(_more_follows(step) for step in path)
+    return Traits(code, closes, catches)
+
+
+def _paths(
+    block: Block, around: tuple[_Step, ...]
+) -> Iterator[tuple[tuple[_Step, ...], YieldExpr]]:
+    """The yields in a block, each with the statements around it, outermost first.
+
+    The last step of a path is the statement that holds the yield itself.
+    """
+    for position, statement in enumerate(block.body):
+        for child in children(statement):
+            if isinstance(child, Block):
+                yield from _inner(statement, child, block, position, around)
+            else:
+                for inner in expressions(child, frozenset({YieldExpr})):
+                    assert isinstance(inner, YieldExpr)
+                    yield (*around, _Step(statement, block, position)), inner
+
+
+def _inner(
+    statement: Node, child: Block, block: Block, position: int, around: tuple[_Step, ...]
+) -> Iterator[tuple[tuple[_Step, ...], YieldExpr]]:
+    # What follows the statement counts as following the yield, so its place is a step as well.
+    place = _Step(PassStmt(), block, position)
+    yield from _paths(child, (*around, place, _Step(statement, child, -1)))
+
+
+def _exclusive(paths: list[tuple[tuple[_Step, ...], YieldExpr]]) -> bool:
+    """Whether at most one of the yields is reached: they stand in branches of one ``if``."""
+    if len(paths) == 1:
+        return True
+    branches = []
+    for path, _ in paths:
+        conditions = [step for step in path if isinstance(step.statement, IfStmt)]
+        if not conditions:
+            return False
+        branches.append((id(conditions[0].statement), id(conditions[0].block)))
+    return len({statement for statement, _ in branches}) == 1 and len(set(branches)) == len(paths)
+
+
+def _runs_once(
+    loop: ForStmt | WhileStmt,
+    path: tuple[_Step, ...],
+    yielded: YieldExpr,
+    evaluator: Evaluator,
+    scope: Scope,
+    depth: int,
+) -> bool:
+    """Whether a yield in a loop is reached once at most."""
+    last = path[-1]
+    if _leaves(last.block, last.position):
+        return True
+    if not isinstance(loop, ForStmt) or not loop.is_async:
+        return False
+    target, value = loop.index, yielded.expr
+    if not (
+        isinstance(target, NameExpr) and isinstance(value, NameExpr) and target.name == value.name
+    ):
+        return False
+    inner = evaluator.value(loop.expr, scope, scope.names.places.get(id(loop)))
+    return traits(inner, evaluator, depth + 1) is not None
+
+
+def _leaves(block: Block, position: int) -> bool:
+    return any(
+        isinstance(statement, (ReturnStmt, BreakStmt)) for statement in block.body[position + 1 :]
+    )
+
+
+def _more_follows(step: _Step) -> bool:
+    """Whether something that does anything follows a statement in its block."""
+    if step.position < 0:
+        return False
+    return any(
+        not (
+            isinstance(statement, (PassStmt, BreakStmt))
+            or (isinstance(statement, ReturnStmt) and statement.expr is None)
+        )
+        for statement in step.block.body[step.position + 1 :]
+    )

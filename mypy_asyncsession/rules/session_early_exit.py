@@ -1,0 +1,71 @@
+"""Leaving a provider at its yield.
+
+## What it does
+Rejects ``return``, ``break`` and ``raise`` that leave ``async for session in provider()``, and
+``await anext(provider())``. A generator that yields again and again is a stream, and may be left at
+any time; so may one after whose yield nothing is to be done.
+
+## Why is this bad
+What follows the ``yield`` does not run. The commit is lost, and the ``finally`` and the end of an
+``async with`` run when the garbage collector gets to the generator, if ever; until then the
+connection is checked out. An exception never reaches the provider.
+
+## Example
+```python
+async def get_db() -> AsyncIterator[AsyncSession]:
+    async with SessionLocal() as session:
+        yield session
+        await session.commit()
+
+
+async def report() -> object:
+    async for session in get_db():
+        return await session.execute(text("select 1"))
+```
+
+## Use instead
+```python
+async def report() -> object:
+    async with asynccontextmanager(get_db)() as session:
+        return await session.execute(text("select 1"))
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.uses.record import EarlyExit, Exit
+
+
+def check(exit_: EarlyExit) -> Problem | None:
+    """Whether a provider is left at its yield."""
+    if exit_.way is Exit.DELEGATION:
+        return None
+    provider = exit_.callee or exit_.text
+    if exit_.closed:
+        lost = (
+            "the code after its yield never runs"
+            if exit_.skips_code
+            else "an exception does not reach it"
+        )
+    elif exit_.skips_code:
+        lost = "the code after its yield never runs, and it is closed when it is collected"
+    else:
+        lost = "what follows its yield runs when it is collected"
+    if exit_.way is Exit.ANEXT:
+        message = f'"anext" takes the session out of "{provider}" and drops the rest: {lost}'
+    else:
+        message = f'"{exit_.way.value}" leaves "{provider}" at its yield: {lost}'
+    hint = f'Enter it: "async with asynccontextmanager({provider})(...) as session:"'
+    if exit_.callee is None:
+        hint = 'Enter it through "asynccontextmanager(...)" where it is made'
+    return Problem(message, hint, exit_.handed.place if exit_.handed else None)
+
+
+RULE = Rule(
+    code="session-early-exit",
+    summary="leaving a provider at its yield",
+    doc=__doc__,
+    reads=(EarlyExit,),
+    check=check,
+)

@@ -1,0 +1,55 @@
+"""Letting a session out of the block that it was opened for.
+
+## What it does
+Rejects a session that is returned from the ``with`` block that opened it, stored as the last thing
+in it, used after it, or given to a task that outlives it.
+
+## Why is this bad
+The block has closed the session. SQLAlchemy lets a closed session begin anew: it takes another
+connection, and nobody gives that back.
+
+## Example
+```python
+async def open_session() -> AsyncSession:
+    async with SessionLocal() as session:
+        return session
+```
+
+## Use instead
+```python
+@asynccontextmanager
+async def open_session() -> AsyncIterator[AsyncSession]:
+    async with SessionLocal() as session:
+        yield session
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.uses.record import Escape
+
+_HOW = {
+    "returned": ("is returned closed", 'Yield it from an "@asynccontextmanager" function'),
+    "stored": ("is stored, and then closed", "Use it inside the block"),
+    "task": (
+        "is given to a task that outlives its block",
+        "Let the task open a session of its own, or await it inside the block",
+    ),
+    "used": ("is used after its block has closed it", "Use it inside the block"),
+}
+
+
+def check(escape: Escape) -> Problem | None:
+    """Whether a session gets out of its block."""
+    what, instead = _HOW[escape.how]
+    return Problem(f'"{escape.name}", opened by "{escape.opener}", {what}', instead, None)
+
+
+RULE = Rule(
+    code="session-escape",
+    summary="letting a session out of the block that it was opened for",
+    doc=__doc__,
+    reads=(Escape,),
+    check=check,
+)

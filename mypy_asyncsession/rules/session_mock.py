@@ -1,0 +1,74 @@
+"""A double of another shape than the provider that it stands for.
+
+## What it does
+Rejects ``patch``, ``patch.object``, ``mocker.patch`` and ``monkeypatch.setattr`` with a double that
+cannot be used as the provider is: an ``AsyncMock``, whose calls give coroutines, for a generator or
+a context manager; another provider of another shape; ``return_value=session`` for a generator.
+
+## Why is this bad
+The test fails for a reason of its own, or passes only because the code under test has been bent to
+the double, and fails in production.
+
+## Example
+```python
+class Database:
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        async with SessionLocal() as session:
+            yield session
+
+
+def test_report() -> None:
+    with patch.object(Database, "session", AsyncMock()):
+        ...
+```
+
+## Use instead
+```python
+def test_report() -> None:
+    with patch.object(Database, "session", MagicMock()):
+        ...
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.uses.record import Double
+
+#: What makes one shape another.
+_USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
+
+
+def check(double: Double) -> Problem | None:
+    """Whether a double cannot be used as the provider is."""
+    here, there = double.here, double.there
+    if here.shape in (Shape.OTHER, Shape.NONE) or there.can & _USES & here.can:
+        return None
+    return Problem(
+        f'"{double.target}" gives {there.shape.value}, its double {here.shape.value}',
+        _instead(double),
+        there.place,
+    )
+
+
+def _instead(double: Double) -> str:
+    shape = double.there.shape
+    if shape is Shape.ASYNC_CONTEXT_MANAGER:
+        return (
+            'Use "MagicMock()" with "return_value.__aenter__.return_value", '
+            'or an "@asynccontextmanager" function'
+        )
+    if shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        return "Use an async generator function that yields the double of the session"
+    return f"Use a double that gives {shape.value}"
+
+
+RULE = Rule(
+    code="session-mock",
+    summary="a double of another shape than the provider that it stands for",
+    doc=__doc__,
+    reads=(Double,),
+    check=check,
+)

@@ -1,0 +1,82 @@
+"""Taking what holds a session for the session.
+
+## What it does
+Rejects an attribute of a session that is asked of a generator, a context manager or a coroutine
+which was never entered or awaited, and such an object where a session is expected: as an argument,
+as a return value, or stored in an attribute that is annotated as one.
+
+## Why is this bad
+The session was not opened. It raises ``AttributeError`` when the attribute is used, which may be
+far from the mistake.
+
+## Example
+```python
+@asynccontextmanager
+async def get_db() -> AsyncIterator[AsyncSession]:
+    async with SessionLocal() as session:
+        yield session
+
+
+async def report() -> None:
+    session = get_db()
+    await session.execute(text("select 1"))
+```
+
+## Use instead
+```python
+async def report() -> None:
+    async with get_db() as session:
+        await session.execute(text("select 1"))
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.uses.record import Handed, Raw, Situation
+
+_TAKEN = {
+    Situation.ATTRIBUTE: 'it has no "{detail}" before it is {done}',
+    Situation.ARGUMENT: '"{detail}" wants the {session}',
+    Situation.RETURNED: '"{detail}" is to return the {session}',
+    Situation.STORED: '"{detail}" is to hold the {session}',
+}
+
+
+def check(raw: Raw) -> Problem | None:
+    """Whether something is taken for the session that it holds."""
+    handed = raw.handed
+    if handed is None:
+        return None
+    done = "awaited" if handed.shape is Shape.COROUTINE else "entered"
+    taken = _TAKEN[raw.situation].format(detail=raw.detail, session=raw.session, done=done)
+    made = ""
+    if handed.name and handed.name != raw.callee:
+        made = f', made by "{handed.name}"'
+    return Problem(
+        f'"{raw.text}" is {handed.shape.value}{made}: {taken}', _instead(raw, handed), handed.place
+    )
+
+
+def _instead(raw: Raw, handed: Handed) -> str:
+    provider = raw.callee or handed.name
+    if handed.shape is Shape.COROUTINE:
+        return f'Await it: "await {raw.text}"' if raw.callee else "Await it where it is made"
+    made = f"{provider}(...)" if provider else raw.text
+    if handed.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        made = f"asynccontextmanager({provider})(...)" if provider else "asynccontextmanager(...)"
+    elif handed.shape in (Shape.GENERATOR, Shape.ITERATOR):
+        made = f"contextmanager({provider})(...)" if provider else "contextmanager(...)"
+    is_async = bool(handed.can & (Can.ASYNC_ENTER | Can.ASYNC_ITERATE))
+    keyword = "async with" if is_async else "with"
+    return f'Enter it, and use the session inside: "{keyword} {made} as session:"'
+
+
+RULE = Rule(
+    code="session-unentered",
+    summary="taking what holds a session for the session",
+    doc=__doc__,
+    reads=(Raw,),
+    check=check,
+)

@@ -1,0 +1,181 @@
+"""What a provider hands out, used or given as the session that is still inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
+from mypy.types import AnyType, CallableType, Instance, get_proper_type
+
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.values import Either, Thing, members
+from mypy_asyncsession.uses.handed import handed
+from mypy_asyncsession.uses.record import Raw, Situation
+from mypy_asyncsession.uses.spans import span_of, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression
+    from mypy.types import Type
+
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.uses.spots import Spot
+
+#: The shapes that hold a session without being one.
+_HOLDERS = frozenset(
+    {
+        Shape.ASYNC_GENERATOR,
+        Shape.ASYNC_ITERATOR,
+        Shape.ASYNC_CONTEXT_MANAGER,
+        Shape.COROUTINE,
+        Shape.GENERATOR,
+        Shape.ITERATOR,
+        Shape.CONTEXT_MANAGER,
+    }
+)
+_HOLDER_TYPES = (
+    known.ASYNC_GENERATOR_TYPES
+    | known.ASYNC_ITERATOR_TYPES
+    | known.GENERATOR_TYPES
+    | known.ITERATOR_TYPES
+    | known.COROUTINE_TYPES
+    | known.ASYNC_CONTEXT_MANAGER_TYPES
+    | known.CONTEXT_MANAGER_TYPES
+)
+
+
+class RawResults:
+    """Finds where something that holds a session is taken for the session."""
+
+    def __init__(self, evaluator: Evaluator, module: str) -> None:
+        self._evaluator = evaluator
+        self._module = module
+
+    def of_attribute(self, member: MemberExpr, spot: Spot) -> Iterator[Raw]:
+        """``cm.execute``: an attribute of the session, asked of what holds it."""
+        if not self._may_hold(member):
+            return
+        found = self._holder(member.expr, spot)
+        if found is None:
+            return
+        holder, session = found
+        if _has(holder, member.name) or not _has(session, member.name):
+            return
+        yield self._raw(Situation.ATTRIBUTE, member.expr, holder, session, member.name, spot)
+
+    def of_call(self, call: CallExpr, spot: Spot) -> Iterator[Raw]:
+        """``f(cm)``, where the parameter is annotated as a session."""
+        type_ = self._evaluator.type_of(call.callee, self._module)
+        callee = get_proper_type(type_) if type_ is not None else None
+        if not isinstance(callee, CallableType):
+            return
+        for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
+            if name is not None:
+                formal = callee.argument_by_name(name)
+            else:
+                formal = callee.argument_by_position(position)
+            if formal is not None and self._is_session(formal.typ):
+                yield from self._given(
+                    Situation.ARGUMENT, argument, formal.name or written(call.callee), spot
+                )
+
+    def of_return(self, statement: ReturnStmt, spot: Spot) -> Iterator[Raw]:
+        """``return cm()`` from a function annotated as giving a session."""
+        function = spot.scope.function()
+        if statement.expr is None or not isinstance(function, FuncDef):
+            return
+        type_ = get_proper_type(function.type) if function.type is not None else None
+        if not isinstance(type_, CallableType):
+            return
+        declared: Type = type_.ret_type
+        proper = get_proper_type(declared)
+        if function.is_coroutine and isinstance(proper, Instance) and proper.args:
+            declared = proper.args[-1]
+        if self._is_session(declared):
+            yield from self._given(Situation.RETURNED, statement.expr, function.name, spot)
+
+    def of_assignment(self, statement: AssignmentStmt, spot: Spot) -> Iterator[Raw]:
+        """``self.session: AsyncSession = cm()``."""
+        if statement.type is not None and self._is_session(statement.type):
+            target = written(statement.lvalues[0])
+            yield from self._given(Situation.STORED, statement.rvalue, target, spot)
+
+    def _given(
+        self, situation: Situation, expression: Expression, where: str, spot: Spot
+    ) -> Iterator[Raw]:
+        if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
+            return
+        found = self._holder(expression, spot)
+        if found is not None:
+            yield self._raw(situation, expression, *found, where, spot)
+
+    def _raw(
+        self,
+        situation: Situation,
+        expression: Expression,
+        holder: Thing,
+        session: Thing,
+        detail: str,
+        spot: Spot,
+    ) -> Raw:
+        span = span_of(expression)
+        return Raw(
+            situation=situation,
+            text=written(expression),
+            callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
+            detail=detail,
+            handed=handed(holder, self._evaluator, spot.scope),
+            session=session.label or "session",
+            span=span,
+            function=spot.body.outermost(),
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+    def _may_hold(self, member: MemberExpr) -> bool:
+        """A quick look: most attributes are of objects whose type settles it."""
+        type_ = self._evaluator.type_of(member.expr, self._module)
+        proper = get_proper_type(type_) if type_ is not None else None
+        if isinstance(proper, Instance):
+            return proper.type.fullname in _HOLDER_TYPES
+        if proper is None or isinstance(proper, AnyType):
+            return member.name in known.SESSION_ATTRIBUTES
+        return False
+
+    def _holder(self, expression: Expression, spot: Spot) -> tuple[Thing, Thing] | None:
+        """What holds a session, and the session, where each possibility does."""
+        value = self._evaluator.value(expression, spot.scope, spot.where)
+        found = []
+        for member in members(value):
+            session = _held(member)
+            if not isinstance(member, Thing) or session is None:
+                return None
+            found.append((member, session))
+        return found[0] if found else None
+
+    def _is_session(self, type_: Type | None) -> bool:
+        proper = get_proper_type(type_) if type_ is not None else None
+        return isinstance(proper, Instance) and (
+            self._evaluator.types.resource(proper.type) is not None
+        )
+
+
+def _held(value: object, depth: int = 0) -> Thing | None:
+    """The session inside what has to be entered, iterated over or awaited first."""
+    if not isinstance(value, Thing) or value.shape not in _HOLDERS or depth > 3:
+        return None
+    item = value.item
+    if isinstance(item, Either):
+        return None
+    if isinstance(item, Thing) and item.resource is not None:
+        return item
+    return _held(item, depth + 1)
+
+
+def _has(value: Thing, name: str) -> bool:
+    """Whether an object has an attribute, as far as its class tells."""
+    if isinstance(value.type, Instance):
+        info = value.type.type
+        return info.get(name) is not None or info.fallback_to_any
+    return value.resource is not None and name in known.SESSION_ATTRIBUTES
