@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated
+from unittest.mock import AsyncMock, MagicMock, patch
 from fastapi import Depends, FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -38,7 +39,9 @@ def codes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         (folder / f"{name}_wrong.py").write_text(PREAMBLE + example)
         # The second leaves out what it shares with the first, so it goes below it.
         (folder / f"{name}_right.py").write_text(PREAMBLE + _shared(example, instead) + instead)
-    report = check(["."], Options(cache_dir=str(folder / "cache")), directory=str(folder))
+    report = check(
+        ["."], Options(cache_dir=str(folder / "cache"), strict=True), directory=str(folder)
+    )
     assert not report.problems
     found: dict[str, set[str]] = {path.stem: set() for path in folder.glob("*.py")}
     for finding in report.findings:

@@ -28,6 +28,7 @@ from mypy_asyncsession.config import (
     misplaced,
 )
 from mypy_asyncsession.findings import Finding, Span, decode
+from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -53,12 +54,14 @@ class Options:
     Attributes:
         config_file: The TOML file with our table; the project's if ``None``.
         cache_dir: The directory to keep between runs; one in the working directory if ``None``.
+        strict: Whether the rules that are off by default are on.
         workers: How many processes mypy uses besides its own; as many as pay if ``None``.
         show_traceback: Whether a crash of mypy's is shown on standard error.
     """
 
     config_file: str | None = None
     cache_dir: str | None = None
+    strict: bool = False
     workers: int | None = None
     show_traceback: bool = False
 
@@ -245,6 +248,10 @@ class _Run:
             "show_traceback": self._options.show_traceback,
             **_as_options(self._settings.silenced),
         }
+        if self._options.strict:
+            silenced = self._settings.silenced.disable
+            strict = [rule.code for rule in RULES if not rule.default]
+            options["enable_error_code"] += [code for code in strict if code not in silenced]
         if self._settings.platform is not None:
             options["platform"] = self._settings.platform
         return Plan(

@@ -30,6 +30,7 @@ from mypy_asyncsession.cli.terminal import Terminal
     help="What to keep between runs, which makes the next one quick.  "
     "[default: .mypy-asyncsession]",
 )
+@click.option("--strict", is_flag=True, help="Turn on the rules that are off by default, too.")
 @click.option(
     "--workers",
     metavar="N",
@@ -46,6 +47,7 @@ def check(
     output: str,
     config_file: str | None,
     cache_dir: str | None,
+    strict: bool,
     workers: int | None,
     show_traceback: bool,
 ) -> int:
@@ -58,6 +60,7 @@ def check(
     \b
       mypy-asyncsession check                  everything here
       mypy-asyncsession check src tests        some of it
+      mypy-asyncsession check --strict         with the rules that are off by default
       mypy-asyncsession check --output json    for other programs
 
     A finding that is right as it is can be silenced with a comment, `# type: ignore[session-with]`
@@ -76,6 +79,7 @@ def check(
             Options(
                 config_file=config_file,
                 cache_dir=cache_dir,
+                strict=strict,
                 workers=workers,
                 show_traceback=show_traceback,
             ),

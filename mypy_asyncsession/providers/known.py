@@ -216,6 +216,10 @@ SESSION_ATTRIBUTES: Final = frozenset(
         "stream_scalars",
     }
 )
+#: Those that take a connection.
+CONNECTING_ATTRIBUTES: Final = frozenset(
+    {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
+)
 ANNOTATED: Final = frozenset({"typing.Annotated", "typing_extensions.Annotated"})
 DEPENDS: Final = frozenset(
     {

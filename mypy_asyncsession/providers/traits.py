@@ -94,7 +94,7 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
             if isinstance(statement, (ForStmt, WhileStmt)):
                 if not _runs_once(statement, path[position:], yielded, evaluator, scope, depth):
                     return None
-                closes = closes or (isinstance(statement, ForStmt) and statement.is_async)
+                closes = closes or _owns(function, statement)
             elif isinstance(statement, WithStmt):
                 closes = True
             elif isinstance(statement, TryStmt):
@@ -105,6 +105,14 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
                     code = code or statement.else_body is not None
         code = code or any(_more_follows(step) for step in path)
     return Traits(code, closes, catches)
+
+
+def _owns(function: Function, loop: ForStmt | WhileStmt) -> bool:
+    """Whether a loop goes through a generator of the function's own, not one that it was given."""
+    if not isinstance(loop, ForStmt) or not loop.is_async:
+        return False
+    parameters = {argument.variable.name for argument in function.node.arguments}
+    return not (isinstance(loop.expr, NameExpr) and loop.expr.name in parameters)
 
 
 def _paths(

@@ -293,7 +293,7 @@ def _used_after(following: Sequence[Node], name: str) -> Node | None:
         for node in walk(statement, into_functions=False):
             if (
                 isinstance(node, MemberExpr)
-                and node.name in known.SESSION_ATTRIBUTES
+                and node.name in known.CONNECTING_ATTRIBUTES
                 and isinstance(node.expr, NameExpr)
                 and node.expr.name == name
             ):

@@ -35,6 +35,8 @@ _HOLDERS = frozenset(
         Shape.CONTEXT_MANAGER,
     }
 )
+#: What generators and coroutines have, besides their special methods.
+_OWN = frozenset({"aclose", "asend", "athrow", "close", "send", "throw"})
 _HOLDER_TYPES = (
     known.ASYNC_GENERATOR_TYPES
     | known.ASYNC_ITERATOR_TYPES
@@ -175,6 +177,8 @@ def _held(value: object, depth: int = 0) -> Thing | None:
 
 def _has(value: Thing, name: str) -> bool:
     """Whether an object has an attribute, as far as its class tells."""
+    if value.shape in _HOLDERS and (name in _OWN or name.startswith(("__", "ag_", "gi_", "cr_"))):
+        return True
     if isinstance(value.type, Instance):
         info = value.type.type
         return info.get(name) is not None or info.fallback_to_any
