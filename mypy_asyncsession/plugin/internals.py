@@ -71,6 +71,8 @@ _VAGUE = (
     mypy.errorcodes.MISC,
     mypy.errorcodes.ARG_TYPE,
     mypy.errorcodes.CALL_OVERLOAD,
+    mypy.errorcodes.RETURN_VALUE,
+    mypy.errorcodes.ASSIGNMENT,
 )
 _OUR_CODES = frozenset(CODES) | {PARENT_CODE.code}
 #: What stands for a code of ours on a line whose comment names none.
@@ -87,7 +89,20 @@ _SUPERSEDED = {
     ),
     "session-iter": ('"__aiter__"', '"__anext__"', '"__iter__"', '"__next__"', '"next"', '"anext"'),
     "session-await": ('Incompatible types in "await"',),
+    "session-unentered": (
+        " has no attribute ",
+        " has incompatible type ",
+        "Incompatible return value type ",
+        "Incompatible types in assignment ",
+    ),
 }
+#: The codes for which a line is not enough to tell that mypy means the same.
+_IN_PLACE = frozenset({"session-unentered"})
+
+
+def _begins_at(info: ErrorInfo, span: Span) -> bool:
+    # Of a return mypy points at the statement, not at what is returned.
+    return info.column == span.column or info.code is mypy.errorcodes.RETURN_VALUE
 
 
 def verify(options: Options, version: str = mypy_version) -> str | None:
@@ -374,7 +389,7 @@ class Build:
             )
         self.errors.target_module = module
 
-    def supersede(self, path: str, lines: tuple[int, ...], code: ErrorCode) -> None:
+    def supersede(self, path: str, span: Span, lines: tuple[int, ...], code: ErrorCode) -> None:
         """Take back what mypy says of the same mistake: one mistake is one error.
 
         mypy's own errors name the special method that is missing. They are in
@@ -391,6 +406,7 @@ class Build:
             and info.severity == "error"
             and info.code in _VAGUE
             and any(mark in info.message for mark in marks)
+            and (code.code not in _IN_PLACE or _begins_at(info, span))
         ]
         if gone:
             positions = {(info.line, info.column, info.code) for info in gone}

@@ -127,7 +127,7 @@ class ModulePass:
                 tree.path, record.span, report.code, problem.message, problem.hint, problem.place
             )
             if self._build.enabled(code):
-                self._build.supersede(tree.path, record.lines, code)
+                self._build.supersede(tree.path, record.span, record.lines, code)
             self._build.report(
                 record.span,
                 finding.encode() if self._records else finding.message,
