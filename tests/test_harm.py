@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -63,6 +63,8 @@ def run(folder: Path, use: Callable[[Database], Awaitable[object]]) -> Database:
         engine = create_async_engine(
             f"sqlite+aiosqlite:///{folder / 'harm.db'}", poolclass=AsyncAdaptedQueuePool
         )
+        opened: list[Any] = []
+        event.listen(engine.sync_engine, "connect", lambda opens, _: opened.append(opens))
         async with engine.begin() as connection:
             await connection.execute(text("create table entry (number int)"))
         database = Database(engine)
@@ -78,6 +80,9 @@ def run(folder: Path, use: Callable[[Database], Awaitable[object]]) -> Database:
             gc.enable()
         del kept
         await engine.dispose()
+        for leaked in opened:
+            # Each has a thread of its own, which must not outlive the loop.
+            await leaked.driver_connection.close()
         return database
 
     return asyncio.run(main())

@@ -519,12 +519,15 @@ class Evaluator:
                 result = self.called(provider, [], scope)
                 if not isinstance(result, Thing):
                     return UNKNOWN
-                if result.shape not in UNMISTAKABLE:
-                    return result
-                if isinstance(provider, Function) and not _drivable(provider):
-                    # It returns what another function made, which is injected as it is.
-                    return result if provider.wraps is UNKNOWN else UNKNOWN
-                return result.item
+                if result.shape in UNMISTAKABLE:
+                    raw = isinstance(provider, Function) and not _drivable(provider)
+                else:
+                    holds = isinstance(result.item, Thing) and result.item.resource is not None
+                    raw = holds and not isinstance(provider, Class)
+                if raw:
+                    # It is reported where it is depended on, and not at each of its uses.
+                    return UNKNOWN
+                return result.item if result.shape in UNMISTAKABLE else result
         return value
 
     def _declared(self, function: FuncItem, position: int, scope: Scope) -> Value:
@@ -1059,7 +1062,9 @@ class Evaluator:
                     if member.is_sequence
                     else []
                 )
-            return member.item if isinstance(member, Thing) else UNKNOWN
+            if not isinstance(member, Thing):
+                return UNKNOWN
+            return self.iterated(member.item) if member.shape is Shape.COROUTINE else member.item
 
         return mapped(value, one)
 
