@@ -78,10 +78,12 @@ class Config:
     Attributes:
         resources: Full names of classes that count as sessions, besides SQLAlchemy's own.
         fastapi_version: The FastAPI that the project runs on, if not the one installed.
+        infer_types: Whether calls of unannotated providers get the type that these give.
     """
 
     resources: tuple[str, ...] = field(default=(), metadata=_read_by(_class_names))
     fastapi_version: str | None = field(default=None, metadata=_read_by(_version))
+    infer_types: bool = field(default=True, metadata=_read_by(_flag))
 
 
 @dataclass(frozen=True, slots=True)

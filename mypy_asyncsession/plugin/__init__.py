@@ -55,7 +55,7 @@ class AsyncSessionPlugin(Plugin):
         if self._build is None or self._build.modules is not modules:
             self._build = Build(modules)
             program = Program(modules, self._build.parse, is_foreign)
-            self._recovery = Recovery(program, self._types)
+            self._recovery = Recovery(program, self._types, infer=self._settings.config.infer_types)
             self._pass = ModulePass(
                 self._build,
                 program,
@@ -92,7 +92,7 @@ class AsyncSessionPlugin(Plugin):
             self._pass.daemon.watch()
         if not recovery.answers(fullname):
             return None
-        return lambda ctx: recovery.recover(ctx, build)
+        return lambda ctx: recovery.result(fullname, ctx, build)
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""

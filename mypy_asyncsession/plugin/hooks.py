@@ -1,4 +1,4 @@
-"""The hooks: in a wrong pairing, give mypy the type that was meant.
+"""The hooks: in a wrong pairing, give mypy the type that was meant; of a getter, what it gives.
 
 The module pass reports the mistake. Without a hook mypy would add errors of its own for the same
 line, and the target would be ``Any``, so that nothing in the body would be checked.
@@ -30,6 +30,7 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.plugin.codes import CODES
+from mypy_asyncsession.plugin.inference import Inference, may_infer
 from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.shapes import Can, Shape
@@ -84,10 +85,11 @@ def is_implicit(fullname: str) -> bool:
 class Recovery:
     """Recovers the types that wrong pairings would lose."""
 
-    def __init__(self, program: Program, types: Types) -> None:
+    def __init__(self, program: Program, types: Types, *, infer: bool) -> None:
         self._types = types
         self._program = program
         self._evaluator = Evaluator(program, types)
+        self._inference = Inference(program, self._evaluator) if infer else None
         self._source: Source | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
@@ -105,6 +107,8 @@ class Recovery:
         """Begin with an update of the daemon: definitions may have changed."""
         self.forget()
         self._answers.clear()
+        if self._inference is not None:
+            self._inference.begin()
 
     def answers(self, fullname: str) -> bool:
         """Whether a call of *fullname* hands out something whose misuse is recovered."""
@@ -112,7 +116,9 @@ class Recovery:
         if known is None:
             # Methods are looked up with the receiver's class, not the defining one.
             node = self._program.symbol(fullname, inherited=True)
-            known = self._hands_out_provider(node)
+            known = self._hands_out_provider(node) or (
+                self._inference is not None and may_infer(node, self._program)
+            )
             variable = node.var if isinstance(node, Decorator) else node
             if not isinstance(variable, Var) or variable.type is not None:
                 # What has no type yet gets one later.
@@ -140,39 +146,53 @@ class Recovery:
             return False
         return value.shape in _PROVIDERS or value.resource is not None
 
-    def recover(self, ctx: FunctionContext | MethodContext, build: Build) -> Type:
-        """The type of a call: in a wrong pairing, of what should have been called."""
+    def result(self, fullname: str, ctx: FunctionContext | MethodContext, build: Build) -> Type:
+        """The type of a call of *fullname*: what was meant, or what is known of a provider."""
         default = ctx.default_return_type
         call = ctx.context
         if not isinstance(call, CallExpr):
             return default
         checker: TypeChecker = ctx.api  # type: ignore[assignment]
         self.replaced.pop(call, None)
+        better = self._meant(call, default, checker, build)
+        if better is None and self._inference is not None:
+            self._turn_to(checker.tree)
+            better = self._inference.result(fullname, default)
+        if better is None:
+            return default
+        self.replaced[call] = default
+        return better
+
+    def _meant(
+        self, call: CallExpr, default: Type, checker: TypeChecker, build: Build
+    ) -> Type | None:
+        """In a wrong pairing, the type of what should have been called."""
         pairing = self._pairing(call, checker.tree)
         if pairing is None:
-            return default
+            return None
         code, meant = _MEANT[pairing]
         if not build.enabled(CODES[code]):
-            return default
+            return None
         value = self._types.value(default)
         if value is UNKNOWN:
             value = self._inferred(call, checker.tree)
         if not isinstance(value, Thing) or value.can & pairing.needs:
-            return default
+            return None
         item = self._item(value, pairing)
-        recovered = item and self._holding(item, pairing, meant, build, checker)
-        if recovered is None:
-            return default
-        self.replaced[call] = default
-        return recovered
+        return self._holding(item, pairing, meant, build, checker) if item is not None else None
 
     def _inferred(self, call: CallExpr, tree: MypyFile) -> Value:
         """What an unannotated function hands out, by its definition."""
+        source = self._turn_to(tree)
+        return self._evaluator.value(call, source.scope, None)
+
+    def _turn_to(self, tree: MypyFile) -> Source:
+        """Make *tree*, which mypy is checking, the module at hand."""
         if self._source is None or self._source.tree is not tree:
             self._source = self._program.enter(tree)
             self._evaluator.reset({}, {})
         self._program.current = self._source
-        return self._evaluator.value(call, self._source.scope, None)
+        return self._source
 
     def _item(self, value: Thing, pairing: Pairing) -> Type | None:
         """The type of what the pairing was meant to get at."""

@@ -112,14 +112,7 @@ def _in_interface(evaluator: Evaluator, fullname: str) -> bool:
     )
 
 
-_SHAPES = (
-    known.ASYNC_CONTEXT_MANAGER_TYPES
-    | known.CONTEXT_MANAGER_TYPES
-    | known.ASYNC_GENERATOR_TYPES
-    | known.ASYNC_ITERATOR_TYPES
-    | known.GENERATOR_TYPES
-    | known.ITERATOR_TYPES
-)
+_SHAPES = known.HOLDER_TYPES - known.COROUTINE_TYPES
 
 
 def _says_more_than_its_type(function: FuncDef) -> bool:

@@ -138,6 +138,20 @@ CONTEXT_MANAGER_TYPES: Final = frozenset(
         "typing_extensions.ContextManager",
     }
 )
+#: All that hold something which has still to be got at.
+HOLDER_TYPES: Final = (
+    ASYNC_GENERATOR_TYPES
+    | ASYNC_ITERATOR_TYPES
+    | GENERATOR_TYPES
+    | ITERATOR_TYPES
+    | COROUTINE_TYPES
+    | ASYNC_CONTEXT_MANAGER_TYPES
+    | CONTEXT_MANAGER_TYPES
+)
+#: What the decorators of contextlib make of generator functions.
+CONTEXT_MANAGERS_MADE: Final = frozenset(
+    {"contextlib._AsyncGeneratorContextManager", "contextlib._GeneratorContextManager"}
+)
 NULL_CONTEXT: Final = "contextlib.nullcontext"
 #: ``closing`` and ``aclosing`` close their argument and hand it out as it is.
 CLOSING: Final = frozenset({"contextlib.closing"})

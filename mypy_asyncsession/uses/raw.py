@@ -37,15 +37,12 @@ _HOLDERS = frozenset(
 )
 #: What generators and coroutines have, besides their special methods.
 _OWN = frozenset({"aclose", "asend", "athrow", "close", "send", "throw"})
-_HOLDER_TYPES = (
-    known.ASYNC_GENERATOR_TYPES
-    | known.ASYNC_ITERATOR_TYPES
-    | known.GENERATOR_TYPES
-    | known.ITERATOR_TYPES
-    | known.COROUTINE_TYPES
-    | known.ASYNC_CONTEXT_MANAGER_TYPES
-    | known.CONTEXT_MANAGER_TYPES
-)
+#: The codes under which mypy says the same.
+_MYPYS = {
+    Situation.ARGUMENT: "arg-type",
+    Situation.RETURNED: "return-value",
+    Situation.STORED: "assignment",
+}
 
 
 class RawResults:
@@ -109,9 +106,21 @@ class RawResults:
     ) -> Iterator[Raw]:
         if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
             return
+        if self._accepted(situation, expression):
+            return
         found = self._holder(expression, spot)
         if found is not None:
             yield self._raw(situation, expression, *found, where, spot)
+
+    def _accepted(self, situation: Situation, expression: Expression) -> bool:
+        """Whether a comment says that the annotation is known to be wrong."""
+        tree = self._evaluator.program.modules.get(self._module)
+        ignored = tree.ignored_lines if tree is not None else {}
+        span = span_of(expression)
+        return any(
+            _MYPYS[situation] in ignored.get(line, ())
+            for line in range(span.line, span.end_line + 1)
+        )
 
     def _raw(
         self,
@@ -140,7 +149,7 @@ class RawResults:
         type_ = self._evaluator.type_of(member.expr, self._module)
         proper = get_proper_type(type_) if type_ is not None else None
         if isinstance(proper, Instance):
-            return proper.type.fullname in _HOLDER_TYPES
+            return proper.type.fullname in known.HOLDER_TYPES
         if proper is None or isinstance(proper, AnyType):
             return member.name in known.SESSION_ATTRIBUTES
         return False
