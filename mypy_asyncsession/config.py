@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,11 +78,14 @@ class Config:
     Attributes:
         resources: Full names of classes that count as sessions, besides SQLAlchemy's own.
         fastapi_version: The FastAPI that the project runs on, if not the one installed.
+        overlays: Directories of stubs whose return types are applied to the functions of the
+            project: in the file relative to it, and absolute here.
         infer_types: Whether calls of unannotated providers get the type that these give.
     """
 
     resources: tuple[str, ...] = field(default=(), metadata=_read_by(_class_names))
     fastapi_version: str | None = field(default=None, metadata=_read_by(_version))
+    overlays: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
     infer_types: bool = field(default=True, metadata=_read_by(_flag))
 
 
@@ -109,7 +112,12 @@ def load(path: str | Path) -> Config:
     tools = _tools(Path(path))
     if TABLE not in tools:
         raise ConfigError(f"{path}: there is no table [tool.{TABLE}]{_near(TABLE, tools)}")
-    return Config(**_read(Config, path, TABLE, tools[TABLE]))
+    config = Config(**_read(Config, path, TABLE, tools[TABLE]))
+    folders = [Path(path).absolute().parent / name for name in config.overlays]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"{path}: [tool.{TABLE}]: overlays: {folder} is not a directory")
+    return replace(config, overlays=tuple(map(str, folders)))
 
 
 def run_options(path: str | Path | None) -> RunOptions:

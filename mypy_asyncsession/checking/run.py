@@ -290,7 +290,10 @@ class _Run:
     def _finding(self, error: dict[str, Any]) -> Finding | None:
         """The finding behind one of mypy's errors, if it is ours and in a file to check."""
         path = error["file"]
-        if error["code"] not in OURS or error["severity"] != "error" or path not in self._changed:
+        if error["code"] not in OURS or error["severity"] != "error":
+            return None
+        overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
+        if path not in self._changed and not overlaid:
             return None
         span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
         found = decode(shown(path, self._directory), span, error["code"], error["message"])

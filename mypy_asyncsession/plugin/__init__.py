@@ -10,13 +10,18 @@ from mypy.plugin import Plugin
 
 import mypy_asyncsession
 from mypy_asyncsession.config import ConfigError
+from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
 from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.plugin.settings import Settings, settings
+from mypy_asyncsession.plugin.stub_check import misfits
+from mypy_asyncsession.providers.declared import Declared
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.from_types import Types
+from mypy_asyncsession.providers.overlays import Overlays
 from mypy_asyncsession.providers.program import Program
+from mypy_asyncsession.rules import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +48,8 @@ class AsyncSessionPlugin(Plugin):
         self._recovery: Recovery | None = None
         self._build: Build | None = None
         self._pass: ModulePass | None = None
-        self._key = f"{mypy_asyncsession.__version__} {_engine()} {self._settings}"
+        self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
+        self._key = f"{mypy_asyncsession.__version__} {_engine()} {self._settings.key}"
         if self._trouble is None:
             prepare(options)
 
@@ -54,13 +60,20 @@ class AsyncSessionPlugin(Plugin):
             raise stop(self._trouble)
         if self._build is None or self._build.modules is not modules:
             self._build = Build(modules)
+            self._overlays.begin(self._build.parse)
             program = Program(modules, self._build.parse, is_foreign)
-            self._recovery = Recovery(program, self._types, infer=self._settings.config.infer_types)
+            declared = Declared(self._overlays, program, self._types)
+            self._recovery = Recovery(
+                program, self._types, declared, infer=self._settings.config.infer_types
+            )
+            if not self._build.in_worker:
+                self._show_misfits(self._build)
             self._pass = ModulePass(
                 self._build,
                 program,
                 self._types,
                 self._recovery,
+                declared,
                 records=self._settings.records,
                 fastapi=self._settings.fastapi,
             )
@@ -69,6 +82,15 @@ class AsyncSessionPlugin(Plugin):
             self._pass.daemon.begin()
         if self._recovery is not None:
             self._recovery.begin()
+
+    def _show_misfits(self, build: Build) -> None:
+        """Report where an overlay of the project's does not fit the definitions."""
+        for misfit in misfits(self._overlays, build.parse, build.find, self._types):
+            span = Span(misfit.line, 0, misfit.line, 1)
+            build.show(
+                Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place),
+                record=self._settings.records,
+            )
 
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """Called once for each module that was parsed."""
@@ -96,9 +118,10 @@ class AsyncSessionPlugin(Plugin):
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""
+        overlay = self._overlays.digest(ctx.id)
         if ctx.is_check:
-            return Recorded(self._key)
-        return [self._key, self._pass.facts(ctx.id) if self._pass is not None else ""]
+            return Recorded(self._key, overlay)
+        return [self._key, overlay, self._pass.facts(ctx.id) if self._pass is not None else ""]
 
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
         """Called once for each module that was checked: the module pass."""

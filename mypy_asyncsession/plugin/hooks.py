@@ -30,7 +30,7 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.plugin.codes import CODES
-from mypy_asyncsession.plugin.inference import Inference, may_infer
+from mypy_asyncsession.plugin.inference import Inference
 from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.shapes import Can, Shape
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.plugin.internals import Build
+    from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.program import Program, Source
     from mypy_asyncsession.providers.values import Value
@@ -85,11 +86,13 @@ def is_implicit(fullname: str) -> bool:
 class Recovery:
     """Recovers the types that wrong pairings would lose."""
 
-    def __init__(self, program: Program, types: Types, *, infer: bool) -> None:
+    def __init__(
+        self, program: Program, types: Types, declared: Declared | None, *, infer: bool
+    ) -> None:
         self._types = types
         self._program = program
-        self._evaluator = Evaluator(program, types)
-        self._inference = Inference(program, self._evaluator) if infer else None
+        self._evaluator = Evaluator(program, types, declared)
+        self._inference = Inference(program, self._evaluator, infer=infer)
         self._source: Source | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
@@ -107,8 +110,7 @@ class Recovery:
         """Begin with an update of the daemon: definitions may have changed."""
         self.forget()
         self._answers.clear()
-        if self._inference is not None:
-            self._inference.begin()
+        self._inference.begin()
 
     def answers(self, fullname: str) -> bool:
         """Whether a call of *fullname* hands out something whose misuse is recovered."""
@@ -116,9 +118,7 @@ class Recovery:
         if known is None:
             # Methods are looked up with the receiver's class, not the defining one.
             node = self._program.symbol(fullname, inherited=True)
-            known = self._hands_out_provider(node) or (
-                self._inference is not None and may_infer(node, self._program)
-            )
+            known = self._hands_out_provider(node) or self._inference.may_know(node)
             variable = node.var if isinstance(node, Decorator) else node
             if not isinstance(variable, Var) or variable.type is not None:
                 # What has no type yet gets one later.
@@ -154,10 +154,9 @@ class Recovery:
             return default
         checker: TypeChecker = ctx.api  # type: ignore[assignment]
         self.replaced.pop(call, None)
-        better = self._meant(call, default, checker, build)
-        if better is None and self._inference is not None:
-            self._turn_to(checker.tree)
-            better = self._inference.result(fullname, default)
+        self._turn_to(checker.tree)
+        precise = self._inference.result(fullname, default)
+        better = self._meant(call, precise or default, checker, build) or precise
         if better is None:
             return default
         self.replaced[call] = default

@@ -8,6 +8,7 @@ from mypy.nodes import Decorator, FuncDef, TypeInfo
 from mypy.types import AnyType, Instance, NoneType, TypeOfAny, UnionType, get_proper_type
 
 from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.declared import agree
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.precise import precise
 from mypy_asyncsession.providers.values import UNKNOWN, Class
@@ -16,31 +17,66 @@ if TYPE_CHECKING:
     from mypy.nodes import SymbolNode
     from mypy.types import CallableType, ProperType, Type
 
+    from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.program import Program
     from mypy_asyncsession.providers.values import Value
 
 
 class Inference:
-    """What calls of unannotated providers give, each found out once for a build."""
+    """What calls of unannotated or overlaid providers give, each found out once for a build."""
 
-    def __init__(self, program: Program, evaluator: Evaluator) -> None:
+    def __init__(self, program: Program, evaluator: Evaluator, *, infer: bool) -> None:
+        """Begin with nothing found out.
+
+        Args:
+        program: Where definitions are looked up.
+        evaluator: Says what they give, and what overlays declare of them.
+        infer: Whether what nothing declares is inferred.
+        """
         self._program = program
         self._evaluator = evaluator
-        self._types: dict[str, ProperType | None] = {}
+        self._infer = infer
+        self._declared: dict[str, ProperType | None] = {}
+        self._inferred: dict[str, ProperType | None] = {}
 
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
-        self._types.clear()
+        self._declared.clear()
+        self._inferred.clear()
+
+    def may_know(self, node: SymbolNode | None) -> bool:
+        """Whether there may be a better type for a call of a function than mypy's."""
+        function = node.func if isinstance(node, Decorator) else node
+        if not isinstance(function, FuncDef) or is_foreign(self._program.path_of(function)):
+            return False
+        declared = self._evaluator.declared
+        if declared is not None and declared.names(function.fullname):
+            return True
+        type_: CallableType | None = getattr(function, "type", None)
+        if type_ is None:
+            return self._infer
+        result = get_proper_type(type_.ret_type)
+        if isinstance(result, Instance) and result.type.fullname in known.COROUTINE_TYPES:
+            result = get_proper_type(result.args[-1])
+        # Who writes ``-> Any`` means it.
+        is_unannotated = isinstance(result, AnyType) and result.type_of_any == TypeOfAny.unannotated
+        return self._infer and is_unannotated
 
     def result(self, fullname: str, found: Type) -> Type | None:
-        """The type of a call of *fullname*, if mypy has found one that says too little."""
-        if not _says_too_little(found):
+        """The type of a call of *fullname*, if there is a better one than the one *found*."""
+        declared = self._evaluator.declared
+        if declared is not None:
+            if fullname not in self._declared:
+                self._declared[fullname] = self._declare(fullname, declared)
+            if self._declared[fullname] is not None:
+                return self._declared[fullname]
+        if not self._infer or not _says_too_little(found):
             return None
-        if fullname not in self._types:
-            self._types[fullname] = None  # what it says of itself meanwhile
-            self._types[fullname] = self._infer(fullname)
-        better = self._types[fullname]
+        if fullname not in self._inferred:
+            self._inferred[fullname] = None  # what it says of itself meanwhile
+            self._inferred[fullname] = precise(self._value(fullname), self._make)
+        better = self._inferred[fullname]
         proper = get_proper_type(found)
         if isinstance(proper, Instance) and isinstance(better, Instance):
             # mypy's class is right, and says more than ours: only what it holds is not known.
@@ -49,22 +85,30 @@ class Inference:
             return proper.copy_modified(args=arguments)
         return better
 
-    def _infer(self, fullname: str) -> ProperType | None:
+    def _declare(self, fullname: str, declared: Declared) -> ProperType | None:
+        node = self._program.symbol(fullname, inherited=True)
+        definition = node.fullname if node is not None else fullname
+        if not declared.names(definition):
+            return None
+        fits = agree(self._value(fullname), declared.value(definition))
+        return declared.type(definition) if fits else None
+
+    def _value(self, fullname: str) -> Value:
+        """What a call gives, by the definition."""
         owner, _, name = fullname.rpartition(".")
+        module, inside = self._program.split(fullname)
+        source = self._program.source(module)
+        if source is None:
+            return UNKNOWN
         holder = self._program.symbol(owner)
         if isinstance(holder, TypeInfo):
             klass = Class(holder.fullname, holder)
             callee = self._evaluator.attribute(self._evaluator.instance(klass), name)
-        else:
-            module, inside = self._program.split(fullname)
-            if "." in inside or not module:
-                return None
+        elif "." not in inside:
             callee = self._evaluator.module_attribute(module, name, None)
-        return precise(self._called(callee, fullname), self._make)
-
-    def _called(self, callee: Value, fullname: str) -> Value:
-        source = self._program.source(self._program.split(fullname)[0])
-        return UNKNOWN if source is None else self._evaluator.called(callee, [], source.scope)
+        else:
+            return UNKNOWN
+        return self._evaluator.called(callee, [], source.scope)
 
     def _make(self, fullname: str, arguments: list[Type]) -> Instance | None:
         info = self._program.symbol(fullname)
@@ -77,21 +121,6 @@ class Inference:
                 return None
             arguments = [*arguments, UnionType([Instance(flag, []), NoneType()])]
         return Instance(info, arguments) if len(info.type_vars) == len(arguments) else None
-
-
-def may_infer(node: SymbolNode | None, program: Program) -> bool:
-    """Whether a definition may be a provider, and has no annotation that says what it gives."""
-    function = node.func if isinstance(node, Decorator) else node
-    if not isinstance(function, FuncDef) or is_foreign(program.path_of(function)):
-        return False
-    type_: CallableType | None = getattr(function, "type", None)
-    if type_ is None:
-        return True
-    result = get_proper_type(type_.ret_type)
-    if isinstance(result, Instance) and result.type.fullname in known.COROUTINE_TYPES:
-        result = get_proper_type(result.args[-1])
-    # Who writes ``-> Any`` means it.
-    return isinstance(result, AnyType) and result.type_of_any == TypeOfAny.unannotated
 
 
 def _says_too_little(type_: Type) -> bool:

@@ -37,16 +37,27 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
-    from mypy_asyncsession.findings import Span
+    from mypy_asyncsession.findings import Finding, Span
 
 #: The oldest mypy whose plugins get ``get_additional_indirect_deps``.
 OLDEST = (2, 4)
 
 _NEEDED: dict[type, tuple[str, ...]] = {
-    mypy.build.BuildManager: ("all_types", "errors", "modules", "options"),
+    mypy.build.BuildManager: (
+        "all_types",
+        "error_formatter",
+        "errors",
+        "find_module_cache",
+        "flush_errors",
+        "modules",
+        "options",
+        "parallel_worker",
+        "source_set",
+    ),
     Errors: (
         "error_info_map",
         "flushed_files",
+        "format_messages",
         "ignored_files",
         "ignored_lines",
         "is_error_code_enabled",
@@ -55,6 +66,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "report_simple_error",
         "set_file",
         "set_file_ignored_lines",
+        "simplify_path",
         "target_module",
         "used_ignored_lines",
     ),
@@ -164,11 +176,12 @@ class Recorded:
     its dependencies do, and those mypy checks itself.
     """
 
-    def __init__(self, configuration: str) -> None:
-        self._configuration = configuration
+    def __init__(self, *configuration: str) -> None:
+        self._configuration = list(configuration)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, list) and other[:1] == [self._configuration]
+        wanted = self._configuration
+        return isinstance(other, list) and other[: len(wanted)] == wanted
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -418,6 +431,46 @@ class Build:
                     info.severity == "note" and (info.line, info.column, info.code) in positions
                 )
             ]
+
+    @property
+    def in_worker(self) -> bool:
+        """Whether this process is one of mypy's workers, whose errors another one prints."""
+        return self._manager.parallel_worker
+
+    def find(self, module: str) -> str | None:
+        """The file of a module, loaded or not; ``None`` if there is none."""
+        named = self._manager.source_set.source_modules.get(module)
+        if named:
+            return named
+        found = self._manager.find_module_cache.find_module(module)
+        return found if isinstance(found, str) else None
+
+    def show(self, finding: Finding, *, record: bool) -> None:
+        """Print an error in a file that is no module of the build, and is in no cache.
+
+        mypy keeps errors by module (``State.error_lines``); its own errors in configuration files
+        are printed in this way too (``build.warn_unused_configs``).
+        """
+        errors, manager, span = self.errors, self._manager, finding.span
+        texts = [("error", finding.encode() if record else finding.message)]
+        if finding.hint is not None and not record:
+            texts.append(("note", finding.hint))
+        path = errors.simplify_path(finding.path)
+        tuples: list[tuple[str | None, int, int, int, int, str, str, str | None]] = [
+            (
+                path,
+                span.line,
+                span.column,
+                span.end_line,
+                span.end_column,
+                severity,
+                text,
+                finding.code,
+            )
+            for severity, text in texts
+        ]
+        messages = errors.format_messages(path, tuples, manager.error_formatter)
+        manager.flush_errors(path, messages, False)
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file again, whose tree mypy has freed, or a text; ``None`` if that fails."""

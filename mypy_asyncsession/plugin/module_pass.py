@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.plugin.hooks import Recovery
     from mypy_asyncsession.plugin.internals import Build
+    from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.program import Program
     from mypy_asyncsession.uses.fastapi import Version
@@ -47,6 +48,7 @@ class ModulePass:
         program: Program,
         types: Types,
         recovery: Recovery,
+        declared: Declared | None,
         *,
         records: bool,
         fastapi: Version | None,
@@ -58,6 +60,7 @@ class ModulePass:
         program: Where definitions are looked up.
         types: Reads mypy's types, with the project's resources.
         recovery: The expressions whose type the hooks have replaced.
+        declared: Reads overlays.
         fastapi: The version of FastAPI that is configured, or ``None`` for the one installed.
         records: Whether whole records are reported, for a program, or messages, for people.
         """
@@ -67,7 +70,7 @@ class ModulePass:
         self._recovery = recovery
         self._leaned: dict[str, set[str]] = {}
         self.program = program
-        self.evaluator = Evaluator(program, types)
+        self.evaluator = Evaluator(program, types, declared)
         self.evaluator.definitions_first = build.in_daemon
         self.daemon = Daemon(build, self)
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import mypy_asyncsession
 from mypy_asyncsession.config import Config, discover, load, run_options
+from mypy_asyncsession.providers.overlays import Folder
 from mypy_asyncsession.uses.fastapi import Version, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BUNDLED = "netra_backend-stubs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,24 @@ class Settings:
         """The version of FastAPI that is configured, if one is."""
         configured = self.config.fastapi_version
         return parse_version(configured) if configured else None
+
+    @property
+    def key(self) -> str:
+        """What every module's cache depends on. Of overlays, only the module that one is of."""
+        return repr(replace(self, config=replace(self.config, overlays=())))
+
+    def folders(self) -> list[Folder]:
+        """The overlays: those configured, then those that came with this package."""
+        return [*map(Folder, self.config.overlays), *bundled()]
+
+
+def bundled() -> Iterator[Folder]:
+    """The stub packages that came with this package."""
+    home = Path(mypy_asyncsession.__file__).resolve().parent.parent
+    # In a wheel they lie beside the package, in a clone in a directory of their own.
+    for folder in (home, home / "stubs"):
+        if (folder / _BUNDLED).is_dir():
+            yield Folder(str(folder / _BUNDLED), bundled=True)
 
 
 def settings(config_file: str | None) -> Settings:

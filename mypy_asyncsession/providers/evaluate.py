@@ -51,12 +51,11 @@ from mypy.types import (
     ProperType,
     Type,
     TypeVarType,
-    UnboundType,
     get_proper_type,
 )
 from mypy.typevars import fill_typevars
 
-from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers import by_name, known
 from mypy_asyncsession.providers.combine import (
     UNMISTAKABLE,
     combine,
@@ -107,6 +106,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import FuncItem, Node, SymbolNode
 
+    from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.program import Program, Source
 
 Where = tuple[tuple[int, int], ...] | None
@@ -131,15 +131,17 @@ class Evaluator:
     Attributes:
         program: Where definitions are looked up.
         types: Reads mypy's types.
+        declared: Reads overlays, which count as annotations of the functions that they name.
         inferred: mypy's types of the expressions of the module at hand.
         recovered: Expressions whose type in ``inferred`` is what we told mypy, not what it found.
         definitions_first: Whether what a definition says goes before a type. dmypy re-checks a
             function before the import that it depends on, and leaves it a type of the past.
     """
 
-    def __init__(self, program: Program, types: Types) -> None:
+    def __init__(self, program: Program, types: Types, declared: Declared | None = None) -> None:
         self.program = program
         self.types = types
+        self.declared = declared
         self.inferred: Mapping[Expression, Type] = {}
         self.recovered: Mapping[Expression, Type] = {}
         self.definitions_first = False
@@ -538,45 +540,14 @@ class Evaluator:
                 return self.types.value(found)
         syntactic = function.arguments[position].type_annotation
         if syntactic is not None:
-            return self.annotation(syntactic, scope.parent or scope)
+            return self._annotated(syntactic, scope.parent or scope)
         return UNKNOWN
 
-    # Annotations that mypy could not analyse, because a package is missing
-
-    def annotation(self, type_: Type, scope: Scope) -> Value:
-        """What an annotation says, read by name: for names that mypy has no type for."""
-        if not isinstance(type_, UnboundType):
-            return UNKNOWN
-        name = self.resolve(type_.name, scope)
-        if name is None:
-            return UNKNOWN
-
-        def argument(index: int) -> Value:
-            if not type_.args or abs(index) > len(type_.args):
-                return UNKNOWN
-            return self.annotation(type_.args[index], scope)
-
-        for names, shape, index in (
-            (known.ASYNC_GENERATOR_TYPES, Shape.ASYNC_GENERATOR, 0),
-            (known.ASYNC_ITERATOR_TYPES, Shape.ASYNC_ITERATOR, 0),
-            (known.GENERATOR_TYPES, Shape.GENERATOR, 0),
-            (known.ITERATOR_TYPES, Shape.ITERATOR, 0),
-            (known.COROUTINE_TYPES, Shape.COROUTINE, -1),
-            (known.ASYNC_CONTEXT_MANAGER_TYPES, Shape.ASYNC_CONTEXT_MANAGER, 0),
-            (known.CONTEXT_MANAGER_TYPES, Shape.CONTEXT_MANAGER, 0),
-        ):
-            if name in names:
-                return thing(shape, argument(index), label=name.rpartition(".")[2])
-        return self._resource(name)
-
-    def _resource(self, name: str) -> Value:
-        label = name.rpartition(".")[2]
-        if name in self.types.resources:
-            shape = Shape.SYNC_SESSION if name in known.SYNC_SESSIONS else Shape.SESSION
-            return thing(shape, UNKNOWN, label=label, resource=name)
-        if name in known.ASYNC_SESSIONMAKERS or name in known.SESSIONMAKERS:
-            return Thing(Shape.SESSIONMAKER, label=label)
-        return UNKNOWN
+    def _annotated(self, type_: Type, scope: Scope) -> Value:
+        """What an annotation says that mypy could not analyse, because a package is missing."""
+        return by_name.annotated(
+            type_, lambda name: self.resolve(name, scope), self.types.resources
+        )
 
     def resolve(self, dotted: str, scope: Scope) -> str | None:
         """The full name of what a dotted name in *scope* stands for, or ``None``."""
@@ -769,10 +740,10 @@ class Evaluator:
                 return Thing(
                     Shape.SESSIONMAKER,
                     label=callee.fullname.rpartition(".")[2],
-                    item=self._resource(resource),
+                    item=by_name.resource(resource, self.types.resources),
                 )
             if callee.fullname in self.types.resources:
-                return self._resource(callee.fullname)
+                return by_name.resource(callee.fullname, self.types.resources)
             return Named(f"{callee.fullname}()")
         if isinstance(callee, BoundMethod):
             return self._protocol(callee)
@@ -798,7 +769,7 @@ class Evaluator:
         klass = named.get("class_", UNKNOWN)
         item = self.instance(klass)
         if item is UNKNOWN and isinstance(klass, (Class, Named)):
-            item = self._resource(klass.fullname)
+            item = by_name.resource(klass.fullname, self.types.resources)
         if isinstance(item, Thing):
             item = replace(item, by_definition=True)
         label = name.rpartition(".")[2]
@@ -865,7 +836,7 @@ class Evaluator:
             return Thing(Shape.SESSIONMAKER, label="async_sessionmaker")
         found = self.instance(callee)
         if callee.info is None:
-            return self._resource(callee.fullname)
+            return by_name.resource(callee.fullname, self.types.resources)
         return found
 
     def instance(self, klass: Value) -> Value:
@@ -983,6 +954,9 @@ class Evaluator:
         )
 
     def _return_annotation(self, function: Function, scope: Scope) -> Value:
+        declared = self._overlaid(function)
+        if declared is not UNKNOWN:
+            return declared
         type_ = self.signature(function.node, scope)
         found: Value = UNKNOWN
         if isinstance(type_, CallableType):
@@ -991,7 +965,7 @@ class Evaluator:
         if isinstance(unanalysed, CallableType) and (
             found is UNKNOWN or (isinstance(found, Thing) and found.item is UNKNOWN)
         ):
-            written = self.annotation(unanalysed.ret_type, function.scope)
+            written = self._annotated(unanalysed.ret_type, function.scope)
             if function.node.is_coroutine and not yields(function.node):
                 written = thing(Shape.COROUTINE, written)
             if isinstance(written, Thing):
@@ -1000,6 +974,19 @@ class Evaluator:
                 if found is UNKNOWN:
                     return written
         return found
+
+    def _overlaid(self, function: Function) -> Value:
+        """What an overlay declares of a function, as an annotation of the function itself."""
+        if self.declared is None:
+            return UNKNOWN
+        declared = self.declared.value(function.fullname)
+        if yields(function.node) and isinstance(declared, Thing):
+            # A stub says what the decorated function gives.
+            if declared.shape is Shape.ASYNC_CONTEXT_MANAGER:
+                return thing(Shape.ASYNC_GENERATOR, declared.item)
+            if declared.shape is Shape.CONTEXT_MANAGER:
+                return thing(Shape.GENERATOR, declared.item)
+        return declared
 
     def _returned(self, node: FuncItem, scope: Scope) -> Value:
         found: list[Value] = []

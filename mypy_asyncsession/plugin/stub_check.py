@@ -1,0 +1,158 @@
+"""Whether the overlays that are configured fit the definitions that they are about.
+
+mypy keeps errors by module, and a stub file is none. So this is asked anew at the start of each
+run, of the sources alone, and what does not fit is reported at once, at the stub's line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import MypyFile, SymbolTable
+
+from mypy_asyncsession.findings import Place
+from mypy_asyncsession.providers.declared import Declared, agree
+from mypy_asyncsession.providers.evaluate import Evaluator
+from mypy_asyncsession.providers.foreign import is_foreign
+from mypy_asyncsession.providers.program import Program
+from mypy_asyncsession.providers.values import UNKNOWN, Class, Thing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_asyncsession.providers.from_types import Types
+    from mypy_asyncsession.providers.overlays import Overlays, Parse, Stub
+    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A declaration that is not true.
+
+    Attributes:
+        path: The stub file.
+        line: The line of the declaration, 1-based.
+        message: What is wrong.
+        hint: What to do, or ``None``.
+        place: The definition, if there is one.
+    """
+
+    path: str
+    line: int
+    message: str
+    hint: str | None = None
+    place: Place | None = None
+
+
+class _Found(dict[str, MypyFile]):
+    """The modules of a program that has not been built: each is found when it is asked for."""
+
+    def __init__(self, find: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._find = find
+        self._asked: set[str] = set()
+
+    def __contains__(self, module: object) -> bool:
+        return isinstance(module, str) and self._look(module) is not None
+
+    def get(self, module: str, _default: object = None) -> MypyFile | None:  # type: ignore[override]
+        return self._look(module)
+
+    def _look(self, module: str) -> MypyFile | None:
+        if module not in self._asked:
+            self._asked.add(module)
+            path = self._find(module)
+            # What is foreign is known by its name, as if it were not installed.
+            if path is not None and not is_foreign(path):
+                tree = self[module] = MypyFile([], [])
+                tree.path = path
+                tree.names = SymbolTable()
+        return super().get(module)
+
+
+def misfits(
+    overlays: Overlays, parse: Parse, find: Callable[[str], str | None], types: Types
+) -> Iterator[Misfit]:
+    """What is wrong in the overlays that are the project's own.
+
+    Args:
+        overlays: The overlays.
+        parse: Parses a file.
+        find: Finds the file of a module; ``None`` if there is none.
+        types: Knows the project's resources.
+    """
+    program = Program(_Found(find), parse, is_foreign)
+    evaluator = Evaluator(program, types)
+    declared = Declared(overlays, program, types)
+    for module in overlays.modules():
+        if overlays.is_bundled(module):
+            continue
+        stubs = overlays.of_module(module)
+        if stubs is None:
+            yield Misfit(overlays.path(module), 1, "This stub is not valid Python")
+            continue
+        if not stubs:
+            continue
+        source = program.source(module)
+        if source is None:
+            package = module.rpartition(".")[0]
+            if find(module) is None and (not package or find(package) is not None):
+                # Else it may well be, in a part of the project that is not looked at this time.
+                yield Misfit(overlays.path(module), 1, f'There is no module "{module}"')
+            continue
+        for stub in stubs.values():
+            yield from _of_stub(stub, source, evaluator, declared)
+
+
+def _of_stub(
+    stub: Stub, source: Source, evaluator: Evaluator, declared: Declared
+) -> Iterator[Misfit]:
+    owner, _, name = stub.name.rpartition(".")
+    scope = source.scope
+    if owner:
+        located = source.class_named(owner)
+        if located is None:
+            yield Misfit(stub.path, stub.line, f'"{stub.module}" has no class "{owner}"')
+            return
+        node, around = located
+        scope = source.scope_in(node, around)
+        callee: Value = evaluator.attribute(
+            evaluator.instance(Class(f"{stub.module}.{owner}", None, node)), name
+        )
+    else:
+        callee = evaluator.module_attribute(stub.module, name, None)
+    bindings = scope.names.bindings.get(name)
+    if not bindings:
+        yield from _missing(stub, owner, name, scope, source)
+        return
+    if callee is UNKNOWN and bindings[-1].node is not None and bindings[-1].kind == "def":
+        callee = evaluator.defined(bindings[-1].node, scope)
+    defined = evaluator.called(callee, [], source.scope)
+    says = declared.of_stub(stub)
+    if not agree(defined, says) and isinstance(defined, Thing) and isinstance(says, Thing):
+        origin = defined.origin
+        yield Misfit(
+            stub.path,
+            stub.line,
+            f'"{stub.name}" is {defined.shape.value}, and is declared as {says.shape.value}',
+            "Correct the declaration: the definition is what runs",
+            Place(origin.fullname, origin.path, origin.line) if origin is not None else None,
+        )
+
+
+def _missing(stub: Stub, owner: str, name: str, scope: Scope, source: Source) -> Iterator[Misfit]:
+    if owner:
+        located = source.class_named(owner)
+        if located is None or located[0].base_type_exprs:
+            return  # it may be inherited
+    near = difflib.get_close_matches(name, list(scope.names.bindings), n=1)
+    yield Misfit(
+        stub.path,
+        stub.line,
+        f'"{owner or stub.module}" has no "{name}"',
+        f'Did you mean "{near[0]}"?' if near else None,
+    )
