@@ -13,7 +13,7 @@ from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.facts import facts
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.syntax import walk
-from mypy_asyncsession.rules import PARENT, Problem, problems
+from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter
 from mypy_asyncsession.uses.collect import Collector
 from mypy_asyncsession.uses.fastapi import installed
 from mypy_asyncsession.uses.record import Pairing, Use
@@ -96,10 +96,15 @@ class ModulePass:
         self.program.leaned_on.clear()
         self.evaluator.reset(self._build.types(), self._recovery.replaced)
         try:
-            source = self.program.enter(tree)
+            collector = Collector(
+                self.evaluator,
+                self.program.enter(tree),
+                self._version(),
+                getters=self._build.enabled(CODES[session_getter.RULE.code]),
+            )
             return [
                 Report(rule.code, record, problem)
-                for record in Collector(self.evaluator, source, self._version()).records()
+                for record in collector.records()
                 for rule, problem in problems(record)
             ]
         except Exception as error:

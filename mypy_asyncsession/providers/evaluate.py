@@ -371,7 +371,7 @@ class Evaluator:
             return self.defined(node, scope)
         if binding.kind == "class":
             assert isinstance(node, ClassDef)
-            return self._class(node, scope)
+            return self.class_of(node, scope)
         if binding.kind == "other" or not isinstance(node, Expression):
             return UNKNOWN
         value = self.value(node, scope, binding.blocks)
@@ -387,7 +387,8 @@ class Evaluator:
             return self.entered(value)
         return self.iterated(value)
 
-    def _class(self, node: ClassDef, scope: Scope) -> Class:
+    def class_of(self, node: ClassDef, scope: Scope) -> Class:
+        """The class that a statement in a scope defines."""
         qualname = _qualname(scope, node.name)
         fullname = f"{scope.module}.{qualname}"
         if scope.module == self._current():
@@ -497,7 +498,7 @@ class Evaluator:
         owner = scope.parent.node if scope.parent is not None else None
         if position == 0 and isinstance(owner, ClassDef) and isinstance(function, FuncDef):
             assert scope.parent is not None and scope.parent.parent is not None
-            klass = self._class(owner, scope.parent.parent)
+            klass = self.class_of(owner, scope.parent.parent)
             if function.is_class or name == "cls":
                 return klass
             if not function.is_static:
@@ -540,10 +541,10 @@ class Evaluator:
                 return self.types.value(found)
         syntactic = function.arguments[position].type_annotation
         if syntactic is not None:
-            return self._annotated(syntactic, scope.parent or scope)
+            return self.annotated(syntactic, scope.parent or scope)
         return UNKNOWN
 
-    def _annotated(self, type_: Type, scope: Scope) -> Value:
+    def annotated(self, type_: Type, scope: Scope) -> Value:
         """What an annotation says that mypy could not analyse, because a package is missing."""
         return by_name.annotated(
             type_, lambda name: self.resolve(name, scope), self.types.resources
@@ -965,7 +966,7 @@ class Evaluator:
         if isinstance(unanalysed, CallableType) and (
             found is UNKNOWN or (isinstance(found, Thing) and found.item is UNKNOWN)
         ):
-            written = self._annotated(unanalysed.ret_type, function.scope)
+            written = self.annotated(unanalysed.ret_type, function.scope)
             if function.node.is_coroutine and not yields(function.node):
                 written = thing(Shape.COROUTINE, written)
             if isinstance(written, Thing):
@@ -1077,7 +1078,7 @@ class Evaluator:
         """A method or attribute of the classes after the one around, in its method resolution."""
         for inner in scope.chain():
             if isinstance(inner.node, ClassDef) and inner.parent is not None:
-                klass = self._class(inner.node, inner.parent)
+                klass = self.class_of(inner.node, inner.parent)
                 if klass.info is None:
                     return UNKNOWN
                 receiver = self.instance(klass)
@@ -1194,7 +1195,7 @@ class Evaluator:
         if defs:
             assert defs[-1].node is not None
             value = self.bound(defs[-1], inner)
-            return self._bind_to(value, receiver)
+            return self.bind(value, receiver)
         declared = self.program.symbol(f"{source.module}.{_qualname(inner, name)}")
         if isinstance(declared, Var) and informative(declared.type):
             value = self.types.value(declared.type)
@@ -1235,7 +1236,8 @@ class Evaluator:
         known_values = [value for value in found if not is_none(value)]
         return either(known_values, exact=False)
 
-    def _bind_to(self, value: Value, receiver: Value) -> Value:
+    def bind(self, value: Value, receiver: Value) -> Value:
+        """A member of a class as *receiver*, an instance or the class, hands it out."""
         if isinstance(value, Function):
             if value.is_property:
                 return self.result(replace(value, receiver=receiver), [], {})
@@ -1245,7 +1247,7 @@ class Evaluator:
                 return value
             return replace(value, receiver=receiver)
         if isinstance(value, Managed) and isinstance(value.function, Function):
-            return Managed(self._bind_to(value.function, receiver), value.is_async)
+            return Managed(self.bind(value.function, receiver), value.is_async)
         return value
 
     def _typed_attribute(self, info: TypeInfo, name: str, type_: Instance | None) -> Value:

@@ -11,6 +11,7 @@ from mypy_asyncsession.rules import (
     session_depends,
     session_early_exit,
     session_escape,
+    session_getter,
     session_iter,
     session_mock,
     session_override,
@@ -37,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     session_escape.RULE,
     session_override.RULE,
     session_mock.RULE,
+    session_getter.RULE,
     session_probe.RULE,
 )
 

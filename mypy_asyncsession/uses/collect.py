@@ -49,6 +49,7 @@ from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies
 from mypy_asyncsession.uses.doubles import Doubles
 from mypy_asyncsession.uses.expected import Expected
+from mypy_asyncsession.uses.getters import Getters
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.lifetimes import Lifetimes
 from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
@@ -106,14 +107,18 @@ _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 class Collector:
     """Collects the uses of one module."""
 
-    def __init__(self, evaluator: Evaluator, source: Source, fastapi: Version) -> None:
+    def __init__(
+        self, evaluator: Evaluator, source: Source, fastapi: Version, *, getters: bool = False
+    ) -> None:
         """Begin with one module.
 
         Args:
         evaluator: Says what expressions may be.
         source: The module at hand.
         fastapi: The version of FastAPI that it runs on.
+        getters: Whether definitions of providers are collected too.
         """
+        self._getters = Getters(evaluator, source.module) if getters else None
         self._evaluator = evaluator
         self._source = source
         self._expected = Expected(evaluator)
@@ -188,6 +193,8 @@ class Collector:
         function = definition_of(statement)
         if function is None:
             return
+        if self._getters is not None:
+            yield from self._getters.of_definition(statement, spot)
         if isinstance(statement, Decorator):
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, spot)

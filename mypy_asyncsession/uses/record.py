@@ -392,4 +392,64 @@ class Probe:
     lines: tuple[int, ...]
 
 
-Record = Use | Raw | Override | EarlyExit | Escape | Double | Probe | Dependency | DirectCall
+class Annotated(Enum):
+    """What the annotation of a provider says of what it hands out."""
+
+    PRECISE = "precise"
+    VAGUE = "vague"
+    MISSING = "missing"
+    WRONG = "wrong"
+
+
+class Kind(Enum):
+    """Where a provider is defined, and how it is got at."""
+
+    FUNCTION = "function"
+    METHOD = "method"
+    STATIC = "static method"
+    CLASS = "class method"
+    PROPERTY = "property"
+
+
+@dataclass(frozen=True, slots=True)
+class Getter:
+    """A provider at its definition.
+
+    Attributes:
+        name: As a reader knows it: ``Database.session``.
+        place: Where it is defined.
+        handed: What a call of it hands out.
+        holds: The class of what is got from that in the end, if it is known.
+        annotated: What its annotation says of that.
+        written: The annotation as written, or ``None``.
+        right: The annotation that says it all, or ``None`` where that is not known.
+        imports: What has to be imported for it: modules, each with a name in it.
+        managed: Whether a decorator of contextlib makes a context manager of it.
+        is_async: Whether it is an ``async def``.
+        kind: Where it is defined.
+        returns: The full name of the provider whose result it hands on, if it does.
+        function: As in ``Use``.
+        span: The definition.
+        lines: As in ``Use``.
+    """
+
+    name: str
+    place: Place
+    handed: Handed
+    holds: str | None
+    annotated: Annotated
+    written: str | None
+    right: str | None
+    imports: tuple[tuple[str, str], ...]
+    managed: bool
+    is_async: bool
+    kind: Kind
+    returns: str | None
+    function: str
+    span: Span
+    lines: tuple[int, ...]
+
+
+Record = (
+    Use | Getter | Raw | Override | EarlyExit | Escape | Double | Probe | Dependency | DirectCall
+)

@@ -1,0 +1,185 @@
+"""Providers at their definition: what they hand out, and what their annotation says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import ClassDef, FuncDef, OverloadedFuncDef
+from mypy.types import CallableType
+
+from mypy_asyncsession.findings import Place
+from mypy_asyncsession.providers.annotating import annotation, written
+from mypy_asyncsession.providers.declared import agree
+from mypy_asyncsession.providers.precise import session_inside
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, yields
+from mypy_asyncsession.providers.traits import traits_of
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    Function,
+    Managed,
+    Thing,
+    Value,
+    thing,
+)
+from mypy_asyncsession.uses.handed import handed
+from mypy_asyncsession.uses.record import Annotated, Getter, Kind
+from mypy_asyncsession.uses.spans import span_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Node
+    from mypy.types import Type
+
+    from mypy_asyncsession.providers.annotating import Annotation
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.uses.spots import Spot
+
+#: What hands out something that has still to be got at, whatever that is.
+_PROVIDERS = frozenset({Shape.ASYNC_GENERATOR, Shape.ASYNC_CONTEXT_MANAGER})
+_STREAMS = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR})
+
+
+class Getters:
+    """Finds the providers that a module defines, in its body and in its classes."""
+
+    def __init__(self, evaluator: Evaluator, module: str) -> None:
+        self._evaluator = evaluator
+        self._module = module
+
+    def of_definition(self, statement: Node, spot: Spot) -> Iterator[Getter]:
+        """The provider that a statement defines, if it does."""
+        function = definition_of(statement)
+        if function is None or isinstance(statement, OverloadedFuncDef):
+            return
+        if spot.scope.function() is not None or is_stub_body(function):
+            return
+        if function.name.startswith("__") and function.name != "__call__":
+            return
+        value = self._evaluator.defined(statement, spot.scope)
+        is_property = isinstance(value, Function) and value.is_property
+        bound = self._bound(value, spot.scope)
+        # A property has no callable: what it is bound to is what it gives.
+        given = bound if is_property else self._evaluator.called(bound, [], spot.scope)
+        value = value if is_property else bound
+        inner = value.function if isinstance(value, Managed) else value
+        if not isinstance(given, Thing) or not isinstance(inner, Function):
+            return
+        if not self._is_provider(given, value, inner):
+            return
+        found = handed(given, self._evaluator, spot.scope)
+        if found is None:
+            return
+        own = (
+            given
+            if is_property or inner is value
+            else self._evaluator.called(inner, [], spot.scope)
+        )
+        state = self._state(function, own)
+        right = annotation(_as_annotated(own, function), self._evaluator.program, self._module)
+        origin = given.origin
+        span = span_of(function)
+        yield Getter(
+            name=inner.name,
+            place=Place(inner.fullname, inner.path, function.line),
+            handed=found,
+            holds=_label(given),
+            annotated=state,
+            written=written(_return_type(function)),
+            right=right.text if right is not None else None,
+            imports=self._missing(right),
+            managed=isinstance(value, Managed),
+            is_async=function.is_coroutine,
+            kind=_kind(inner, spot.scope),
+            returns=origin.fullname if origin and origin.fullname != inner.fullname else None,
+            function=spot.body.inside(function).outermost(),
+            span=span,
+            lines=tuple(range(span.line, function.line + 1)) or (span.line,),
+        )
+
+    def _missing(self, right: Annotation | None) -> tuple[tuple[str, str], ...]:
+        """What the module has still to import for an annotation."""
+        source = self._evaluator.program.current
+        if right is None or source is None:
+            return ()
+        bound = source.scope.names.bindings
+        return tuple(sorted(pair for pair in right.imports if pair[1] not in bound))
+
+    def _bound(self, value: Value, scope: Scope) -> Value:
+        """A method as one asks an instance for it."""
+        node = scope.node
+        if not isinstance(node, ClassDef) or scope.parent is None:
+            return value
+        klass = self._evaluator.class_of(node, scope.parent)
+        return self._evaluator.bind(value, self._evaluator.instance(klass))
+
+    def _is_provider(self, given: Thing, value: Value, inner: Function) -> bool:
+        if given.shape in _STREAMS and inner is value and yields(inner.node):
+            if given.shape is Shape.ASYNC_GENERATOR:
+                if traits_of(inner, self._evaluator) is None:
+                    return False  # a stream
+            elif len(yields(inner.node)) > 1:
+                return False
+        if session_inside(given) is not None:
+            return True
+        item = given.item
+        return (
+            given.shape in _PROVIDERS
+            and isinstance(item, Thing)
+            and item.shape is not Shape.NONE
+            and item.label is not None
+        )
+
+    def _state(self, function: FuncDef, own: Value) -> Annotated:
+        """What the annotation of a function says of what it gives."""
+        type_ = function.type
+        declared = _return_type(function)
+        if declared is None or not isinstance(type_, CallableType):
+            return Annotated.MISSING
+        says = self._evaluator.types.value(type_.ret_type)
+        if says is UNKNOWN:
+            scope = self._evaluator.program.current
+            if scope is None:
+                return Annotated.VAGUE
+            says = self._evaluator.annotated(declared, scope.scope)
+            if function.is_coroutine and not yields(function):
+                says = thing(Shape.COROUTINE, says)
+        if says is UNKNOWN:
+            return Annotated.VAGUE
+        if not agree(own, says):
+            return Annotated.WRONG
+        if session_inside(own) is not None and session_inside(says) is None:
+            return Annotated.VAGUE
+        return Annotated.PRECISE
+
+
+def _return_type(function: FuncDef) -> Type | None:
+    """The return annotation as it was parsed."""
+    type_ = function.unanalyzed_type or function.type
+    return type_.ret_type if isinstance(type_, CallableType) else None
+
+
+def _as_annotated(own: Value, function: FuncDef) -> Value:
+    """What the annotation is of: for a coroutine function, of what awaiting it gives."""
+    if function.is_coroutine and isinstance(own, Thing) and own.shape is Shape.COROUTINE:
+        return own.item
+    return own
+
+
+def _label(given: Thing) -> str | None:
+    inside: Value = session_inside(given) or given
+    while isinstance(inside, Thing) and inside.shape in _PROVIDERS and inside.resource is None:
+        inside = inside.item
+    return inside.label if isinstance(inside, Thing) else None
+
+
+def _kind(function: Function, scope: Scope) -> Kind:
+    if function.is_property:
+        return Kind.PROPERTY
+    if not isinstance(scope.node, ClassDef):
+        return Kind.FUNCTION
+    if function.is_static:
+        return Kind.STATIC
+    return Kind.CLASS if function.is_class else Kind.METHOD
