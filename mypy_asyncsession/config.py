@@ -95,10 +95,12 @@ class RunOptions:
 
     Attributes:
         records: Whether a finding is reported as one error that holds its whole record.
+        survey: Whether each module's providers and uses are reported, too.
         error_codes: Codes of other plugins that the sources name in inline comments.
     """
 
     records: bool = field(default=False, metadata=_read_by(_flag))
+    survey: bool = field(default=False, metadata=_read_by(_flag))
     error_codes: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
 
 

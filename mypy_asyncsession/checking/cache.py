@@ -61,13 +61,18 @@ class Cache:
         )
 
     @classmethod
-    def open(cls, directory: str, chosen: str | None) -> Cache:
+    def open(cls, directory: str, chosen: str | None, inside: str = "") -> Cache:
         """The directory that was chosen, or the usual one, or, if that cannot be, another.
+
+        Args:
+            directory: The working directory.
+            chosen: The directory that was chosen, or ``None``.
+            inside: What to use of it: a directory inside, for another kind of run.
 
         Raises:
             CannotRun: The directory that was chosen cannot be written to.
         """
-        folder = Path(directory, chosen or FOLDER)
+        folder = Path(directory, chosen or FOLDER, inside)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):

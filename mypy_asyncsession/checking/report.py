@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding
+    from mypy_asyncsession.survey import Survey
 
 
 class CannotRun(Exception):
@@ -46,11 +47,13 @@ class Report:
             relative to it.
         problems: What was in the way.
         checked: How many files were checked.
+        surveys: The providers and uses in each module that has any, if they were asked for.
     """
 
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
+    surveys: list[Survey] = field(default_factory=list)
 
 
 def shown(path: str, directory: str) -> str:

@@ -29,6 +29,8 @@ from mypy_asyncsession.config import (
 )
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import RULES
+from mypy_asyncsession.survey import decode as decode_survey
+from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,9 +41,13 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.project import Project, Silenced
     from mypy_asyncsession.checking.sources import Program, Sources
     from mypy_asyncsession.findings import Place
+    from mypy_asyncsession.survey import Survey
 
 #: From how many files that are new or were changed it pays to start mypy's workers.
 WORTH_WORKERS: Final = 100
+
+#: The directory in the cache for runs that survey: their results are not those of a check.
+_SURVEYS: Final = "surveys"
 
 #: More of them have little left to do at once.
 MOST_WORKERS: Final = 8
@@ -57,6 +63,7 @@ class Options:
         strict: Whether the rules that are off by default are on.
         workers: How many processes mypy uses besides its own; as many as pay if ``None``.
         show_traceback: Whether a crash of mypy's is shown on standard error.
+        survey: Whether to report each module's providers and uses, too.
     """
 
     config_file: str | None = None
@@ -64,6 +71,7 @@ class Options:
     strict: bool = False
     workers: int | None = None
     show_traceback: bool = False
+    survey: bool = False
 
 
 def check(
@@ -90,7 +98,7 @@ def check(
     directory = os.path.abspath(directory or os.curdir)
     config, warnings = _configuration(options.config_file, directory)
     settings = project(directory)
-    cache = Cache.open(directory, options.cache_dir)
+    cache = Cache.open(directory, options.cache_dir, _SURVEYS if options.survey else "")
     try:
         # It imports mypy while the files are found here.
         with Builder(cache.work) as builder:
@@ -135,6 +143,7 @@ class _Run:
         self._sources = sources
         self._config = config
         self._findings: list[Finding] = []
+        self._surveys: list[Survey] = []
         self._places = Places()
         self._left_out = set(sources.unreadable)
         self._unchecked: set[str] = set()
@@ -192,6 +201,7 @@ class _Run:
         order = lambda found: (found.path, found.span.line, found.span.column, found.code)  # noqa: E731
         return Report(
             findings=sorted(self._findings, key=order),
+            surveys=sorted(self._surveys, key=lambda found: found.path),
             problems=list(dict.fromkeys(self.problems)),
             checked=len(self._changed.keys() - self._left_out),
         )
@@ -269,7 +279,11 @@ class _Run:
 
     def _plugin_settings(self, error_codes: Iterable[str] = ()) -> str:
         """The file that the plugin reads."""
-        run = RunOptions(records=True, error_codes=tuple(sorted(error_codes)))
+        run = RunOptions(
+            records=True,
+            survey=self._options.survey,
+            error_codes=tuple(sorted(error_codes)),
+        )
         return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
 
     def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
@@ -287,6 +301,18 @@ class _Run:
         now = self._places.now(place)
         return replace(now, path=shown(now.path, self._directory))
 
+    def _survey(self, found: Survey) -> Survey:
+        """A survey with its places as they are now, and as they are shown."""
+        path = shown(found.path, self._directory)
+        return replace(
+            found,
+            path=path,
+            providers=tuple(
+                replace(each, place=self._placed(each.place)) for each in found.providers
+            ),
+            uses=tuple(replace(each, path=path) for each in found.uses),
+        )
+
     def _finding(self, error: dict[str, Any]) -> Finding | None:
         """The finding behind one of mypy's errors, if it is ours and in a file to check."""
         path = error["file"]
@@ -294,6 +320,9 @@ class _Run:
             return None
         overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
         if path not in self._changed and not overlaid:
+            return None
+        if is_survey(error["message"]):
+            self._surveys.append(self._survey(decode_survey(error["message"])))
             return None
         span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
         found = decode(shown(path, self._directory), span, error["code"], error["message"])

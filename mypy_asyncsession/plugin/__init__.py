@@ -75,6 +75,7 @@ class AsyncSessionPlugin(Plugin):
                 self._recovery,
                 declared,
                 records=self._settings.records,
+                survey=self._settings.survey,
                 fastapi=self._settings.fastapi,
             )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.plugin.daemon import Daemon
+from mypy_asyncsession.plugin.surveying import surveyed
 from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.facts import facts
 from mypy_asyncsession.providers.foreign import is_foreign
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.program import Program
+    from mypy_asyncsession.rules import Rule
     from mypy_asyncsession.uses.fastapi import Version
     from mypy_asyncsession.uses.record import Record
 
@@ -51,6 +53,7 @@ class ModulePass:
         declared: Declared | None,
         *,
         records: bool,
+        survey: bool,
         fastapi: Version | None,
     ) -> None:
         """Take part in a build.
@@ -63,9 +66,11 @@ class ModulePass:
         declared: Reads overlays.
         fastapi: The version of FastAPI that is configured, or ``None`` for the one installed.
         records: Whether whole records are reported, for a program, or messages, for people.
+        survey: Whether each module's providers and uses are reported, too.
         """
         self._build = build
         self._records = records
+        self._survey = survey
         self._fastapi = fastapi
         self._recovery = recovery
         self._leaned: dict[str, set[str]] = {}
@@ -100,12 +105,16 @@ class ModulePass:
                 self.evaluator,
                 self.program.enter(tree),
                 self._version(),
-                getters=self._build.enabled(CODES[session_getter.RULE.code]),
+                getters=self._survey or self._build.enabled(CODES[session_getter.RULE.code]),
+                exhaustive=self._survey,
             )
+            records = [(record, tuple(problems(record))) for record in collector.records()]
+            if self._survey:
+                self._report_survey(tree, records)
             return [
                 Report(rule.code, record, problem)
-                for record in collector.records()
-                for rule, problem in problems(record)
+                for record, found in records
+                for rule, problem in found
             ]
         except Exception as error:
             if "MYPY_ASYNCSESSION_RAISE" in os.environ:
@@ -113,6 +122,15 @@ class ModulePass:
             return [_crashed(error)]
         finally:
             self.program.leave(for_good=True)
+
+    def _report_survey(
+        self, tree: MypyFile, records: list[tuple[Record, tuple[tuple[Rule, Problem], ...]]]
+    ) -> None:
+        coded = [(record, found[0][0].code if found else None) for record, found in records]
+        found = surveyed(tree, coded)
+        if found.providers or found.uses:
+            # No line of the file: no comment in it is meant for this.
+            self._build.report(Span(0, 0, 0, 0), found.encode(), None, PARENT_CODE, (), "")
 
     def _version(self) -> Version:
         """The version of FastAPI: the one configured, or the one installed."""

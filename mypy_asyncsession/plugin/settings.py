@@ -24,10 +24,12 @@ class Settings:
     Attributes:
         config: The project's configuration.
         records: Whether findings are reported as whole records, for ``check``, or as messages.
+        survey: Whether each module's providers and uses are reported, too.
     """
 
     config: Config = field(default_factory=Config)
     records: bool = False
+    survey: bool = False
 
     @property
     def fastapi(self) -> Version | None:
@@ -62,4 +64,5 @@ def settings(config_file: str | None) -> Settings:
     """
     path = discover(config_file, Path.cwd())
     config = load(path) if path is not None else Config()
-    return Settings(config, run_options(config_file).records)
+    run = run_options(config_file)
+    return Settings(config, run.records, run.survey)

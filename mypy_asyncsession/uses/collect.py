@@ -108,7 +108,13 @@ class Collector:
     """Collects the uses of one module."""
 
     def __init__(
-        self, evaluator: Evaluator, source: Source, fastapi: Version, *, getters: bool = False
+        self,
+        evaluator: Evaluator,
+        source: Source,
+        fastapi: Version,
+        *,
+        getters: bool = False,
+        exhaustive: bool = False,
     ) -> None:
         """Begin with one module.
 
@@ -117,7 +123,9 @@ class Collector:
         source: The module at hand.
         fastapi: The version of FastAPI that it runs on.
         getters: Whether definitions of providers are collected too.
+        exhaustive: Whether uses are collected that need no look to be right.
         """
+        self._exhaustive = exhaustive
         self._getters = Getters(evaluator, source.module) if getters else None
         self._evaluator = evaluator
         self._source = source
@@ -403,6 +411,8 @@ class Collector:
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
         if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._evaluator.definitions_first:
+            return False
+        if self._exhaustive:
             return False
         found = self._evaluator.type_of(expression, self._source.module)
         proper = get_proper_type(found) if found is not None else None

@@ -1,0 +1,1 @@
+"""Which getter is what, and who uses it wrongly: an inventory of the providers of a project."""

@@ -1,0 +1,108 @@
+"""From the records of a module to its survey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession import survey
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.survey import Provider, Survey, Used
+from mypy_asyncsession.uses.record import (
+    Dependency,
+    Double,
+    EarlyExit,
+    Getter,
+    Pairing,
+    Raw,
+    Use,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy.nodes import MypyFile
+
+    from mypy_asyncsession.uses.record import Handed, Record
+
+
+def surveyed(tree: MypyFile, records: Iterable[tuple[Record, str | None]]) -> Survey:
+    """The survey of a module.
+
+    Args:
+        tree: The module.
+        records: What it holds, each record with the code of the rule that rejects it, if one does.
+    """
+    providers: list[Provider] = []
+    uses: dict[Used, None] = {}
+    for record, code in records:
+        if isinstance(record, Getter):
+            providers.append(_provider(record, tree.fullname))
+            continue
+        way = _way(record)
+        if way is None:
+            continue
+        function = f"{tree.fullname}.{record.function}" if record.function else tree.fullname
+        for handed in _handed(record):
+            if handed.place is not None:
+                uses[
+                    Used(handed.place.fullname, way, tree.path, record.span.line, function, code)
+                ] = None
+    return Survey(tree.fullname, tree.path, tuple(providers), tuple(uses))
+
+
+def _provider(getter: Getter, module: str) -> Provider:
+    return Provider(
+        name=getter.name,
+        module=module,
+        place=getter.place,
+        shape=getter.handed.shape.value,
+        holds=getter.holds,
+        resource=holds_resource(getter.handed),
+        annotated=getter.annotated.value,
+        written=getter.written,
+        right=getter.right,
+        imports=getter.imports,
+        managed=getter.managed,
+        is_async=getter.is_async,
+        kind=getter.kind.value,
+        returns=getter.returns,
+    )
+
+
+def holds_resource(handed: Handed | None) -> bool:
+    """Whether something is a session, or holds one."""
+    while handed is not None:
+        if handed.resource is not None:
+            return True
+        handed = handed.item
+    return False
+
+
+def _way(record: Record) -> str | None:
+    if isinstance(record, Use):
+        if record.pairing.enters:
+            return survey.ENTERED
+        return survey.AWAITED if record.pairing is Pairing.AWAIT else survey.ITERATED
+    if isinstance(record, Dependency):
+        return survey.DEPENDED
+    if isinstance(record, Double):
+        return survey.DOUBLED
+    if isinstance(record, EarlyExit):
+        return survey.ITERATED
+    return survey.RAW if isinstance(record, Raw) else None
+
+
+def _handed(record: Record) -> Iterator[Handed]:
+    found: tuple[Handed | None, ...] = ()
+    if isinstance(record, Use):
+        found = record.given
+    elif isinstance(record, Double):
+        found = (record.there,)
+    elif isinstance(record, (Dependency, EarlyExit, Raw)):
+        found = (record.handed,)
+    for handed in found:
+        if handed is None:
+            continue
+        yield handed
+        if handed.shape is Shape.COROUTINE and handed.item is not None:
+            yield handed.item
