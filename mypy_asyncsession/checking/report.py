@@ -46,11 +46,13 @@ class Report:
             relative to it.
         problems: What was in the way.
         checked: How many files were checked.
+        paths: These files, as they are shown.
     """
 
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
+    paths: frozenset[str] = frozenset()
 
 
 def shown(path: str, directory: str) -> str:

@@ -189,11 +189,19 @@ class _Run:
 
     def report(self) -> Report:
         """What was found."""
-        order = lambda found: (found.path, found.span.line, found.span.column, found.code)  # noqa: E731
+        order = lambda found: (  # noqa: E731
+            found.path,
+            found.span.line,
+            found.span.column,
+            found.code,
+            found.message,
+        )
+        checked = self._changed.keys() - self._left_out
         return Report(
             findings=sorted(self._findings, key=order),
             problems=list(dict.fromkeys(self.problems)),
-            checked=len(self._changed.keys() - self._left_out),
+            checked=len(checked),
+            paths=frozenset(shown(path, self._directory) for path in checked),
         )
 
     def _recall(self, memory: Memory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.output import FORMATS
+from mypy_asyncsession.cli.output import FORMATS, text
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
 
@@ -17,8 +17,11 @@ from mypy_asyncsession.cli.terminal import Terminal
     type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
-    help="text for people, json for programs (one object a line), github for annotations.",
+    help="text for people, json for programs (one object a line), github for annotations, "
+    "sarif for code scanning, gitlab for merge requests, junit for whatever shows tests.",
 )
+@click.option("--statistics", is_flag=True, help="Say how many findings there are of each code.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
 @click.option(
     "--config-file",
     metavar="FILE",
@@ -45,6 +48,8 @@ from mypy_asyncsession.cli.terminal import Terminal
 def check(
     paths: tuple[str, ...],
     output: str,
+    statistics: bool,
+    quiet: bool,
     config_file: str | None,
     cache_dir: str | None,
     strict: bool,
@@ -73,7 +78,7 @@ def check(
     from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.checking.run import check as run
 
-    with Progress() as progress:
+    with Progress(shown=not quiet) as progress:
         report = run(
             paths or (".",),
             Options(
@@ -85,11 +90,17 @@ def check(
             ),
             on_progress=progress.update,
         )
-    for problem in report.problems:
-        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+    if not quiet:
+        for problem in report.problems:
+            click.echo(f"{problem.place}: warning: {problem.message}", err=True)
     if not report.checked:
         raise CannotRun("none of the files could be checked")
     terminal = Terminal.of_stdout()
-    lines = FORMATS[output](report, terminal)
+    if output == "text":
+        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet)
+    else:
+        lines = FORMATS[output](report, terminal)
+        if statistics:
+            click.echo("\n".join(text.counts(report)), err=True)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
