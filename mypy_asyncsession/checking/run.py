@@ -197,11 +197,13 @@ class _Run:
             found.message,
         )
         checked = self._changed.keys() - self._left_out
+        paths = frozenset(shown(path, self._directory) for path in checked)
         return Report(
             findings=sorted(self._findings, key=order),
             problems=list(dict.fromkeys(self.problems)),
             checked=len(checked),
-            paths=frozenset(shown(path, self._directory) for path in checked),
+            paths=paths,
+            strict=paths if self._options.strict else frozenset(),
         )
 
     def _recall(self, memory: Memory) -> None:

@@ -87,11 +87,17 @@ def _cut(text: str, first: int, width: int) -> str:
 def _summary(report: Report, terminal: Terminal) -> str:
     checked = _count(report.checked, "source file")
     number = len(report.findings)
+    new = "new " if report.known else ""
+    known = f", {report.known} in the baseline" if report.known else ""
     if not number:
-        return terminal.style(f"Success: no issues found in {checked}", fg="green", bold=True)
+        return terminal.style(
+            f"Success: no {new}issues found in {checked}{known}", fg="green", bold=True
+        )
     files = _count(len({found.path for found in report.findings}), "file")
     return terminal.style(
-        f"Found {_count(number, 'error')} in {files} (checked {checked})", fg="red", bold=True
+        f"Found {_count(number, new + 'error')} in {files} (checked {checked}{known})",
+        fg="red",
+        bold=True,
     )
 
 
