@@ -246,13 +246,17 @@ class TestFile:
             ('{"findings": {}, "version": 1}', ": not a baseline: finding 1 is not as it was"),
             ('{"findings": [3], "version": 1}', ": not a baseline: finding 1 is not as it was"),
             (
-                ('{"findings": [{"file": "a", "code": "b", "function": "c", "text": 1}],'
-                ' "version": 1}'),
+                (
+                    '{"findings": [{"file": "a", "code": "b", "function": "c", "text": 1}],'
+                    ' "version": 1}'
+                ),
                 ": not a baseline: finding 1 is not as it was",
             ),
             (
-                ('{"findings": [{"file": "a", "code": "b", "function": "c", "text": "d",'
-                ' "count": true}], "version": 1}'),
+                (
+                    '{"findings": [{"file": "a", "code": "b", "function": "c", "text": "d",'
+                    ' "count": true}], "version": 1}'
+                ),
                 ": not a baseline: finding 1 is not as it was",
             ),
             ("[" * 100_000, ": not a baseline"),

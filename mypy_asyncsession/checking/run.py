@@ -31,7 +31,7 @@ from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_asyncsession.checking.attempts import Trouble
     from mypy_asyncsession.checking.cache import Memory
@@ -203,7 +203,7 @@ class _Run:
             problems=list(dict.fromkeys(self.problems)),
             checked=len(checked),
             paths=paths,
-            strict=paths if self._options.strict else frozenset(),
+            strict=paths & frozenset(self._strict_paths()),
         )
 
     def _recall(self, memory: Memory) -> None:
@@ -271,16 +271,33 @@ class _Run:
                 for pattern, silenced in self._settings.modules.items()
             },
             cache=folder,
-            settings=lambda codes: self._cache.settings(self._plugin_settings(codes)),
+            settings=lambda codes: self._cache.settings(self._plugin_settings(codes, program)),
             error_codes=frozenset(self._sources.error_codes),
             placeholder=lambda package: self._cache.placeholder(package=package),
             show_traceback=self._options.show_traceback,
         )
 
-    def _plugin_settings(self, error_codes: Iterable[str] = ()) -> str:
+    def _plugin_settings(
+        self, error_codes: Iterable[str] = (), program: Program | None = None
+    ) -> str:
         """The file that the plugin reads."""
-        run = RunOptions(records=True, error_codes=tuple(sorted(error_codes)))
+        strict = [
+            source.module
+            for source in (program.sources if program is not None else ())
+            if self._config.is_strict(source.natural) and not self._config.is_strict(source.module)
+        ]
+        run = RunOptions(
+            records=True, error_codes=tuple(sorted(error_codes)), strict=tuple(sorted(strict))
+        )
         return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
+
+    def _strict_paths(self) -> Iterator[str]:
+        for program in self._sources.programs:
+            for source in program.sources:
+                if self._options.strict or any(
+                    map(self._config.is_strict, (source.module, source.natural))
+                ):
+                    yield shown(source.path, self._directory)
 
     def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
         if self._options.workers is not None:

@@ -49,7 +49,7 @@ class AsyncSessionPlugin(Plugin):
         self._build: Build | None = None
         self._pass: ModulePass | None = None
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
-        self._key = f"{mypy_asyncsession.__version__} {_engine()} {self._settings.key}"
+        self._key = f"{mypy_asyncsession.__version__} {_engine()}"
         if self._trouble is None:
             prepare(options)
 
@@ -74,8 +74,7 @@ class AsyncSessionPlugin(Plugin):
                 self._types,
                 self._recovery,
                 declared,
-                records=self._settings.records,
-                fastapi=self._settings.fastapi,
+                settings=self._settings,
             )
 
         if self._pass is not None:
@@ -118,10 +117,11 @@ class AsyncSessionPlugin(Plugin):
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""
+        key = f"{self._key} {self._settings.key(ctx.id)}"
         overlay = self._overlays.digest(ctx.id)
         if ctx.is_check:
-            return Recorded(self._key, overlay)
-        return [self._key, overlay, self._pass.facts(ctx.id) if self._pass is not None else ""]
+            return Recorded(key, overlay)
+        return [key, overlay, self._pass.facts(ctx.id) if self._pass is not None else ""]
 
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
         """Called once for each module that was checked: the module pass."""

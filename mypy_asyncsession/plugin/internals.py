@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,7 +71,13 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "target_module",
         "used_ignored_lines",
     ),
-    Options: ("apply_changes", "export_types", "fixed_format_cache"),
+    Options: (
+        "apply_changes",
+        "disabled_error_codes",
+        "enabled_error_codes",
+        "export_types",
+        "fixed_format_cache",
+    ),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
@@ -355,6 +362,22 @@ class Build:
         included; the plugin's own know nothing of either.
         """
         return self.errors.is_error_code_enabled(code)
+
+    @contextmanager
+    def also_enabled(self, codes: frozenset[ErrorCode]) -> Iterator[None]:
+        """Meanwhile, have *codes* on, but for what the module's options turn off.
+
+        A section for the module in mypy's configuration would be the other way, but sections
+        replace each other's lists of codes (``Options.apply_changes``).
+        """
+        options = self.errors.options
+        before = options.enabled_error_codes
+        if PARENT_CODE not in options.disabled_error_codes:
+            options.enabled_error_codes = before | (codes - options.disabled_error_codes)
+        try:
+            yield
+        finally:
+            options.enabled_error_codes = before
 
     def report(
         self,
