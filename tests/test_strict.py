@@ -77,6 +77,19 @@ def test_an_edit_is_seen_at_once(shop: Path, command: str) -> None:
             assert run(shop, *command.split())[0] == expected, strict
 
 
+def test_a_daemon_starts_anew(shop: Path) -> None:
+    dmypy = ("mypy.dmypy", "--status-file", "status.json")
+    try:
+        for strict, expected in STEPS[:3]:
+            configure(shop, *strict)
+            before = run(shop, *dmypy, "run", "--timeout", "120", "--")
+            again = run(shop, *dmypy, "run", "--timeout", "120", "--")
+            assert (before[0], again[0]) == (expected, expected)
+            assert "estart" not in again[1]
+    finally:
+        subprocess.run([sys.executable, "-m", *dmypy, "stop"], cwd=shop, check=False)
+
+
 def test_only_the_modules_in_question_are_checked_again(shop: Path) -> None:
     configure(shop)
     run(shop, "mypy")

@@ -12,7 +12,15 @@ import mypy_asyncsession
 from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
-from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
+from mypy_asyncsession.plugin.internals import (
+    Build,
+    Recorded,
+    announce,
+    digest,
+    prepare,
+    stop,
+    verify,
+)
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.plugin.stub_check import misfits
@@ -50,6 +58,7 @@ class AsyncSessionPlugin(Plugin):
         self._pass: ModulePass | None = None
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
         self._key = f"{mypy_asyncsession.__version__} {_engine()}"
+        announce(__name__, f"{self._settings} {self._trouble}", options)
         if self._trouble is None:
             prepare(options)
 

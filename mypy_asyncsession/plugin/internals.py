@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -77,6 +78,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "enabled_error_codes",
         "export_types",
         "fixed_format_cache",
+        "use_fine_grained_cache",
     ),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
@@ -173,6 +175,17 @@ def prepare(options: Options) -> None:
     """
     options.export_types = True
     options.fixed_format_cache = True
+
+
+def announce(module: str, configuration: str, options: Options) -> None:
+    """Under dmypy, have the server start anew once the configuration has changed.
+
+    Before it checks, the server compares what it knows of its plugins with what they are by now
+    (``Server.cmd_run``): the text of the plugin's *module* and its ``__version__``. A cache is
+    compared by the same, and ``Recorded`` does that better, so one that is shared is left alone.
+    """
+    if "mypy.dmypy_server" in sys.modules and not options.use_fine_grained_cache:
+        vars(sys.modules[module])["__version__"] = configuration
 
 
 class Recorded:
@@ -523,4 +536,4 @@ def digest(*folders: Path) -> str:
     return result.hexdigest()[:16]
 
 
-__all__ = ["Build", "Recorded", "digest", "prepare", "stop", "verify"]
+__all__ = ["Build", "Recorded", "announce", "digest", "prepare", "stop", "verify"]
