@@ -64,7 +64,6 @@ STEPS: list[tuple[tuple[str, ...], list[str]]] = [
     ((), []),
     (("shop.db",), ["shop/db.py"]),
     (("shop.db", "shop.api.*"), ["shop/api/__init__.py", "shop/db.py"]),
-    (("shop.api",), ["shop/api/__init__.py"]),
     (("shop",), []),
 ]
 
