@@ -2,6 +2,7 @@
 # make test    everything that a change must pass
 # make lint    ruff and mypy alone
 # make venv    the environment that the others use; made again when pyproject.toml changes
+# make rules   RULES.md, from the rules themselves
 # make build   the wheel and the source distribution, in dist/
 # make clean   remove whatever these have made
 #
@@ -23,7 +24,7 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint venv build clean python
+.PHONY: help demo test lint rules venv build clean python
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -50,6 +51,9 @@ lint: venv
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+rules: venv
+	$(BIN)/mypy-asyncsession explain --output markdown >RULES.md
 
 build: venv
 	rm -rf dist

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,14 @@ def _class_names(value: object) -> tuple[str, ...]:
                 f'"{name}" is not the full name of a class, such as "sqlalchemy.orm.Session"'
             )
     return names
+
+
+def _module_patterns(value: object) -> tuple[str, ...]:
+    patterns = _strings(value)
+    for pattern in patterns:
+        if not all(part == "*" or part.isidentifier() for part in pattern.split(".")):
+            raise ValueError(f'"{pattern}" is neither a module nor a pattern such as "shop.api.*"')
+    return patterns
 
 
 def _strings(value: object) -> tuple[str, ...]:
@@ -81,12 +90,19 @@ class Config:
         overlays: Directories of stubs whose return types are applied to the functions of the
             project: in the file relative to it, and absolute here.
         infer_types: Whether calls of unannotated providers get the type that these give.
+        strict: The modules in which the rules are on that are off by default, as mypy's
+            configuration names modules: ``shop.api.*`` is ``shop.api`` and all that is in it.
     """
 
     resources: tuple[str, ...] = field(default=(), metadata=_read_by(_class_names))
     fastapi_version: str | None = field(default=None, metadata=_read_by(_version))
     overlays: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
     infer_types: bool = field(default=True, metadata=_read_by(_flag))
+    strict: tuple[str, ...] = field(default=(), metadata=_read_by(_module_patterns))
+
+    def is_strict(self, module: str) -> bool:
+        """Whether the rules that are off by default are on in *module*."""
+        return any(_matches(pattern, module) for pattern in self.strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +113,13 @@ class RunOptions:
         records: Whether a finding is reported as one error that holds its whole record.
         survey: Whether each module's providers and uses are reported, too.
         error_codes: Codes of other plugins that the sources name in inline comments.
+        strict: Modules that are strict, and are built under another name than their own.
     """
 
     records: bool = field(default=False, metadata=_read_by(_flag))
     survey: bool = field(default=False, metadata=_read_by(_flag))
     error_codes: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
+    strict: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
 
 
 def load(path: str | Path) -> Config:
@@ -185,6 +203,20 @@ def misplaced(path: str | Path) -> str | None:
                 f"move it to [tool.{TABLE}] in pyproject.toml"
             )
     return None
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """What mypy makes of a pattern: a star is any number of components, at the end also none."""
+    first, *rest = pattern.split(".")
+    text = ".*" if first == "*" else first
+    for part in rest:
+        text += r"(?:\..*)?" if part == "*" else rf"\.{part}"
+    return re.compile(text)
+
+
+def _matches(pattern: str, module: str) -> bool:
+    return _pattern(pattern).fullmatch(module) is not None
 
 
 def _is_toml(path: str | Path) -> bool:

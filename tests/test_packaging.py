@@ -95,5 +95,6 @@ def test_users_get_no_development_dependencies(wheel: zipfile.ZipFile) -> None:
         "rich",
         "sqlalchemy",
         "tomli",
+        "tomlkit",
         "typing-extensions",
     }

@@ -9,12 +9,13 @@ import pytest
 
 from mypy_asyncsession import rules
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
-from mypy_asyncsession.rules import RULES, Rule
+from mypy_asyncsession.rules import PARENT, RULES, Rule
+from mypy_asyncsession.rules.page import page, pages
 
 ROOT = Path(__file__).parent.parent
 RULE_FILES = ROOT / "mypy_asyncsession" / "rules"
 #: What the folder holds besides rules.
-HELPERS = {"__init__", "rule", "wording"}
+HELPERS = {"__init__", "page", "rule", "wording"}
 HEADINGS = ["What it does", "Why is this bad", "Example", "Use instead"]
 
 
@@ -28,6 +29,33 @@ def test_codes_derive_from_the_rules() -> None:
     for rule in RULES:
         assert CODES[rule.code].sub_code_of is PARENT_CODE
         assert CODES[rule.code].default_enabled is rule.default
+
+
+def test_the_rules_page_is_made_from_the_rules() -> None:
+    text = (ROOT / "RULES.md").read_text(encoding="utf-8")
+    assert text == pages(RULES), "run: make rules"
+
+
+def test_every_place_names_the_same_codes() -> None:
+    codes = {rule.code for rule in RULES}
+    text = (ROOT / "RULES.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == codes
+    for document in ("README.md", "CHANGELOG.md", "RULES.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        named = set(re.findall(r"`((?:session|depends)-[a-z-]+)`", text))
+        assert named == codes, document
+    data = {path.stem for path in (ROOT / "test-data").glob("*.test")}
+    assert codes <= data
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_rule_has_a_page(rule: Rule) -> None:
+    text = page(rule)
+    assert text.startswith(f"# {rule.code}\n")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
+    assert len(re.findall(r"^```python$", text, re.MULTILINE)) == 2
+    assert "``" not in text.replace("```", "")
+    assert PARENT not in text
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)

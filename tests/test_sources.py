@@ -482,3 +482,55 @@ def test_codes_in_comments(comment: str, codes: set[str]) -> None:
     imports = Imports()
     imports.add(f"{comment}\nimport a\n".encode())
     assert imports.error_codes == codes
+
+
+class TestSomeFiles:
+    """What a commit changes, without the rest of the project."""
+
+    @pytest.mark.parametrize(
+        ("contents", "path", "module", "also_in"),
+        [
+            # The tree says where a package is, with or without ``__init__``.
+            ({"src/shop/db.py": ""}, "src/shop/use.py", "shop.use", "src"),
+            ({"src/shop/db.py": ""}, "src/shop/deep/use.py", "shop.deep.use", "src"),
+            ({"a/b/shop/db/__init__.py": ""}, "a/b/shop/use.py", "shop.use", "a/b"),
+            # What is tested lies beside the tests, or in src.
+            ({"back/shop/db.py": ""}, "back/tests/use.py", "use", "back"),
+            ({"src/shop/__init__.py": "", "src/shop/db.py": ""}, "tests/use.py", "use", "src"),
+            ({"src/shop.py": ""}, "tests/use.py", "use", "src"),
+            # A directory that only has the name of a package.
+            ({"back/shop/compose.yaml": ""}, "back/use.py", "use", None),
+            ({"shop/compose.yaml": ""}, "shop/use.py", "use", None),
+        ],
+    )
+    def test_where_the_rest_is(
+        self,
+        tmp_path: Path,
+        contents: dict[str, str],
+        path: str,
+        module: str,
+        also_in: str | None,
+    ) -> None:
+        tree(tmp_path, {**contents, path: "from shop.db import get_db\n"})
+        assert names(tmp_path, path) == [{path: module}]
+        (folders,) = search(tmp_path, path)
+        assert also_in is None or also_in in folders
+        assert also_in is not None or set(folders) == {".", path.rpartition("/")[0]}
+
+    def test_what_is_beside_a_file_is_meant_first(self, tmp_path: Path) -> None:
+        tree(tmp_path, {"src/a/db.py": "", "src/a/a/db.py": ""})
+        tree(tmp_path, {"src/a/use.py": "from a.db import x\nfrom a.db import y\n"})
+        assert names(tmp_path, "src/a/use.py") == [{"src/a/use.py": "use"}]
+
+    def test_a_file_has_no_second_name(self, tmp_path: Path) -> None:
+        tree(
+            tmp_path,
+            {
+                "scripts/lib.py": "",
+                "scripts/run.py": "from lib import x\n",
+                "main.py": "from scripts.run import y\nfrom scripts.lib import x\n",
+            },
+        )
+        assert names(tmp_path)[0]["scripts/run.py"] == "scripts.run"
+        (folders,) = search(tmp_path)
+        assert "scripts" not in folders

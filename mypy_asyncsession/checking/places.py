@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.checking.identity import parsed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -54,10 +56,7 @@ class Places:
         """The lines of what is defined in a file, by its name inside the module."""
         if path not in self._definitions:
             self._definitions[path] = defaultdict(list)
-            try:
-                tree = ast.parse("\n".join(self._lines_of(path)))
-            except (SyntaxError, ValueError, RecursionError):
-                tree = ast.Module([], [])
+            tree = parsed("\n".join(self._lines_of(path)))
             for name, line in _definitions(tree, ""):
                 self._definitions[path][name].append(line)
         return self._definitions[path]

@@ -96,6 +96,16 @@ def project(directory: str | Path) -> Project:
     )
 
 
+def config_file(directory: str | Path) -> Path | None:
+    """The configuration file that mypy would use in *directory*, the user's own included.
+
+    Raises:
+        ConfigError: A file on the way cannot be read.
+    """
+    found = _find(Path(directory))
+    return found[0] if found is not None else None
+
+
 def _find(directory: Path) -> tuple[Path, Mapping[str, Mapping[str, Any]]] | None:
     """The configuration file that mypy would use, and its sections."""
     for folder in upwards(directory):

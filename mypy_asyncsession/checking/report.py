@@ -47,12 +47,18 @@ class Report:
             relative to it.
         problems: What was in the way.
         checked: How many files were checked.
+        paths: These files, as they are shown.
+        strict: Those of them in which the rules were on that are off by default.
+        known: How many findings are left out because a baseline has them.
         surveys: The providers and uses in each module that has any, if they were asked for.
     """
 
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
+    paths: frozenset[str] = frozenset()
+    strict: frozenset[str] = frozenset()
+    known: int = 0
     surveys: list[Survey] = field(default_factory=list)
 
 

@@ -33,7 +33,7 @@ from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_asyncsession.checking.attempts import Trouble
     from mypy_asyncsession.checking.cache import Memory
@@ -198,12 +198,22 @@ class _Run:
 
     def report(self) -> Report:
         """What was found."""
-        order = lambda found: (found.path, found.span.line, found.span.column, found.code)  # noqa: E731
+        order = lambda found: (  # noqa: E731
+            found.path,
+            found.span.line,
+            found.span.column,
+            found.code,
+            found.message,
+        )
+        checked = self._changed.keys() - self._left_out
+        paths = frozenset(shown(path, self._directory) for path in checked)
         return Report(
             findings=sorted(self._findings, key=order),
             surveys=sorted(self._surveys, key=lambda found: found.path),
             problems=list(dict.fromkeys(self.problems)),
-            checked=len(self._changed.keys() - self._left_out),
+            checked=len(checked),
+            paths=paths,
+            strict=paths & frozenset(self._strict_paths()),
         )
 
     def _recall(self, memory: Memory) -> None:
@@ -271,20 +281,36 @@ class _Run:
                 for pattern, silenced in self._settings.modules.items()
             },
             cache=folder,
-            settings=lambda codes: self._cache.settings(self._plugin_settings(codes)),
+            settings=lambda codes: self._cache.settings(self._plugin_settings(codes, program)),
             error_codes=frozenset(self._sources.error_codes),
             placeholder=lambda package: self._cache.placeholder(package=package),
             show_traceback=self._options.show_traceback,
         )
 
-    def _plugin_settings(self, error_codes: Iterable[str] = ()) -> str:
+    def _plugin_settings(
+        self, error_codes: Iterable[str] = (), program: Program | None = None
+    ) -> str:
         """The file that the plugin reads."""
+        strict = [
+            source.module
+            for source in (program.sources if program is not None else ())
+            if self._config.is_strict(source.natural) and not self._config.is_strict(source.module)
+        ]
         run = RunOptions(
             records=True,
             survey=self._options.survey,
             error_codes=tuple(sorted(error_codes)),
+            strict=tuple(sorted(strict)),
         )
         return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
+
+    def _strict_paths(self) -> Iterator[str]:
+        for program in self._sources.programs:
+            for source in program.sources:
+                if self._options.strict or any(
+                    map(self._config.is_strict, (source.module, source.natural))
+                ):
+                    yield shown(source.path, self._directory)
 
     def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
         if self._options.workers is not None:

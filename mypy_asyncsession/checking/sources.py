@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import EXTENSIONS, Files
 from mypy_asyncsession.checking.imports import Imports
+from mypy_asyncsession.checking.nearby import Nearby
 from mypy_asyncsession.checking.report import Problem, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from mypy_asyncsession.checking.project import Project
 
@@ -128,11 +129,12 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
             for level, count in imports[folder].levels().items():
                 if level > depth:
                     root.escapes[level - depth] += count
-    placed = _placed(list(roots.values()), names, directory)
+    nearby = Nearby(directory)
+    placed = _placed(list(roots.values()), names, directory, nearby)
     for root in placed:
         problems += root.separated(directory)
     return Sources(
-        programs=list(_packed(placed, project, directory, problems)),
+        programs=list(_packed(placed, project, directory, problems, nearby)),
         problems=problems,
         unreadable=unreadable,
         error_codes=set().union(*(found.error_codes for found in imports.values())),
@@ -176,6 +178,22 @@ class _Root:
     def uses(self) -> set[str]:
         """The full names that its files import something by."""
         return {prefix for name in self.imported for prefix in _prefixes(name)}
+
+    def holds(self, folder: str) -> bool:
+        """Whether files in *folder* are named from further up, and must have no second name."""
+        inside = folder + os.sep
+        return folder.startswith(self.folder + os.sep) and any(
+            path.startswith(inside) for path in self.modules
+        )
+
+    def unknown(self, owners: Container[str]) -> Counter[str]:
+        """What its files import that is in none of the *owners*, by the first two components."""
+        result: Counter[str] = Counter()
+        for name, count in self.imported.items():
+            first, _, rest = name.partition(".")
+            if first not in owners and first not in sys.stdlib_module_names:
+                result[f"{first}.{rest.partition('.')[0]}".rstrip(".")] += count
+        return result
 
     def rename(self, name: str, to: str) -> None:
         """Call a package or module, and what is in it, by a name that nobody imports."""
@@ -262,7 +280,7 @@ class _Names:
         return self._packages[folder]
 
 
-def _placed(roots: list[_Root], names: _Names, directory: str) -> list[_Root]:
+def _placed(roots: list[_Root], names: _Names, directory: str, nearby: Nearby) -> list[_Root]:
     """Name each root's files from where the project imports them.
 
     Without ``__init__`` mypy names a file from its own directory. But ``app/db.py`` is ``app.db``
@@ -281,7 +299,7 @@ def _placed(roots: list[_Root], names: _Names, directory: str) -> list[_Root]:
     for root in roots:
         moved = root
         if root.folder not in names.bases:
-            moved = _moved(root, imported, owners)
+            moved = _moved(root, imported, owners, nearby)
         if moved.folder in result:
             result[moved.folder].merge(moved)
         else:
@@ -289,10 +307,12 @@ def _placed(roots: list[_Root], names: _Names, directory: str) -> list[_Root]:
     return sorted(result.values(), key=lambda root: (root.folder != directory, root.folder))
 
 
-def _moved(root: _Root, imported: Counter[str], owners: Counter[str]) -> _Root:
+def _moved(root: _Root, imported: Counter[str], owners: Counter[str], nearby: Nearby) -> _Root:
     tops = root.tops() - sys.stdlib_module_names
+    unknown = root.unknown(owners)
     best = sum(count for name, count in root.imported.items() if name.partition(".")[0] in tops)
     best += sum(imported[top] for top in tops if owners[top] == 1)
+    best += sum(count for name, count in unknown.items() if nearby.has(root.folder, name))
     result = root
     parts: list[str] = []
     folder, name = os.path.split(root.folder)
@@ -302,6 +322,11 @@ def _moved(root: _Root, imported: Counter[str], owners: Counter[str]) -> _Root:
         votes = sum(count for level, count in root.escapes.items() if level <= len(parts))
         if prefix.replace(".", "").isidentifier() and not owners[parts[0]]:
             votes += sum(imported[f"{prefix}.{top}"] for top in root.tops())
+            votes += sum(
+                count
+                for name, count in unknown.items()
+                if name.startswith(f"{parts[0]}.") and nearby.has(folder, name)
+            )
         if votes > best:
             best = votes
             result = root.moved(folder, prefix)
@@ -340,7 +365,11 @@ class _Bundle:
 
 
 def _packed(
-    roots: list[_Root], project: Project, directory: str, problems: list[Problem]
+    roots: list[_Root],
+    project: Project,
+    directory: str,
+    problems: list[Problem],
+    nearby: Nearby,
 ) -> Iterator[Program]:
     """Put roots into programs so that no two in one claim the same name."""
     bundles: list[_Bundle] = []
@@ -366,11 +395,24 @@ def _packed(
         bundle.add(root)
     problems += _apart(shared, crowded, directory)
     imported = set().union(*(root.uses() for root in roots))
+    tops = set().union(*(root.tops() for root in roots))
     for bundle in bundles:
         search = _folders(project.mypy_path, directory)
         search += [root.folder for root in bundle.roots if root.keeps]
         search += [root.folder for root in roots if root.keeps and not bundle.clashes(root)]
         search.append(directory)
+        # Nobody here says where the rest is: it is not among the files to check.
+        for root in bundle.roots:
+            missing = [
+                name
+                for name in root.unknown(tops)
+                if not any(nearby.has(place, name) for place in dict.fromkeys(search))
+            ]
+            search += (
+                place
+                for place in nearby.folders(root.folder, missing)
+                if not any(other.holds(place) for other in roots)
+            )
         search = [folder for folder in dict.fromkeys(search) if not _shadows_library(folder)]
         yield Program(
             name=max(bundle.roots, key=lambda root: len(root.modules)).folder,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mypy_asyncsession.cli.check import check
+from mypy_asyncsession.cli.explain import explain
 from mypy_asyncsession.cli.group import Group, version
+from mypy_asyncsession.cli.init import init
 
 main = Group(
     name="mypy-asyncsession",
@@ -14,7 +16,7 @@ main = Group(
         "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    commands=[check],
+    commands=[check, explain, init],
 )
 
 __all__ = ["main"]

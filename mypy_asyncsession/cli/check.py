@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
 import click
 
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.output import FORMATS
+from mypy_asyncsession.cli.output import FORMATS, text
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.rules import PARENT
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.checking.baseline import Baseline
+    from mypy_asyncsession.checking.report import Report
+
+#: How many mended findings of a baseline are named.
+_MOST_MENDED: Final = 10
 
 
 @click.command(short_help="Find wrong uses of session providers.")
@@ -17,8 +29,11 @@ from mypy_asyncsession.cli.terminal import Terminal
     type=click.Choice(list(FORMATS)),
     default="text",
     show_default=True,
-    help="text for people, json for programs (one object a line), github for annotations.",
+    help="text for people, json for programs (one object a line), github for annotations, "
+    "sarif for code scanning, gitlab for merge requests, junit for whatever shows tests.",
 )
+@click.option("--statistics", is_flag=True, help="Say how many findings there are of each code.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
 @click.option(
     "--config-file",
     metavar="FILE",
@@ -31,6 +46,17 @@ from mypy_asyncsession.cli.terminal import Terminal
     "[default: .mypy-asyncsession]",
 )
 @click.option("--strict", is_flag=True, help="Turn on the rules that are off by default, too.")
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    help="Report only what is not in this file; made and brought up to date with "
+    "--update-baseline.",
+)
+@click.option(
+    "--update-baseline",
+    is_flag=True,
+    help="Write what is found into the baseline, and take out what was mended.",
+)
 @click.option(
     "--workers",
     metavar="N",
@@ -45,9 +71,13 @@ from mypy_asyncsession.cli.terminal import Terminal
 def check(
     paths: tuple[str, ...],
     output: str,
+    statistics: bool,
+    quiet: bool,
     config_file: str | None,
     cache_dir: str | None,
     strict: bool,
+    baseline: str | None,
+    update_baseline: bool,
     workers: int | None,
     show_traceback: bool,
 ) -> int:
@@ -62,6 +92,10 @@ def check(
       mypy-asyncsession check src tests        some of it
       mypy-asyncsession check --strict         with the rules that are off by default
       mypy-asyncsession check --output json    for other programs
+      mypy-asyncsession check --baseline baseline.json --update-baseline
+                                               accept what is found now
+      mypy-asyncsession check --baseline baseline.json
+                                               and from then on report what is new
 
     A finding that is right as it is can be silenced with a comment, `# type: ignore[session-with]`
     with the finding's own code. In pyproject.toml, mypy's disable_error_code and ignore_errors
@@ -73,7 +107,8 @@ def check(
     from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.checking.run import check as run
 
-    with Progress() as progress:
+    old = _baseline(baseline, update=update_baseline)
+    with Progress(shown=not quiet) as progress:
         report = run(
             paths or (".",),
             Options(
@@ -85,11 +120,65 @@ def check(
             ),
             on_progress=progress.update,
         )
-    for problem in report.problems:
-        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+    if not quiet:
+        for problem in report.problems:
+            click.echo(f"{problem.place}: warning: {problem.message}", err=True)
     if not report.checked:
         raise CannotRun("none of the files could be checked")
+    if old is not None:
+        report = _compared(report, old, update=update_baseline, quiet=quiet)
     terminal = Terminal.of_stdout()
-    lines = FORMATS[output](report, terminal)
+    if output == "text":
+        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet)
+    else:
+        lines = FORMATS[output](report, terminal)
+        if statistics:
+            click.echo("\n".join(text.counts(report)), err=True)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
+
+
+def _baseline(path: str | None, *, update: bool) -> Baseline | None:
+    """The baseline that is asked for; to be brought up to date it need not be there yet."""
+    from mypy_asyncsession.checking.baseline import Baseline
+
+    if path is None:
+        if update:
+            raise click.UsageError("--update-baseline needs --baseline FILE")
+        return None
+    file = Path(path)
+    if update and not file.exists():
+        return Baseline(file)
+    return Baseline.read(file)
+
+
+def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Report:
+    """The report without what is in the baseline, which is brought up to date if asked for."""
+    from mypy_asyncsession.checking.baseline import described
+
+    compared = old.compare(report)
+    mended = compared.mended.total()
+    if update:
+        compared.updated.write()
+        if not quiet:
+            number = compared.updated.findings.total()
+            new = number - (old.findings.total() - mended)
+            click.echo(
+                f"{old.path}: {number} finding{'' if number == 1 else 's'} written "
+                f"({new} new, {mended} mended)",
+                err=True,
+            )
+        return replace(
+            compared.report,
+            findings=[found for found in compared.report.findings if found.code == PARENT],
+            known=compared.updated.findings.total(),
+        )
+    if mended and not quiet:
+        for identity in sorted(compared.mended)[:_MOST_MENDED]:
+            click.echo(f"{old.path}: note: mended: {described(identity)}", err=True)
+        click.echo(
+            f"{old.path}: warning: {mended} finding{'' if mended == 1 else 's'} in it "
+            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline",
+            err=True,
+        )
+    return compared.report

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 class Progress:
     """A line on standard error, if that is a terminal; leaving it erases the line."""
 
-    def __init__(self, delay: float = 1) -> None:
-        """Show it only after *delay* seconds: what is over by then needs no such line."""
+    def __init__(self, delay: float = 1, *, shown: bool = True) -> None:
+        """Make it, to be entered.
+
+        Args:
+            delay: After how many seconds it is shown: what is over by then needs no such line.
+            shown: Whether it is shown at all.
+        """
+        self._wanted = shown
         self._delay = delay
         self._text = "Looking for files ..."
         self._shown = 0
@@ -28,7 +34,7 @@ class Progress:
         self._text = f"Checking {of:,} files, {done:,} done ..."
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if self._wanted and sys.stderr.isatty():
             self._thread = threading.Thread(target=self._draw, daemon=True)
             self._thread.start()
         return self

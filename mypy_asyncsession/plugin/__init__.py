@@ -12,7 +12,15 @@ import mypy_asyncsession
 from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.hooks import Recovery, is_implicit
-from mypy_asyncsession.plugin.internals import Build, Recorded, digest, prepare, stop, verify
+from mypy_asyncsession.plugin.internals import (
+    Build,
+    Recorded,
+    announce,
+    digest,
+    prepare,
+    stop,
+    verify,
+)
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.plugin.stub_check import misfits
@@ -49,7 +57,8 @@ class AsyncSessionPlugin(Plugin):
         self._build: Build | None = None
         self._pass: ModulePass | None = None
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
-        self._key = f"{mypy_asyncsession.__version__} {_engine()} {self._settings.key}"
+        self._key = f"{mypy_asyncsession.__version__} {_engine()}"
+        announce(__name__, f"{self._settings} {self._trouble}", options)
         if self._trouble is None:
             prepare(options)
 
@@ -74,9 +83,7 @@ class AsyncSessionPlugin(Plugin):
                 self._types,
                 self._recovery,
                 declared,
-                records=self._settings.records,
-                survey=self._settings.survey,
-                fastapi=self._settings.fastapi,
+                settings=self._settings,
             )
 
         if self._pass is not None:
@@ -119,10 +126,11 @@ class AsyncSessionPlugin(Plugin):
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""
+        key = f"{self._key} {self._settings.key(ctx.id)}"
         overlay = self._overlays.digest(ctx.id)
         if ctx.is_check:
-            return Recorded(self._key, overlay)
-        return [self._key, overlay, self._pass.facts(ctx.id) if self._pass is not None else ""]
+            return Recorded(key, overlay)
+        return [key, overlay, self._pass.facts(ctx.id) if self._pass is not None else ""]
 
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
         """Called once for each module that was checked: the module pass."""

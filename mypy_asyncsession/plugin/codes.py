@@ -22,3 +22,6 @@ CODES: Final[dict[str, ErrorCode]] = {
     )
     for rule in RULES
 }
+
+#: The codes that are off by default.
+STRICT_CODES: Final = frozenset(code for code in CODES.values() if not code.default_enabled)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,7 +72,14 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "target_module",
         "used_ignored_lines",
     ),
-    Options: ("apply_changes", "export_types", "fixed_format_cache"),
+    Options: (
+        "apply_changes",
+        "disabled_error_codes",
+        "enabled_error_codes",
+        "export_types",
+        "fixed_format_cache",
+        "use_fine_grained_cache",
+    ),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
@@ -166,6 +175,17 @@ def prepare(options: Options) -> None:
     """
     options.export_types = True
     options.fixed_format_cache = True
+
+
+def announce(module: str, configuration: str, options: Options) -> None:
+    """Under dmypy, have the server start anew once the configuration has changed.
+
+    Before it checks, the server compares what it knows of its plugins with what they are by now
+    (``Server.cmd_run``): the text of the plugin's *module* and its ``__version__``. A cache is
+    compared by the same, and ``Recorded`` does that better, so one that is shared is left alone.
+    """
+    if "mypy.dmypy_server" in sys.modules and not options.use_fine_grained_cache:
+        vars(sys.modules[module])["__version__"] = configuration
 
 
 class Recorded:
@@ -356,6 +376,22 @@ class Build:
         """
         return self.errors.is_error_code_enabled(code)
 
+    @contextmanager
+    def also_enabled(self, codes: frozenset[ErrorCode]) -> Iterator[None]:
+        """Meanwhile, have *codes* on, but for what the module's options turn off.
+
+        A section for the module in mypy's configuration would be the other way, but sections
+        replace each other's lists of codes (``Options.apply_changes``).
+        """
+        options = self.errors.options
+        before = options.enabled_error_codes
+        if PARENT_CODE not in options.disabled_error_codes:
+            options.enabled_error_codes = before | (codes - options.disabled_error_codes)
+        try:
+            yield
+        finally:
+            options.enabled_error_codes = before
+
     def report(
         self,
         span: Span,
@@ -500,4 +536,4 @@ def digest(*folders: Path) -> str:
     return result.hexdigest()[:16]
 
 
-__all__ = ["Build", "Recorded", "digest", "prepare", "stop", "verify"]
+__all__ = ["Build", "Recorded", "announce", "digest", "prepare", "stop", "verify"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
-from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
+from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.surveying import surveyed
 from mypy_asyncsession.providers.evaluate import Evaluator
@@ -20,10 +20,12 @@ from mypy_asyncsession.uses.fastapi import installed
 from mypy_asyncsession.uses.record import Pairing, Use
 
 if TYPE_CHECKING:
+    from mypy.errorcodes import ErrorCode
     from mypy.nodes import MypyFile
 
     from mypy_asyncsession.plugin.hooks import Recovery
     from mypy_asyncsession.plugin.internals import Build
+    from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.program import Program
@@ -51,10 +53,7 @@ class ModulePass:
         types: Types,
         recovery: Recovery,
         declared: Declared | None,
-        *,
-        records: bool,
-        survey: bool,
-        fastapi: Version | None,
+        settings: Settings,
     ) -> None:
         """Take part in a build.
 
@@ -64,14 +63,13 @@ class ModulePass:
         types: Reads mypy's types, with the project's resources.
         recovery: The expressions whose type the hooks have replaced.
         declared: Reads overlays.
-        fastapi: The version of FastAPI that is configured, or ``None`` for the one installed.
-        records: Whether whole records are reported, for a program, or messages, for people.
-        survey: Whether each module's providers and uses are reported, too.
+        settings: The project's configuration, and how findings are reported.
         """
         self._build = build
-        self._records = records
-        self._survey = survey
-        self._fastapi = fastapi
+        self._records = settings.records
+        self._survey = settings.survey
+        self._fastapi = settings.fastapi
+        self._settings = settings
         self._recovery = recovery
         self._leaned: dict[str, set[str]] = {}
         self.program = program
@@ -101,11 +99,13 @@ class ModulePass:
         self.program.leaned_on.clear()
         self.evaluator.reset(self._build.types(), self._recovery.replaced)
         try:
+            with self._build.also_enabled(self._strict(tree)):
+                getters = self._build.enabled(CODES[session_getter.RULE.code])
             collector = Collector(
                 self.evaluator,
                 self.program.enter(tree),
                 self._version(),
-                getters=self._survey or self._build.enabled(CODES[session_getter.RULE.code]),
+                getters=self._survey or getters,
                 exhaustive=self._survey,
             )
             records = [(record, tuple(problems(record))) for record in collector.records()]
@@ -146,22 +146,30 @@ class ModulePass:
 
     def publish(self, tree: MypyFile, reports: list[Report]) -> None:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""
-        for report in reports:
-            code = CODES.get(report.code, PARENT_CODE)
-            record, problem = report.record, report.problem
-            finding = Finding(
-                tree.path, record.span, report.code, problem.message, problem.hint, problem.place
-            )
-            if self._build.enabled(code):
-                self._build.supersede(tree.path, record.span, record.lines, code)
-            self._build.report(
-                record.span,
-                finding.encode() if self._records else finding.message,
-                None if self._records else finding.hint,
-                code,
-                record.lines,
-                record.function,
-            )
+        with self._build.also_enabled(self._strict(tree)):
+            for report in reports:
+                self._publish(tree, report)
+
+    def _strict(self, tree: MypyFile) -> frozenset[ErrorCode]:
+        """The codes that the configuration turns on in a module."""
+        return STRICT_CODES if self._settings.is_strict(tree.fullname) else frozenset()
+
+    def _publish(self, tree: MypyFile, report: Report) -> None:
+        code = CODES.get(report.code, PARENT_CODE)
+        record, problem = report.record, report.problem
+        finding = Finding(
+            tree.path, record.span, report.code, problem.message, problem.hint, problem.place
+        )
+        if self._build.enabled(code):
+            self._build.supersede(tree.path, record.span, record.lines, code)
+        self._build.report(
+            record.span,
+            finding.encode() if self._records else finding.message,
+            None if self._records else finding.hint,
+            code,
+            record.lines,
+            record.function,
+        )
 
     def facts(self, module: str) -> str:
         """What other modules may read in the bodies of *module*, for its interface."""

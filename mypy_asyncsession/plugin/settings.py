@@ -25,11 +25,13 @@ class Settings:
         config: The project's configuration.
         records: Whether findings are reported as whole records, for ``check``, or as messages.
         survey: Whether each module's providers and uses are reported, too.
+        strict: Modules that ``check`` says are strict, beside those of the configuration.
     """
 
     config: Config = field(default_factory=Config)
     records: bool = False
     survey: bool = False
+    strict: frozenset[str] = frozenset()
 
     @property
     def fastapi(self) -> Version | None:
@@ -37,10 +39,14 @@ class Settings:
         configured = self.config.fastapi_version
         return parse_version(configured) if configured else None
 
-    @property
-    def key(self) -> str:
-        """What every module's cache depends on. Of overlays, only the module that one is of."""
-        return repr(replace(self, config=replace(self.config, overlays=())))
+    def is_strict(self, module: str) -> bool:
+        """Whether the rules that are off by default are on in *module*."""
+        return module in self.strict or self.config.is_strict(module)
+
+    def key(self, module: str) -> str:
+        """What a module's cache depends on. Of overlays, only the module that one is of."""
+        config = replace(self.config, overlays=(), strict=())
+        return f"{config} {self.records} {self.is_strict(module)}"
 
     def folders(self) -> list[Folder]:
         """The overlays: those configured, then those that came with this package."""
@@ -65,4 +71,4 @@ def settings(config_file: str | None) -> Settings:
     path = discover(config_file, Path.cwd())
     config = load(path) if path is not None else Config()
     run = run_options(config_file)
-    return Settings(config, run.records, run.survey)
+    return Settings(config, run.records, run.survey, frozenset(run.strict))

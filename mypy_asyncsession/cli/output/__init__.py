@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.cli.output import github, jsonl, text
+from mypy_asyncsession.cli.output import github, gitlab, jsonl, junit, sarif, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,4 +17,7 @@ FORMATS: Final[Mapping[str, Callable[[Report, Terminal], Iterator[str]]]] = {
     "text": text.lines,
     "json": jsonl.lines,
     "github": github.lines,
+    "sarif": sarif.lines,
+    "gitlab": gitlab.lines,
+    "junit": junit.lines,
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,12 +18,27 @@ if TYPE_CHECKING:
 _INDENT: Final = "    "
 
 
-def lines(report: Report, terminal: Terminal) -> Iterator[str]:
-    """The findings, and a summary."""
+def lines(
+    report: Report, terminal: Terminal, *, statistics: bool = False, summary: bool = True
+) -> Iterator[str]:
+    """The findings, how many there are of each code if that is asked for, and a summary."""
     files = _Files()
     for found in report.findings:
         yield from _finding(found, terminal, files)
-    yield _summary(report, terminal)
+    if statistics:
+        yield from counts(report)
+    if summary:
+        yield _summary(report, terminal)
+
+
+def counts(report: Report) -> Iterator[str]:
+    """How many findings there are of each code, the most frequent one first."""
+    numbers = Counter(found.code for found in report.findings)
+    width = len(str(max(numbers.values(), default=0)))
+    summaries = {rule.code: rule.summary for rule in RULES}
+    longest = max(map(len, numbers), default=0)
+    for code, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{number:>{width}}  {code:<{longest}}  {summaries.get(code, '')}".rstrip()
 
 
 def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]:
@@ -69,11 +87,17 @@ def _cut(text: str, first: int, width: int) -> str:
 def _summary(report: Report, terminal: Terminal) -> str:
     checked = _count(report.checked, "source file")
     number = len(report.findings)
+    new = "new " if report.known else ""
+    known = f", {report.known} in the baseline" if report.known else ""
     if not number:
-        return terminal.style(f"Success: no issues found in {checked}", fg="green", bold=True)
+        return terminal.style(
+            f"Success: no {new}issues found in {checked}{known}", fg="green", bold=True
+        )
     files = _count(len({found.path for found in report.findings}), "file")
     return terminal.style(
-        f"Found {_count(number, 'error')} in {files} (checked {checked})", fg="red", bold=True
+        f"Found {_count(number, new + 'error')} in {files} (checked {checked}{known})",
+        fg="red",
+        bold=True,
     )
 
 

@@ -1,0 +1,1 @@
+"""What sets a project up to use this: edits of its own configuration files."""

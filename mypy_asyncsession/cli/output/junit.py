@@ -1,0 +1,62 @@
+"""JUnit's XML, for whatever shows the results of tests."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.checking.report import Report
+    from mypy_asyncsession.cli.terminal import Terminal
+
+
+def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
+    """A suite for each file with findings, and in it a failed test for each of these.
+
+    Without any finding it is one test, which has passed: a file without tests looks to most
+    readers as if nothing had run.
+    """
+    number = len(report.findings)
+    root = ET.Element(
+        "testsuites",
+        name="mypy-asyncsession",
+        tests=str(number or 1),
+        failures=str(number),
+        errors="0",
+    )
+    for path, group in groupby(report.findings, key=lambda found: found.path):
+        findings = list(group)
+        suite = _suite(root, path, tests=len(findings), failures=len(findings))
+        for found in findings:
+            place = f"{path}:{found.span.line}"
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                name=_text(f"{found.code} at {place}:{found.span.column + 1}"),
+                classname=_text(path),
+                file=_text(path),
+                line=str(found.span.line),
+            )
+            failure = ET.SubElement(case, "failure", type=found.code, message=_text(found.message))
+            failure.text = _text("\n".join(filter(None, (f"{place}: {found.message}", found.hint))))
+    if not number:
+        suite = _suite(root, "mypy-asyncsession", tests=1, failures=0)
+        ET.SubElement(suite, "testcase", name="check", classname="mypy-asyncsession")
+    ET.indent(root)
+    # In ASCII, so that it says the same in whatever encoding it is printed.
+    yield ET.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii")
+
+
+def _suite(root: ET.Element, name: str, *, tests: int, failures: int) -> ET.Element:
+    counts = {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}
+    return ET.SubElement(root, "testsuite", {"name": _text(name), **counts})
+
+
+def _text(text: str) -> str:
+    """*text* without the characters that XML has no way to write."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
+    )
