@@ -65,6 +65,12 @@ class Provider:
         """The full name, module included."""
         return f"{self.module}.{self.name}"
 
+    @property
+    def gives(self) -> str:
+        """What it gives, in words: ``an async generator of AsyncSession``."""
+        same = self.holds is None or self.shape in ("a session", "a sync session")
+        return self.shape if same else f"{self.shape} of {self.holds}"
+
 
 @dataclass(frozen=True, slots=True)
 class Used:

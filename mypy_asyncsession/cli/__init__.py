@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mypy_asyncsession.cli.audit import audit
 from mypy_asyncsession.cli.check import check
 from mypy_asyncsession.cli.explain import explain
 from mypy_asyncsession.cli.group import Group, version
@@ -16,7 +17,7 @@ main = Group(
         "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    commands=[check, explain, init],
+    commands=[check, audit, explain, init],
 )
 
 __all__ = ["main"]

@@ -94,7 +94,11 @@ class Inference:
         return declared.type(definition) if fits else None
 
     def _value(self, fullname: str) -> Value:
-        """What a call gives, by the definition."""
+        """What a call gives, by the definition, whatever its body asks at run time."""
+        with self._evaluator.past_probes():
+            return self._defined(fullname)
+
+    def _defined(self, fullname: str) -> Value:
         owner, _, name = fullname.rpartition(".")
         module, inside = self._program.split(fullname)
         source = self._program.source(module)

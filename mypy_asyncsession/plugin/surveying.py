@@ -42,11 +42,10 @@ def surveyed(tree: MypyFile, records: Iterable[tuple[Record, str | None]]) -> Su
         if way is None:
             continue
         function = f"{tree.fullname}.{record.function}" if record.function else tree.fullname
-        for handed in _handed(record):
-            if handed.place is not None:
-                uses[
-                    Used(handed.place.fullname, way, tree.path, record.span.line, function, code)
-                ] = None
+        for provider in _providers(record):
+            if provider:
+                use = Used(provider, way, tree.path, record.span.line, function, code)
+                uses[use] = None
     return Survey(tree.fullname, tree.path, tuple(providers), tuple(uses))
 
 
@@ -92,7 +91,11 @@ def _way(record: Record) -> str | None:
     return survey.RAW if isinstance(record, Raw) else None
 
 
-def _handed(record: Record) -> Iterator[Handed]:
+def _providers(record: Record) -> Iterator[str | None]:
+    """The providers that a record is about, by their full names."""
+    if isinstance(record, Dependency) and record.provider is not None:
+        yield record.provider
+        return
     found: tuple[Handed | None, ...] = ()
     if isinstance(record, Use):
         found = record.given
@@ -103,6 +106,10 @@ def _handed(record: Record) -> Iterator[Handed]:
     for handed in found:
         if handed is None:
             continue
-        yield handed
+        yield _provider_of(handed)
         if handed.shape is Shape.COROUTINE and handed.item is not None:
-            yield handed.item
+            yield _provider_of(handed.item)
+
+
+def _provider_of(handed: Handed) -> str | None:
+    return handed.through or (handed.place.fullname if handed.place is not None else None)

@@ -169,6 +169,9 @@ class Evaluator:
     @contextmanager
     def past_probes(self) -> Iterator[None]:
         """Evaluate what the code asks about at run time too, which else counts as not known."""
+        if self._ask:
+            yield
+            return
         memo, self._memo, self._ask = self._memo, {}, True
         try:
             yield
@@ -868,7 +871,9 @@ class Evaluator:
         )
         self._calls += 1
         try:
-            return self._once(key, lambda: self._result(function, arguments, named))
+            return self._once(
+                key, lambda: _passed_on(self._result(function, arguments, named), function)
+            )
         finally:
             self._calls -= 1
 
@@ -1277,6 +1282,15 @@ class Evaluator:
                 return self.types.value(found.ret_type)
             return TypedCallable(found, origin)
         return value
+
+
+def _passed_on(value: Value, function: Function) -> Value:
+    """What a function gives, with a note that it does where another one made it."""
+    if not isinstance(value, Thing) or value.origin is None:
+        return value
+    if value.origin.fullname == function.fullname:
+        return value
+    return replace(value, through=function.fullname)
 
 
 def _drivable(function: Function) -> bool:

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 def facts(source: Source, evaluator: Evaluator) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    lines = [*_members(source, evaluator, source.tree.defs, source.scope, "")]
+    with evaluator.past_probes():
+        asked = list(_members(source, evaluator, source.tree.defs, source.scope, ""))
+    lines = [*_members(source, evaluator, source.tree.defs, source.scope, ""), *asked]
     for name in source.loose_attributes():
         lines += _line(f"state.{name}", evaluator.loose(source, name), evaluator, source.scope)
     if not lines:

@@ -59,6 +59,7 @@ class Thing(Value):
         type: Its type where mypy knows one.
         label: The name of its class, for messages.
         origin: The provider that handed it out.
+        through: The last provider through whose hands it went, by its full name, if it was another.
         resource: The full name of the configured resource that it is, or ``None``.
         by_definition: Whether a definition says so, against an annotation.
         bare: Whether it was made by a call of its class without arguments.
@@ -70,6 +71,7 @@ class Thing(Value):
     type: ProperType | None = None
     label: str | None = None
     origin: Origin | None = None
+    through: str | None = None
     resource: str | None = None
     by_definition: bool = False
     bare: bool = False

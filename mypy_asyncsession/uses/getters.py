@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, FuncDef, OverloadedFuncDef
-from mypy.types import CallableType
+from mypy.types import AnyType, CallableType
 
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.providers.annotating import annotation, written
@@ -51,6 +51,11 @@ class Getters:
 
     def of_definition(self, statement: Node, spot: Spot) -> Iterator[Getter]:
         """The provider that a statement defines, if it does."""
+        # What the body asks of its session does not make it another one.
+        with self._evaluator.past_probes():
+            yield from self._of_definition(statement, spot)
+
+    def _of_definition(self, statement: Node, spot: Spot) -> Iterator[Getter]:
         function = definition_of(statement)
         if function is None or isinstance(statement, OverloadedFuncDef):
             return
@@ -124,19 +129,18 @@ class Getters:
                 return False
         if session_inside(given) is not None:
             return True
-        item = given.item
-        return (
-            given.shape in _PROVIDERS
-            and isinstance(item, Thing)
-            and item.shape is not Shape.NONE
-            and item.label is not None
-        )
+        if given.shape not in _PROVIDERS:
+            return False
+        if isinstance(value, Managed) or yields(inner.node):
+            return any(each.expr is not None for each in yields(inner.node))
+        # It hands on what another provider gives, and not an object that happens to be a manager.
+        return given.origin is not None and given.origin.fullname != inner.fullname
 
     def _state(self, function: FuncDef, own: Value) -> Annotated:
         """What the annotation of a function says of what it gives."""
         type_ = function.type
         declared = _return_type(function)
-        if declared is None or not isinstance(type_, CallableType):
+        if not isinstance(type_, CallableType) or declared is None or isinstance(declared, AnyType):
             return Annotated.MISSING
         says = self._evaluator.types.value(type_.ret_type)
         if says is UNKNOWN:
@@ -172,7 +176,8 @@ def _label(given: Thing) -> str | None:
     inside: Value = session_inside(given) or given
     while isinstance(inside, Thing) and inside.shape in _PROVIDERS and inside.resource is None:
         inside = inside.item
-    return inside.label if isinstance(inside, Thing) else None
+    known = isinstance(inside, Thing) and inside.shape is not Shape.NONE
+    return inside.label if isinstance(inside, Thing) and known else None
 
 
 def _kind(function: Function, scope: Scope) -> Kind:

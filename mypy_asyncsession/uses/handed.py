@@ -42,6 +42,7 @@ def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> 
             resource=value.resource,
             name=_name(value.origin),
             place=place_of(value.origin),
+            through=value.through,
         )
     if isinstance(value, (Function, Managed, TypedCallable, Returns)):
         result = evaluator.called(value, [], scope)
@@ -65,6 +66,17 @@ def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> 
 def _name(origin: Origin | None) -> str | None:
     # ``async_sessionmaker.__call__`` tells a reader nothing that the expression does not.
     return origin.name if origin and not origin.name.endswith("__call__") else None
+
+
+def provider_of(value: Value) -> str | None:
+    """The full name of the function that a callable is; ``None`` for what is no function."""
+    if isinstance(value, Managed):
+        return provider_of(value.function)
+    if isinstance(value, Function):
+        return value.fullname
+    if isinstance(value, (TypedCallable, Returns)) and value.origin is not None:
+        return value.origin.fullname
+    return None
 
 
 def place_of(origin: Origin | None) -> Place | None:

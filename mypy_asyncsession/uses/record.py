@@ -82,6 +82,7 @@ class Handed:
         resource: The full name of the configured resource that it is, or ``None``.
         name: The provider that handed it out, as a reader knows it: ``Database.session``.
         place: Where that provider is defined, if its source was read.
+        through: The provider that it was got from, by its full name, if that is another one.
     """
 
     shape: Shape
@@ -91,6 +92,7 @@ class Handed:
     resource: str | None = None
     name: str | None = None
     place: Place | None = None
+    through: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class Dependency:
     Attributes:
         text: The dependency as written: ``get_db``.
         callee: What it calls, if it is a call.
+        provider: The function that it is, by its full name, if it is one.
         drive: What FastAPI does with it.
         role: Where it is named.
         handed: What a call of it gives.
@@ -211,6 +214,7 @@ class Dependency:
 
     text: str
     callee: str | None
+    provider: str | None
     drive: Drive
     role: Role
     handed: Handed | None

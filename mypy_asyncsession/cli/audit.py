@@ -1,0 +1,109 @@
+"""``mypy-asyncsession audit``."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from mypy_asyncsession.cli.group import FOUND, NOTHING
+from mypy_asyncsession.cli.progress import Progress
+from mypy_asyncsession.cli.terminal import Terminal
+
+
+@click.command(short_help="List the session providers, and who uses them wrongly.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="text for people, json for programs, markdown for documents.",
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Write a page with a picture: the providers, who delegates to whom, who uses them.",
+)
+@click.option(
+    "--config-file",
+    metavar="FILE",
+    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
+)
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="What to keep between runs, which makes the next one quick.  "
+    "[default: .mypy-asyncsession]",
+)
+def audit(
+    paths: tuple[str, ...],
+    output: str,
+    html: str | None,
+    config_file: str | None,
+    cache_dir: str | None,
+) -> int:
+    """List every session provider: what it gives, how it is annotated, how it is used.
+
+    PATHs are files and directories; without one, it is the current directory. A provider is a
+    function or method that hands out a session or another resource: an async generator, a context
+    manager, a coroutine, or a plain function that returns one of these.
+
+    \b
+      mypy-asyncsession audit                      everything here
+      mypy-asyncsession audit src --html audit.html  with a picture to look at in a browser
+      mypy-asyncsession audit --output json        for other programs
+
+    The exit status is 0 if every use is right, 1 if one is wrong, and 2 if it could not run.
+    """  # noqa: D301
+    from mypy_asyncsession.audit.inventory import inventory
+    from mypy_asyncsession.audit.page import page
+    from mypy_asyncsession.audit.plain import as_json, as_markdown
+    from mypy_asyncsession.audit.table import show
+    from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.checking.run import Options, check
+
+    with Progress() as progress:
+        report = check(
+            paths or (".",),
+            Options(config_file=config_file, cache_dir=cache_dir, survey=True),
+            on_progress=progress.update,
+        )
+    for problem in report.problems:
+        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+    if not report.checked:
+        raise CannotRun("none of the files could be checked")
+    found = inventory(report)
+    terminal = Terminal.of_stdout()
+    if html is not None:
+        _write(Path(html), page(found))
+    if output == "json":
+        terminal.print(as_json(found))
+    elif output == "markdown":
+        terminal.print(as_markdown(found))
+    else:
+        show(
+            found,
+            colored=terminal.colored,
+            width=terminal.width if terminal.interactive else None,
+        )
+    wrong = any(use.code is not None for row in found.rows for use in row.uses)
+    return FOUND if wrong else NOTHING
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, or not at all."""
+    from mypy_asyncsession.checking.report import CannotRun
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+        ) as new:
+            new.write(text)
+        os.chmod(new.name, 0o644)  # noqa: PTH101
+        Path(new.name).replace(path)
+    except OSError as error:
+        raise CannotRun(f'"{path}" cannot be written: {error.strerror}') from None
