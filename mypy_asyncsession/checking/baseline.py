@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mypy_asyncsession.checking.identity import Identities, Identity
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.rules import CODES, PARENT, RULES
+from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -96,14 +96,7 @@ class Baseline:
         try:
             if self.path.exists() and self.path.read_text(encoding="utf-8") == text:
                 return
-            # A run that is interrupted leaves the old file, not half of the new one.
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self.path.parent, prefix=".baseline-", delete=False, encoding="utf-8"
-            ) as new:
-                new.write(text)
-            mode = self.path.stat().st_mode if self.path.exists() else 0o644
-            Path(new.name).chmod(mode)
-            Path(new.name).replace(self.path)
+            write(self.path, text.encode())
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CannotRun(f"{self.path}: cannot be written: {reason}") from None

@@ -7,6 +7,7 @@ from mypy_asyncsession.cli.check import check
 from mypy_asyncsession.cli.explain import explain
 from mypy_asyncsession.cli.group import Group, version
 from mypy_asyncsession.cli.init import init
+from mypy_asyncsession.cli.stubs import stubs
 
 main = Group(
     name="mypy-asyncsession",
@@ -17,7 +18,7 @@ main = Group(
         "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    commands=[check, audit, explain, init],
+    commands=[check, audit, stubs, explain, init],
 )
 
 __all__ = ["main"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import click
@@ -65,6 +63,7 @@ def audit(
     from mypy_asyncsession.audit.table import show
     from mypy_asyncsession.checking.report import CannotRun
     from mypy_asyncsession.checking.run import Options, check
+    from mypy_asyncsession.writing import write
 
     with Progress() as progress:
         report = check(
@@ -79,7 +78,10 @@ def audit(
     found = inventory(report)
     terminal = Terminal.of_stdout()
     if html is not None:
-        _write(Path(html), page(found))
+        try:
+            write(Path(html), page(found).encode())
+        except OSError as error:
+            raise CannotRun(f'"{html}" cannot be written: {error.strerror}') from None
     if output == "json":
         terminal.print(as_json(found))
     elif output == "markdown":
@@ -92,18 +94,3 @@ def audit(
         )
     wrong = any(use.code is not None for row in found.rows for use in row.uses)
     return FOUND if wrong else NOTHING
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, or not at all."""
-    from mypy_asyncsession.checking.report import CannotRun
-
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as new:
-            new.write(text)
-        os.chmod(new.name, 0o644)  # noqa: PTH101
-        Path(new.name).replace(path)
-    except OSError as error:
-        raise CannotRun(f'"{path}" cannot be written: {error.strerror}') from None

@@ -619,10 +619,13 @@ class Evaluator:
     def _decorated(self, decorator: Expression, value: Value, scope: Scope) -> Value:
         applied = self.value(decorator, scope, None)
         name = fullname(applied)
-        if name == "builtins.staticmethod" and isinstance(value, Function):
-            return replace(value, is_static=True)
-        if name == "builtins.classmethod" and isinstance(value, Function):
-            return replace(value, is_class=True)
+        if name in ("builtins.staticmethod", "builtins.classmethod"):
+            is_static = name == "builtins.staticmethod"
+            if isinstance(value, Managed) and isinstance(value.function, Function):
+                inner = replace(value.function, is_static=is_static, is_class=not is_static)
+                return replace(value, function=inner)
+            if isinstance(value, Function):
+                return replace(value, is_static=is_static, is_class=not is_static)
         if name in known.PROPERTY_DECORATORS and isinstance(value, Function):
             return replace(value, is_property=True)
         return self.called(applied, [value], scope)

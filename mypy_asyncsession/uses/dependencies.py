@@ -54,7 +54,7 @@ from mypy_asyncsession.providers.values import (
 )
 from mypy_asyncsession.uses.annotations import Annotations
 from mypy_asyncsession.uses.fastapi import UNWRAPS
-from mypy_asyncsession.uses.handed import handed, provider_of, place_of
+from mypy_asyncsession.uses.handed import handed, place_of, provider_of
 from mypy_asyncsession.uses.record import Dependency, DirectCall, Drive, Role
 from mypy_asyncsession.uses.spans import span_of, written
 

@@ -1,0 +1,100 @@
+"""``mypy-asyncsession stubs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mypy_asyncsession.cli.group import NOTHING
+from mypy_asyncsession.cli.progress import Progress
+
+
+@click.command(short_help="Write stubs with the types that getters should have.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "--output",
+    metavar="DIR",
+    default="stubs",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="The directory to write them to.",
+)
+@click.option(
+    "--config-file",
+    metavar="FILE",
+    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
+)
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="What to keep between runs, which makes the next one quick.  "
+    "[default: .mypy-asyncsession]",
+)
+def stubs(
+    paths: tuple[str, ...], output: str, config_file: str | None, cache_dir: str | None
+) -> int:
+    """Write stub files for the getters of sessions whose return type is missing or wrong.
+
+    PATHs are files and directories; without one, it is the current directory. The sources stay as
+    they are. Only files that this command wrote itself are written again.
+
+    \b
+      mypy-asyncsession stubs src                to stubs/
+      mypy-asyncsession stubs src --output typings
+
+    To have mypy apply them, name the directory in pyproject.toml:
+
+    \b
+      [tool.mypy-asyncsession]
+      overlays = ["stubs"]
+
+    The exit status is 0, or 2 if it could not run.
+    """  # noqa: D301
+    from mypy_asyncsession.audit.stub_files import MARK, stub_files
+    from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.checking.run import Options, check
+    from mypy_asyncsession.writing import write
+
+    with Progress() as progress:
+        report = check(
+            paths or (".",),
+            Options(config_file=config_file, cache_dir=cache_dir, survey=True),
+            on_progress=progress.update,
+        )
+    for problem in report.problems:
+        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+    if not report.checked:
+        raise CannotRun("none of the files could be checked")
+    files = stub_files(provider for found in report.surveys for provider in found.providers)
+    folder = Path(output)
+    for name in files:
+        path = folder / name
+        if path.is_file() and path.name != "py.typed" and not _ours(path, MARK):
+            raise CannotRun(f'"{path}" was not written by this command: choose another --output')
+    for name, text in files.items():
+        try:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write(folder / name, text.encode())
+        except OSError as error:
+            raise CannotRun(f'"{folder / name}" cannot be written: {error.strerror}') from None
+        click.echo(str(folder / name))
+    written = sum(name.endswith(".pyi") for name in files)
+    if written:
+        click.echo(
+            f"Wrote {written} stub file{'' if written == 1 else 's'}: to apply them, set "
+            f'overlays = ["{output}"] in [tool.mypy-asyncsession]',
+            err=True,
+        )
+    else:
+        click.echo(
+            "Every getter of a session says what it gives: there is nothing to write", err=True
+        )
+    return NOTHING
+
+
+def _ours(path: Path, mark: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8").startswith(mark)
+    except (OSError, UnicodeDecodeError):
+        return False
