@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import collections.abc
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: The first line of each file: what has it may be written anew.
 MARK: Final = "# Written by mypy-asyncsession stubs."
 _SUFFIX: Final = "-stubs"
+#: Formatters break longer lines; less what a class indents.
+_WIDTH: Final = 84
 _BUILTINS: Final = frozenset(dir(builtins))
 
 
@@ -95,7 +98,7 @@ def _stub(module: str, providers: list[Provider]) -> str | None:
         return None
     lines = [MARK, *_imports(imports, module), "", "def __getattr__(name: str) -> Any: ..."]
     for function_lines in body.functions:
-        lines += ["", *function_lines]
+        lines += function_lines
     for name, inner in body.classes.items():
         lines += ["", *_class(name, inner)]
     return "\n".join(lines) + "\n"
@@ -130,7 +133,7 @@ def _function(
     keyword = "async def" if provider.is_async and not generates else "def"
     arguments = source.arguments(function.args, imports)
     one = f"{keyword} {function.name}({', '.join(arguments)}) -> {provider.right}: ..."
-    if len(one) <= 92 or not arguments:
+    if len(one) <= _WIDTH or not arguments:
         return [*lines, one]
     return [
         *lines,
@@ -271,7 +274,9 @@ class _Source:
                 home = self._absolute(statement)
                 for alias in statement.names:
                     if home and alias.name != "*" and alias.asname in (None, alias.name):
-                        yield alias.name, (home, alias.name)
+                        # Since Python 3.9 typing's are aliases of these.
+                        modern = home == "typing" and hasattr(collections.abc, alias.name)
+                        yield alias.name, ("collections.abc" if modern else home, alias.name)
             elif isinstance(statement, ast.Import):
                 for alias in statement.names:
                     if alias.asname is None:

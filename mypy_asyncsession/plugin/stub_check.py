@@ -10,14 +10,14 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy.nodes import MypyFile, SymbolTable
+from mypy.nodes import ClassDef, MypyFile, SymbolTable
 
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.providers.declared import Declared, agree
 from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.program import Program
-from mypy_asyncsession.providers.values import UNKNOWN, Class, Thing
+from mypy_asyncsession.providers.values import UNKNOWN, Class, Thing, fullname
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,8 +104,12 @@ def misfits(
                 # Else it may well be, in a part of the project that is not looked at this time.
                 yield Misfit(overlays.path(module), 1, f'There is no module "{module}"')
             continue
+        seen: set[str] = set()
         for stub in stubs.values():
-            yield from _of_stub(stub, source, evaluator, declared)
+            for misfit in _of_stub(stub, source, evaluator, declared):
+                if misfit.message not in seen:  # a class is missed once
+                    seen.add(misfit.message)
+                    yield misfit
 
 
 def _of_stub(
@@ -127,7 +131,8 @@ def _of_stub(
         callee = evaluator.module_attribute(stub.module, name, None)
     bindings = scope.names.bindings.get(name)
     if not bindings:
-        yield from _missing(stub, owner, name, scope, source)
+        if not owner or not _may_inherit(scope, evaluator):
+            yield _missing(stub, owner, name, scope)
         return
     if callee is UNKNOWN and bindings[-1].node is not None and bindings[-1].kind == "def":
         callee = evaluator.defined(bindings[-1].node, scope)
@@ -144,13 +149,30 @@ def _of_stub(
         )
 
 
-def _missing(stub: Stub, owner: str, name: str, scope: Scope, source: Source) -> Iterator[Misfit]:
-    if owner:
-        located = source.class_named(owner)
-        if located is None or located[0].base_type_exprs:
-            return  # it may be inherited
+def _may_inherit(scope: Scope, evaluator: Evaluator, depth: int = 0) -> bool:
+    """Whether a class has a base of which not all is known."""
+    node = scope.node
+    assert isinstance(node, ClassDef)
+    assert scope.parent is not None
+    for expression in node.base_type_exprs:
+        base = evaluator.value(expression, scope.parent, None)
+        if fullname(base) == "builtins.object":
+            continue
+        source = (
+            evaluator.program.source(base.fullname.rpartition(".")[0])
+            if isinstance(base, Class)
+            else None
+        )
+        if not isinstance(base, Class) or base.node is None or source is None or depth > 8:
+            return True
+        if _may_inherit(source.scope_in(base.node, source.scope), evaluator, depth + 1):
+            return True
+    return False
+
+
+def _missing(stub: Stub, owner: str, name: str, scope: Scope) -> Misfit:
     near = difflib.get_close_matches(name, list(scope.names.bindings), n=1)
-    yield Misfit(
+    return Misfit(
         stub.path,
         stub.line,
         f'"{owner or stub.module}" has no "{name}"',

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, FuncDef, OverloadedFuncDef
-from mypy.types import AnyType, CallableType
+from mypy.types import AnyType, CallableType, Instance
 
 from mypy_asyncsession.findings import Place
+from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.annotating import annotation, written
 from mypy_asyncsession.providers.declared import agree
 from mypy_asyncsession.providers.precise import session_inside
@@ -173,11 +174,21 @@ def _as_annotated(own: Value, function: FuncDef) -> Value:
 
 
 def _label(given: Thing) -> str | None:
+    """The name of the class of what one gets in the end."""
     inside: Value = session_inside(given) or given
-    while isinstance(inside, Thing) and inside.shape in _PROVIDERS and inside.resource is None:
+    while isinstance(inside, Thing) and inside.resource is None and _merely_holds(inside):
         inside = inside.item
-    known = isinstance(inside, Thing) and inside.shape is not Shape.NONE
-    return inside.label if isinstance(inside, Thing) and known else None
+    if not isinstance(inside, Thing) or inside.shape is Shape.NONE:
+        return None
+    return inside.label
+
+
+def _merely_holds(value: Thing) -> bool:
+    """Whether something is a generator or manager without a class of its own."""
+    if value.shape not in _PROVIDERS:
+        return False
+    type_ = value.type
+    return not isinstance(type_, Instance) or type_.type.fullname in known.HOLDER_TYPES
 
 
 def _kind(function: Function, scope: Scope) -> Kind:

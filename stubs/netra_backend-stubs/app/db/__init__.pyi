@@ -1,0 +1,4 @@
+# Return types of the getters of sessions.
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...

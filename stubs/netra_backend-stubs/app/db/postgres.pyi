@@ -1,0 +1,9 @@
+# Return types of the getters of sessions.
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+def __getattr__(name: str) -> Any: ...
+def get_postgres_db() -> AsyncGenerator[AsyncSession, None]: ...
+def get_resilient_postgres_session() -> AsyncGenerator[AsyncSession, None]: ...

@@ -1,0 +1,16 @@
+# Return types of the getters of sessions.
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+def __getattr__(name: str) -> Any: ...
+@asynccontextmanager
+def get_db_session() -> AsyncGenerator[AsyncSession, None]: ...
+async def get_session_from_factory(db_session_or_factory) -> AsyncSession: ...
+
+class DatabaseSessionManager(Any):
+    def __getattr__(self, name: str) -> Any: ...
+    @asynccontextmanager
+    def get_session(self) -> AsyncGenerator[AsyncSession, None]: ...
