@@ -128,8 +128,13 @@ class LeakDetector:
         self._running = True
         self._leaks, self._count = [], 0
         self._watch_generators()
-        self._sessions = _Sessions(self)
+        self.watch_sessions()
         return self
+
+    def watch_sessions(self) -> None:
+        """Watch SQLAlchemy's sessions, too, if SQLAlchemy was not loaded before and is now."""
+        if self._running and self._sessions is None and "sqlalchemy.orm" in sys.modules:
+            self._sessions = _Sessions(self)
 
     def stop(self) -> None:
         """Stop watching; what exists is no longer looked at."""
@@ -302,20 +307,17 @@ class _State:
 
 
 class _Sessions:
-    """Watches SQLAlchemy's sessions, if SQLAlchemy is loaded."""
+    """Watches SQLAlchemy's sessions."""
 
     def __init__(self, detector: LeakDetector) -> None:
         self._detector = detector
         self._states: weakref.WeakKeyDictionary[Any, _State] = weakref.WeakKeyDictionary()
-        self._class: Any = None
-        self._listeners: list[tuple[str, Callable[..., Any]]] = []
-        if "sqlalchemy.orm" not in sys.modules:
-            return
         from sqlalchemy import event
         from sqlalchemy.orm import Session
 
-        self._class = Session
-        self._original = original = Session.__init__
+        patched: Any = Session  # there is no event for a session that is made
+        self._class = patched
+        self._original = original = patched.__init__
         states, watched = self._states, self._watched
 
         @functools.wraps(original)
@@ -323,8 +325,7 @@ class _Sessions:
             watched(session)
             original(session, *args, **kwargs)
 
-        # There is no event for a session that is made.
-        self._replacement = self._class.__init__ = init
+        self._replacement = patched.__init__ = init
 
         def after_begin(session: Any, _transaction: Any, _connection: Any) -> None:
             state = states.get(session)
@@ -336,7 +337,7 @@ class _Sessions:
             if state is not None and transaction.parent is None:
                 state.is_open = False
 
-        self._listeners = [
+        self._listeners: list[tuple[str, Callable[..., Any]]] = [
             ("after_begin", after_begin),
             ("after_transaction_end", after_transaction_end),
         ]
@@ -362,8 +363,6 @@ class _Sessions:
 
     def stop(self) -> None:
         """Stop watching."""
-        if self._class is None:
-            return
         from sqlalchemy import event
 
         for name, listener in self._listeners:

@@ -168,6 +168,11 @@ class GeneratorFunction(_Partial):
         method: Any = self  # what is callable is the subclass
         return self if instance is None else types.MethodType(method, instance)
 
+    def __reduce__(self) -> str:
+        # By its name, as functions are copied and pickled.
+        name: str = getattr(self, "__qualname__")  # noqa: B009
+        return name
+
     def __getattr__(self, name: str) -> Any:
         # A method made from this in a partial is asked for its code, and FastAPI before 0.123.5
         # looks up the names of annotations that are strings.
@@ -193,7 +198,9 @@ class AsyncProvider(GeneratorFunction, Generic[P, T_co]):
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
     def __get__(
-        self: AsyncProvider[Concatenate[Any, Q], T], instance: object, owner: type | None = None
+        self: Callable[Concatenate[Any, Q], AsyncProvided[T]],
+        instance: object,
+        owner: type | None = None,
     ) -> AsyncProvider[Q, T]: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)
@@ -218,7 +225,9 @@ class SyncProvider(GeneratorFunction, Generic[P, T_co]):
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
     def __get__(
-        self: SyncProvider[Concatenate[Any, Q], T], instance: object, owner: type | None = None
+        self: Callable[Concatenate[Any, Q], SyncProvided[T]],
+        instance: object,
+        owner: type | None = None,
     ) -> SyncProvider[Q, T]: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)

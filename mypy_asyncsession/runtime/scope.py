@@ -192,4 +192,10 @@ def _is_handed_out(given: object) -> bool:
     class_ = type(given)
     if is_mock(class_) and callable(given):
         return False  # a mock can do anything; it stands for the provider
-    return any(hasattr(class_, each) for each in ("__aenter__", "__enter__", "athrow", "__await__"))
+    return any(
+        hasattr(class_, each)
+        for each in ("__aenter__", "__enter__", "athrow", "throw", "__await__")
+    )
+
+
+_HANDED_OUT = ("__aenter__", "__enter__", "athrow", "throw", "__await__")
