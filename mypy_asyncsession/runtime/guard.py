@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mypy_asyncsession.runtime.audit import undriven_guard
 from mypy_asyncsession.runtime.dependencies import Endpoint, route_of
 from mypy_asyncsession.runtime.errors import SessionTypeError
-from mypy_asyncsession.runtime.monitor import Misuse, SessionMonitor, logger
+from mypy_asyncsession.runtime.monitor import Misuse, SessionMonitor, give_up, logger
 from mypy_asyncsession.runtime.objects import origin_of
 from mypy_asyncsession.runtime.resources import Resources
 from mypy_asyncsession.runtime.surfaced import surfaced
@@ -133,7 +133,7 @@ class _Watch:
         try:
             found = surfaced(error, self._guard.resources)
         except Exception:  # noqa: BLE001 - whatever looking at it does, the request goes on
-            logger.debug("an exception could not be looked at", exc_info=True)
+            give_up("an exception could not be looked at")
             return
         if found is not None:
             origin = found.origin

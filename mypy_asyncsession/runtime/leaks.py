@@ -10,7 +10,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mypy_asyncsession.runtime.monitor import Misuse, logger
+from mypy_asyncsession.runtime.monitor import Misuse, give_up, logger
 from mypy_asyncsession.runtime.objects import origin_of, shown
 from mypy_asyncsession.runtime.resources import Resources
 
@@ -243,7 +243,7 @@ class LeakDetector:
             else:
                 logger.warning("%s", leak)
         except Exception:  # noqa: BLE001 - nobody could catch it
-            logger.debug("a leak could not be reported", exc_info=True)
+            give_up("a leak could not be reported")
 
 
 class _First:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,12 @@ _DISTINCT = 1000
 #: How many days are told apart; the oldest is dropped first.
 _DAYS = 400
 _DAY = 86400
+
+
+def give_up(message: str) -> None:
+    """Say, to whoever debugs this, that looking at something has failed; raise nothing."""
+    with suppress(Exception):
+        logger.debug("%s", message, exc_info=True)
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ class SessionMonitor:
                 )
             )
         except Exception:
-            self._logger.debug("a session could not be looked at", exc_info=True)
+            give_up("a session could not be looked at")
         return False
 
     def record(
@@ -174,7 +181,7 @@ class SessionMonitor:
             elif again is not None:
                 self._logger.log(again, "%s", misuse, extra={"session_misuse": vars(misuse)})
         except Exception:
-            logging.getLogger(__name__).debug("a misuse could not be recorded", exc_info=True)
+            give_up("a misuse could not be recorded")
 
     def summary(self) -> Summary:
         """What was seen since the monitor was made."""

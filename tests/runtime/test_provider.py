@@ -68,13 +68,14 @@ async def iterated(given: Any) -> Any:
     return [session async for session in given]
 
 
+CLASS: Any = Database
 CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "function": (lambda: get_db("acme"), "acme"),
     "keyword": (lambda: get_db(tenant="acme"), "acme"),
     "default": (get_db, "nobody"),
     "method": (lambda: Database("big").session("acme"), "big acme"),
     "from the class": (lambda: Database.session(Database("big"), "acme"), "big acme"),
-    "class method": (Database.of_class, "Database"),
+    "class method": (CLASS.of_class, "Database"),
     "static method": (Database.of_nobody, "nobody"),
     "partial": (functools.partial(get_db, "acme"), "acme"),
     "partial of a method": (functools.partial(Database("big").session, "a"), "big a"),
@@ -133,7 +134,7 @@ def test_what_it_gives_is_an_async_generator() -> None:
 
 
 def test_driven_by_hand() -> None:
-    log: list[str] = []
+    log: list[object] = []
 
     @provider
     async def steps() -> AsyncIterator[str]:
