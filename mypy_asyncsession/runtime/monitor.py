@@ -28,7 +28,7 @@ _DAY = 86400
 def give_up(message: str) -> None:
     """Say, to whoever debugs this, that looking at something has failed; raise nothing."""
     with suppress(Exception):
-        logger.debug("%s", message, exc_info=True)
+        logger.debug("%s", message, exc_info=True)  # noqa: LOG014 - handlers call this
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class SessionMonitor:
                     kind=kind.value,
                 )
             )
-        except Exception:
+        except Exception:  # noqa: BLE001 - whoever looks must not fail because of it
             give_up("a session could not be looked at")
         return False
 
@@ -180,7 +180,7 @@ class SessionMonitor:
                 self._logger.log(level, "%s", misuse, extra=extra, exc_info=error)
             elif again is not None:
                 self._logger.log(again, "%s", misuse, extra={"session_misuse": vars(misuse)})
-        except Exception:
+        except Exception:  # noqa: BLE001 - a handler of the log may fail, too
             give_up("a misuse could not be recorded")
 
     def summary(self) -> Summary:

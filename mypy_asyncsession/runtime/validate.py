@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
@@ -73,16 +74,30 @@ def _validated(function: Any, resources: Resources) -> Any:
             check(args, kwargs)
             return await function(*args, **kwargs)
 
-        wrapper = coroutine
+        wrapper = _at_home(coroutine, function)
     else:
 
         def plain(*args: Any, **kwargs: Any) -> Any:
             check(args, kwargs)
             return function(*args, **kwargs)
 
-        wrapper = plain
+        wrapper = _at_home(plain, function)
     functools.update_wrapper(wrapper, function)
     return wrapper
+
+
+def _at_home(wrapper: Any, function: Any) -> Any:
+    """A wrapper with the globals of what it wraps.
+
+    FastAPI, before 0.123.5, looks up the names of annotations that are strings in the globals of
+    what it is given. The wrapper itself uses none.
+    """
+    namespace = getattr(function, "__globals__", None)
+    if not isinstance(namespace, dict):
+        return wrapper
+    return types.FunctionType(
+        wrapper.__code__, namespace, wrapper.__name__, None, wrapper.__closure__
+    )
 
 
 class _CheckedGenerator(GeneratorFunction):

@@ -196,8 +196,7 @@ def test_every_kind_of_parameter() -> None:
         default: AsyncSession = None,  # type: ignore[assignment]
         **others: AsyncSession,
     ) -> str:
-        assert (first, second, rest, only, default, others)
-        return "called"
+        return "called" if [first, second, rest, only, default, others] else ""
 
     function: Any = use
     s, wrong = SESSION, 3
@@ -218,18 +217,14 @@ def test_every_kind_of_parameter() -> None:
             function(*args, **kwargs)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'second'"):
         function(s)
-    with pytest.raises(TypeError, match="unexpected keyword|positional-only"):
-        validate_session(lambda session: session)(nothing=1)  # type: ignore[call-arg]
 
 
 def test_a_default_that_only_fastapi_fills_in() -> None:
     @validate_session
-    async def handler(item: int, db: AsyncSession = Depends(generator)) -> int:
-        return item if db else 0
+    async def handler(item: int, db: AsyncSession = Depends(generator)) -> int:  # noqa: B008
+        return item if db is SESSION else 0
 
-    with pytest.raises(
-        SessionTypeError, match='without "db": only FastAPI.*Depends\\(generator\\)'
-    ):
+    with pytest.raises(SessionTypeError, match=r'without "db": only FastAPI.*Depends\(generator\)'):
         asyncio.run(handler(1))
     assert asyncio.run(handler(1, SESSION)) == 1
 
@@ -277,7 +272,7 @@ def test_methods() -> None:
     for name in ("method", "static", "of_class", "generator", "sync_generator"):
         with pytest.raises(SessionTypeError, match=f'"Service.{name}" takes "session'):
             getattr(service, name)(3)
-    with pytest.raises(SessionTypeError, match='"Service.coroutine" takes'):
+    with pytest.raises(SessionTypeError, match=r'"Service\.coroutine" takes'):
         asyncio.run(service.coroutine(3))
 
 
@@ -314,7 +309,7 @@ def test_exceptions_reach_a_generator() -> None:
 
 def test_resources_by_class_and_by_name() -> None:
     def use(given: Resource) -> str:
-        return "called" if given else ""
+        return type(given).__name__ and "called"
 
     not_configured: Any = validate_session(use)
     assert not_configured(3) == "called"
@@ -337,7 +332,7 @@ def test_a_name_that_is_none(name: str) -> None:
 
 @pytest.mark.parametrize("given", [AsyncSession, 3, staticmethod(generator)])
 def test_what_is_no_function(given: Any) -> None:
-    with pytest.raises(SessionTypeError, match="takes a function|goes above"):
+    with pytest.raises(SessionTypeError, match=r"takes a function|goes above"):
         validate_session(given)
 
 
