@@ -117,7 +117,7 @@ def load_app(target: str) -> Any:
             found = getattr(found, part)
         if not hasattr(found, "routes") and callable(found) and hasattr(found, "__code__"):
             found = found()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the module is run, and may do anything
         raise ValueError(f'"{target}": {type(error).__name__}: {error}') from error
     return found
 
