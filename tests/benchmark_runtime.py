@@ -23,11 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mypy_asyncsession.runtime import validate_session
-from tests.harness.load import WAYS, load
+from tests.harness.load import WAYS, Outcome, load
 from tests.harness.postgres import postgres
 
 CALLS = 100_000
 REPEATS = 7
+ROUNDS = 10
 
 Use = Callable[..., Any]
 
@@ -75,22 +76,26 @@ def requests(count: int) -> None:
     logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder, postgres(Path(folder)) as url:
         asyncio.run(load(url, WAYS[0], requests=500))  # the first run warms the server up
-        rates: dict[str, list[float]] = {way: [] for way in WAYS}
-        for seed in range(3):
+        outcomes: dict[str, list[Outcome]] = {way: [] for way in WAYS}
+        for seed in range(ROUNDS):  # in turns, so that what else the machine does hits each alike
             for way in WAYS:
-                outcome = asyncio.run(load(url, way, requests=count, seed=seed))
-                whole = outcome.done <= outcome.kept <= outcome.done | outcome.cancelled
-                rates[way].append(count / outcome.seconds)
-                print(
-                    f"{way:9} {count / outcome.seconds:6.0f} requests/s, {len(outcome.done)} done, "
-                    f"{len(outcome.failed)} failed, {len(outcome.cancelled)} cancelled, "
-                    f"{outcome.checked_out} checked out, "
-                    f"{'each row is right' if whole else 'ROWS ARE WRONG'}"
-                )
-        base = statistics.median(rates[WAYS[0]])
-        for way in WAYS:
-            middle = statistics.median(rates[way])
-            print(f"{way:9} {middle:6.0f} requests/s in the middle, {middle / base:.2f} of by hand")
+                outcome = asyncio.run(load(url, way, requests=count // ROUNDS, seed=seed))
+                outcomes[way].append(outcome)
+    by_hand = [each.seconds for each in outcomes[WAYS[0]]]
+    for way, found in outcomes.items():
+        ratios = [hand / each.seconds for hand, each in zip(by_hand, found, strict=True)]
+        right = all(
+            each.done <= each.kept <= each.done | each.cancelled and not each.checked_out
+            for each in found
+        )
+        print(
+            f"{way:9} {count / sum(each.seconds for each in found):5.0f} requests/s, "
+            f"{statistics.median(ratios):.2f} of by hand ({min(ratios):.2f} to {max(ratios):.2f}); "
+            f"{sum(len(each.done) for each in found)} done, "
+            f"{sum(len(each.failed) for each in found)} failed, "
+            f"{sum(len(each.cancelled) for each in found)} cancelled; "
+            f"{'each row is right, nothing is checked out' if right else 'WRONG'}"
+        )
 
 
 if __name__ == "__main__":
