@@ -73,6 +73,8 @@ def audit_app(app: Any, *, resources: Iterable[str | type] = ()) -> list[Depende
     problems = []
     for call, message, remedy, routes in found.values():
         origin = origin_of(call)
+        if origin is None and kind_of(call, known) is Kind.OTHER:  # an instance that is callable
+            origin = origin_of(getattr(type(call), "__call__", None))  # noqa: B004
         place = origin.place if origin is not None else ""
         problems.append(DependencyProblem(_name(call), place, message, remedy, tuple(routes)))
     return problems

@@ -92,13 +92,20 @@ class SessionGuardMiddleware:
             return None
         overrides = getattr(scope.get("app"), "dependency_overrides", None)
         if overrides:  # in tests, and they come and go
-            return undriven_guard(Endpoint("", dependant, overrides), self.resources)
+            return self._look_at(Endpoint("", dependant, overrides))
         known = self._guards.get(id(dependant))
         if known is None:
-            found = undriven_guard(Endpoint("", dependant, {}), self.resources)
+            found = self._look_at(Endpoint("", dependant, {}))
             # With the record itself, so that its identity is not given to another one.
             known = self._guards[id(dependant)] = (dependant, found)
         return known[1]
+
+    def _look_at(self, endpoint: Endpoint) -> tuple[Any, str, str] | None:
+        try:
+            return undriven_guard(endpoint, self.resources)
+        except Exception:  # noqa: BLE001 - a FastAPI to come may keep its records in another way
+            logger.warning("the dependencies of a route cannot be read", exc_info=True)
+            return None
 
 
 class _Watch:
@@ -107,6 +114,8 @@ class _Watch:
     def __init__(self, guard: SessionGuardMiddleware, scope: Scope, send: Send) -> None:
         self._guard = guard
         self._scope = scope
+        #: What the routes have made of it: middleware may hand a copy on.
+        self._inner = scope
         self._send = send
         self._misuse: Misuse | None = None
         self._started = False
@@ -117,6 +126,7 @@ class _Watch:
         """An application whose exceptions are noticed; that of one route, or of all."""
 
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            self._inner = scope
             try:
                 self._refuse_if_unguarded(scope)
                 await app(scope, receive, send)
@@ -217,7 +227,7 @@ class _Watch:
 
     def _context(self) -> str:
         # The route's path, not the request's: there are only so many of them.
-        path = getattr(route_of(self._scope), "path", None)
+        path = getattr(route_of(self._inner), "path", None)
         method = self._scope.get("method", "WEBSOCKET")
         return f"{method} {path}" if path else str(method)
 

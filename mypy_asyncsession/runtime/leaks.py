@@ -176,13 +176,26 @@ class LeakDetector:
         return self._running and (self._sample >= 1 or random.random() < self._sample)
 
     def began(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Remember where a generator was begun."""
+        """Remember where a generator was begun. Nothing is raised: a generator is about to run."""
+        try:
+            self._remember(generator)
+        except Exception:  # noqa: BLE001 - whatever it is, it is no business of the generator's
+            give_up("a generator could not be looked at")
+
+    def dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Look at one that was found un-exhausted. Nothing is raised: it is to be closed yet."""
+        try:
+            self._look_at(generator)
+        except Exception:  # noqa: BLE001 - or nobody would close the generator
+            give_up("a generator could not be looked at")
+
+    def _remember(self, generator: AsyncGenerator[Any, Any]) -> None:
         key = id(generator)
         self._dying.pop(key, None)
         self._begun.pop(key, None)
         if self.watches():
             reference = weakref.ref(generator, lambda _: self._died(key))
-            self._begun[key] = (reference, place_of(sys._getframe(2)))  # noqa: SLF001
+            self._begun[key] = (reference, place_of(sys._getframe(3)))  # noqa: SLF001
 
     def _died(self, key: int) -> None:
         """Keep what is known of a generator for the hook that is called next, if it is called."""
@@ -192,8 +205,7 @@ class LeakDetector:
             if len(self._dying) > _DYING:
                 self._dying.pop(next(iter(self._dying)), None)
 
-    def dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Look at a generator that the collector found un-exhausted."""
+    def _look_at(self, generator: AsyncGenerator[Any, Any]) -> None:
         key = id(generator)
         created = self._dying.pop(key, None)
         if created is None and key in self._begun:
@@ -374,8 +386,8 @@ class _Sessions:
 def place_of(frame: FrameType | None) -> Place:
     """The line outside of the libraries between, from a frame upwards."""
     while frame is not None:
-        module = frame.f_globals.get("__name__") or ""
-        if module.partition(".")[0] not in _BETWEEN:
+        module = frame.f_globals.get("__name__")
+        if not isinstance(module, str) or module.partition(".")[0] not in _BETWEEN:
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "", 0

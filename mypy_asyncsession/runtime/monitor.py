@@ -119,7 +119,8 @@ class SessionMonitor:
         self._logger = logger
         self._level = level
         self._clock = clock
-        self._lock = threading.Lock()
+        # The collector may come by while it is held, and a leak is recorded here, too.
+        self._lock = threading.RLock()
         now = clock()
         self._seen = _Seen(now, now)
         self._counter: Any = None

@@ -8,6 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mypy_asyncsession.runtime.calls import given_by
 from mypy_asyncsession.runtime.errors import SessionTypeError
 from mypy_asyncsession.runtime.objects import (
     Kind,
@@ -25,42 +26,18 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.runtime.resources import Resources
 
-#: What somebody asks of an object that is taken for a session.
-_ATTRIBUTES = frozenset(
+#: What one asks of a session, and of hardly anything else.
+_DISTINCT = frozenset(
     {
-        "__aenter__",
-        "__aexit__",
-        "__enter__",
-        "__exit__",
-        "add",
         "add_all",
-        "begin",
         "begin_nested",
-        "bulk_insert_mappings",
-        "bulk_save_objects",
-        "bulk_update_mappings",
         "commit",
-        "connection",
-        "delete",
         "exec",
         "execute",
-        "expire",
-        "expire_all",
         "expunge",
-        "expunge_all",
         "flush",
-        "get",
-        "get_bind",
-        "get_nested_transaction",
-        "get_one",
-        "get_transaction",
-        "in_nested_transaction",
         "in_transaction",
-        "invalidate",
-        "is_active",
         "merge",
-        "no_autoflush",
-        "query",
         "refresh",
         "rollback",
         "run_sync",
@@ -68,9 +45,37 @@ _ATTRIBUTES = frozenset(
         "scalars",
         "stream",
         "stream_scalars",
-        "sync_session",
+        "__aenter__",
+        "__aexit__",
+        "__enter__",
+        "__exit__",
     }
 )
+#: What one asks of a session, and of other objects, too.
+_ATTRIBUTES = _DISTINCT | {
+    "add",
+    "begin",
+    "bulk_insert_mappings",
+    "bulk_save_objects",
+    "bulk_update_mappings",
+    "close",
+    "connection",
+    "delete",
+    "expire",
+    "expire_all",
+    "expunge_all",
+    "get",
+    "get_bind",
+    "get_nested_transaction",
+    "get_one",
+    "get_transaction",
+    "in_nested_transaction",
+    "invalidate",
+    "is_active",
+    "no_autoflush",
+    "query",
+    "sync_session",
+}
 #: The objects that are always a provider's, by the names of their classes.
 _ALWAYS = {
     "_AsyncGeneratorContextManager": Kind.ASYNC_CONTEXT_MANAGER,
@@ -158,7 +163,10 @@ def _of_attribute(error: AttributeError, resources: Resources) -> Surfaced | Non
             return _entered(error, str(error.args[0]), resources)
         return None
     kind = kind_of(given, resources)
-    if not kind.holds or not (name in _ATTRIBUTES or resources.have(name)):
+    if not kind.holds or (kind is Kind.FUNCTION and given_by(given, resources) is None):
+        return None
+    attributes = _ATTRIBUTES if type(given).__name__ in _ALWAYS else _DISTINCT
+    if name not in attributes and not resources.have(name):
         return None
     what = f'"{name}" is asked of {describe(given, resources)}{_where(error)}'
     return Surfaced(what, remedy(given, resources), given, kind.value)
@@ -191,6 +199,8 @@ def _of_protocol(error: TypeError, message: str, resources: Resources) -> Surfac
             continue
         where = _where(error)
         given, is_dependency = _object(error, name)
+        if kind is Kind.FUNCTION and (given is None or given_by(given, resources) is None):
+            continue  # any function at all
         if kind is Kind.SESSION or given is None:
             return Surfaced(f"{message}{where}", _GENERAL.get(kind, ""), None, kind.value)
         if is_dependency:
@@ -254,10 +264,14 @@ def _object(error: BaseException, name: str) -> tuple[Any, bool]:
     return _called(frame, line), False
 
 
+#: A name that is called, entered, awaited or iterated over.
+_NAMES = re.compile(r"(?:(?<=with )|(?<=await )|(?<=in ))[A-Za-z_][\w.]*|[A-Za-z_][\w.]*(?=\s*\()")
+
+
 def _called(frame: FrameType, line: int) -> Any:
     """A function that a line calls and that may be a provider, found by its name."""
     text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals)
-    for path in re.findall(r"([A-Za-z_][\w.]*)\s*\(", text):
+    for path in _NAMES.findall(text):
         first, *others = path.split(".")
         found = frame.f_locals.get(first, frame.f_globals.get(first))
         for each in others:
