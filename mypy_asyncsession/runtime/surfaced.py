@@ -269,7 +269,7 @@ _NAMES = re.compile(r"(?:(?<=with )|(?<=await )|(?<=in ))[A-Za-z_][\w.]*|[A-Za-z
 
 
 def _called(frame: FrameType, line: int) -> Any:
-    """A function that a line calls and that may be a provider, found by its name."""
+    """What a line names and that may be a provider, or be made by one."""
     text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals)
     for path in _NAMES.findall(text):
         first, *others = path.split(".")
@@ -280,8 +280,10 @@ def _called(frame: FrameType, line: int) -> Any:
         if isinstance(found, (staticmethod, classmethod)):
             found = found.__func__
         unwrapped = inspect.unwrap(found) if callable(found) else None
+        kind = kind_of(found)
         if (
-            inspect.isasyncgenfunction(unwrapped)
+            (kind.holds and kind is not Kind.FUNCTION)
+            or inspect.isasyncgenfunction(unwrapped)
             or inspect.isgeneratorfunction(unwrapped)
             or inspect.iscoroutinefunction(unwrapped)
         ):
