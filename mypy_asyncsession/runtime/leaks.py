@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import sys
 import threading
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.runtime.monitor import Misuse, give_up, logger
-from mypy_asyncsession.runtime.objects import origin_of, shown
+from mypy_asyncsession.runtime.objects import origin_of
+from mypy_asyncsession.runtime.opened import Sessions, place_of, text_of
 from mypy_asyncsession.runtime.resources import Resources
 
 if TYPE_CHECKING:
@@ -21,17 +21,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mypy_asyncsession.runtime.monitor import SessionMonitor
+    from mypy_asyncsession.runtime.opened import Place
 
     Hook = Callable[[AsyncGenerator[Any, Any]], Any]
-    #: A file and a line, which become text only for a leak.
-    Place = tuple[str, int]
 
 #: How many leaks are kept; those after that are only counted.
 _KEPT = 1000
 #: How many generators may die at once and still be known when the hooks are called for them.
 _DYING = 10_000
-#: The packages whose frames are not the place that somebody looks for.
-_BETWEEN = ("contextlib", "asyncio", "sqlalchemy", "fastapi", "starlette", "mypy_asyncsession")
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class LeakDetector:
         self._begun: dict[int, tuple[weakref.ref[Any], Place]] = {}
         self._dying: dict[int, Place] = {}
         self._set_hooks: Any = None
-        self._sessions: _Sessions | None = None
+        self._sessions: Sessions | None = None
 
     @property
     def leaks(self) -> tuple[Leak, ...]:
@@ -134,7 +131,7 @@ class LeakDetector:
     def watch_sessions(self) -> None:
         """Watch SQLAlchemy's sessions, too, if SQLAlchemy was not loaded before and is now."""
         if self._running and self._sessions is None and "sqlalchemy.orm" in sys.modules:
-            self._sessions = _Sessions(self)
+            self._sessions = Sessions(self.watches, self._left_open)
 
     def stop(self) -> None:
         """Stop watching; what exists is no longer looked at."""
@@ -218,7 +215,7 @@ class LeakDetector:
         self.found(
             Leak(
                 f'the generator of "{name}"{place}',
-                _text(created),
+                text_of(created),
                 f'write "async with session_scope({name}) as session"',
             )
         )
@@ -240,6 +237,11 @@ class LeakDetector:
             for name, value in frame.f_locals.items()
             if name not in own
         )
+
+    def _left_open(self, name: str, created: Place) -> None:
+        if self._running:
+            remedy = 'close it, or write "async with maker() as session"'
+            self.found(Leak(f'a "{name}" that holds a connection', text_of(created), remedy))
 
     def found(self, leak: Leak) -> None:
         """Report a leak. Nothing is raised: the collector is calling."""
@@ -305,93 +307,3 @@ class _SetHooks:
 
 def _is_of(hook: Any, detector: LeakDetector) -> bool:
     return isinstance(hook, (_First, _Last)) and hook.detector is detector
-
-
-class _State:
-    """A session: where it was made, and whether it holds a connection."""
-
-    __slots__ = ("created", "is_open", "name")
-
-    def __init__(self, created: Place, name: str) -> None:
-        self.created = created
-        self.name = name
-        self.is_open = False
-
-
-class _Sessions:
-    """Watches SQLAlchemy's sessions."""
-
-    def __init__(self, detector: LeakDetector) -> None:
-        self._detector = detector
-        self._states: weakref.WeakKeyDictionary[Any, _State] = weakref.WeakKeyDictionary()
-        from sqlalchemy import event
-        from sqlalchemy.orm import Session
-
-        patched: Any = Session  # there is no event for a session that is made
-        self._class = patched
-        self._original = original = patched.__init__
-        states, watched = self._states, self._watched
-
-        @functools.wraps(original)
-        def init(session: Any, *args: Any, **kwargs: Any) -> None:
-            watched(session)
-            original(session, *args, **kwargs)
-
-        self._replacement = patched.__init__ = init
-
-        def after_begin(session: Any, _transaction: Any, _connection: Any) -> None:
-            state = states.get(session)
-            if state is not None:
-                state.is_open = True
-
-        def after_transaction_end(session: Any, transaction: Any) -> None:
-            state = states.get(session)
-            if state is not None and transaction.parent is None:
-                state.is_open = False
-
-        self._listeners: list[tuple[str, Callable[..., Any]]] = [
-            ("after_begin", after_begin),
-            ("after_transaction_end", after_transaction_end),
-        ]
-        for name, listener in self._listeners:
-            event.listen(Session, name, listener)
-
-    def _watched(self, session: Any) -> None:
-        if not self._detector.watches():
-            return
-        state = _State(place_of(sys._getframe(2)), type(session).__name__)  # noqa: SLF001
-        self._states[session] = state
-        weakref.finalize(session, self._collected, state).atexit = False
-
-    def _collected(self, state: _State) -> None:
-        if state.is_open and self._detector._running:  # noqa: SLF001
-            self._detector.found(
-                Leak(
-                    f'a "{state.name}" that holds a connection',
-                    _text(state.created),
-                    'close it, or write "async with maker() as session"',
-                )
-            )
-
-    def stop(self) -> None:
-        """Stop watching."""
-        from sqlalchemy import event
-
-        for name, listener in self._listeners:
-            event.remove(self._class, name, listener)
-        if self._class.__init__ is self._replacement:
-            self._class.__init__ = self._original
-
-
-def place_of(frame: FrameType | None) -> Place:
-    """The line outside of the libraries between, from a frame upwards."""
-    while frame is not None:
-        module = frame.f_globals.get("__name__")
-        if not isinstance(module, str) or module.partition(".")[0] not in _BETWEEN:
-            return frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back
-    return "", 0
-
-
-def _text(place: Place) -> str:
-    return f"{shown(place[0])}:{place[1]}" if place[0] else ""
