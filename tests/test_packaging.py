@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typing_extensions
 from packaging.requirements import Requirement
 
 import mypy_asyncsession
@@ -39,6 +41,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
     (path,) = folder.glob("*.whl")
     with zipfile.ZipFile(path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def production(
+    wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, str]]:
+    """A Python that has the wheel, installed with ``--no-deps``, and typing-extensions alone."""
+    folder = tmp_path_factory.mktemp("production")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*command, "--target", str(folder), str(wheel.filename)], check=True)
+    shutil.copy(str(typing_extensions.__file__), folder)
+    # Without the packages around: neither its own nor the user's.
+    return sys.executable, {"PYTHONPATH": str(folder), "PYTHONNOUSERSITE": "1"}
 
 
 def dist_info(wheel: zipfile.ZipFile, name: str) -> str:
@@ -79,6 +94,55 @@ def test_the_command_is_declared(wheel: zipfile.ZipFile) -> None:
     assert dict(entry_points["console_scripts"]) == {
         "mypy-asyncsession": "mypy_asyncsession.cli:main"
     }
+
+
+def test_the_pytest_plugin_is_declared(wheel: zipfile.ZipFile) -> None:
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(dist_info(wheel, "entry_points.txt"))
+    assert dict(entry_points["pytest11"]) == {
+        "mypy-asyncsession": "mypy_asyncsession.runtime.pytest_plugin"
+    }
+
+
+RUNTIME = """
+import asyncio, sys
+before = set(sys.modules)
+import mypy_asyncsession.runtime as runtime
+assert not {"logging", "inspect", "asyncio.events"} & (set(sys.modules) - before)
+for name in runtime.__all__:
+    getattr(runtime, name)
+
+@runtime.provider
+async def get_db():
+    yield "session"
+
+@runtime.validate_session
+async def use(session, amount=0):
+    return session
+
+async def main():
+    with runtime.LeakDetector():
+        async with get_db() as one, runtime.session_scope(get_db) as two:
+            return await use(one), two
+
+assert asyncio.run(main()) == ("session", "session")
+assert not runtime.SessionMonitor().check_session(None, "here")
+packages = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+print(*sorted(packages - {"__main__", "__mp_main__", "sitecustomize", "usercustomize"}))
+"""
+
+
+def test_the_runtime_part_needs_nothing_else(production: tuple[str, dict[str, str]]) -> None:
+    python, environment = production
+    done = subprocess.run(
+        [python, "-S", "-c", RUNTIME],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) <= {"mypy_asyncsession", "typing_extensions"}
 
 
 def test_users_get_no_development_dependencies(wheel: zipfile.ZipFile) -> None:

@@ -27,6 +27,12 @@ from mypy_asyncsession.cli.terminal import Terminal
     help="Write a page with a picture: the providers, who delegates to whom, who uses them.",
 )
 @click.option(
+    "--app",
+    metavar="MODULE:APP",
+    help="Import a FastAPI or Starlette application, and list the dependencies that it has and "
+    "that cannot be driven, in place of the sources.",
+)
+@click.option(
     "--config-file",
     metavar="FILE",
     help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
@@ -41,6 +47,7 @@ def audit(
     paths: tuple[str, ...],
     output: str,
     html: str | None,
+    app: str | None,
     config_file: str | None,
     cache_dir: str | None,
 ) -> int:
@@ -54,9 +61,14 @@ def audit(
       mypy-asyncsession audit                      everything here
       mypy-asyncsession audit src --html audit.html  with a picture to look at in a browser
       mypy-asyncsession audit --output json        for other programs
+      mypy-asyncsession audit --app shop.main:app  what FastAPI cannot drive in a real application
 
     The exit status is 0 if every use is right, 1 if one is wrong, and 2 if it could not run.
     """  # noqa: D301
+    if app is not None:
+        if paths or html is not None:
+            raise click.UsageError("--app imports the application: give it neither PATHs nor --html")
+        return _application(app, output, config_file)
     from mypy_asyncsession.audit.inventory import inventory
     from mypy_asyncsession.audit.page import page
     from mypy_asyncsession.audit.plain import as_json, as_markdown
@@ -94,3 +106,16 @@ def audit(
         )
     wrong = any(use.code is not None for row in found.rows for use in row.uses)
     return FOUND if wrong else NOTHING
+
+
+def _application(target: str, output: str, config_file: str | None) -> int:
+    from mypy_asyncsession.cli.application import audit_application, lines
+    from mypy_asyncsession.config import Config, discover, load
+
+    path = config_file or discover(None, Path.cwd())
+    config = load(path) if path is not None else Config()
+    problems = audit_application(target, resources=config.resources)
+    Terminal.of_stdout().print(lines(problems, output))
+    if not problems and output == "text":
+        click.echo(f"Success: {target} has no dependency that cannot be driven")
+    return FOUND if problems else NOTHING

@@ -95,6 +95,7 @@ from mypy_asyncsession.providers.values import (
     Value,
     Wraps,
     either,
+    enterable,
     fullname,
     mapped,
     members,
@@ -703,7 +704,8 @@ class Evaluator:
             if special is not None:
                 return special
         if isinstance(callee, Function):
-            return self.result(callee, arguments, named)
+            result = self.result(callee, arguments, named)
+            return mapped(result, enterable) if callee.entered else result
         if isinstance(callee, Managed):
             inner = self.called(callee.function, arguments, scope, named)
             shape = Shape.ASYNC_CONTEXT_MANAGER if callee.is_async else Shape.CONTEXT_MANAGER
@@ -790,6 +792,8 @@ class Evaluator:
             return Managed(first, True)
         if name in known.CONTEXT_MANAGER_DECORATORS:
             return Managed(first, False)
+        if name in known.PROVIDER_DECORATORS:
+            return replace(first, entered=True) if isinstance(first, Function) else first
         if name in known.FIELDS:
             return named.get("default", UNKNOWN)
         if name == "functools.partial":

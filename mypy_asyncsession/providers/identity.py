@@ -53,6 +53,7 @@ def identity(value: Value | None) -> object:
             identity(value.receiver),
             tuple(identity(preset) for preset in value.preset),
             value.partial,
+            value.entered,
             identity(value.wraps),
             tuple(
                 (id(scope.node), name, identity(inner))

@@ -8,6 +8,11 @@ ASYNC_CONTEXT_MANAGER_DECORATORS: Final = frozenset(
     {"contextlib.asynccontextmanager", "async_generator.asynccontextmanager"}
 )
 CONTEXT_MANAGER_DECORATORS: Final = frozenset({"contextlib.contextmanager"})
+#: Our own, under the names by which it is imported and defined: what it makes of a generator
+#: function is one still, whose calls can be entered, too.
+PROVIDER_DECORATORS: Final = frozenset(
+    {"mypy_asyncsession.runtime.provider", "mypy_asyncsession.runtime.providing.provider"}
+)
 
 #: The packages some of whose functions are known by name.
 READ_BY_NAME: Final = frozenset(
@@ -22,6 +27,7 @@ READ_BY_NAME: Final = frozenset(
         "fastapi",
         "functools",
         "inspect",
+        "mypy_asyncsession",
         "pydantic",
         "sqlalchemy",
         "typing",
@@ -43,6 +49,8 @@ TRANSPARENT: Final = frozenset(
         "typing.override",
         "typing_extensions.override",
         "inspect.unwrap",
+        "mypy_asyncsession.runtime.validate_session",
+        "mypy_asyncsession.runtime.validate.validate_session",
     }
 )
 ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})

@@ -19,7 +19,7 @@ from mypy.nodes import (
     YieldExpr,
 )
 
-from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.providers.syntax import children, expressions, yields
 from mypy_asyncsession.providers.values import Function, Thing
 
@@ -67,10 +67,11 @@ def traits(value: Value, evaluator: Evaluator, depth: int = 0) -> Traits | None:
 
     A stream yields again and again, and who reads it may stop when they like.
     """
-    if not isinstance(value, Thing) or value.shape not in (
-        Shape.ASYNC_GENERATOR,
-        Shape.ASYNC_ITERATOR,
-    ):
+    if not isinstance(value, Thing):
+        return None
+    # A provider of ours gives a context manager that is a generator still.
+    generators = (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
+    if value.shape not in generators and not value.can & Can.ASYNC_NEXT:
         return None
     function = value.origin.function if value.origin is not None else None
     if function is None or depth > 4:

@@ -100,6 +100,7 @@ class Function(Value):
         preset: Arguments that ``functools.partial`` has filled in.
         partial: Whether this is a ``functools.partial`` of the function.
         wraps: What ``functools.wraps`` says that it wraps.
+        entered: Whether what its calls give can be entered, too, for it is a provider of ours.
     """
 
     node: FuncItem
@@ -115,6 +116,7 @@ class Function(Value):
     preset: tuple[Value, ...] = ()
     partial: bool = False
     wraps: Value = UNKNOWN
+    entered: bool = False
 
     def origin(self) -> Origin:
         """The place of this definition."""
@@ -269,6 +271,17 @@ def mapped(value: Value, function: Callable[[Value], Value]) -> Value:
     if value is RECURSIVE or value is UNSURE:
         return value
     return either([function(member) for member in members(value)], exact=exact)
+
+
+def enterable(value: Value) -> Value:
+    """What a provider of ours makes of a generator: a context manager that is one still."""
+    if isinstance(value, Thing) and value.shape is Shape.ASYNC_GENERATOR:
+        can = Can.ASYNC_ENTER | Can.ASYNC_ITERATE | Can.ASYNC_NEXT
+        return replace(value, shape=Shape.ASYNC_CONTEXT_MANAGER, can=can, type=None, label=None)
+    if isinstance(value, Thing) and value.shape is Shape.GENERATOR:
+        can = Can.ENTER | Can.ITERATE | Can.NEXT
+        return replace(value, shape=Shape.CONTEXT_MANAGER, can=can, type=None, label=None)
+    return value
 
 
 def fullname(value: Value) -> str | None:

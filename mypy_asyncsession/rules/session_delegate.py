@@ -33,6 +33,7 @@ async def get_request_db() -> AsyncIterator[AsyncSession]:
 from __future__ import annotations
 
 from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.wording import entered_instead
 from mypy_asyncsession.uses.record import EarlyExit, Exit
 
 
@@ -42,12 +43,9 @@ def check(exit_: EarlyExit) -> Problem | None:
         return None
     inner = exit_.callee or exit_.text
     then = "" if exit_.closed else ", which is closed when it is collected"
-    hint = f'Enter it: "async with asynccontextmanager({inner})(...) as session: yield session"'
-    if exit_.callee is None:
-        hint = 'Enter it through "asynccontextmanager(...)" where it is made'
     return Problem(
         f'An exception of the caller\'s never reaches "{inner}"{then}',
-        hint,
+        entered_instead(exit_, " yield session"),
         exit_.handed.place if exit_.handed else None,
     )
 

@@ -34,6 +34,7 @@ async def report() -> object:
 from __future__ import annotations
 
 from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.wording import entered_instead
 from mypy_asyncsession.uses.record import EarlyExit, Exit
 
 
@@ -56,10 +57,7 @@ def check(exit_: EarlyExit) -> Problem | None:
         message = f'"anext" takes the session out of "{provider}" and drops the rest: {lost}'
     else:
         message = f'"{exit_.way.value}" leaves "{provider}" at its yield: {lost}'
-    hint = f'Enter it: "async with asynccontextmanager({provider})(...) as session:"'
-    if exit_.callee is None:
-        hint = 'Enter it through "asynccontextmanager(...)" where it is made'
-    return Problem(message, hint, exit_.handed.place if exit_.handed else None)
+    return Problem(message, entered_instead(exit_), exit_.handed.place if exit_.handed else None)
 
 
 RULE = Rule(

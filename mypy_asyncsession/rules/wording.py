@@ -8,7 +8,7 @@ from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.uses.record import Handed, Pairing
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.uses.record import Use
+    from mypy_asyncsession.uses.record import EarlyExit, Use
 
 #: What a function that hands out a shape is called.
 _FUNCTIONS = {
@@ -204,3 +204,12 @@ def _on_stack(use: Use, handed: Handed) -> str | None:
     if handed.can & Can.ENTER:
         return f'Write "stack.enter_context({use.text})"'
     return None
+
+
+def entered_instead(exit_: EarlyExit, then: str = "") -> str:
+    """To enter a generator instead of iterating over it; *then* is what stands in the block."""
+    if exit_.callee is None:
+        return 'Enter it through "asynccontextmanager(...)" where it is made'
+    is_manager = exit_.handed is not None and exit_.handed.can & Can.ASYNC_ENTER
+    made = exit_.callee if is_manager else f"asynccontextmanager({exit_.callee})"
+    return f'Enter it: "async with {made}(...) as session:{then}"'

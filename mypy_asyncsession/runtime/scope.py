@@ -1,0 +1,201 @@
+"""One safe way to get a session outside a request, whatever shape its provider has."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from mypy_asyncsession.runtime.errors import SessionTypeError
+from mypy_asyncsession.runtime.markers import marked, refuse_unfilled
+from mypy_asyncsession.runtime.objects import Kind, describe, kind_of, name_of, remedy
+from mypy_asyncsession.runtime.providing import AsyncProvided, SyncProvided
+from mypy_asyncsession.runtime.resources import is_mock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from types import TracebackType
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: A coroutine may give a generator, and so on; what is deeper is a mistake.
+_DEEPEST = 4
+
+
+@overload
+def session_scope(
+    provider: Callable[P, AbstractAsyncContextManager[T, Any]], *args: P.args, **kwargs: P.kwargs
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Callable[P, AsyncIterator[T]], *args: P.args, **kwargs: P.kwargs
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Callable[P, Awaitable[AbstractAsyncContextManager[T, Any]]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Callable[P, AbstractContextManager[T, Any]], *args: P.args, **kwargs: P.kwargs
+) -> AbstractContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs
+) -> AbstractContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: AbstractAsyncContextManager[T, Any],
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(provider: AsyncIterator[T]) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Awaitable[AbstractAsyncContextManager[T, Any]],
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: AbstractContextManager[T, Any],
+) -> AbstractContextManager[T, bool | None]: ...
+@overload
+def session_scope(provider: Iterator[T]) -> AbstractContextManager[T, bool | None]: ...
+def session_scope(provider: Any, *args: Any, **kwargs: Any) -> Any:
+    """A block with a session of a provider.
+
+    ``async with session_scope(get_db) as session`` is right for every shape. The provider is
+    entered, awaited or iterated over as its shape asks for, when the block begins. It commits and
+    rolls back as it always does: an exception in the block reaches it. It is closed when the block
+    is left, in whatever way, cancellation included. What the provider does with an exception holds:
+    one that a generator catches and does not raise again ends there, as with
+    ``contextlib.asynccontextmanager``.
+
+    Providers that are not async are entered by ``with session_scope(get_db) as session``.
+
+    Args:
+        provider: An async generator function, an async context manager function, a coroutine
+            function, a sessionmaker, a dependency of FastAPI's, a function that returns what one
+            of these does, or what a call of one of them gave.
+        *args: What to call it with.
+        **kwargs: What to call it with.
+
+    Raises:
+        SessionTypeError: When the block begins: no session can be got out of it in this way, or a
+            parameter is left to FastAPI, which is not calling.
+    """
+    return _Scope(provider, args, kwargs)
+
+
+class _Scope:
+    """The block of one session."""
+
+    __slots__ = ("_args", "_entered", "_kwargs", "_manager", "_provider")
+
+    def __init__(self, provider: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._provider = provider
+        self._args = args
+        self._kwargs = kwargs
+        self._entered = False
+        self._manager: Any = None
+
+    async def __aenter__(self) -> Any:
+        given = self._open()
+        for _ in range(_DEEPEST):
+            class_ = type(given)
+            if hasattr(class_, "__aenter__"):
+                break
+            if hasattr(class_, "athrow"):
+                given = AsyncProvided(given)
+            elif hasattr(class_, "__await__"):
+                given = await given
+            elif hasattr(class_, "aclose") and kind_of(given) is Kind.SESSION:
+                given = aclosing(given)  # a scoped session is not entered, but can be closed
+            else:
+                raise self._refused(given, "async with")
+        else:
+            raise self._refused(given, "async with")
+        self._manager = given
+        return await type(given).__aenter__(given)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        manager, self._manager = self._manager, None
+        return await type(manager).__aexit__(manager, exc_type, exc, traceback)
+
+    def __enter__(self) -> Any:
+        given = self._open()
+        class_ = type(given)
+        if hasattr(class_, "__enter__"):
+            self._manager = given
+        elif hasattr(class_, "throw") and not hasattr(class_, "__await__"):
+            self._manager = SyncProvided(given)
+        else:
+            refused = self._refused(given, "with")
+            if kind_of(given) is Kind.COROUTINE:
+                given.close()  # nobody is going to await it
+            raise refused
+        return type(self._manager).__enter__(self._manager)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Any:
+        manager, self._manager = self._manager, None
+        return type(manager).__exit__(manager, exc_type, exc, traceback)
+
+    def _open(self) -> Any:
+        """What the provider hands out."""
+        if self._entered:
+            raise RuntimeError("this scope was entered before: write session_scope(...) again")
+        self._entered = True
+        provider, args, kwargs = self._provider, self._args, self._kwargs
+        if not args and not kwargs and _is_handed_out(provider):
+            return provider
+        if not callable(provider):
+            raise self._refused(provider, "async with")
+        markers = marked(provider)
+        if markers:
+            refuse_unfilled(provider, markers, args, kwargs)
+        return provider(*args, **kwargs)
+
+    def _refused(self, given: object, statement: str) -> SessionTypeError:
+        provider = self._provider
+        text = f'"{statement} session_scope(...)" cannot get a session out of {describe(given)}'
+        kind = kind_of(given)
+        if given is not provider:
+            text = (
+                f'"{statement} session_scope({name_of(provider)})": '
+                f'"{name_of(provider)}" gave {describe(given)}'
+            )
+        other = "with" if statement == "async with" else "async with"
+        if kind in (_SYNC if statement == "async with" else _ASYNC):
+            return SessionTypeError(
+                f'{text}: write "{other} session_scope({name_of(provider)}) as session"'
+            )
+        advice = remedy(given)
+        return SessionTypeError(f"{text}: {advice}" if advice else text)
+
+
+_SYNC = (Kind.CONTEXT_MANAGER, Kind.GENERATOR, Kind.SESSION)
+_ASYNC = (Kind.ASYNC_CONTEXT_MANAGER, Kind.ASYNC_GENERATOR, Kind.COROUTINE, Kind.SESSION)
+
+
+def _is_handed_out(given: object) -> bool:
+    """Whether an object is what a provider handed out, not the provider: it is not called."""
+    class_ = type(given)
+    if is_mock(class_) and callable(given):
+        return False  # a mock can do anything; it stands for the provider
+    return any(
+        hasattr(class_, each)
+        for each in ("__aenter__", "__enter__", "athrow", "throw", "__await__")
+    )
+
+
+_HANDED_OUT = ("__aenter__", "__enter__", "athrow", "throw", "__await__")

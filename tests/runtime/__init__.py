@@ -1,0 +1,1 @@
+"""What an application imports, tested as an application uses it."""
