@@ -67,7 +67,7 @@ def audit(
     """  # noqa: D301
     if app is not None:
         if paths or html is not None:
-            raise click.UsageError("--app imports the application: give it neither PATHs nor --html")
+            raise click.UsageError("--app goes with neither PATHs nor --html: it imports them")
         return _application(app, output, config_file)
     from mypy_asyncsession.audit.inventory import inventory
     from mypy_asyncsession.audit.page import page
