@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import collections.abc
+import re
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -31,9 +32,10 @@ _BUILTINS: Final = frozenset(dir(builtins))
 
 @dataclass(slots=True)
 class _Class:
-    """A class in a stub: the functions in it, and the classes."""
+    """A class in a stub, or the module: the functions in it, and the classes."""
 
     functions: list[list[str]] = field(default_factory=list)
+    initializer: list[str] = field(default_factory=list)
     classes: dict[str, _Class] = field(default_factory=dict)
 
 
@@ -90,10 +92,17 @@ def _stub(module: str, providers: list[Provider]) -> str | None:
         if function is None:
             continue
         owner = body
-        for name in provider.name.split(".")[:-1]:
-            owner = owner.classes.setdefault(name, _Class())
+        names = provider.name.split(".")
+        for number, name in enumerate(names[:-1], 1):
+            if name not in owner.classes:
+                initializer = source.function(".".join([*names[:number], "__init__"]))
+                owner.classes[name] = _Class()
+                if initializer is not None:
+                    arguments = source.arguments(initializer.args, imports)
+                    owner.classes[name].initializer = _signature("def __init__", arguments, "None")
+            owner = owner.classes[name]
         owner.functions.append(_function(provider, function, source, imports))
-        imports |= source.needed(provider)
+        imports |= source.needed(provider, owner.functions[-1])
     if not body.functions and not body.classes:
         return None
     lines = [MARK, *_imports(imports, module), "", "def __getattr__(name: str) -> Any: ..."]
@@ -107,8 +116,7 @@ def _stub(module: str, providers: list[Provider]) -> str | None:
 def _class(name: str, found: _Class) -> Iterator[str]:
     yield f"class {name}(Any):"
     parts = [*found.functions, *(list(_class(n, inner)) for n, inner in found.classes.items())]
-    yield "    def __getattr__(self, name: str) -> Any: ..."
-    for part in parts:
+    for part in (found.initializer, *parts):
         yield from (f"    {line}" for line in part)
 
 
@@ -126,21 +134,33 @@ def _function(
     elif provider.kind == "property":
         lines.append("@property")
     generates = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own(function))
-    if provider.managed:
-        name = "asynccontextmanager" if provider.is_async else "contextmanager"
-        imports.add(("contextlib", name))
-        lines.append(f"@{name}")
     keyword = "async def" if provider.is_async and not generates else "def"
+    returns = provider.right or "Any"
+    if provider.managed:
+        returns = _managed(returns, imports, is_async=provider.is_async)
     arguments = source.arguments(function.args, imports)
-    one = f"{keyword} {function.name}({', '.join(arguments)}) -> {provider.right}: ..."
+    return [*lines, *_signature(f"{keyword} {function.name}", arguments, returns)]
+
+
+def _managed(generator: str, imports: set[tuple[str, str]], *, is_async: bool) -> str:
+    """What a decorator of contextlib makes of a generator function.
+
+    stubtest does not look behind such a decorator, so the stub has what typeshed has for it.
+    """
+    name = "_AsyncGeneratorContextManager" if is_async else "_GeneratorContextManager"
+    imports.add(("contextlib", name))
+    inside = ast.parse(generator, mode="eval").body
+    if isinstance(inside, ast.Subscript):
+        item = inside.slice
+        return f"{name}[{ast.unparse(item.elts[0] if isinstance(item, ast.Tuple) else item)}]"
+    return name
+
+
+def _signature(start: str, arguments: list[str], returns: str) -> list[str]:
+    one = f"{start}({', '.join(arguments)}) -> {returns}: ..."
     if len(one) <= _WIDTH or not arguments:
-        return [*lines, one]
-    return [
-        *lines,
-        f"{keyword} {function.name}(",
-        *(f"    {argument}," for argument in arguments),
-        f") -> {provider.right}: ...",
-    ]
+        return [one]
+    return [f"{start}(", *(f"    {argument}," for argument in arguments), f") -> {returns}: ..."]
 
 
 def _own(function: ast.AST) -> Iterator[ast.AST]:
@@ -213,11 +233,13 @@ class _Source:
         ]
         return functions[-1] if functions else None
 
-    def needed(self, provider: Provider) -> set[tuple[str, str]]:
+    def needed(self, provider: Provider, lines: list[str]) -> set[tuple[str, str]]:
         """The imports for the return annotation, those that the source has among them."""
-        found = set(provider.imports)
+        returns = lines[-1].rpartition(" -> ")[2].removesuffix(": ...")
+        names = _names(returns)
+        found = {(home, name) for home, name in provider.imports if name in names}
         present = {name for _, name in found}
-        for name in _names(provider.right or ""):
+        for name in names:
             if name not in present and name in self._bound:
                 found.add(self._bound[name])
         return found
@@ -228,27 +250,33 @@ class _Source:
         positional = [*found.posonlyargs, *found.args]
         without = len(positional) - len(found.defaults)
         for number, argument in enumerate(positional):
-            result.append(self._argument(argument, imports, has_default=number >= without))
+            default = found.defaults[number - without] if number >= without else None
+            result.append(self._argument(argument, imports, default))
             if number + 1 == len(found.posonlyargs):
                 result.append("/")
         if found.vararg is not None:
-            result.append("*" + self._argument(found.vararg, imports, has_default=False))
+            result.append("*" + self._argument(found.vararg, imports, None))
         elif found.kwonlyargs:
             result.append("*")
         for argument, default in zip(found.kwonlyargs, found.kw_defaults, strict=True):
-            result.append(self._argument(argument, imports, has_default=default is not None))
+            result.append(self._argument(argument, imports, default))
         if found.kwarg is not None:
-            result.append("**" + self._argument(found.kwarg, imports, has_default=False))
+            result.append("**" + self._argument(found.kwarg, imports, None))
         return result
 
     def _argument(
-        self, argument: ast.arg, imports: set[tuple[str, str]], *, has_default: bool
+        self, argument: ast.arg, imports: set[tuple[str, str]], default: ast.expr | None
     ) -> str:
         text = argument.arg
         annotation = self._annotation(argument.annotation, imports)
-        if annotation is not None:
-            return f"{text}: {annotation} = ..." if has_default else f"{text}: {annotation}"
-        return f"{text}=..." if has_default else text
+        if annotation is None:
+            return f"{text}=..." if default is not None else text
+        if default is None:
+            return f"{text}: {annotation}"
+        is_none = isinstance(default, ast.Constant) and default.value is None
+        if is_none and not {"None", "Optional", "Any"} & _words(annotation):
+            annotation += " | None"
+        return f"{text}: {annotation} = ..."
 
     def _annotation(self, node: ast.expr | None, imports: set[tuple[str, str]]) -> str | None:
         if node is None:
@@ -311,3 +339,7 @@ def _names(text: str) -> set[str]:
     if any(isinstance(n, ast.Constant) and isinstance(n.value, str) for n in ast.walk(tree)):
         names.add("?")  # a quoted name inside, or a Literal: left out
     return names
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))

@@ -1,6 +1,5 @@
 # Return types of the getters of sessions.
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import _AsyncGeneratorContextManager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,6 +7,5 @@ from sqlalchemy.ext.asyncio import AsyncSession
 def __getattr__(name: str) -> Any: ...
 
 class DatabaseService(Any):
-    def __getattr__(self, name: str) -> Any: ...
-    @asynccontextmanager
-    def get_db_session(self) -> AsyncGenerator[AsyncSession, None]: ...
+    def __init__(self, service_name: str) -> None: ...
+    def get_db_session(self) -> _AsyncGeneratorContextManager[AsyncSession]: ...

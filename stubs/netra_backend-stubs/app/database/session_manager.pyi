@@ -1,6 +1,5 @@
 # Return types of the getters of sessions.
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import _AsyncGeneratorContextManager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,12 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from netra_backend.app.agents.supervisor.user_execution_context import UserExecutionContext
 
 def __getattr__(name: str) -> Any: ...
-@asynccontextmanager
 def managed_session(
     context: UserExecutionContext,
-) -> AsyncGenerator[DatabaseSessionManager, None]: ...
+) -> _AsyncGeneratorContextManager[DatabaseSessionManager]: ...
 
 class DatabaseSessionManager(Any):
-    def __getattr__(self, name: str) -> Any: ...
-    @asynccontextmanager
-    def transaction(self) -> AsyncGenerator[AsyncSession, None]: ...
+    def __init__(self, context: UserExecutionContext) -> None: ...
+    def transaction(self) -> _AsyncGeneratorContextManager[AsyncSession]: ...

@@ -1,6 +1,6 @@
 # Return types of the getters of sessions.
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import _AsyncGeneratorContextManager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,12 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 def __getattr__(name: str) -> Any: ...
 
 class SessionManager(Any):
-    def __getattr__(self, name: str) -> Any: ...
     @staticmethod
     async def create_session_factory() -> AsyncSession: ...
 
 class TransactionHandler(Any):
-    def __getattr__(self, name: str) -> Any: ...
     @staticmethod
     def _yield_session_and_commit(
         session: AsyncSession,
@@ -25,5 +23,4 @@ class TransactionHandler(Any):
     @staticmethod
     async def create_protected_session() -> AsyncSession: ...
     @staticmethod
-    @asynccontextmanager
-    def get_session() -> AsyncGenerator[AsyncSession, None]: ...
+    def get_session() -> _AsyncGeneratorContextManager[AsyncSession]: ...

@@ -1,6 +1,5 @@
 # Return types of the getters of sessions.
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import _AsyncGeneratorContextManager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 def __getattr__(name: str) -> Any: ...
 
 class CloudSQLManager(Any):
-    def __getattr__(self, name: str) -> Any: ...
-    @asynccontextmanager
-    def get_session(self) -> AsyncGenerator[AsyncSession, None]: ...
+    def __init__(self) -> None: ...
+    def get_session(self) -> _AsyncGeneratorContextManager[AsyncSession]: ...
 
 cloud_db: CloudSQLManager
