@@ -3,6 +3,7 @@
 # make lint    ruff and mypy alone
 # make venv    the environment that the others use; made again when pyproject.toml changes
 # make rules   RULES.md, from the rules themselves
+# make compare the table of checkers in README.md: runs them all, in an environment of their own
 # make build   the wheel and the source distribution, in dist/
 # make clean   remove whatever these have made
 #
@@ -24,7 +25,7 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint rules venv build clean python
+.PHONY: help demo test lint rules compare venv build clean python
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -54,6 +55,9 @@ lint: venv
 
 rules: venv
 	$(BIN)/mypy-asyncsession explain --output markdown >RULES.md
+
+compare: venv
+	$(BIN)/python tests/compare_checkers.py $(VENV)-checkers
 
 build: venv
 	rm -rf dist
