@@ -30,6 +30,7 @@ if __name__ == "__main__":
 from mypy_asyncsession import __version__
 from mypy_asyncsession.rules import CODES
 from tests.harness.case import Case, read_cases
+from tests.harness.statements import headers
 from tests.harness.workspace import TEST_DATA, Workspace, batches
 
 if TYPE_CHECKING:
@@ -144,18 +145,6 @@ def _outspoken(case: Case) -> Case:
     return replace(case, trees=(tree,))
 
 
-def statements(text: str) -> dict[int, range]:
-    """The lines of the statement at each line, without those of its body."""
-    found: dict[int, range] = {}
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.stmt):
-            body = getattr(node, "body", None)
-            end = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
-            lines = range(node.lineno, max(end, node.lineno + 1))
-            found.update(dict.fromkeys(lines, lines))
-    return found
-
-
 def right_functions(case: Case) -> Iterator[set[Place]]:
     """The lines of each function that is right."""
     for path, text in case.tree(1).items():
@@ -169,7 +158,7 @@ def right_functions(case: Case) -> Iterator[set[Place]]:
 
 def wrong_lines(case: Case) -> Iterator[tuple[str, set[Place]]]:
     """The code of each wrong line, and the lines of its statement."""
-    spans = {path: statements(text) for path, text in case.tree(1).items()}
+    spans = {path: headers(text) for path, text in case.tree(1).items()}
     for mark in case.marks(1):
         if mark.code in CODES:
             lines = spans[mark.path].get(mark.line, range(mark.line, mark.line + 1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import mypy_asyncsession
+from tests.try_wheel import try_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,3 +101,12 @@ def test_users_get_no_development_dependencies(wheel: zipfile.ZipFile) -> None:
         "tomlkit",
         "typing-extensions",
     }
+
+
+@pytest.mark.skipif(
+    bool(os.environ.get("MYPY_ASYNCSESSION_OFFLINE")), reason="pip reaches no package index"
+)
+def test_it_works_in_a_clean_environment(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    said = try_wheel(Path(str(wheel.filename)), sys.executable, tmp_path)
+    assert said.startswith(f"mypy-asyncsession {mypy_asyncsession.__version__} (mypy ")
+    shutil.rmtree(tmp_path / "venv")
