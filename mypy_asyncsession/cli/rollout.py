@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,10 @@ def _as_text(found: Rollout, terminal: Terminal) -> Iterator[str]:
         )
     patterns = found.patterns()
     if patterns:
-        yield f"Ready: {', '.join(patterns)}"
+        width = terminal.width if terminal.interactive else 100
+        yield from textwrap.wrap(
+            f"Ready: {', '.join(patterns)}", width, break_on_hyphens=False, break_long_words=False
+        )
         yield '"mypy-asyncsession rollout --write" makes them strict.'
     else:
         yield "No further package is ready."
