@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "mypy_asyncsession"
+STUBS = ROOT / "stubs"
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +57,9 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     packed = {path for path in wheel.namelist() if ".dist-info/" not in path}
     tree = {
-        path.relative_to(ROOT).as_posix()
-        for path in PACKAGE.rglob("*")
+        path.relative_to(base).as_posix()
+        for base, folder in ((ROOT, PACKAGE), (STUBS, STUBS))
+        for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packed == tree
