@@ -3,7 +3,9 @@
 # make lint    ruff and mypy alone
 # make venv    the environment that the others use; made again when pyproject.toml changes
 # make rules   RULES.md, from the rules themselves
+# make compare the table of checkers in README.md: runs them all, in an environment of their own
 # make build   the wheel and the source distribution, in dist/
+# make try     the wheel in a clean environment of each of PYTHONS='python3.10 python3.13 ...'
 # make clean   remove whatever these have made
 #
 # Only Python 3.10 or newer and make are needed.
@@ -24,7 +26,7 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint rules venv build clean python
+.PHONY: help demo test lint rules compare venv build try clean python
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -55,12 +57,19 @@ lint: venv
 rules: venv
 	$(BIN)/mypy-asyncsession explain --output markdown >RULES.md
 
+compare: venv
+	$(BIN)/python tests/compare_checkers.py $(VENV)-checkers
+
 build: venv
 	rm -rf dist
-	$(BIN)/hatchling build
+	$(BIN)/python -m build
+
+PYTHONS ?= $(PYTHON)
+try: build
+	$(BIN)/python tests/try_wheel.py dist/*.whl $(PYTHONS)
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .mypy-asyncsession .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-checkers dist build .mypy_cache .mypy-asyncsession .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: $(READY)

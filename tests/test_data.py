@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +17,7 @@ from tests.harness import prove
 from tests.harness.case import Case, Mark, read_cases
 from tests.harness.compare import differences
 from tests.harness.modes import AXES, Run, Seeds
+from tests.harness.statements import headers
 from tests.harness.workspace import TEST_DATA, Workspace, batches
 
 if TYPE_CHECKING:
@@ -174,19 +173,6 @@ def fails(mark: Mark) -> bool:
 def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:
     """The lines of the simple statement, or of the header of the compound one, at a line."""
     return {(path, number) for number in headers(text).get(line, range(line, line + 1))}
-
-
-@cache
-def headers(text: str) -> dict[int, range]:
-    """The statement at each line, as its lines without those of its body."""
-    found: dict[int, range] = {}
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.stmt):
-            body = getattr(node, "body", None)
-            end = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
-            lines = range(node.lineno, max(end, node.lineno + 1))
-            found.update(dict.fromkeys(lines, lines))
-    return found
 
 
 def test_the_cases_are_found() -> None:

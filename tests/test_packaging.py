@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import typing_extensions
 from packaging.requirements import Requirement
 
 import mypy_asyncsession
+from tests.try_wheel import try_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "mypy_asyncsession"
+STUBS = ROOT / "stubs"
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +71,9 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     packed = {path for path in wheel.namelist() if ".dist-info/" not in path}
     tree = {
-        path.relative_to(ROOT).as_posix()
-        for path in PACKAGE.rglob("*")
+        path.relative_to(base).as_posix()
+        for base, folder in ((ROOT, PACKAGE), (STUBS, STUBS))
+        for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packed == tree
@@ -162,3 +166,12 @@ def test_users_get_no_development_dependencies(wheel: zipfile.ZipFile) -> None:
         "tomlkit",
         "typing-extensions",
     }
+
+
+@pytest.mark.skipif(
+    bool(os.environ.get("MYPY_ASYNCSESSION_OFFLINE")), reason="pip reaches no package index"
+)
+def test_it_works_in_a_clean_environment(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    said = try_wheel(Path(str(wheel.filename)), sys.executable, tmp_path)
+    assert said.startswith(f"mypy-asyncsession {mypy_asyncsession.__version__} (mypy ")
+    shutil.rmtree(tmp_path / "venv")

@@ -1,86 +1,132 @@
-"""The examples of the README do what it says."""
+"""The README: each of its commands is run, and says what the README says it does."""
 
 from __future__ import annotations
 
-import asyncio
 import re
+import shutil
+import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
-from fastapi.testclient import TestClient
+import yaml
 
-from mypy_asyncsession import runtime
-from tests.harness.workspace import TEST_DATA
+from mypy_asyncsession.cli import main
+from mypy_asyncsession.config import Config, load
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What the examples take for granted.
-PREAMBLE = """\
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated
-from fastapi import Depends, FastAPI
-from sqlalchemy import literal
-from sqlalchemy import select as _select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+ROOT: Final = Path(__file__).resolve().parent.parent
+README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 
-app = FastAPI()
-new_session = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
-
-def select(value):
-    return _select(literal(value))
-"""
+#: Commands that are run elsewhere, and where.
+ELSEWHERE: Final = {
+    "python -m pip install .": "tests/test_packaging.py installs the wheel",
+    "make demo": "continuous integration",
+    "make test": "this is part of it",
+}
 
 
-def examples() -> str:
-    text = (TEST_DATA.parent / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("## At run time") : text.index("## Requirements")]
-    return "\n".join(re.findall(r"```python\n(.*?)```", section, re.DOTALL))
+def blocks(kind: str) -> list[str]:
+    """The blocks of code of one kind, without their indentation in lists."""
+    found = re.findall(rf"^( *)```{kind}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Each command, and the lines that it prints as far as the README has them."""
+    for block in blocks("console"):
+        for command in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            first, *rest = command.rstrip("\n").split("\n")
+            yield first, rest
 
 
 @pytest.fixture
-def example() -> Iterator[dict[str, Any]]:
-    """What the examples define, executed one after the other as a module."""
-    module: Any = type(sys)("readme_example")
-    sys.modules[module.__name__] = module
-    exec(compile(PREAMBLE + examples(), "README.md", "exec"), vars(module))
-    yield vars(module)
-    del sys.modules[module.__name__]
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(ROOT / "test-data" / "demo" / "shop", tmp_path / "shop")
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_a_request(example: dict[str, Any]) -> None:
-    assert TestClient(example["app"]).get("/orders/7").json() == "7"
+@pytest.mark.usefixtures("shop")
+def test_every_command_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = 0
+    for command, expected in commands():
+        if command in ELSEWHERE:
+            continue
+        program, *arguments = command.split()
+        assert program == "mypy-asyncsession", command
+        with pytest.raises(SystemExit) as ended:
+            main.main(arguments)
+        out, err = capsys.readouterr()
+        assert ended.value.code in (0, 1), f"{command}: {err}"
+        printed = out.splitlines()
+        if expected and "..." not in expected:
+            assert printed == expected
+        for line in expected:
+            assert line == "..." or line in printed, command
+        ran += 1
+    assert ran >= 5
 
 
-def test_outside_of_a_request(example: dict[str, Any]) -> None:
-    asyncio.run(example["nightly"]())
+def test_what_is_run_elsewhere_is_there() -> None:
+    assert {command for command, _ in commands()} >= ELSEWHERE.keys()
 
 
-def test_a_wrong_call(example: dict[str, Any]) -> None:
-    message = asyncio.run(example["wrong"]())
-    assert re.match(
-        r'"find" takes "session: AsyncSession" and got the async context manager of "get_db" '
-        r'\(README\.md:\d+\): enter it: "async with get_db\(\.\.\.\) as session"',
-        message,
-    )
+def test_commands_in_the_text_have_these_options() -> None:
+    for words in set(re.findall(r"`mypy-asyncsession ((?:\w+)(?: [\w./-]+)*)`", README)):
+        name, *rest = words.split()
+        command = main.commands[name]
+        options = {
+            option for each in command.params for option in (*each.opts, *each.secondary_opts)
+        }
+        assert {word for word in rest if word.startswith("--")} <= options, words
 
 
-def test_in_production(example: dict[str, Any]) -> None:
-    with TestClient(example["guarded"]) as client:
-        assert client.get("/health").json() == {"misuses": 0, "quiet days": 0}
+@pytest.mark.usefixtures("shop")
+def test_configuration() -> None:
+    for number, block in enumerate(blocks("toml")):
+        file = Path(f"{number}.toml")
+        file.write_text(block)
+        tools = tomllib.loads(block)["tool"]
+        if "mypy-asyncsession" in tools:
+            assert load(file) != Config()
+        else:
+            assert tools == {"mypy": {"plugins": ["mypy_asyncsession.plugin"]}}
 
 
-def test_in_a_test(example: dict[str, Any]) -> None:
-    example["test_dependencies"]()
+def test_every_key_is_documented() -> None:
+    keys = {name.replace("_", "-") for name in Config.__dataclass_fields__}
+    assert keys == {
+        *re.findall(r"^\| `([\w-]+)` \| [^|]*\| [^|]* \|$", _section("The other"), re.MULTILINE)
+    } | {"strict"}
 
 
-def test_every_public_name_has_its_example() -> None:
-    text = examples()
-    types_only = {
-        "AsyncProvided", "AsyncProvider", "DependencyProblem", "Leak", "Misuse", "Summary",
-        "SyncProvided", "SyncProvider",
-    }  # fmt: skip
-    for name in set(runtime.__all__) - types_only:
-        assert re.search(rf"\b{name}\b", text), name
+def _section(start: str) -> str:
+    return README.partition(start)[2].partition("\n## ")[0]
+
+
+def test_yaml() -> None:
+    files = [yaml.safe_load(block) for block in blocks("yaml")]
+    assert len(files) == 3
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    (used,) = files[-1]["repos"][0]["hooks"]
+    assert used["id"] in {hook["id"] for hook in hooks}
+
+
+def test_what_pre_commit_and_ci_call_is_there() -> None:
+    for call in re.findall(r"^\s*- (?:run: )?mypy-asyncsession (.+)$", README, re.MULTILINE):
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy_asyncsession", *call.partition(" >")[0].split(), "--help"],
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, call

@@ -44,7 +44,7 @@ class Setup:
     Attributes:
         config: mypy's configuration file, as it is shown.
         edits: What files are to hold; some of them may do so already.
-        notes: What else there is to know.
+        notes: What else there is to know, each in one line or more.
         next_steps: What to do afterwards, in lines.
     """
 
@@ -76,17 +76,18 @@ def plan(directory: Path, *, pre_commit: bool | None = None) -> Setup:
     path = used or _new_config(directory)
     setup = Setup(shown(path), [with_plugin(path)], notes)
     setup.notes.extend(_notes(path, folders))
-    present = next((folder / CONFIG for folder in folders if (folder / CONFIG).exists()), None)
-    if pre_commit or (pre_commit is None and present is not None):
-        hook = with_hook(present or folders[-1 if _is_repository(folders[-1]) else 0] / CONFIG)
+    # pre-commit reads it where the repository begins.
+    hooks = (folders[-1] if _is_repository(folders[-1]) else directory) / CONFIG
+    if pre_commit or (pre_commit is None and hooks.exists()):
+        hook = with_hook(hooks)
         if hook is not None:
             setup.edits.append(hook)
         else:
-            setup.notes.append(f"{CONFIG} is laid out in a way of its own: add this to its repos:")
-            setup.notes.extend(snippet("  "))
-    setup.next_steps.extend(
-        _next_steps(folders, pre_commit=present is not None or bool(pre_commit))
-    )
+            added = "\n".join(snippet("  "))
+            setup.notes.append(
+                f"{CONFIG} is laid out in a way of its own: add this to its repos:\n{added}"
+            )
+    setup.next_steps.extend(_next_steps(folders, pre_commit=hooks.exists() or bool(pre_commit)))
     return setup
 
 

@@ -252,7 +252,8 @@ class _Run:
         )
 
     def _plan(self, program: Program, python: Interpreter, memory: Memory) -> Plan:
-        folder = self._cache.program(program.name)
+        # What pre-commit's own environment lacks must not undo what another one has cached.
+        folder = self._cache.program(f"{program.name}\n{python.executable}")
         options: dict[str, Any] = {
             "check_untyped_defs": True,
             "explicit_package_bases": self._settings.explicit_package_bases,

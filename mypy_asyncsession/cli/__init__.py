@@ -7,6 +7,7 @@ from mypy_asyncsession.cli.check import check
 from mypy_asyncsession.cli.explain import explain
 from mypy_asyncsession.cli.group import Group, version
 from mypy_asyncsession.cli.init import init
+from mypy_asyncsession.cli.rollout import rollout
 from mypy_asyncsession.cli.stubs import stubs
 
 main = Group(
@@ -18,7 +19,7 @@ main = Group(
         "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    commands=[check, audit, stubs, explain, init],
+    commands=[check, audit, stubs, explain, init, rollout],
 )
 
 __all__ = ["main"]

@@ -133,7 +133,8 @@ def check(
     else:
         lines = FORMATS[output](report, terminal)
         if statistics:
-            click.echo("\n".join(text.counts(report)), err=True)
+            for line in text.counts(report):
+                click.echo(line, err=True)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
 

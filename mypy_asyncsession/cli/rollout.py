@@ -1,0 +1,203 @@
+"""``mypy-asyncsession rollout``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mypy_asyncsession.cli.group import FOUND, NOTHING
+from mypy_asyncsession.cli.progress import Progress
+from mypy_asyncsession.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.adoption.rollout import Rollout, Step
+
+
+@click.command(short_help="Say which packages are ready to be strict, and keep them so.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "--check",
+    "guard",
+    is_flag=True,
+    help="Fail if a strict module has findings, or was dropped from the list.",
+)
+@click.option(
+    "--against",
+    metavar="REF",
+    help="With --check: the commit or branch whose list must not have become shorter.  "
+    "[default: the target branch in CI, else the commit before]",
+)
+@click.option("--write", is_flag=True, help="Add the packages that are ready to the list.")
+@click.option("-y", "--yes", is_flag=True, help="With --write: without asking.")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text for people, json for programs.",
+)
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="What to keep between runs.  [default: .mypy-asyncsession]",
+)
+def rollout(
+    paths: tuple[str, ...],
+    guard: bool,
+    against: str | None,
+    write: bool,
+    yes: bool,
+    output: str,
+    cache_dir: str | None,
+) -> int:
+    """Say how far each package is on the way to being strict, and what is missing.
+
+    A package is ready if no rule finds anything in it, those that are off by default included.
+    Strict modules are listed as strict in [tool.mypy-asyncsession].
+
+    \b
+      mypy-asyncsession rollout             how far each package is
+      mypy-asyncsession rollout --write     make those strict that are ready
+      mypy-asyncsession rollout --check     in CI: what is strict stays so
+
+    The exit status is 0, with --check 1 if something has become worse, with --write 1 if edits are
+    left to be made, and 2 if it could not run.
+    """  # noqa: D301
+    from mypy_asyncsession.adoption import rollout as rolling
+    from mypy_asyncsession.adoption.strict_list import dropped, earlier, with_strict
+    from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.checking.run import Options, check
+    from mypy_asyncsession.config import Config, discover, load
+
+    file = discover(None, Path.cwd())
+    config = load(file) if file is not None else Config()
+    file = file or Path.cwd() / "pyproject.toml"
+    before = earlier(file, against) if guard else []
+    with Progress() as progress:
+        report = check(
+            paths or (os.curdir,),
+            Options(cache_dir=cache_dir, strict=True, survey=True),
+            on_progress=progress.update,
+        )
+    for problem in report.problems:
+        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+    if not report.checked:
+        raise CannotRun("none of the files could be checked")
+    found = rolling.rollout(report, config)
+    terminal = Terminal.of_stdout()
+    if guard:
+        if before is None:
+            click.echo("note: git does not know an earlier list: it is not compared", err=True)
+        lost = list(dropped(before or [], config, report.paths))
+        terminal.print(_guarded(found, lost))
+        return FOUND if lost or found.regressed else NOTHING
+    terminal.print(_as_json(found) if output == "json" else _as_text(found, terminal))
+    if not write:
+        return NOTHING
+    edit = with_strict(file, found.patterns())
+    if not edit.diff():
+        click.echo("There is nothing to add to the list.")
+        return NOTHING
+    terminal.print(edit.diff())
+    asks = terminal.interactive and sys.stdin.isatty()
+    if yes or (asks and click.confirm("Make this edit?", default=True)):
+        edit.apply()
+        click.echo(f"{file.name} is written.")
+        return NOTHING
+    click.echo("Nothing was changed: --yes makes this edit.")
+    return FOUND
+
+
+def _guarded(found: Rollout, lost: list[str]) -> Iterator[str]:
+    for finding in found.regressed:
+        place = f"{finding.path}:{finding.span.line}"
+        yield f"{place}: error: {finding.message}  [{finding.code}]"
+        yield from (f"{place}: note: {hint}" for hint in (finding.hint or "").splitlines())
+    for pattern in lost:
+        yield f'error: "{pattern}" was strict, and is not in the list any more'
+    if not lost and not found.regressed:
+        yield f"Success: what is strict stays so (checked {found.checked} source files)"
+
+
+def _as_text(found: Rollout, terminal: Terminal) -> Iterator[str]:
+    from mypy_asyncsession.adoption.rollout import State
+
+    rows = [("package", "providers", "precise", "state", "findings"), *map(_row, found.steps)]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    colors = {State.STRICT: "green", State.READY: "cyan", State.REGRESSED: "red"}
+    for number, row in enumerate(rows):
+        cells = [
+            row[0].ljust(widths[0]),
+            row[1].rjust(widths[1]),
+            row[2].rjust(widths[2]),
+            row[3].ljust(widths[3]),
+            row[4],
+        ]
+        line = "  ".join(cells).rstrip()
+        color = colors.get(found.steps[number - 1].state) if number else None
+        yield terminal.style(line, fg=color, bold=not number)
+    yield ""
+    for step, provider in found.nearly():
+        annotation = f'"-> {provider.right}"' if provider.right else "a precise one"
+        yield (
+            f"{step.package.name} is one annotation away: {provider.name} "
+            f"({provider.place.path}:{provider.place.line}) needs {annotation}"
+        )
+    patterns = found.patterns()
+    if patterns:
+        width = terminal.width if terminal.interactive else 100
+        yield from textwrap.wrap(
+            f"Ready: {', '.join(patterns)}", width, break_on_hyphens=False, break_long_words=False
+        )
+        yield '"mypy-asyncsession rollout --write" makes them strict.'
+    else:
+        yield "No further package is ready."
+
+
+def _row(step: Step) -> tuple[str, str, str, str, str]:
+    package = step.package
+    return (
+        package.name,
+        str(package.providers),
+        f"{package.share:.0%}" if package.providers else "",
+        step.state.value,
+        ", ".join(f"{code} {number}" for code, number in sorted(package.findings.items())),
+    )
+
+
+def _as_json(found: Rollout) -> Iterator[str]:
+    yield json.dumps(
+        {
+            "packages": [
+                {
+                    "name": step.package.name,
+                    "state": step.state.name.lower(),
+                    "providers": step.package.providers,
+                    "precise": step.package.precise,
+                    "findings": dict(sorted(step.package.findings.items())),
+                    "missing": [
+                        {
+                            "provider": each.fullname,
+                            "file": each.place.path,
+                            "line": each.place.line,
+                            "annotation": each.right,
+                        }
+                        for each in step.missing
+                        if each.resource
+                    ],
+                }
+                for step in found.steps
+            ],
+            "ready": found.patterns(),
+            "checked": found.checked,
+        },
+        indent=2,
+    )

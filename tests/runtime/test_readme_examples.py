@@ -1,0 +1,86 @@
+"""The examples of the section "At run time" of the README do what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from mypy_asyncsession import runtime
+from tests.harness.workspace import TEST_DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What the examples take for granted.
+PREAMBLE = """\
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+from fastapi import Depends, FastAPI
+from sqlalchemy import literal
+from sqlalchemy import select as _select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+app = FastAPI()
+new_session = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+
+def select(value):
+    return _select(literal(value))
+"""
+
+
+def examples() -> str:
+    text = (TEST_DATA.parent / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## At run time") : text.index("## Requirements")]
+    return "\n".join(re.findall(r"```python\n(.*?)```", section, re.DOTALL))
+
+
+@pytest.fixture
+def example() -> Iterator[dict[str, Any]]:
+    """What the examples define, executed one after the other as a module."""
+    module: Any = type(sys)("readme_example")
+    sys.modules[module.__name__] = module
+    exec(compile(PREAMBLE + examples(), "README.md", "exec"), vars(module))
+    yield vars(module)
+    del sys.modules[module.__name__]
+
+
+def test_a_request(example: dict[str, Any]) -> None:
+    assert TestClient(example["app"]).get("/orders/7").json() == "7"
+
+
+def test_outside_of_a_request(example: dict[str, Any]) -> None:
+    asyncio.run(example["nightly"]())
+
+
+def test_a_wrong_call(example: dict[str, Any]) -> None:
+    message = asyncio.run(example["wrong"]())
+    assert re.match(
+        r'"find" takes "session: AsyncSession" and got the async context manager of "get_db" '
+        r'\(README\.md:\d+\): enter it: "async with get_db\(\.\.\.\) as session"',
+        message,
+    )
+
+
+def test_in_production(example: dict[str, Any]) -> None:
+    with TestClient(example["guarded"]) as client:
+        assert client.get("/health").json() == {"misuses": 0, "quiet days": 0}
+
+
+def test_in_a_test(example: dict[str, Any]) -> None:
+    example["test_dependencies"]()
+
+
+def test_every_public_name_has_its_example() -> None:
+    text = examples()
+    types_only = {
+        "AsyncProvided", "AsyncProvider", "DependencyProblem", "Leak", "Misuse", "Summary",
+        "SyncProvided", "SyncProvider",
+    }  # fmt: skip
+    for name in set(runtime.__all__) - types_only:
+        assert re.search(rf"\b{name}\b", text), name
