@@ -45,7 +45,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     for block in blocks("console"):
         for command in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             first, *rest = command.rstrip("\n").split("\n")
-            yield first, rest
+            yield first.partition("  #")[0], rest
 
 
 @pytest.fixture
