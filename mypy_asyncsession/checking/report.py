@@ -38,6 +38,23 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """An error of mypy's own.
+
+    Attributes:
+        path: The file, as it is shown.
+        line: The line, 1-based.
+        code: mypy's code for it, or ``None``.
+        message: What mypy says.
+    """
+
+    path: str
+    line: int
+    code: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a check found.
 
@@ -46,11 +63,15 @@ class Report:
             relative to it.
         problems: What was in the way.
         checked: How many files were checked.
+        others: mypy's own errors, where they were asked for.
+        modules: The name of each file's module, by the file's path as it is shown.
     """
 
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
+    others: list[Other] = field(default_factory=list)
+    modules: dict[str, str] = field(default_factory=dict)
 
 
 def shown(path: str, directory: str) -> str:

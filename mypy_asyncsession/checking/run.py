@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ from mypy_asyncsession.checking.interpreter import interpreter
 from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.project import OURS, project
-from mypy_asyncsession.checking.report import Problem, Report, shown
+from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.config import (
     RUN_TABLE,
@@ -31,7 +31,7 @@ from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mypy_asyncsession.checking.attempts import Trouble
     from mypy_asyncsession.checking.cache import Memory
@@ -57,6 +57,8 @@ class Options:
         strict: Whether the rules that are off by default are on.
         workers: How many processes mypy uses besides its own; as many as pay if ``None``.
         show_traceback: Whether a crash of mypy's is shown on standard error.
+        others: Whether mypy's own errors are reported as well.
+        instead: By the absolute path of a file, the file that is read in its place.
     """
 
     config_file: str | None = None
@@ -64,6 +66,8 @@ class Options:
     strict: bool = False
     workers: int | None = None
     show_traceback: bool = False
+    others: bool = False
+    instead: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(
@@ -135,6 +139,8 @@ class _Run:
         self._sources = sources
         self._config = config
         self._findings: list[Finding] = []
+        self._others: list[Other] = []
+        self._originals = {new: path for path, new in options.instead.items()}
         self._places = Places()
         self._left_out = set(sources.unreadable)
         self._unchecked: set[str] = set()
@@ -161,18 +167,19 @@ class _Run:
 
         for program in self._sources.programs:
             attempts = Attempts(
-                program,
+                self._replaced(program),
                 self._plan(program, python, memory),
                 lambda: builders.pop() if builders else Builder(self._cache.work),
                 self._left_out,
                 self._unchecked,
             )
-            errors = attempts.build(on_module)
-            self._findings += filter(None, map(self._finding, errors))
-            for trouble in attempts.troubles:
+            for error in attempts.build(on_module):
+                self._take(error)
+            for new in attempts.troubles:
+                trouble = replace(new, path=self._originals.get(new.path, new.path))
                 self._report(trouble)
                 # What only imports led to may not be there the next time.
-                if trouble.path in self._changed:
+                if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
                     memory.states[trouble.path] = _state(trouble.path)
             if attempts.python is not None:
@@ -194,7 +201,24 @@ class _Run:
             findings=sorted(self._findings, key=order),
             problems=list(dict.fromkeys(self.problems)),
             checked=len(self._changed.keys() - self._left_out),
+            others=self._others,
+            modules={
+                shown(source.path, self._directory): source.natural
+                for program in self._sources.programs
+                for source in program.sources
+            },
         )
+
+    def _replaced(self, program: Program) -> Program:
+        """A program with what is read in place of its files."""
+        if not self._originals:
+            return program
+        instead = self._options.instead
+        sources = [
+            replace(source, path=instead.get(source.path, source.path))
+            for source in program.sources
+        ]
+        return replace(program, sources=tuple(sources))
 
     def _recall(self, memory: Memory) -> None:
         """Spare mypy what it stopped at or crashed on the last time, if it would do so again."""
@@ -232,7 +256,8 @@ class _Run:
         )
 
     def _plan(self, program: Program, python: Interpreter, memory: Memory) -> Plan:
-        folder = self._cache.program(program.name)
+        # With other options mypy would not use what it has cached.
+        folder = self._cache.program(program.name + "+" * self._options.others)
         options: dict[str, Any] = {
             "check_untyped_defs": True,
             "explicit_package_bases": self._settings.explicit_package_bases,
@@ -265,6 +290,7 @@ class _Run:
             error_codes=frozenset(self._sources.error_codes),
             placeholder=lambda package: self._cache.placeholder(package=package),
             show_traceback=self._options.show_traceback,
+            others=self._options.others,
         )
 
     def _plugin_settings(self, error_codes: Iterable[str] = ()) -> str:
@@ -285,13 +311,23 @@ class _Run:
 
     def _placed(self, place: Place) -> Place:
         now = self._places.now(place)
-        return replace(now, path=shown(now.path, self._directory))
+        path = self._originals.get(now.path, now.path)
+        return replace(now, path=shown(path, self._directory))
 
-    def _finding(self, error: dict[str, Any]) -> Finding | None:
-        """The finding behind one of mypy's errors, if it is ours and in a file to check."""
-        path = error["file"]
-        if error["code"] not in OURS or error["severity"] != "error" or path not in self._changed:
-            return None
+    def _take(self, error: dict[str, Any]) -> None:
+        """Keep one of mypy's errors, if it is of a kind that is asked for."""
+        path = self._originals.get(error["file"], error["file"])
+        if error["severity"] != "error" or path not in self._changed:
+            return
+        if error["code"] in OURS:
+            self._findings.append(self._finding(error, path))
+        else:
+            self._others.append(
+                Other(shown(path, self._directory), error["line"], error["code"], error["message"])
+            )
+
+    def _finding(self, error: dict[str, Any], path: str) -> Finding:
+        """The finding behind one of mypy's errors."""
         span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
         found = decode(shown(path, self._directory), span, error["code"], error["message"])
         # mypy's own remark on a "type: ignore" that does not cover the code.
@@ -304,6 +340,7 @@ class _Run:
             found.message,
             "\n".join(hints) or None,
             place and self._placed(place),
+            found.misuse,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mypy_asyncsession.cli.check import check
+from mypy_asyncsession.cli.fix import fix
 from mypy_asyncsession.cli.group import Group, version
 
 main = Group(
@@ -14,7 +15,7 @@ main = Group(
         "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    commands=[check],
+    commands=[check, fix],
 )
 
 __all__ = ["main"]

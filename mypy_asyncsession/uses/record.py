@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.providers.shapes import Can, Shape
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.findings import Place, Span
+    from mypy_asyncsession.findings import Place, Span, Yields
 
 
 class Pairing(Enum):
@@ -82,6 +82,7 @@ class Handed:
         resource: The full name of the configured resource that it is, or ``None``.
         name: The provider that handed it out, as a reader knows it: ``Database.session``.
         place: Where that provider is defined, if its source was read.
+        yields: How the function yields that made a generator, if its source was read.
     """
 
     shape: Shape
@@ -91,6 +92,7 @@ class Handed:
     resource: str | None = None
     name: str | None = None
     place: Place | None = None
+    yields: Yields | None = None
 
 
 @dataclass(frozen=True, slots=True)
