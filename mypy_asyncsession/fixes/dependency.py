@@ -96,7 +96,10 @@ class _Maker:
         if not exists:
             returns = _annotation(function)
             new = self._function(owner, name, text, parameters, returns)
-            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * 2
+            if function.get_docstring() is not None:
+                new = _documented(new, function.name.value)
+            lines = sum(line.comment is None for line in function.leading_lines) or 2
+            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * lines
 
             def followed(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
                 return cst.FlattenSentinel([old, new.with_changes(leading_lines=blank)])
@@ -170,6 +173,9 @@ class _Maker:
                     plain = each.with_changes(
                         params=cst.Parameters(), returns=None, leading_lines=[]
                     )
+                    if each.get_docstring() is not None:
+                        inner = plain.body.with_changes(body=plain.body.body[1:])
+                        plain = plain.with_changes(body=inner)
                     if source.code(plain).split() == self._text(name, call).split():
                         return name, True
             number += 1
@@ -229,6 +235,12 @@ class _Maker:
                     new = self._named(source, key, owner, name)
                     change = Change(source, key, _constant(new))
                     self._draft.shared["override", source.path, id(key)] = change
+
+
+def _documented(function: cst.FunctionDef, provider: str) -> cst.FunctionDef:
+    line = cst.parse_statement(f'"""Enter "{provider}", for "Depends"."""')
+    body = function.body
+    return function.with_changes(body=body.with_changes(body=[line, *body.body]))
 
 
 def _constant(new: cst.CSTNode) -> Callable[[cst.CSTNode], cst.CSTNode]:

@@ -8,7 +8,7 @@ import libcst as cst
 import libcst.matchers as m
 
 from mypy_asyncsession.fixes.dependency import entering
-from mypy_asyncsession.fixes.draft import Change, Draft
+from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import Import, bound_names
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
 from mypy_asyncsession.fixes.source import written
@@ -43,6 +43,8 @@ def _draft(site: Site) -> Draft:
     else:
         new = _entered(site, draft, named)
     draft.replace(site.source, named, new)
+    if isinstance(named, cst.Name) and site.tree.is_own(site.source, named.value):
+        draft.spare.append((site.source, named.value))
     return draft
 
 
@@ -199,12 +201,8 @@ def _annotate(site: Site, draft: Draft, named: cst.BaseExpression) -> None:
     """``db: AsyncSession = Depends(DbDep)``: the alias is the annotation."""
     source = site.source
     parameter = source.around(named, cst.Param)
-    function = source.around(named, cst.FunctionDef)
-    if (
-        parameter is None
-        or function is None
-        or parameter not in (*function.params.params, *function.params.kwonly_params)
-    ):
+    params = source.around(named, cst.Parameters)
+    if parameter is None or params is None or isinstance(source.parent(params), cst.Lambda):
         raise Left("it does not stand at a parameter")
     annotation = cst.Annotation(
         named,
@@ -214,57 +212,35 @@ def _annotate(site: Site, draft: Draft, named: cst.BaseExpression) -> None:
     if parameter.annotation is not None and _within(parameter.annotation, named):
         draft.change(source, parameter, lambda old: old.with_changes(annotation=annotation))
         return
-    draft.change(
-        source,
-        parameter,
-        lambda old: old.with_changes(
-            annotation=annotation, default=None, equal=cst.MaybeSentinel.DEFAULT
-        ),
+    new = parameter.with_changes(
+        annotation=annotation, default=None, equal=cst.MaybeSentinel.DEFAULT
     )
-    params = function.params
     if parameter in params.kwonly_params:
+        draft.replace(source, parameter, new)
         return
+    if parameter not in params.params:
+        raise Left("the parameter is positional alone")
     position = list(params.params).index(parameter)
-    before = [each for each in params.params[:position] if each.default is not None]
-    if not before:
+    if all(each.default is None for each in params.params[:position]):
+        draft.replace(source, parameter, new)
         return
     if isinstance(params.star_arg, (cst.Param, cst.ParamStar)):
         raise Left("a parameter without a default cannot stand behind one that has a default")
-    _keyword_only(site, draft, params)
+    draft.replace(source, params, _keyword_only(params, position, new))
 
 
-def _keyword_only(site: Site, draft: Draft, params: cst.Parameters) -> None:
-    """Have the parameters from the first one without a default on be given by name.
+def _keyword_only(params: cst.Parameters, position: int, new: cst.Param) -> cst.Parameters:
+    """Have the parameters from one on be given by name, as FastAPI gives all of them.
 
-    FastAPI gives all of them by name.
+    Only then may one without a default follow one that has a default.
     """
-
-    def starred(old: cst.CSTNode) -> cst.CSTNode:
-        assert isinstance(old, cst.Parameters)
-        listed = list(old.params)
-        first_default = next(
-            number for number, each in enumerate(listed) if each.default is not None
-        )
-        place = next(
-            (
-                number
-                for number, each in enumerate(listed)
-                if number > first_default and each.default is None
-            ),
-            None,
-        )
-        if place is None:
-            return old
-        comma = listed[place - 1].comma
-        star = cst.ParamStar(comma=comma if isinstance(comma, cst.Comma) else cst.ParamStar().comma)
-        return old.with_changes(
-            params=listed[:place],
-            star_arg=star,
-            kwonly_params=[*listed[place:], *old.kwonly_params],
-        )
-
-    draft.shared["keyword only", site.source.path, id(params)] = Change(
-        site.source, params, starred
+    listed = [*params.params[:position], new, *params.params[position + 1 :]]
+    comma = listed[position - 1].comma
+    star = cst.ParamStar(comma=comma) if isinstance(comma, cst.Comma) else cst.ParamStar()
+    return params.with_changes(
+        params=listed[:position],
+        star_arg=star,
+        kwonly_params=[*listed[position:], *params.kwonly_params],
     )
 
 

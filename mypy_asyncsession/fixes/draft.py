@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import libcst as cst
 
-from mypy_asyncsession.fixes.imports import with_imports
+from mypy_asyncsession.fixes.imports import with_imports, without_imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,12 +43,14 @@ class Draft:
         changes: The nodes that change.
         imports: The imports that a file needs for it.
         shared: Edits that several drafts may make, by a name: they are made once.
+        spare: Names that a file imports, which go if it has no more use for them.
     """
 
     key: object = None
     changes: list[Change] = field(default_factory=list)
     imports: list[tuple[SourceFile, Import]] = field(default_factory=list)
     shared: dict[object, Change] = field(default_factory=dict)
+    spare: list[tuple[SourceFile, str]] = field(default_factory=list)
 
     def change(
         self, source: SourceFile, node: cst.CSTNode, make: Callable[[cst.CSTNode], Replaced]
@@ -102,6 +104,7 @@ def applied(drafts: Iterable[Draft]) -> dict[SourceFile, bytes]:
     changes: dict[SourceFile, list[Change]] = {}
     shared: dict[object, Change] = {}
     imports: dict[SourceFile, list[Import]] = {}
+    spare: dict[SourceFile, set[str]] = {}
     for draft in drafts:
         for name, change in draft.shared.items():
             shared.setdefault(name, change)  # the first, because findings come in order
@@ -113,18 +116,22 @@ def applied(drafts: Iterable[Draft]) -> dict[SourceFile, bytes]:
             listed = imports.setdefault(source, [])
             if wanted not in listed:
                 listed.append(wanted)
+        for source, name in draft.spare:
+            spare.setdefault(source, set()).add(name)
     for change in shared.values():
         changes[change.source].append(change)
     return {
-        source: _content(source, listed, imports.get(source, []))
+        source: _content(source, listed, imports.get(source, []), spare.get(source, set()))
         for source, listed in changes.items()
     }
 
 
-def _content(source: SourceFile, changes: list[Change], imports: list[Import]) -> bytes:
+def _content(
+    source: SourceFile, changes: list[Change], imports: list[Import], spare: set[str]
+) -> bytes:
     module = source.module.visit(_Editor(changes))
     assert isinstance(module, cst.Module)
-    module = with_imports(module, imports)
+    module = without_imports(with_imports(module, imports), spare)
     return faithful(source.content, source.module.bytes, module.bytes)
 
 

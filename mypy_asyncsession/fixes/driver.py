@@ -105,7 +105,7 @@ class _Fix:
         self._rounds = 0
         self._originals: dict[str, bytes] = {}
         self._texts: dict[str, bytes] = {}
-        self._forbidden: dict[str, str] = {}
+        self._verdicts: dict[str, str | None] = {}
         self._refused: dict[tuple[str, ...], str] = {}
         self._careful: set[str] = set()
         self._mended: list[Finding] = []
@@ -120,7 +120,8 @@ class _Fix:
                 return
             new = self._contents(planned)
             after = self._check({**self._texts, **new})
-            verdict = judged(self._report, after, new, [f for p in planned for f in p.findings])
+            findings = [found for each in planned for found in each.findings]
+            verdict = judged(self._report, after, new, findings)
             good, bad = _sorted_out(planned, verdict)
             if bad:
                 self._take_back(planned, bad, verdict)
@@ -168,22 +169,34 @@ class _Fix:
         """A file as it is by now.
 
         Raises:
-            Left: It must not be edited.
+            Left: It cannot be read.
         """
-        if path in self._forbidden:
-            raise Left(self._forbidden[path])
         if path in self._texts:
             return self._texts[path]
         if path not in self._originals:
             try:
-                content = Path(self._guard.directory, path).read_bytes()
-                self._guard.check(path, content)
-            except (Left, OSError) as why:
-                reason = str(why) if isinstance(why, Left) else "the file cannot be read"
-                self._forbidden[path] = reason
-                raise Left(reason) from None
-            self._originals[path] = content
+                self._originals[path] = Path(self._guard.directory, path).read_bytes()
+            except OSError:
+                raise Left("the file cannot be read") from None
         return self._originals[path]
+
+    def _may_edit(self, path: str) -> None:
+        """Whether a file may be edited; it is looked at once.
+
+        Raises:
+            Left: It may not.
+        """
+        if path not in self._verdicts:
+            self._read(path)
+            try:
+                self._guard.check(path, self._originals[path])
+            except Left as left:
+                self._verdicts[path] = str(left)
+            else:
+                self._verdicts[path] = None
+        reason = self._verdicts[path]
+        if reason is not None:
+            raise Left(reason)
 
     # Mending
 
@@ -226,6 +239,7 @@ class _Fix:
         mend = next((each for each in MENDS if misuse and each.fits(finding, misuse)), None)
         if mend is None or misuse is None:
             raise Left(unmendable(finding))
+        self._may_edit(finding.path)
         site = Site(
             finding,
             misuse,
@@ -234,7 +248,10 @@ class _Fix:
             self._options.style,
             self._options.unsafe,
         )
-        return mend.draft(site)
+        draft = mend.draft(site)
+        for source in draft.sources():
+            self._may_edit(source.path)
+        return draft
 
     def _take_back(self, planned: list[_Planned], bad: list[_Planned], verdict: Verdict) -> None:
         """Leave what did not help; where it cannot be told what that was, go step by step."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
+import libcst.matchers as m
 
 from mypy_asyncsession.fixes.mend import Left
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from mypy_asyncsession.fixes.source import SourceFile
 
@@ -121,6 +122,49 @@ def with_imports(module: cst.Module, wanted: Sequence[Import]) -> cst.Module:
     for each in sorted(wanted, key=lambda found: (found.module, found.name or "")):
         module = _extended(module, each) or _inserted(module, each)
     return module
+
+
+def without_imports(module: cst.Module, names: Collection[str]) -> cst.Module:
+    """A module without the imports of those names that it has no use for."""
+    for name in sorted(names):
+        if not _is_used(module, name):
+            module = module.with_changes(body=list(_without(module.body, name)))
+    return module
+
+
+def _is_used(module: cst.Module, name: str) -> bool:
+    """Whether anything but its import mentions a name; a string does, as ``__all__`` does."""
+    mentioned = m.findall(module, m.Name(name) | m.SimpleString())
+    imported = m.findall(module, m.ImportFrom())
+    inside = {id(node) for line in imported for node in m.findall(line, m.Name(name))}
+    return any(
+        name in node.value if isinstance(node, cst.SimpleString) else id(node) not in inside
+        for node in mentioned
+    )
+
+
+def _without(body: Sequence[cst.BaseStatement], name: str) -> Iterator[cst.BaseStatement]:
+    for statement in body:
+        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+            yield statement
+            continue
+        line = statement.body[0]
+        if not isinstance(line, cst.ImportFrom) or isinstance(line.names, cst.ImportStar):
+            yield statement
+            continue
+        kept = [
+            each for each in line.names if (each.evaluated_alias or each.evaluated_name) != name
+        ]
+        if len(kept) == len(line.names) or not kept or _has_comments(line):
+            yield statement
+            continue
+        if line.names[-1] not in kept:
+            kept[-1] = kept[-1].with_changes(comma=line.names[-1].comma)
+        yield statement.with_changes(body=[line.with_changes(names=kept)])
+
+
+def _has_comments(line: cst.ImportFrom) -> bool:
+    return bool(m.findall(line, m.Comment()))
 
 
 def _extended(module: cst.Module, wanted: Import) -> cst.Module | None:

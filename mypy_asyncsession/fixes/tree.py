@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -26,8 +28,7 @@ class Tree:
         """Begin a round.
 
         Args:
-            read: Gives the content of a file, by its path; raises ``Left`` where the file is not
-                to be edited.
+            read: Gives the content of a file, by its path; raises ``Left`` where it cannot.
             modules: The name of each file's module, by the file's path.
         """
         self._read = read
@@ -39,7 +40,7 @@ class Tree:
         """One file.
 
         Raises:
-            Left: It cannot or must not be edited.
+            Left: It cannot be read, or not be parsed.
         """
         found = self._files.get(path)
         if found is None:
@@ -59,11 +60,23 @@ class Tree:
     def mentioning(self, word: bytes) -> Iterator[SourceFile]:
         """The files that have a word in them."""
         for path in sorted(self._modules):
-            try:
+            with contextlib.suppress(Left):
                 if word in self._read(path):
                     yield self.file(path)
-            except Left:
-                continue
+
+    def is_own(self, source: SourceFile, name: str) -> bool:
+        """Whether nobody but a file itself can want a name that it imports."""
+        if source.path.endswith("__init__.py"):
+            return False
+        module = self.module(source).rpartition(".")[2].encode()
+        imports = re.compile(rb"\bfrom\s+[\w.]*\b" + re.escape(module) + rb"\s+import\b")
+        for path in self._modules:
+            if path != source.path:
+                with contextlib.suppress(Left):
+                    content = self._read(path)
+                    if name.encode() in content and imports.search(content):
+                        return False
+        return True
 
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""

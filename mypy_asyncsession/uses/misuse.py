@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Held, Misuse
+from mypy_asyncsession.providers.shapes import ABILITIES, Shape
 from mypy_asyncsession.uses.record import Dependency, DirectCall, EarlyExit, Raw, Use
 
 if TYPE_CHECKING:
@@ -76,5 +77,8 @@ def _holds(handed: Handed | None) -> tuple[Held, ...]:
     held = []
     while handed is not None:
         held.append(Held(handed.shape.name, handed.can.value, handed.resource is not None))
+        if handed.shape is Shape.SESSIONMAKER and handed.item is None:
+            made = Shape.SYNC_SESSION if handed.label == "sessionmaker" else Shape.SESSION
+            held.append(Held(made.name, ABILITIES[made].value, resource=True))
         handed = handed.item
     return tuple(held)
