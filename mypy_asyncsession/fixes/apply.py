@@ -48,10 +48,18 @@ def write_all(
             reason = f"no backup can be written, so nothing is: {error.strerror}"
             return [], [*problems, Problem(str(error.filename or directory), 0, reason)]
     for each in wanted:
-        try:
-            write(Path(directory, each.path), each.new)
-        except OSError as error:
-            problems.append(Problem(each.path, 0, f"cannot be written: {error.strerror}"))
-        else:
+        problem = _written(each, directory)
+        if problem is None:
             written.append(each)
+        else:
+            problems.append(problem)
     return written, problems
+
+
+def _written(edited: Edited, directory: str) -> Problem | None:
+    """Write one file; what was in the way, if something was."""
+    try:
+        write(Path(directory, edited.path), edited.new)
+    except OSError as error:
+        return Problem(edited.path, 0, f"cannot be written: {error.strerror}")
+    return None

@@ -41,7 +41,7 @@ def of_with(
         raise Left("the statement enters others as well, or binds no name")
     if goes_on(statement.body):
         raise Left('a "break" or "continue" of another loop is in the block')
-    closing, name = _closing(site, draft)
+    closing, name = _closing(site, draft, expression)
     target = item.asname.name
 
     def looped(old: cst.CSTNode) -> cst.CSTNode:
@@ -61,7 +61,7 @@ def of_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpress
         Left: The generator has more to do than to close.
     """
     _check(site)
-    closing, name = _closing(site, draft)
+    closing, name = _closing(site, draft, expression)
 
     def closed(old: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(old, cst.For)
@@ -81,10 +81,12 @@ def _check(site: Site) -> None:
         )
 
 
-def _closing(site: Site, draft: Draft) -> tuple[cst.BaseExpression, str]:
+def _closing(
+    site: Site, draft: Draft, expression: cst.BaseExpression
+) -> tuple[cst.BaseExpression, str]:
     closing, imported = reachable(site.source, "contextlib", "aclosing")
     draft.need(site.source, imported)
-    return cst.parse_expression(closing), fresh(site.source, _NAMES)
+    return cst.parse_expression(closing), fresh(site.source, expression, _NAMES)
 
 
 def _closed(

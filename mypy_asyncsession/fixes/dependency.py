@@ -122,7 +122,7 @@ class _Maker:
 
             def preceded(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
                 assert isinstance(old, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
-                lines = list(old.leading_lines)  # type: ignore[attr-defined]
+                lines = list(old.leading_lines)
                 blank = []
                 while lines and lines[0].comment is None:
                     blank.append(lines.pop(0))

@@ -72,6 +72,10 @@ class Draft:
         edited = {change.source for change in (*self.changes, *self.shared.values())}
         return edited | {source for source, _ in self.imports}
 
+    def defining(self) -> set[str]:
+        """The files that then define what others import: they are written before these."""
+        return {change.source.path for change in self.shared.values()}
+
     def collides(self, others: Iterable[Draft]) -> bool:
         """Whether it cannot be made in one go with what other drafts edit."""
         theirs = [change for other in others for change in other.changes]

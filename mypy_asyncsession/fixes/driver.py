@@ -108,6 +108,7 @@ class _Fix:
         self._verdicts: dict[str, str | None] = {}
         self._refused: dict[tuple[str, ...], str] = {}
         self._careful: set[str] = set()
+        self._defining: set[str] = set()
         self._mended: list[Finding] = []
         self._report = self._check({})
 
@@ -127,6 +128,7 @@ class _Fix:
                 self._take_back(planned, bad, verdict)
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
+            self._defining |= {path for each in good for path in each.draft.defining()}
             self._mended += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
 
@@ -134,7 +136,9 @@ class _Fix:
         """What became of all findings."""
         edited = [
             Edited(path, self._originals[path], content)
-            for path, content in sorted(self._texts.items())
+            for path, content in sorted(
+                self._texts.items(), key=lambda item: (item[0] not in self._defining, item[0])
+            )
             if content != self._originals[path]
         ]
         tree = Tree(self._read, self._report.modules)
@@ -273,13 +277,10 @@ class _Fix:
         try:
             new = applied(each.draft for each in planned)
         except Exception:  # noqa: BLE001
-            for each in list(planned):
-                try:
-                    applied([each.draft])
-                except Exception:  # noqa: BLE001
-                    planned.remove(each)
-                    reason = "the code is written in a way that the mend does not cover"
-                    self._refused.update({self._key(found): reason for found in each.findings})
+            for each in [each for each in planned if not _can_be_written(each.draft)]:
+                planned.remove(each)
+                reason = "the code is written in a way that the mend does not cover"
+                self._refused.update({self._key(found): reason for found in each.findings})
             new = applied(each.draft for each in planned)
         return {source.path: content for source, content in new.items()}
 
@@ -293,6 +294,15 @@ class _Fix:
         except Left as left:
             return str(left)
         return "there were too many rounds: run it again"
+
+
+def _can_be_written(draft: Draft) -> bool:
+    """Whether LibCST agrees that what a draft makes is Python."""
+    try:
+        applied([draft])
+    except Exception:  # noqa: BLE001
+        return False
+    return True
 
 
 def _sorted_out(planned: list[_Planned], verdict: Verdict) -> tuple[list[_Planned], list[_Planned]]:

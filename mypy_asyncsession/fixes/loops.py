@@ -176,7 +176,7 @@ def _statements(orelse: cst.Else) -> list[cst.BaseStatement]:
         return [cst.SimpleStatementLine(body.body, leading_lines=orelse.leading_lines)]
     first, *rest = body.body
     assert isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
-    leading = [*orelse.leading_lines, *first.leading_lines]  # type: ignore[attr-defined]
+    leading = [*orelse.leading_lines, *first.leading_lines]
     return [first.with_changes(leading_lines=leading), *rest]
 
 

@@ -84,28 +84,28 @@ def _made(
 def _anchor(site: Site, expression: cst.BaseExpression) -> cst.CSTNode:
     """A node of the file's own tree in *expression*, to ask where it stands."""
     node: cst.CSTNode = expression
-    while isinstance(node, (cst.Call, cst.Await)):
-        try:
-            site.source.parent(node)
-        except KeyError:
-            node = node.func if isinstance(node, cst.Call) else node.expression
-        else:
-            return node
+    while isinstance(node, (cst.Call, cst.Await)) and node not in site.source:
+        node = node.func if isinstance(node, cst.Call) else node.expression
     return node
 
 
 def _of_generator(site: Site, expression: cst.BaseExpression, held: Held) -> Manager:
-    if not isinstance(expression, cst.Call):
+    is_property = isinstance(expression, (cst.Attribute, cst.Subscript))
+    if not isinstance(expression, cst.Call) and not is_property:
         raise Left("it is made somewhere else, or only after it was awaited")
     check_generator(site)
     is_async = held.shape == Shape.ASYNC_GENERATOR.name
     name = "asynccontextmanager" if is_async else "contextmanager"
     maker, imported = reachable(site.source, "contextlib", name)
-    function = expression.func
-    if isinstance(function, cst.Lambda):
-        raise Left("a lambda makes it")
-    wrapped = cst.Call(cst.parse_expression(maker), [cst.Arg(_bare(function))])
-    return Manager(expression.with_changes(func=wrapped), is_async, imported, of_generator=True)
+    if isinstance(expression, cst.Call):
+        made = expression.with_changes(func=_wrapped(maker, _bare(expression.func)))
+    else:
+        made = cst.Call(_wrapped(maker, cst.Lambda(cst.Parameters(), expression)))
+    return Manager(made, is_async, imported, of_generator=True)
+
+
+def _wrapped(maker: str, function: cst.BaseExpression) -> cst.Call:
+    return cst.Call(cst.parse_expression(maker), [cst.Arg(function)])
 
 
 def _bare(function: cst.BaseExpression) -> cst.BaseExpression:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
-from mypy_asyncsession.fixes.imports import bound_names
 from mypy_asyncsession.fixes.mend import Left
 
 if TYPE_CHECKING:
@@ -146,10 +145,11 @@ def _targets(node: cst.BaseExpression) -> Iterable[str]:
             yield from _targets(element.value)
 
 
-def fresh(source: SourceFile, wishes: Iterable[str]) -> str:
-    """The first of some names that the file has no use for, or one that is made of the last."""
-    taken = bound_names(source) | {
-        node.value for node in m.findall(source.module, m.Name()) if isinstance(node, cst.Name)
+def fresh(source: SourceFile, node: cst.CSTNode, wishes: Iterable[str]) -> str:
+    """The first of some names that is free where a node stands, or one made of the last."""
+    function = source.function(node) or source.module
+    taken = top_level_names(source) | {
+        found.value for found in m.findall(function, m.Name()) if isinstance(found, cst.Name)
     }
     last = "value"
     for wish in wishes:
@@ -160,3 +160,12 @@ def fresh(source: SourceFile, wishes: Iterable[str]) -> str:
     while f"{last}_{number}" in taken:
         number += 1
     return f"{last}_{number}"
+
+
+def top_level_names(source: SourceFile) -> set[str]:
+    """The names that the top level of a file binds."""
+    names = binds(source.module)
+    for alias in m.findall(source.module, m.ImportAlias()):
+        assert isinstance(alias, cst.ImportAlias)
+        names.add((alias.evaluated_alias or alias.evaluated_name).partition(".")[0])
+    return names

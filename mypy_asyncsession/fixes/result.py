@@ -65,7 +65,7 @@ class Result:
     """What became of all findings.
 
     Attributes:
-        edited: The files that are mended, ordered by path.
+        edited: The files that are mended; those that others import from come first.
         mended: The findings that are, where they were when they were found.
         left: The findings that are not, with the reasons, where they are now.
         problems: What was in the way.

@@ -56,6 +56,10 @@ class SourceFile:
         for node, found in self._ranges.items():
             self._starts[found.start.line].append(node)
 
+    def __contains__(self, node: cst.CSTNode) -> bool:
+        """Whether a node is one of the file's own."""
+        return node in self._parents
+
     # Around a node
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode:

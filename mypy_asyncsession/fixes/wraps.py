@@ -235,7 +235,7 @@ def _inside(
         raise Left("it is returned, to be used by others")
     _check_kept(statement, outer)
     made = _manager(site, expression)
-    name = fresh(source, ("session", "db_session"))
+    name = fresh(source, outer, ("session", "db_session"))
     manager_expression = adopt(draft, site, made)
 
     def entered(old: cst.CSTNode) -> cst.CSTNode:
