@@ -39,6 +39,7 @@ def entering(
     *,
     decorated: bool = False,
     awaited: bool = False,
+    wrapped: bool = False,
 ) -> cst.BaseExpression:
     """What to depend on: a generator that enters what a call of *provider* gives.
 
@@ -50,6 +51,7 @@ def entering(
         decorated: Whether it may be a function that ``contextmanager`` decorates, so that the
             new one belongs beside it.
         awaited: Whether what it gives is to be awaited.
+        wrapped: Whether it is a generator, to be made a context manager of.
 
     Raises:
         Left: There is no place for such a function, or it would not do the same.
@@ -57,6 +59,8 @@ def entering(
     can = Can(holds[0].can) if holds else Can.ASYNC_ENTER
     if awaited:
         can = Can.ASYNC_ENTER
+    if wrapped:
+        can = Can.ASYNC_ENTER if can & Can.ASYNC_ITERATE else Can.ENTER
     if not can & (Can.ASYNC_ENTER | Can.ENTER):
         raise Left("there is nothing in it to enter")
     maker = _Maker(
@@ -70,7 +74,7 @@ def entering(
         found = site.tree.at(site.finding.provider)
         if found is not None and site.tree.function(site.source, provider) == found:
             return maker.beside_provider(provider, *found)
-    return maker.beside_use(provider)
+    return maker.beside_use(provider, wrapped=wrapped)
 
 
 class _Maker:
@@ -108,7 +112,7 @@ class _Maker:
         self._repoint_overrides(owner, function, name)
         return self._named(self._site.source, named, owner, name)
 
-    def beside_use(self, named: cst.BaseExpression) -> cst.BaseExpression:
+    def beside_use(self, named: cst.BaseExpression, *, wrapped: bool = False) -> cst.BaseExpression:
         """Above the first statement that depends on it, in the same file."""
         source = self._site.source
         statement = _outermost(source, named)
@@ -116,6 +120,11 @@ class _Maker:
         if root is None or _is_local(source, named, root):
             raise Left("it is not known at the top level of the module")
         text = f"{source.code(named)}()"
+        if wrapped:
+            name = "asynccontextmanager" if self._async else "contextmanager"
+            made_by, imported = reachable(source, "contextlib", name)
+            self._draft.need(source, imported)
+            text = f"{made_by}({source.code(named)})()"
         name, exists = self._name(source, written(named).rpartition(".")[2], text)
         if not exists:
             new = self._function(source, name, text, None, self._of_parameter(named))

@@ -10,6 +10,7 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.dependency import entering
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import Import, bound_names
+from mypy_asyncsession.fixes.managers import check_generator
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
 from mypy_asyncsession.fixes.source import written
 
@@ -54,11 +55,11 @@ def dependency(site: Site) -> cst.BaseExpression:
     Raises:
         Left: It cannot be told which one it is.
     """
-    source, misuse, span = site.source, site.misuse, site.finding.span
+    source, misuse = site.source, site.misuse
     if misuse.role == "OVERRIDE":
-        return source.expression(span, misuse.text)
+        return source.expression(site.finding.span, misuse.text)
     found = []
-    for node in source.on_lines(span.line, span.end_line):
+    for node in source.on_lines(*_lines(site)):
         if isinstance(node, cst.Call):
             argument = _argument(node)
             if argument is not None and written(argument) == misuse.text:
@@ -67,8 +68,14 @@ def dependency(site: Site) -> cst.BaseExpression:
         exact = [pair for pair in found if _begins(site, pair[0])]
         found = exact or [pair for pair in found if _of_parameter(site, pair[0])]
     if len(found) != 1:
+        if any(isinstance(node, cst.SimpleString) for node in source.on_lines(*_lines(site))):
+            raise Left("it stands in a quoted annotation")
         raise Left("the dependency was not found again in the file")
     return found[0][1]
+
+
+def _lines(site: Site) -> tuple[int, int]:
+    return site.finding.span.line, site.finding.span.end_line
 
 
 def _begins(site: Site, node: cst.CSTNode) -> bool:
@@ -124,17 +131,26 @@ def _of_raw(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
 
 
 def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpression:
-    """The provider that a function calls, and does nothing else."""
+    """The provider that a function calls, or, if it does more than that, what enters the result.
+
+    Raises:
+        Left: What else it does cannot be told.
+    """
     wrapper = site.tree.function(site.source, named)
-    provider = site.tree.at(site.finding.provider)
-    if wrapper is None or provider is None:
-        raise Left("the function or the provider that it calls is not in the files to fix")
+    if wrapper is None:
+        raise Left("what else it does is not known")
     owner, function = wrapper
+    provider = site.tree.at(site.finding.provider)
     called = _only_call(function)
-    if called is None or site.tree.function(owner, called) != provider:
+    if provider is not None and called and site.tree.function(owner, called) == provider:
+        return _named_here(site, draft, provider[0], provider[1].name.value)
+    if function.params.params or function.asynchronous is not None:
         raise Left("the function does more than to call the provider")
-    name = provider[1].name.value
-    return _named_here(site, draft, provider[0], name)
+    check_generator(site)
+    is_async = _shape(site) == "ASYNC_GENERATOR"
+    if not is_async and _shape(site) != "GENERATOR":
+        raise Left("it is an iterator, which may have no way to be told of an exception")
+    return entering(site, draft, named, site.misuse.holds, wrapped=True)
 
 
 def _only_call(function: cst.FunctionDef) -> cst.BaseExpression | None:

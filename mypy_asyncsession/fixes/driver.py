@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mypy_asyncsession.checking.report import Report
-    from mypy_asyncsession.findings import Finding
+    from mypy_asyncsession.findings import Finding, Misuse
     from mypy_asyncsession.fixes.guard import Guard
 
 #: How often the files are mended and checked before what is still to do is left.
@@ -244,6 +244,8 @@ class _Fix:
         if mend is None or misuse is None:
             raise Left(unmendable(finding))
         self._may_edit(finding.path)
+        if misuse.record != "DirectCall" and self._lacks_arguments(finding, misuse):
+            raise Left(f'"{misuse.callee}" has a parameter that only FastAPI fills in')
         site = Site(
             finding,
             misuse,
@@ -256,6 +258,17 @@ class _Fix:
         for source in draft.sources():
             self._may_edit(source.path)
         return draft
+
+    def _lacks_arguments(self, finding: Finding, misuse: Misuse) -> bool:
+        """Whether the provider is called without what FastAPI would have given to it."""
+        return misuse.callee is not None and any(
+            other.path == finding.path
+            and other.misuse is not None
+            and other.misuse.record == "DirectCall"
+            and other.misuse.callee == misuse.callee
+            and other.span.line == finding.span.line
+            for other in self._report.findings
+        )
 
     def _take_back(self, planned: list[_Planned], bad: list[_Planned], verdict: Verdict) -> None:
         """Leave what did not help; where it cannot be told what that was, go step by step."""

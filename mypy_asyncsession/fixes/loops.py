@@ -123,9 +123,26 @@ def _delegate(site: Site) -> Draft:
     return draft
 
 
+def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
+    """Enter what a loop is to go through, where the loop has to be left as it is.
+
+    Raises:
+        Left: It cannot be entered, or not be left as the loop is.
+    """
+    yields = site.misuse.yields
+    is_async = site.misuse.holds[0].shape == "ASYNC_GENERATOR" if site.misuse.holds else False
+    if is_async and yields is not None and not leaves(loop.body) and loop.asynchronous is not None:
+        draft.replace(site.source, loop.iter, expression)
+        draft.change(site.source, loop, unignored)
+    else:
+        _to_with(site, draft, loop, manager(site, expression))
+
+
 def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
     """Enter a generator instead of iterating over it."""
     if isinstance(expression, cst.Name):
+        if _enter_closed(site, draft, loop, expression):
+            return
         _, value = only_binding(site.source, expression, mentions=2)
         made = manager(site, value)
         draft.replace(site.source, value, adopt(draft, site, made))
@@ -136,6 +153,44 @@ def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpressi
         closing.of_loop(site, draft, loop, expression)
     else:
         _to_with(site, draft, loop, made)
+
+
+def _enter_closed(site: Site, draft: Draft, loop: cst.For, name: cst.Name) -> bool:
+    """Where ``aclosing`` is there for nothing but the loop, both become one block."""
+    source = site.source
+    block = source.parent(loop)
+    statement = source.parent(block)
+    if not isinstance(statement, cst.With) or len(statement.items) != 1:
+        return False
+    item = statement.items[0]
+    call = item.item
+    if (
+        item.asname is None
+        or not isinstance(item.asname.name, cst.Name)
+        or item.asname.name.value != name.value
+        or not isinstance(call, cst.Call)
+        or written(call.func).rpartition(".")[2] != "aclosing"
+        or list(statement.body.body) != [loop]
+        or loop.orelse is not None
+    ):
+        return False
+    made = manager(site, call.args[0].value)
+    settled(loop.body)
+    target = _as_target(loop.target)
+    expression = adopt(draft, site, made)
+
+    def entered(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.With)
+        inner = old.body.body[0]
+        assert isinstance(inner, cst.For)
+        return old.with_changes(
+            items=[cst.WithItem(expression, cst.AsName(target))], body=settled(inner.body)
+        )
+
+    draft.change(source, statement, entered)
+    if isinstance(call.func, cst.Name) and site.tree.is_own(source, call.func.value):
+        draft.spare.append((source, call.func.value))
+    return True
 
 
 def _to_with(site: Site, draft: Draft, loop: cst.For, made: Manager) -> None:

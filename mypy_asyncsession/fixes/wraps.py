@@ -9,16 +9,19 @@ import libcst.matchers as m
 
 from mypy_asyncsession.fixes.draft import Change, Draft
 from mypy_asyncsession.fixes.ignores import HOLDING, unignored
+from mypy_asyncsession.fixes.loops import enter_loop
 from mypy_asyncsession.fixes.managers import Manager, adopt, manager, primary
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
 from mypy_asyncsession.fixes.names import assigned, binding_of, fresh, only_binding
 from mypy_asyncsession.fixes.regions import region
 from mypy_asyncsession.fixes.source import written
+from mypy_asyncsession.fixes.with_items import enter
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
 
 _NEXT = ("ANEXT", "NEXT")
+_BY_HAND = ("AENTER", "ANEXT_METHOD", "NEXT_METHOD")
 _UNCALLED = ("FUNCTION", "CLASS", "SESSIONMAKER")
 
 
@@ -27,7 +30,12 @@ def _fits(_finding: Finding, misuse: Misuse) -> bool:
         return misuse.how in ("ATTRIBUTE", "ARGUMENT")
     if misuse.record == "EarlyExit":
         return misuse.how == "ANEXT"
-    return misuse.record == "Use" and misuse.how in ("AWAIT", *_NEXT) and misuse.via is None
+    if misuse.record != "Use" or misuse.via is not None:
+        return False
+    return misuse.how in ("AWAIT", *_NEXT) or (
+        # What has a name may be left by hand as well.
+        misuse.how in _BY_HAND and misuse.callee is not None
+    )
 
 
 def _draft(site: Site) -> Draft:
@@ -45,6 +53,10 @@ def _draft(site: Site) -> Draft:
     if misuse.how in _NEXT and isinstance(parent, cst.Arg):
         outer = _call_of(site, parent)
         parent = source.parent(outer)
+    if misuse.how in _BY_HAND and isinstance(parent, cst.Attribute):
+        call = source.parent(parent)
+        assert isinstance(call, cst.Call)
+        outer, parent = call, source.parent(call)
     if isinstance(parent, cst.Await) and (misuse.record != "Raw"):
         outer, parent = parent, source.parent(parent)
     elif misuse.how == "AWAIT":
@@ -53,13 +65,17 @@ def _draft(site: Site) -> Draft:
         return draft
     if misuse.record == "Raw" and isinstance(expression, cst.Name):
         _made_above(site, draft, expression)
-    elif isinstance(expression, cst.Name):
+    elif isinstance(expression, cst.Name) and not _is_uncalled(site):
         _stepped_through(site, draft, expression, outer)
     elif isinstance(parent, (cst.Assign, cst.AnnAssign)):
         _bound_here(site, draft, expression, outer)
     else:
         _inside(site, draft, expression, outer)
     return draft
+
+
+def _is_uncalled(site: Site) -> bool:
+    return bool(site.misuse.holds) and site.misuse.holds[0].shape in _UNCALLED
 
 
 def _stepped(call: cst.CSTNode) -> cst.BaseExpression | None:
@@ -86,18 +102,19 @@ def _await_alone(
 ) -> bool:
     """Where one word is the whole mistake: a call left out, or an ``await`` too many."""
     source, holds = site.source, site.misuse.holds
-    item = source.parent(outer)
-    if isinstance(item, cst.WithItem):
-        made = manager(site, expression)
-        statement = source.parent(item)
+    around = source.parent(outer)
+    if isinstance(around, cst.WithItem):
+        statement = source.parent(around)
         assert isinstance(statement, cst.With)
-        if made.is_async != (statement.asynchronous is not None):
-            raise Left("it is entered in another way than the statement says")
-        draft.key = ("with", source.path, id(item))
-        draft.replace(source, outer, adopt(draft, site, made))
-        draft.change(source, statement, unignored)
+        made = manager(site, expression, prefer_async=statement.asynchronous is not None)
+        draft.key = ("with", source.path, id(around))
+        enter(site, draft, statement, around, made)
         return True
-    if holds and holds[0].shape in _UNCALLED and holds[1:] and holds[1].shape == "COROUTINE":
+    if isinstance(around, cst.For):
+        draft.key = ("loop", source.path, id(around))
+        enter_loop(site, draft, around, expression)
+        return True
+    if _is_uncalled(site) and holds[1:] and holds[1].shape == "COROUTINE":
         draft.key = ("call", source.path, id(expression))
         draft.replace(source, expression, cst.Call(primary(expression)))
         draft.change(source, source.statement(outer), unignored)
@@ -189,7 +206,7 @@ def _enter_rest(
         inner = cst.With(
             items=[cst.WithItem(expression, cst.AsName(cst.Name(name)))],
             body=cst.IndentedBlock(
-                body=body[first + 1 : last + 1],
+                body=_without_blank_lines(body[first + 1 : last + 1]),
                 header=unignored(begin, HOLDING | {"misc"}).trailing_whitespace,  # type: ignore[attr-defined]
             ),
             asynchronous=cst.Asynchronous() if made.is_async else None,
@@ -208,6 +225,16 @@ def _enter_rest(
 
     draft.key = ("wrap", source.path, id(statement))
     draft.change(source, block, entered)
+
+
+def _without_blank_lines(body: list[cst.BaseStatement]) -> list[cst.BaseStatement]:
+    """Statements that are to begin a block."""
+    first = body[0]
+    assert isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
+    lines = list(first.leading_lines)
+    while lines and lines[0].comment is None:
+        lines.pop(0)
+    return [first.with_changes(leading_lines=lines), *body[1:]]
 
 
 def _inside(
