@@ -41,7 +41,7 @@ def region(
     if last == first:
         raise Left("nothing below uses it")
     inside = body[first : last + 1]
-    _check_elsewhere(function, name, [*inside, *body[end:]])
+    _check_elsewhere(source, function, statement, name, [*inside, *body[end:]])
     for each in inside[1:]:
         _check_kept(each, name)
     return first, last
@@ -52,14 +52,33 @@ def _binds_anew(statement: cst.SimpleStatementLine, name: str) -> bool:
     return value is not None and not mentions(value, name)
 
 
-def _check_elsewhere(function: cst.FunctionDef, name: str, known: list[cst.BaseStatement]) -> None:
+def _check_elsewhere(
+    source: SourceFile,
+    function: cst.FunctionDef,
+    statement: cst.SimpleStatementLine,
+    name: str,
+    known: list[cst.BaseStatement],
+) -> None:
     here = {id(found) for each in known for found in mentions(each, name)}
-    if any(id(found) not in here for found in mentions(function, name)):
-        raise Left(f'"{name}" is used outside of the block that binds it')
+    for found in mentions(function, name):
+        if id(found) not in here and not _is_before(source, found, function, statement):
+            raise Left(f'"{name}" is used outside of the block that binds it')
     for declared in m.findall(function, m.Global() | m.Nonlocal()):
         assert isinstance(declared, (cst.Global, cst.Nonlocal))
         if any(item.name.value == name for item in declared.names):
             raise Left(f'"{name}" is not of this function alone')
+
+
+def _is_before(
+    source: SourceFile, found: cst.Name, function: cst.FunctionDef, statement: cst.BaseStatement
+) -> bool:
+    """Whether a mention is over when the statement binds the name."""
+    if source.line(found) >= source.line(statement) or source.function(found) is not function:
+        return False
+    loops = {
+        id(each) for each in source.ancestors(statement) if isinstance(each, (cst.For, cst.While))
+    }
+    return not any(id(each) in loops for each in source.ancestors(found))
 
 
 def _check_kept(statement: cst.BaseStatement, name: str) -> None:
