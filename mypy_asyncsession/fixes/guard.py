@@ -16,8 +16,10 @@ _VENDORED: Final = frozenset(
     {"_vendor", "_vendored", "third_party", "third-party", "thirdparty", "vendor", "vendored"}
 )
 _GENERATED: Final = re.compile(
-    rb"^\s*(?:#|\"\"\"|''').*(?:@generated|\b(?:auto-?)?generated (?:by|from|with|using)\b"
-    rb"|\bauto-?generated\b|\bdo not edit\b)",
+    rb"^\s*@generated\b"
+    rb"|^\s*(?:#|\"\"\"|''')\s*(?:auto-?)?generated (?:by|from|with|using)\b"
+    rb"|^\s*(?:#|\"\"\"|''').*(?:@generated\b|\bauto-?generated\b|\bdo not edit\b"
+    rb"|\b(?:code|file|module)\b.*\bgenerated (?:by|from|with|using)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 #: How far into a file it is looked for who made it.

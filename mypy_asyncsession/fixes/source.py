@@ -6,6 +6,7 @@ by its line and by how it is written, and by its column only where that can be t
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,7 +47,10 @@ class SourceFile:
             self.module = cst.parse_module(content)
         except (cst.ParserSyntaxError, UnicodeDecodeError, LookupError, RecursionError):
             raise Left("LibCST cannot parse the file") from None
-        if self.module.bytes.count(b"\n") != content.count(b"\n"):
+        # Lines that end with a carriage return alone are not what LibCST would write again.
+        if re.search(rb"\r(?!\n)", content) or (
+            self.module.bytes.count(b"\n") != content.count(b"\n")
+        ):
             raise Left("LibCST does not reproduce the file as it is")
         wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
         self._parents = wrapper.resolve(ParentNodeProvider)
