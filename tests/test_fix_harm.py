@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 DB: Final = '''
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -47,7 +47,7 @@ async def get_db() -> AsyncIterator[AsyncSession]:
             EVENTS.append("rollback")
             raise
 
-async def get_plain() -> AsyncIterator[AsyncSession]:
+async def get_plain() -> AsyncGenerator[AsyncSession, None]:
     async with SessionLocal() as session:
         yield session
 
