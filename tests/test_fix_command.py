@@ -102,10 +102,8 @@ def test_it_mends_and_says_so(project: Project) -> None:
     assert "a.py:11: mended:" in done.stdout
     assert "Mended 1 error in 1 file, left 0 (checked 1 source file)" in done.stdout
     again = project.fix()
-    assert (again.returncode, again.stdout) == (
-        0,
-        "Success: nothing to mend (checked 1 source file)\n",
-    )
+    assert again.returncode == 0
+    assert again.stdout == "Success: nothing to mend (checked 1 source file)\n"
     assert project.files().keys() == {"a.py"}
 
 
@@ -168,12 +166,12 @@ def test_backups_are_restored(project: Project) -> None:
     assert project.fix("--backup").returncode == 0
     assert project.files()["a.py.bak"] == before["a.py"]
     (project.folder / "c.py").write_text(WRONG)
+    listed = json.loads((project.folder.parent / "cache" / "backups.json").read_text())
+    assert list(listed) == [str(project.folder / name) for name in ("a.py", "folder/b.py")]
     done = project.fix("--restore", "folder")
     assert (done.returncode, done.stdout) == (0, "Restored 1 file\n")
-    done = project.fix("--backup", "folder")
-    assert done.returncode == 0
     done = project.fix("--restore")
-    assert (done.returncode, done.stdout) == (0, "Restored 2 files\n")
+    assert (done.returncode, done.stdout) == (0, "Restored 1 file\n")
     (project.folder / "c.py").unlink()
     assert project.files() == before
     done = project.fix("--restore")
@@ -239,12 +237,13 @@ def test_files_that_are_not_to_be_edited(project: Project, monkeypatch: pytest.M
 
 def test_only_some_codes(project: Project) -> None:
     project.write("a.py", WRONG)
-    done = project.fix("--only", "session-iter,session-depends")
-    assert (done.returncode, done.stdout.count("left")) == (0, 0)
+    project.write("b.py", "async def use():\n    async for x in open(''):\n        print(x)\n")
+    done = project.fix("--only", "session-with")
+    assert (done.returncode, done.stdout.count("mended:")) == (0, 1)
+    assert (project.folder / "a.py").read_text() == RIGHT
     done = project.fix("--only", "session-wiht")
     assert done.returncode == 2
     assert "there is no code session-wiht (did you mean session-with?)" in done.stderr
-    assert project.fix("--only", "session-with").returncode == 0
 
 
 def test_a_file_that_cannot_be_parsed_is_no_reason_to_stop(project: Project) -> None:
@@ -307,7 +306,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
     names = [f"{number}.py" for number in range(20)]
     for name in names:
         (tmp_path / name).write_bytes(b"a" * 100_000)
-    for number in range(12):
+    for number in range(8):
         with subprocess.Popen(
             [sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE
         ) as process:
@@ -326,7 +325,7 @@ def test_killed_at_any_moment(project: Project) -> None:
     begin = time.monotonic()
     assert project.fix("--dry-run").returncode == 1
     whole = time.monotonic() - begin
-    for number in range(4):
+    for number in range(3):
         with subprocess.Popen(
             project.command(), cwd=project.folder, stdout=subprocess.DEVNULL
         ) as process:
@@ -339,10 +338,3 @@ def test_killed_at_any_moment(project: Project) -> None:
             project.write(name, WRONG)
     assert project.fix().returncode == 0
     assert {(project.folder / name).read_text() for name in names} == {RIGHT}
-
-
-def test_the_list_of_backups_is_json(project: Project) -> None:
-    project.write("a.py", WRONG)
-    project.fix("--backup")
-    listed = json.loads((project.folder.parent / "cache" / "backups.json").read_text())
-    assert list(listed) == [str(project.folder / "a.py")]

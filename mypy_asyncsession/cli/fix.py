@@ -128,12 +128,21 @@ def fix(
             ),
             on_progress=progress.update,
         )
-    problems = result.problems
+    for problem in result.problems:
+        _warn(problem)
+    failed = False
     if writes:
         backups = _backups(directory, cache_dir) if backup and result.edited else None
-        _, more_problems = write_all(result.edited, directory, backups)
-        problems = [*problems, *more_problems]
-    return _report(result, problems, diff=diff, writes=writes)
+        written, problems = write_all(result.edited, directory, backups)
+        for problem in problems:
+            _warn(problem)
+        failed = bool(problems)
+        result = result.as_written(written)
+    return _report(result, diff=diff, writes=writes, failed=failed)
+
+
+def _warn(problem: Problem) -> None:
+    click.echo(f"{problem.place}: warning: {problem.message}", err=True)
 
 
 def _codes(only: str | None) -> frozenset[str]:
@@ -183,10 +192,8 @@ def _restore(paths: tuple[str, ...], directory: str, cache_dir: str | None) -> i
     return FOUND if restored < len(outcomes) else NOTHING
 
 
-def _report(result: Result, problems: list[Problem], *, diff: bool, writes: bool) -> int:
+def _report(result: Result, *, diff: bool, writes: bool, failed: bool) -> int:
     """Say what became of it; a diff is alone on standard output."""
-    for problem in problems:
-        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
     terminal = Terminal.of_stdout()
     lines = _lines(result, terminal, writes=writes)
     if diff:
@@ -198,7 +205,7 @@ def _report(result: Result, problems: list[Problem], *, diff: bool, writes: bool
             click.echo(line, err=True)
     else:
         terminal.print(lines)
-    return FOUND if result.left or (result.mended and not writes) else NOTHING
+    return FOUND if failed or result.left or (result.mended and not writes) else NOTHING
 
 
 def _lines(result: Result, terminal: Terminal, *, writes: bool) -> Iterator[str]:

@@ -108,7 +108,8 @@ class _Maker:
             def followed(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
                 return cst.FlattenSentinel([old, new.with_changes(leading_lines=blank)])
 
-            self._draft.shared["dependency", owner.path, name] = Change(owner, function, followed)
+            key = ("dependency", owner.path, name, text)
+            self._draft.shared[key] = Change(owner, function, followed)
         self._repoint_overrides(owner, function, name)
         return self._named(self._site.source, named, owner, name)
 
@@ -125,7 +126,7 @@ class _Maker:
             made_by, imported = reachable(source, "contextlib", name)
             self._draft.need(source, imported)
             text = f"{made_by}({source.code(named)})()"
-        name, exists = self._name(source, written(named).rpartition(".")[2], text)
+        name, exists = self._name(source, written(named).replace(".", "_"), text)
         if not exists:
             new = self._function(source, name, text, None, self._of_parameter(named))
 
@@ -141,7 +142,7 @@ class _Maker:
                     [first, old.with_changes(leading_lines=[empty, empty, *lines])]
                 )
 
-            key = ("dependency", source.path, name)
+            key = ("dependency", source.path, name, text)
             self._draft.shared[key] = Change(source, statement, preceded)
         return cst.Name(name)
 

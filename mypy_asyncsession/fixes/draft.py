@@ -42,14 +42,15 @@ class Draft:
         key: What is mended: another finding with the same key is mended by the same edits.
         changes: The nodes that change.
         imports: The imports that a file needs for it.
-        shared: Edits that several drafts may make, by a name: they are made once.
+        shared: Edits that several drafts may make, and are made once, by what they are: three
+            parts say which, and a fourth, if there is one, what it says.
         spare: Names that a file imports, which go if it has no more use for them.
     """
 
     key: object = None
     changes: list[Change] = field(default_factory=list)
     imports: list[tuple[SourceFile, Import]] = field(default_factory=list)
-    shared: dict[object, Change] = field(default_factory=dict)
+    shared: dict[tuple[object, ...], Change] = field(default_factory=dict)
     spare: list[tuple[SourceFile, str]] = field(default_factory=list)
 
     def change(
@@ -78,8 +79,12 @@ class Draft:
 
     def collides(self, others: Iterable[Draft]) -> bool:
         """Whether it cannot be made in one go with what other drafts edit."""
+        others = list(others)
         theirs = [change for other in others for change in other.changes]
-        return any(_collide(mine, other) for mine in self.changes for other in theirs)
+        said = {key[:3]: key for other in others for key in other.shared}
+        return any(said.get(key[:3], key) != key for key in self.shared) or any(
+            _collide(mine, other) for mine in self.changes for other in theirs
+        )
 
 
 def _collide(one: Change, other: Change) -> bool:
@@ -106,12 +111,12 @@ def _disturbs(inner: Change, outer: Change) -> bool:
 def applied(drafts: Iterable[Draft]) -> dict[SourceFile, bytes]:
     """The new contents of all files that *drafts* edit."""
     changes: dict[SourceFile, list[Change]] = {}
-    shared: dict[object, Change] = {}
+    shared: dict[tuple[object, ...], Change] = {}
     imports: dict[SourceFile, list[Import]] = {}
     spare: dict[SourceFile, set[str]] = {}
     for draft in drafts:
-        for name, change in draft.shared.items():
-            shared.setdefault(name, change)  # the first, because findings come in order
+        for what, change in draft.shared.items():
+            shared.setdefault(what, change)  # the first, because findings come in order
         for source in draft.sources():
             changes.setdefault(source, [])
         for change in draft.changes:

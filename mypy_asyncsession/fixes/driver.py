@@ -266,7 +266,6 @@ class _Fix:
             and other.misuse is not None
             and other.misuse.record == "DirectCall"
             and other.misuse.callee == misuse.callee
-            and other.span.line == finding.span.line
             for other in self._report.findings
         )
 

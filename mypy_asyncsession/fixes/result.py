@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,3 +77,9 @@ class Result:
     left: list[Outcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
+
+    def as_written(self, written: list[Edited]) -> Result:
+        """The same, where only some of the files could be written."""
+        paths = {each.path for each in self.edited} - {each.path for each in written}
+        mended = [each for each in self.mended if each.finding.path not in paths]
+        return replace(self, edited=written, mended=mended)

@@ -13,12 +13,14 @@ from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_asyncsession.findings import Place
 
 #: How many re-exports are followed from a name to its definition.
 _MOST_STEPS = 8
+
+_FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
 
 class Tree:
@@ -35,6 +37,8 @@ class Tree:
         self._modules = modules
         self._paths = {module: path for path, module in modules.items()}
         self._files: dict[str, SourceFile | Left] = {}
+        self._mentioning: dict[bytes, list[SourceFile]] = {}
+        self._importers: dict[bytes, set[str]] | None = None
 
     def file(self, path: str) -> SourceFile:
         """One file.
@@ -57,26 +61,34 @@ class Tree:
         """The full name of a file's module."""
         return self._modules.get(source.path, "")
 
-    def mentioning(self, word: bytes) -> Iterator[SourceFile]:
+    def mentioning(self, word: bytes) -> list[SourceFile]:
         """The files that have a word in them."""
-        for path in sorted(self._modules):
-            with contextlib.suppress(Left):
-                if word in self._read(path):
-                    yield self.file(path)
+        if word not in self._mentioning:
+            found = []
+            for path in sorted(self._modules):
+                with contextlib.suppress(Left):
+                    if word in self._read(path):
+                        found.append(self.file(path))
+            self._mentioning[word] = found
+        return self._mentioning[word]
 
     def is_own(self, source: SourceFile, name: str) -> bool:
         """Whether nobody but a file itself can want a name that it imports."""
         if source.path.endswith("__init__.py"):
             return False
-        module = self.module(source).rpartition(".")[2].encode()
-        imports = re.compile(rb"\bfrom\s+[\w.]*\b" + re.escape(module) + rb"\s+import\b")
-        for path in self._modules:
-            if path != source.path:
+        tail = self.module(source).rpartition(".")[2].encode()
+        others = self._importing().get(tail, set()) - {source.path}
+        return not any(name.encode() in self._read(path) for path in others)
+
+    def _importing(self) -> dict[bytes, set[str]]:
+        """The files that import from modules, by the last part of the name of these."""
+        if self._importers is None:
+            self._importers = {}
+            for path in self._modules:
                 with contextlib.suppress(Left):
-                    content = self._read(path)
-                    if name.encode() in content and imports.search(content):
-                        return False
-        return True
+                    for tail in _FROM.findall(self._read(path)):
+                        self._importers.setdefault(tail, set()).add(path)
+        return self._importers
 
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""
