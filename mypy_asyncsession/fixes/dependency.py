@@ -11,11 +11,12 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.draft import Change
 from mypy_asyncsession.fixes.imports import Import, bound_names, reachable
 from mypy_asyncsession.fixes.mend import Left
+from mypy_asyncsession.fixes.overrides import overridden, repoint
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.providers.shapes import Can
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mypy_asyncsession.findings import Held
     from mypy_asyncsession.fixes.draft import Draft
@@ -144,6 +145,7 @@ class _Maker:
 
             key = ("dependency", source.path, name, text)
             self._draft.shared[key] = Change(source, statement, preceded)
+        self._repoint_overrides_here(named, name)
         return cst.Name(name)
 
     def _function(
@@ -239,44 +241,29 @@ class _Maker:
 
     def _repoint_overrides(self, owner: SourceFile, function: cst.FunctionDef, name: str) -> None:
         """``app.dependency_overrides[provider]``, in tests mostly, has to name the new one."""
-        for source in self._site.tree.mentioning(b"dependency_overrides"):
-            for key in _override_keys(source):
-                if self._site.tree.function(source, key) == (owner, function):
-                    new = self._named(source, key, owner, name)
-                    change = Change(source, key, _constant(new))
-                    self._draft.shared["override", source.path, id(key)] = change
+        for source, key in overridden(self._site.tree):
+            if self._site.tree.function(source, key) == (owner, function):
+                new = self._named(source, key, owner, name)
+                repoint(self._draft, source, key, new)
+
+    def _repoint_overrides_here(self, named: cst.BaseExpression, name: str) -> None:
+        """The same for what only this file has a new dependency for.
+
+        Raises:
+            Left: Another file overrides something of that name.
+        """
+        for source, key in overridden(self._site.tree):
+            if written(key).rpartition(".")[2] != written(named).rpartition(".")[2]:
+                continue
+            if source is not self._site.source or written(key) != written(named):
+                raise Left(f'"{source.path}" overrides it')
+            repoint(self._draft, source, key, cst.Name(name))
 
 
 def _documented(function: cst.FunctionDef, provider: str) -> cst.FunctionDef:
     line = cst.parse_statement(f'"""Enter "{provider}", for "Depends"."""')
     body = function.body
     return function.with_changes(body=body.with_changes(body=[line, *body.body]))
-
-
-def _constant(new: cst.CSTNode) -> Callable[[cst.CSTNode], cst.CSTNode]:
-    return lambda _old: new
-
-
-def _override_keys(source: SourceFile) -> list[cst.BaseExpression]:
-    overrides = m.Attribute(attr=m.Name("dependency_overrides"))
-    keys = []
-    for node in m.findall(source.module, m.Subscript(value=overrides)):
-        assert isinstance(node, cst.Subscript)
-        keys += [each.slice.value for each in node.slice if isinstance(each.slice, cst.Index)]
-    dicts = m.findall(source.module, m.Assign(targets=[m.AssignTarget(overrides)], value=m.Dict()))
-    for node in dicts:
-        assert isinstance(node, cst.Assign) and isinstance(node.value, cst.Dict)
-        keys += [each.key for each in node.value.elements if isinstance(each, cst.DictElement)]
-    for method in ("update", "pop"):
-        calls = m.Call(func=m.Attribute(value=overrides, attr=m.Name(method)))
-        for node in m.findall(source.module, calls):
-            assert isinstance(node, cst.Call)
-            first = node.args[0].value if node.args else None
-            if isinstance(first, cst.Dict):
-                keys += [e.key for e in first.elements if isinstance(e, cst.DictElement)]
-            elif first is not None and method == "pop":
-                keys.append(first)
-    return keys
 
 
 def _parameters(function: cst.FunctionDef) -> cst.Parameters | None:

@@ -12,6 +12,7 @@ from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import Import, bound_names
 from mypy_asyncsession.fixes.managers import check_generator
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
+from mypy_asyncsession.fixes.overrides import overridden, repoint
 from mypy_asyncsession.fixes.source import written
 
 if TYPE_CHECKING:
@@ -143,7 +144,11 @@ def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
     provider = site.tree.at(site.finding.provider)
     called = _only_call(function)
     if provider is not None and called and site.tree.function(owner, called) == provider:
-        return _named_here(site, draft, provider[0], provider[1].name.value)
+        for source, key in overridden(site.tree):
+            if site.tree.function(source, key) == wrapper:
+                name = _named_in(site, draft, source, provider[0], provider[1].name.value)
+                repoint(draft, source, key, name)
+        return _named_in(site, draft, site.source, provider[0], provider[1].name.value)
     if function.params.params or function.asynchronous is not None:
         raise Left("the function does more than to call the provider")
     check_generator(site)
@@ -172,17 +177,18 @@ def _is_docstring(node: cst.CSTNode) -> bool:
     )
 
 
-def _named_here(site: Site, draft: Draft, owner: SourceFile, name: str) -> cst.BaseExpression:
-    """What the file of a finding calls something at the top level of another file."""
-    if owner is site.source:
+def _named_in(
+    site: Site, draft: Draft, source: SourceFile, owner: SourceFile, name: str
+) -> cst.BaseExpression:
+    """What a file calls something at the top level of another file."""
+    if owner is source:
         return cst.Name(name)
-    module = site.tree.module(owner)
-    if name not in bound_names(site.source):
-        draft.need(site.source, Import(module, name))
+    if name not in bound_names(source):
+        draft.need(source, Import(site.tree.module(owner), name))
         return cst.Name(name)
-    found = site.tree.function(site.source, cst.Name(name))
+    found = site.tree.function(source, cst.Name(name))
     if found is None or found[0] is not owner:
-        raise Left(f'"{name}" means something else in the file')
+        raise Left(f'"{name}" means something else in "{source.path}"')
     return cst.Name(name)
 
 

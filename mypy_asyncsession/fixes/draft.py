@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import libcst as cst
 
-from mypy_asyncsession.fixes.imports import with_imports, without_imports
+from mypy_asyncsession.fixes.import_lines import with_imports, without_imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -140,6 +140,7 @@ def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpr
 
 def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
     """Enter a generator instead of iterating over it."""
+    check_doubles(site)
     if isinstance(expression, cst.Name):
         if _enter_closed(site, draft, loop, expression):
             return
@@ -191,6 +192,18 @@ def _enter_closed(site: Site, draft: Draft, loop: cst.For, name: cst.Name) -> bo
     if isinstance(call.func, cst.Name) and site.tree.is_own(source, call.func.value):
         draft.spare.append((source, call.func.value))
     return True
+
+
+def check_doubles(site: Site) -> None:
+    """Whether what works, tests included, goes on to work if a generator is entered.
+
+    Raises:
+        Left: A double stands for the generator that can only be iterated over.
+    """
+    provider = site.misuse.callee or site.misuse.name or site.misuse.text
+    path = site.tree.only_iterated(provider.rpartition(".")[2])
+    if path is not None:
+        raise Left(f'a mock in "{path}" stands for it that can only be iterated over')
 
 
 def _to_with(site: Site, draft: Draft, loop: cst.For, made: Manager) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: How many re-exports are followed from a name to its definition.
 _MOST_STEPS = 8
 
+#: A mock that is told what iterating over it gives: as a generator it does not work.
+_DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
 
@@ -78,7 +80,17 @@ class Tree:
             return False
         tail = self.module(source).rpartition(".")[2].encode()
         others = self._importing().get(tail, set()) - {source.path}
-        return not any(name.encode() in self._read(path) for path in others)
+        if any(name.encode() in self._read(path) for path in others):
+            return False
+        # Tests name what they patch in a string, with the module before it.
+        return not self.mentioning(tail + b"." + name.encode())
+
+    def only_iterated(self, name: str) -> str | None:
+        """A file with a double of a provider that can be iterated over and nothing else."""
+        for source in self.mentioning(b"__aiter__"):
+            if _DOUBLE.search(source.content) and name.encode() in source.content:
+                return source.path
+        return None
 
     def _importing(self) -> dict[bytes, set[str]]:
         """The files that import from modules, by the last part of the name of these."""

@@ -9,7 +9,7 @@ import libcst.matchers as m
 
 from mypy_asyncsession.fixes.draft import Change, Draft
 from mypy_asyncsession.fixes.ignores import HOLDING, unignored
-from mypy_asyncsession.fixes.loops import enter_loop
+from mypy_asyncsession.fixes.loops import check_doubles, enter_loop
 from mypy_asyncsession.fixes.managers import Manager, adopt, manager, primary
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
 from mypy_asyncsession.fixes.names import assigned, binding_of, fresh, only_binding
@@ -42,6 +42,7 @@ def _draft(site: Site) -> Draft:
     source, misuse = site.source, site.misuse
     draft = Draft()
     if misuse.record == "EarlyExit":
+        check_doubles(site)
         call = source.find(site.finding.span, lambda node: _stepped(node) is not None)
         expression = _stepped(call)
         assert expression is not None and isinstance(call, cst.Call)
