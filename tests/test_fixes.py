@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.findings import Finding, Held, Misuse, Span, Yields, decode
+from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.apply import write_all
+from mypy_asyncsession.fixes.draft import applied
 from mypy_asyncsession.fixes.driver import Options, fix
 from mypy_asyncsession.fixes.guard import Guard
-from mypy_asyncsession.fixes.mend import Style
+from mypy_asyncsession.fixes.mend import Site, Style
+from mypy_asyncsession.fixes.source import SourceFile
+from mypy_asyncsession.fixes.tree import Tree
 from tests.harness.mends import MendCase, read_mends
 
 if TYPE_CHECKING:
@@ -104,3 +109,38 @@ def test_each_case_says_what_it_expects() -> None:
         "entering_right_uses",
         "entering_silenced_is_silenced",
     ]
+
+
+def test_an_annotation_is_written_with_its_imports() -> None:
+    text = (
+        "import os\n\n\nclass Database:\n"
+        "    async def session(self, name='x'):  # why\n        yield 1\n"
+    )
+    misuse = Misuse(
+        "Getter",
+        annotation="AsyncIterator[AsyncSession]",
+        imports=(("collections.abc", "AsyncIterator"), ("sqlalchemy.ext.asyncio", "AsyncSession")),
+    )
+    finding = Finding("a.py", Span(5, 4, 5, 5), "session-getter", "", None, None, misuse)
+    source = SourceFile("a.py", text.encode())
+    tree = Tree(lambda _path: text.encode(), {"a.py": "a"})
+    mend = next(mend for mend in MENDS if mend.fits(finding, misuse))
+    draft = mend.draft(Site(finding, misuse, source, tree))
+    assert applied([draft])[source].decode() == (
+        "import os\n"
+        "from collections.abc import AsyncIterator\n"
+        "\n"
+        "from sqlalchemy.ext.asyncio import AsyncSession\n"
+        "\n"
+        "\n"
+        "class Database:\n"
+        "    async def session(self, name='x') -> AsyncIterator[AsyncSession]:  # why\n"
+        "        yield 1\n"
+    )
+
+
+def test_a_misuse_is_the_same_after_the_cache() -> None:
+    held = Held("COROUTINE", 16, resource=True)
+    misuse = Misuse("Use", "AWAIT", "f()", "f", (held,), yields=Yields(True, swallows=True))
+    finding = Finding("a.py", Span(1, 0, 1, 3), "session-await", "m", "h", None, misuse)
+    assert decode("a.py", finding.span, "session-await", finding.encode()) == finding
