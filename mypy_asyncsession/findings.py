@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,95 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Yields:
+    """How a generator function yields, as far as it matters to who makes a context manager of it.
+
+    Attributes:
+        once: Whether it yields once at most, whichever way it takes.
+        code: Whether code follows the yield that runs only if the generator is run to its end.
+        catches: Whether an ``except`` around the yield sees the exceptions of who uses it.
+        swallows: Whether one of these may end without raising again.
+    """
+
+    once: bool
+    code: bool = False
+    catches: bool = False
+    swallows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object, and what it holds: what entering, iterating, awaiting or calling it gives.
+
+    Attributes:
+        shape: The name of its ``Shape``.
+        can: The value of its ``Can``.
+        resource: Whether it is a session, or another configured resource.
+    """
+
+    shape: str
+    can: int
+    resource: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Misuse:
+    """What a mend has to know of a misuse, beside where it is: no message is ever parsed.
+
+    Attributes:
+        record: The name of the class of the record that the rule was given.
+        how: How the provider is used, by the name of a member: of ``Pairing``, ``Situation``,
+            ``Exit`` or ``Drive``.
+        text: The expression as written, shortened.
+        callee: What the expression calls, as written, or ``None`` where it is no call.
+        holds: What the expression is, what that holds, and so on; empty where it is not known.
+        several: Whether the expression may be one of several things.
+        yields: How the function yields that made the generator, where its source was read.
+        name: The provider, as a reader knows it: ``Database.session``.
+        via: The function that uses the expression, where it is given to one.
+        parameter: The parameter that a dependency is injected into.
+        role: Where a dependency is named, by the name of a member of ``Role``.
+        calls: Whether a dependency is a class whose instances are to be called.
+        annotation: The annotation to write, of a provider that has no precise one.
+        imports: What the annotation needs: pairs of a module and a name in it.
+    """
+
+    record: str
+    how: str = ""
+    text: str = ""
+    callee: str | None = None
+    holds: tuple[Held, ...] = ()
+    several: bool = False
+    yields: Yields | None = None
+    name: str | None = None
+    via: str | None = None
+    parameter: str | None = None
+    role: str | None = None
+    calls: bool = False
+    annotation: str | None = None
+    imports: tuple[tuple[str, str], ...] = ()
+
+    def encode(self) -> dict[str, Any]:
+        """As an object for JSON, without what is as usual."""
+        values = asdict(self)
+        return {
+            item.name: values[item.name]
+            for item in fields(self)
+            if values[item.name] != item.default
+        }
+
+    @classmethod
+    def decode(cls, values: dict[str, Any]) -> Misuse:
+        """What ``encode`` made an object of."""
+        values = dict(values)
+        values["holds"] = tuple(Held(**held) for held in values.get("holds", ()))
+        values["imports"] = tuple((module, name) for module, name in values.get("imports", ()))
+        if values.get("yields"):
+            values["yields"] = Yields(**values["yields"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One misuse: where it is, what is wrong, what to write instead, which provider it is about.
 
@@ -42,6 +132,7 @@ class Finding:
         message: One sentence in mypy's voice, without a full stop.
         hint: What to write instead, or ``None``.
         provider: Where the provider is defined, if it is defined in source that was read.
+        misuse: What a mend has to know, where the finding is one that a mend may be for.
     """
 
     path: str
@@ -50,6 +141,7 @@ class Finding:
     message: str
     hint: str | None
     provider: Place | None
+    misuse: Misuse | None = None
 
     def encode(self) -> str:
         """The parts that mypy's error list has no field for, as one line of JSON.
@@ -62,6 +154,7 @@ class Finding:
                 "message": self.message,
                 "hint": self.hint,
                 "provider": [place.fullname, place.path, place.line] if place else None,
+                "misuse": self.misuse.encode() if self.misuse else None,
             }
         )
 
@@ -72,15 +165,17 @@ def decode(path: str, span: Span, code: str, text: str) -> Finding:
     Raises:
         ValueError: *text* is not such a message.
     """
-    fields = json.loads(text)
-    if not isinstance(fields, dict) or "message" not in fields:
+    values = json.loads(text)
+    if not isinstance(values, dict) or "message" not in values:
         raise ValueError(f"not the record of a finding: {text!r}")
-    provider = fields.get("provider")
+    provider = values.get("provider")
+    misuse = values.get("misuse")
     return Finding(
         path,
         span,
         code,
-        fields["message"],
-        fields.get("hint"),
+        values["message"],
+        values.get("hint"),
         Place(*provider) if provider else None,
+        Misuse.decode(misuse) if misuse else None,
     )

@@ -45,6 +45,7 @@ class Plan:
         error_codes: Those that the sources name.
         placeholder: The file to build in place of one that is left out, or of a package's.
         show_traceback: Whether a crash is shown on standard error.
+        others: Whether mypy's own errors are wanted as well.
     """
 
     options: dict[str, Any]
@@ -54,6 +55,7 @@ class Plan:
     error_codes: frozenset[str]
     placeholder: Callable[[bool], str]
     show_traceback: bool = False
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Attempts:
                 "num_workers": self._workers,
             },
             modules=modules,
+            others=self.plan.others,
         )
 
     def _paths(self) -> Iterator[str]:

@@ -45,6 +45,7 @@ class Job:
         options: mypy's options, by name.
         modules: The same for some modules, by mypy's pattern for their names.
         search_only: Whether to look for the file that mypy overflows the stack on.
+        others: Whether mypy's own errors are wanted as well.
     """
 
     sources: list[tuple[str, str]]
@@ -53,6 +54,7 @@ class Job:
     options: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, dict[str, Any]] = field(default_factory=dict)
     search_only: bool = False
+    others: bool = False
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -188,7 +190,8 @@ def _options(job: Job) -> Options:
         setattr(options, name, tuple(value) if name == "python_version" else value)
     # What others say is nothing to us, and need not be kept; ours are as their rules have them.
     ours = {PARENT_CODE.code, *CODES}
-    options.disable_error_code += [code for code in error_codes if code not in ours]
+    if not job.others:
+        options.disable_error_code += [code for code in error_codes if code not in ours]
     options.per_module_options = dict(job.modules)
     if job.modules and job.aliases:
         probe = Options().apply_changes({"per_module_options": dict(job.modules)})

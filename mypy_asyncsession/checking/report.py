@@ -39,6 +39,23 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """An error of mypy's own.
+
+    Attributes:
+        path: The file, as it is shown.
+        line: The line, 1-based.
+        code: mypy's code for it, or ``None``.
+        message: What mypy says.
+    """
+
+    path: str
+    line: int
+    code: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a check found.
 
@@ -51,6 +68,8 @@ class Report:
         strict: Those of them in which the rules were on that are off by default.
         known: How many findings are left out because a baseline has them.
         surveys: The providers and uses in each module that has any, if they were asked for.
+        others: mypy's own errors, where they were asked for.
+        modules: The name of each file's module, by the file's path as it is shown.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -60,6 +79,8 @@ class Report:
     strict: frozenset[str] = frozenset()
     known: int = 0
     surveys: list[Survey] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
+    modules: dict[str, str] = field(default_factory=dict)
 
 
 def shown(path: str, directory: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ from mypy_asyncsession.checking.interpreter import interpreter
 from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.project import OURS, project
-from mypy_asyncsession.checking.report import Problem, Report, shown
+from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.config import (
     RUN_TABLE,
@@ -33,7 +33,7 @@ from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_asyncsession.checking.attempts import Trouble
     from mypy_asyncsession.checking.cache import Memory
@@ -64,6 +64,8 @@ class Options:
         workers: How many processes mypy uses besides its own; as many as pay if ``None``.
         show_traceback: Whether a crash of mypy's is shown on standard error.
         survey: Whether to report each module's providers and uses, too.
+        others: Whether mypy's own errors are reported as well.
+        instead: By the absolute path of a file, the file that is read in its place.
     """
 
     config_file: str | None = None
@@ -72,6 +74,8 @@ class Options:
     workers: int | None = None
     show_traceback: bool = False
     survey: bool = False
+    others: bool = False
+    instead: Mapping[str, str] = field(default_factory=dict)
 
 
 def check(
@@ -144,6 +148,8 @@ class _Run:
         self._config = config
         self._findings: list[Finding] = []
         self._surveys: list[Survey] = []
+        self._others: list[Other] = []
+        self._originals = {new: path for path, new in options.instead.items()}
         self._places = Places()
         self._left_out = set(sources.unreadable)
         self._unchecked: set[str] = set()
@@ -170,18 +176,19 @@ class _Run:
 
         for program in self._sources.programs:
             attempts = Attempts(
-                program,
+                self._replaced(program),
                 self._plan(program, python, memory),
                 lambda: builders.pop() if builders else Builder(self._cache.work),
                 self._left_out,
                 self._unchecked,
             )
-            errors = attempts.build(on_module)
-            self._findings += filter(None, map(self._finding, errors))
-            for trouble in attempts.troubles:
+            for error in attempts.build(on_module):
+                self._take(error)
+            for new in attempts.troubles:
+                trouble = replace(new, path=self._originals.get(new.path, new.path))
                 self._report(trouble)
                 # What only imports led to may not be there the next time.
-                if trouble.path in self._changed:
+                if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
                     memory.states[trouble.path] = _state(trouble.path)
             if attempts.python is not None:
@@ -214,7 +221,24 @@ class _Run:
             checked=len(checked),
             paths=paths,
             strict=paths & frozenset(self._strict_paths()),
+            others=self._others,
+            modules={
+                shown(source.path, self._directory): source.natural
+                for program in self._sources.programs
+                for source in program.sources
+            },
         )
+
+    def _replaced(self, program: Program) -> Program:
+        """A program with what is read in place of its files."""
+        if not self._originals:
+            return program
+        instead = self._options.instead
+        sources = [
+            replace(source, path=instead.get(source.path, source.path))
+            for source in program.sources
+        ]
+        return replace(program, sources=tuple(sources))
 
     def _recall(self, memory: Memory) -> None:
         """Spare mypy what it stopped at or crashed on the last time, if it would do so again."""
@@ -252,8 +276,10 @@ class _Run:
         )
 
     def _plan(self, program: Program, python: Interpreter, memory: Memory) -> Plan:
-        # What pre-commit's own environment lacks must not undo what another one has cached.
-        folder = self._cache.program(f"{program.name}\n{python.executable}")
+        # What pre-commit's own environment lacks must not undo what another one has cached; and
+        # with other options mypy would not use what it has cached.
+        name = program.name + "+" * self._options.others
+        folder = self._cache.program(f"{name}\n{python.executable}")
         options: dict[str, Any] = {
             "check_untyped_defs": True,
             "explicit_package_bases": self._settings.explicit_package_bases,
@@ -286,6 +312,7 @@ class _Run:
             error_codes=frozenset(self._sources.error_codes),
             placeholder=lambda package: self._cache.placeholder(package=package),
             show_traceback=self._options.show_traceback,
+            others=self._options.others,
         )
 
     def _plugin_settings(
@@ -326,7 +353,8 @@ class _Run:
 
     def _placed(self, place: Place) -> Place:
         now = self._places.now(place)
-        return replace(now, path=shown(now.path, self._directory))
+        path = self._originals.get(now.path, now.path)
+        return replace(now, path=shown(path, self._directory))
 
     def _survey(self, found: Survey) -> Survey:
         """A survey with its places as they are now, and as they are shown."""
@@ -340,17 +368,26 @@ class _Run:
             uses=tuple(replace(each, path=path) for each in found.uses),
         )
 
-    def _finding(self, error: dict[str, Any]) -> Finding | None:
-        """The finding behind one of mypy's errors, if it is ours and in a file to check."""
-        path = error["file"]
-        if error["code"] not in OURS or error["severity"] != "error":
-            return None
+    def _take(self, error: dict[str, Any]) -> None:
+        """Keep one of mypy's errors, if it is of a kind that is asked for."""
+        path = self._originals.get(error["file"], error["file"])
+        if error["severity"] != "error":
+            return
+        ours = error["code"] in OURS
         overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
-        if path not in self._changed and not overlaid:
-            return None
-        if is_survey(error["message"]):
+        if path not in self._changed and not (ours and overlaid):
+            return
+        if not ours:
+            self._others.append(
+                Other(shown(path, self._directory), error["line"], error["code"], error["message"])
+            )
+        elif is_survey(error["message"]):
             self._surveys.append(self._survey(decode_survey(error["message"])))
-            return None
+        else:
+            self._findings.append(self._finding(error, path))
+
+    def _finding(self, error: dict[str, Any], path: str) -> Finding:
+        """The finding behind one of mypy's errors."""
         span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
         found = decode(shown(path, self._directory), span, error["code"], error["message"])
         # mypy's own remark on a "type: ignore" that does not cover the code.
@@ -363,6 +400,7 @@ class _Run:
             found.message,
             "\n".join(hints) or None,
             place and self._placed(place),
+            found.misuse,
         )
 
 

@@ -17,6 +17,7 @@ from mypy_asyncsession.providers.syntax import walk
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter
 from mypy_asyncsession.uses.collect import Collector
 from mypy_asyncsession.uses.fastapi import installed
+from mypy_asyncsession.uses.misuse import misuse
 from mypy_asyncsession.uses.record import Pairing, Use
 
 if TYPE_CHECKING:
@@ -158,7 +159,13 @@ class ModulePass:
         code = CODES.get(report.code, PARENT_CODE)
         record, problem = report.record, report.problem
         finding = Finding(
-            tree.path, record.span, report.code, problem.message, problem.hint, problem.place
+            tree.path,
+            record.span,
+            report.code,
+            problem.message,
+            problem.hint,
+            problem.place,
+            misuse(record) if self._records else None,
         )
         if self._build.enabled(code):
             self._build.supersede(tree.path, record.span, record.lines, code)

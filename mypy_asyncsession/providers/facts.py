@@ -95,7 +95,7 @@ def _function(
     name = prefix + function.name
     if _says_more_than_its_type(function):
         yield from _line(name, evaluator.defined(statement, scope), evaluator, scope)
-    if function.is_generator and function.is_coroutine:
+    if function.is_generator:
         # How it goes on after its yield decides how it may be left.
         value = evaluator.defined(statement, scope)
         inner = value.function if isinstance(value, Managed) else value

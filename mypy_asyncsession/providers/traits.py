@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     Block,
     BreakStmt,
+    CallExpr,
     ForStmt,
+    FuncDef,
     IfStmt,
+    MemberExpr,
     NameExpr,
     PassStmt,
+    RaiseStmt,
     ReturnStmt,
     TryStmt,
     WhileStmt,
@@ -19,8 +23,9 @@ from mypy.nodes import (
     YieldExpr,
 )
 
+from mypy_asyncsession.findings import Yields
 from mypy_asyncsession.providers.shapes import Can, Shape
-from mypy_asyncsession.providers.syntax import children, expressions, yields
+from mypy_asyncsession.providers.syntax import children, expressions, statements, yields
 from mypy_asyncsession.providers.values import Function, Thing
 
 if TYPE_CHECKING:
@@ -41,11 +46,13 @@ class Traits:
         code: Whether code follows it that runs only if the generator is run to its end.
         closes: Whether a ``finally``, a ``with`` or a generator of its own is open at the yield.
         catches: Whether an ``except`` around it sees the exceptions of whoever uses the provider.
+        swallows: Whether one of these may end without raising again.
     """
 
     code: bool
     closes: bool
     catches: bool
+    swallows: bool = False
 
     @property
     def matters(self) -> bool:
@@ -88,7 +95,7 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
     scope = source.scope_in(function.node, function.scope)
     if not _exclusive(paths):
         return None
-    code = closes = catches = False
+    code = closes = catches = swallows = False
     for path, yielded in paths:
         for position, step in enumerate(path):
             statement = step.statement
@@ -98,14 +105,27 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
                 closes = closes or _owns(function, statement)
             elif isinstance(statement, WithStmt):
                 closes = True
+                swallows = swallows or any(map(_suppresses, statement.expr))
             elif isinstance(statement, TryStmt):
                 if statement.finally_body is not None and step.block is not statement.finally_body:
                     closes = True
                 if step.block is statement.body:
                     catches = catches or bool(statement.handlers)
+                    swallows = swallows or _swallows(statement)
                     code = code or statement.else_body is not None
         code = code or any(_more_follows(step) for step in path)
-    return Traits(code, closes, catches)
+    return Traits(code, closes, catches, swallows)
+
+
+def yields_of(value: Value, evaluator: Evaluator) -> Yields | None:
+    """How the function yields that made a generator; ``None`` where its source was not read."""
+    function = value.origin.function if isinstance(value, Thing) and value.origin else None
+    if function is None or not isinstance(function.node, FuncDef) or not yields(function.node):
+        return None
+    found = traits_of(function, evaluator)
+    if found is None:
+        return Yields(once=False)
+    return Yields(True, found.code, found.catches, found.swallows)
 
 
 def _owns(function: Function, loop: ForStmt | WhileStmt) -> bool:
@@ -175,6 +195,46 @@ def _runs_once(
         return False
     inner = evaluator.value(loop.expr, scope, scope.names.places.get(id(loop)))
     return traits(inner, evaluator, depth + 1) is not None
+
+
+def _swallows(statement: TryStmt) -> bool:
+    """Whether an exception of the ``try`` block may end in one of its handlers."""
+    last = statement.finally_body
+    if last is not None and any(isinstance(inner, ReturnStmt) for inner in statements(last)):
+        return True
+    return any(
+        not _raises(handler)
+        for handler, type_ in zip(statement.handlers, statement.types, strict=True)
+        # Nobody but the interpreter throws this one in, and then nothing goes on.
+        if not (isinstance(type_, NameExpr) and type_.name == "GeneratorExit")
+    )
+
+
+def _raises(block: Block) -> bool:
+    """Whether a block always ends in an exception."""
+    if any(isinstance(inner, (ReturnStmt, BreakStmt)) for inner in statements(block)):
+        return False
+    last = next((each for each in reversed(block.body) if not isinstance(each, PassStmt)), None)
+    if isinstance(last, RaiseStmt):
+        return True
+    if isinstance(last, IfStmt):
+        return last.else_body is not None and all(map(_raises, [*last.body, last.else_body]))
+    if isinstance(last, WithStmt):
+        return not any(map(_suppresses, last.expr)) and _raises(last.body)
+    if isinstance(last, TryStmt):
+        if last.finally_body is not None and _raises(last.finally_body):
+            return True
+        return _raises(last.body) and all(map(_raises, last.handlers))
+    return False
+
+
+def _suppresses(expression: Node) -> bool:
+    """Whether a ``with`` of *expression* is there to suppress exceptions."""
+    return (
+        isinstance(expression, CallExpr)
+        and isinstance(expression.callee, (MemberExpr, NameExpr))
+        and expression.callee.name == "suppress"
+    )
 
 
 def _leaves(block: Block, position: int) -> bool:

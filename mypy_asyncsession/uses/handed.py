@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.traits import yields_of
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     Class,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Classes with another metaclass may bring special methods of their own.
 _PLAIN_METACLASSES = frozenset({"builtins.type", "abc.ABCMeta"})
+_GENERATORS = frozenset(
+    {Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR, Shape.GENERATOR, Shape.ITERATOR}
+)
 
 
 def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> Handed | None:
@@ -43,6 +47,7 @@ def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> 
             name=_name(value.origin),
             place=place_of(value.origin),
             through=value.through,
+            yields=yields_of(value, evaluator) if value.shape in _GENERATORS else None,
         )
     if isinstance(value, (Function, Managed, TypedCallable, Returns)):
         result = evaluator.called(value, [], scope)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.providers.shapes import Can, Shape
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.findings import Place, Span
+    from mypy_asyncsession.findings import Place, Span, Yields
 
 
 class Pairing(Enum):
@@ -83,6 +83,7 @@ class Handed:
         name: The provider that handed it out, as a reader knows it: ``Database.session``.
         place: Where that provider is defined, if its source was read.
         through: The provider that it was got from, by its full name, if that is another one.
+        yields: How the function yields that made a generator, if its source was read.
     """
 
     shape: Shape
@@ -93,6 +94,7 @@ class Handed:
     name: str | None = None
     place: Place | None = None
     through: str | None = None
+    yields: Yields | None = None
 
 
 @dataclass(frozen=True, slots=True)

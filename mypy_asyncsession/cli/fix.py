@@ -1,0 +1,243 @@
+"""``mypy-asyncsession fix``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from mypy_asyncsession.cli.group import FOUND, NOTHING
+from mypy_asyncsession.cli.progress import Progress
+from mypy_asyncsession.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.checking.report import Problem
+    from mypy_asyncsession.fixes.backups import Backups
+    from mypy_asyncsession.fixes.result import Outcome, Result
+
+_STYLES: Final = ("context-manager", "async-for")
+
+
+@click.command(short_help="Mend what check finds, where there is one right way.")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "--diff", is_flag=True, help="Print what would change, for `git apply`; write nothing."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be mended; write nothing.")
+@click.option("--backup", is_flag=True, help="Keep each edited file as it was, in FILE.bak.")
+@click.option("--restore", is_flag=True, help="Put these backups back, and do nothing else.")
+@click.option("--force", is_flag=True, help="Edit files with changes that are not committed, too.")
+@click.option("--only", metavar="CODE,...", help="Mend the findings with these codes alone.")
+@click.option(
+    "--style",
+    type=click.Choice(_STYLES),
+    default=_STYLES[0],
+    show_default=True,
+    help="How to enter an async generator. async-for is a loop that aclosing() closes: for "
+    "providers that neither commit nor roll back.",
+)
+@click.option(
+    "--unsafe",
+    is_flag=True,
+    help="Mend as well where a generator is entered that may swallow exceptions, or whose "
+    "source was not read.",
+)
+@click.option("--path", "more", metavar="DIR", multiple=True, help="The same as PATH.")
+@click.option(
+    "--config-file",
+    metavar="FILE",
+    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
+)
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="What to keep between runs, the list of backups included.  [default: .mypy-asyncsession]",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(0, 64),
+    help="How many processes to use besides the main one.  [default: as many as pay]",
+)
+def fix(
+    paths: tuple[str, ...],
+    diff: bool,
+    dry_run: bool,
+    backup: bool,
+    restore: bool,
+    force: bool,
+    only: str | None,
+    style: str,
+    unsafe: bool,
+    more: tuple[str, ...],
+    config_file: str | None,
+    cache_dir: str | None,
+    workers: int | None,
+) -> int:
+    """Mend wrong uses of session providers, where there is one right way.
+
+    PATHs are files and directories; without one, it is the current directory. What is mended is
+    checked before anything is written: an edit that does not help, or that mypy objects to, is
+    never made. What is left is listed, with the reason and what to do about it.
+
+    \b
+      mypy-asyncsession fix --diff             show what would change, and change nothing
+      mypy-asyncsession fix src                mend it
+      mypy-asyncsession fix --backup src       keep the old files as FILE.bak
+      mypy-asyncsession fix --restore src      bring them back
+      mypy-asyncsession fix --only session-with,session-iter
+
+    Comments, layout and line endings stay. Files that are generated, vendored, read-only or
+    behind a symbolic link are left alone, and so are files with changes that are not committed,
+    unless there is --backup or --force.
+
+    The exit status is 0 if nothing is left to do, 1 if something is, and 2 if it could not run.
+    """  # noqa: D301
+    from mypy_asyncsession.checking.run import Options as CheckOptions
+    from mypy_asyncsession.fixes.apply import write_all
+    from mypy_asyncsession.fixes.driver import Options
+    from mypy_asyncsession.fixes.driver import fix as run
+    from mypy_asyncsession.fixes.guard import Guard
+    from mypy_asyncsession.fixes.mend import Style
+
+    directory = os.path.abspath(os.curdir)
+    named = (*paths, *more) or (".",)
+    if restore:
+        return _restore(named, directory, cache_dir)
+    codes = _codes(only)
+    writes = not (diff or dry_run)
+    guard = Guard(directory, writes=writes, backup=backup, force=force)
+    with Progress() as progress:
+        result = run(
+            named,
+            guard,
+            Options(
+                check=CheckOptions(
+                    config_file=config_file,
+                    cache_dir=cache_dir,
+                    strict=_is_strict(codes),
+                    workers=workers,
+                ),
+                only=codes,
+                style=Style(style),
+                unsafe=unsafe,
+            ),
+            on_progress=progress.update,
+        )
+    for problem in result.problems:
+        _warn(problem)
+    failed = False
+    if writes:
+        backups = _backups(directory, cache_dir) if backup and result.edited else None
+        written, problems = write_all(result.edited, directory, backups)
+        for problem in problems:
+            _warn(problem)
+        failed = bool(problems)
+        result = result.as_written(written)
+    return _report(result, diff=diff, writes=writes, failed=failed)
+
+
+def _warn(problem: Problem) -> None:
+    click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+
+
+def _codes(only: str | None) -> frozenset[str]:
+    from mypy_asyncsession.rules import CODES
+
+    if only is None:
+        return frozenset()
+    codes = [code.strip() for code in only.split(",") if code.strip()]
+    for code in codes:
+        if code not in CODES:
+            import difflib
+
+            near = difflib.get_close_matches(code, CODES, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else f": they are {', '.join(CODES)}"
+            raise click.BadParameter(f"there is no code {code}{hint}", param_hint="--only")
+    return frozenset(codes)
+
+
+def _is_strict(codes: frozenset[str]) -> bool:
+    """Whether one of the codes is of a rule that is off by default."""
+    from mypy_asyncsession.rules import RULES
+
+    return any(rule.code in codes and not rule.default for rule in RULES)
+
+
+def _backups(directory: str, cache_dir: str | None) -> Backups:
+    from pathlib import Path
+
+    from mypy_asyncsession.checking.cache import FOLDER
+    from mypy_asyncsession.fixes.backups import Backups
+
+    return Backups(Path(directory, cache_dir or FOLDER))
+
+
+def _restore(paths: tuple[str, ...], directory: str, cache_dir: str | None) -> int:
+    from mypy_asyncsession.checking.report import CannotRun
+
+    full = [os.path.abspath(path) for path in paths]
+    outcomes = list(_backups(directory, cache_dir).restore(full, directory))
+    if not outcomes:
+        raise CannotRun("there are no backups of these files")
+    for path, problem in outcomes:
+        if problem is not None:
+            click.echo(f"{path}: warning: {problem}", err=True)
+    restored = sum(problem is None for _, problem in outcomes)
+    click.echo(f"Restored {_count(restored, 'file')}")
+    return FOUND if restored < len(outcomes) else NOTHING
+
+
+def _report(result: Result, *, diff: bool, writes: bool, failed: bool) -> int:
+    """Say what became of it; a diff is alone on standard output."""
+    terminal = Terminal.of_stdout()
+    lines = _lines(result, terminal, writes=writes)
+    if diff:
+        sys.stdout.flush()
+        for edited in result.edited:
+            sys.stdout.buffer.writelines(edited.diff())
+        sys.stdout.buffer.flush()
+        for line in lines:
+            click.echo(line, err=True)
+    else:
+        terminal.print(lines)
+    return FOUND if failed or result.left or (result.mended and not writes) else NOTHING
+
+
+def _lines(result: Result, terminal: Terminal, *, writes: bool) -> Iterator[str]:
+    done = "mended" if writes else "would be mended"
+    for outcome in result.mended:
+        yield _line(outcome, terminal, terminal.style(f"{done}:", fg="green", bold=True))
+    for outcome in result.left:
+        yield _line(outcome, terminal, terminal.style("left:", fg="red", bold=True))
+        found = outcome.finding
+        note = terminal.style("note:", fg="blue")
+        yield f"{found.path}:{found.span.line}: {note} Why: {outcome.reason}"
+        for hint in (found.hint or "").splitlines():
+            yield f"{found.path}:{found.span.line}: {note} {hint}"
+    yield _summary(result, terminal, writes=writes)
+
+
+def _line(outcome: Outcome, terminal: Terminal, what: str) -> str:
+    found = outcome.finding
+    code = terminal.style(f"[{found.code}]", fg="yellow")
+    return f"{found.path}:{found.span.line}: {what} {found.message}  {code}"
+
+
+def _summary(result: Result, terminal: Terminal, *, writes: bool) -> str:
+    checked = f"checked {_count(result.checked, 'source file')}"
+    if not result.mended and not result.left:
+        return terminal.style(f"Success: nothing to mend ({checked})", fg="green", bold=True)
+    verb = "Mended" if writes else "Would mend"
+    mended = f"{verb} {_count(len(result.mended), 'error')} in {_count(len(result.edited), 'file')}"
+    left = f"left {len(result.left)}"
+    color = "red" if result.left else "green"
+    return terminal.style(f"{mended}, {left} ({checked})", fg=color, bold=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,23 @@
+"""The mends, listed explicitly: the first that fits a finding is tried."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_asyncsession.fixes import depends, getter, given, loops, with_items, wraps
+from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
+
+MENDS: Final[tuple[Mend, ...]] = (
+    getter.MEND,
+    with_items.MEND,
+    given.STACK,
+    given.FUNCTION,
+    loops.ITERATE,
+    loops.LEAVE,
+    loops.DELEGATE,
+    wraps.MEND,
+    depends.MEND,
+    depends.CALL,
+)
+
+__all__ = ["MENDS", "Left", "Mend", "Site", "Style"]

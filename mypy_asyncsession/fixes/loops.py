@@ -1,0 +1,275 @@
+"""``async for`` and ``for`` over what is entered, and over what is then left too early."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from mypy_asyncsession.fixes import closing
+from mypy_asyncsession.fixes.blocks import leaves, settled
+from mypy_asyncsession.fixes.draft import Draft
+from mypy_asyncsession.fixes.ignores import unignored
+from mypy_asyncsession.fixes.managers import Manager, adopt, manager, operand, primary
+from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
+from mypy_asyncsession.fixes.names import only_binding
+from mypy_asyncsession.fixes.source import written
+from mypy_asyncsession.providers.shapes import Can, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.findings import Finding, Misuse
+
+_EXITS = {"BREAK": cst.Break, "RETURN": cst.Return, "RAISE": cst.Raise}
+_UNCALLED = (Shape.FUNCTION.name, Shape.CLASS.name, Shape.SESSIONMAKER.name)
+_ENTERABLE = Can.ASYNC_ENTER | Can.ENTER
+
+
+def _iterates(_finding: Finding, misuse: Misuse) -> bool:
+    return misuse.record == "Use" and misuse.how in ("ASYNC_FOR", "FOR") and misuse.via is None
+
+
+def _iterate(site: Site) -> Draft:
+    """A loop over what is no iterable of that kind."""
+    source, misuse = site.source, site.misuse
+    expression = source.expression(site.finding.span, misuse.text)
+    loop = source.parent(expression)
+    if not isinstance(loop, cst.For):
+        raise Left("a comprehension has no place for it")
+    if misuse.several:
+        raise Left("it may be one of several things")
+    draft = Draft(key=("loop", source.path, id(loop)))
+    new, holds = expression, list(misuse.holds)
+    while holds and holds[0].shape in (*_UNCALLED, Shape.COROUTINE.name):
+        if holds[0].shape == Shape.COROUTINE.name:
+            if not source.in_async(loop):
+                raise Left('it is to be awaited, which takes an "async def"')
+            new = cst.Await(operand(new))
+        else:
+            new = cst.Call(primary(new))
+        holds.pop(0)
+    can = Can(holds[0].can) if holds else Can.NOTHING
+    wanted, other = Can.ITERATE, Can.ASYNC_ITERATE
+    if loop.asynchronous is not None:
+        wanted, other = other, wanted
+    if can & _ENTERABLE and not can & wanted:
+        _to_with(site, draft, loop, manager(site, expression))
+    elif can & wanted and new is not expression:
+        draft.replace(source, expression, new)
+        draft.change(source, loop, unignored)
+    elif can & other:
+        _other_keyword(site, draft, loop, expression, new)
+    else:
+        raise Left("there is nothing in it to iterate over")
+    return draft
+
+
+def _other_keyword(
+    site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression, new: cst.BaseExpression
+) -> None:
+    """The keyword is the one mistake, unless the provider is left early as well."""
+    to_async = loop.asynchronous is None
+    if to_async and not site.source.in_async(loop):
+        raise Left('only an "async def" can iterate over it')
+    yields = site.misuse.yields
+    if to_async and new is expression and yields is not None and yields.once and leaves(loop.body):
+        _enter(site, draft, loop, expression)
+        return
+
+    def keyed(old: cst.CSTNode) -> cst.CSTNode:
+        keyword = cst.Asynchronous() if to_async else None
+        return unignored(old.with_changes(asynchronous=keyword, iter=new))
+
+    draft.change(site.source, loop, keyed)
+
+
+def _leaves(_finding: Finding, misuse: Misuse) -> bool:
+    return misuse.record == "EarlyExit" and misuse.how in _EXITS
+
+
+def _leave(site: Site) -> Draft:
+    """A loop over a provider that is left at the provider's yield."""
+    source, misuse = site.source, site.misuse
+    statement = source.find(site.finding.span, lambda node: isinstance(node, _EXITS[misuse.how]))
+    loop = next(
+        (
+            each
+            for each in source.ancestors(statement)
+            if isinstance(each, cst.For)
+            and each.asynchronous is not None
+            and written(each.iter) == misuse.text
+        ),
+        None,
+    )
+    if loop is None:
+        raise Left("the loop was not found again in the file")
+    draft = Draft(key=("loop", source.path, id(loop)))
+    _enter(site, draft, loop, loop.iter)
+    return draft
+
+
+def _delegates(_finding: Finding, misuse: Misuse) -> bool:
+    return misuse.record == "EarlyExit" and misuse.how == "DELEGATION"
+
+
+def _delegate(site: Site) -> Draft:
+    """A provider that hands on, from a loop, what another yields."""
+    source = site.source
+    expression = source.expression(site.finding.span, site.misuse.text)
+    loop = source.parent(expression)
+    if not isinstance(loop, cst.For):
+        raise Left("the loop was not found again in the file")
+    draft = Draft(key=("loop", source.path, id(loop)))
+    _enter(site, draft, loop, expression)
+    return draft
+
+
+def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
+    """Enter what a loop is to go through, where the loop has to be left as it is.
+
+    Raises:
+        Left: It cannot be entered, or not be left as the loop is.
+    """
+    yields = site.misuse.yields
+    is_async = site.misuse.holds[0].shape == "ASYNC_GENERATOR" if site.misuse.holds else False
+    if is_async and yields is not None and not leaves(loop.body) and loop.asynchronous is not None:
+        draft.replace(site.source, loop.iter, expression)
+        draft.change(site.source, loop, unignored)
+    else:
+        _to_with(site, draft, loop, manager(site, expression))
+
+
+def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
+    """Enter a generator instead of iterating over it."""
+    check_doubles(site)
+    if isinstance(expression, cst.Name):
+        if _enter_closed(site, draft, loop, expression):
+            return
+        _, value = only_binding(site.source, expression, mentions=2)
+        made = manager(site, value)
+        draft.replace(site.source, value, adopt(draft, site, made))
+        _to_with(site, draft, loop, Manager(expression, made.is_async))
+        return
+    made = manager(site, expression)
+    if site.style is Style.ASYNC_FOR:
+        closing.of_loop(site, draft, loop, expression)
+    else:
+        _to_with(site, draft, loop, made)
+
+
+def _enter_closed(site: Site, draft: Draft, loop: cst.For, name: cst.Name) -> bool:
+    """Where ``aclosing`` is there for nothing but the loop, both become one block."""
+    source = site.source
+    block = source.parent(loop)
+    statement = source.parent(block)
+    if not isinstance(statement, cst.With) or len(statement.items) != 1:
+        return False
+    item = statement.items[0]
+    call = item.item
+    if (
+        item.asname is None
+        or not isinstance(item.asname.name, cst.Name)
+        or item.asname.name.value != name.value
+        or not isinstance(call, cst.Call)
+        or written(call.func).rpartition(".")[2] != "aclosing"
+        or list(statement.body.body) != [loop]
+        or loop.orelse is not None
+    ):
+        return False
+    made = manager(site, call.args[0].value)
+    settled(loop.body)
+    target = _as_target(loop.target)
+    expression = adopt(draft, site, made)
+
+    def entered(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.With)
+        inner = old.body.body[0]
+        assert isinstance(inner, cst.For)
+        return old.with_changes(
+            items=[cst.WithItem(expression, cst.AsName(target))], body=settled(inner.body)
+        )
+
+    draft.change(source, statement, entered)
+    if isinstance(call.func, cst.Name) and site.tree.is_own(source, call.func.value):
+        draft.spare.append((source, call.func.value))
+    return True
+
+
+def check_doubles(site: Site) -> None:
+    """Whether what works, tests included, goes on to work if a generator is entered.
+
+    Raises:
+        Left: A double stands for the generator that can only be iterated over.
+    """
+    provider = site.misuse.callee or site.misuse.name or site.misuse.text
+    path = site.tree.only_iterated(provider.rpartition(".")[2])
+    if path is not None:
+        raise Left(f'a mock in "{path}" stands for it that can only be iterated over')
+
+
+def _to_with(site: Site, draft: Draft, loop: cst.For, made: Manager) -> None:
+    """A loop that goes round once becomes a block.
+
+    Raises:
+        Left: It cannot be left as the loop is.
+    """
+    if made.is_async and not site.source.in_async(loop):
+        raise Left('only an "async def" can enter it')
+    if loop.orelse is not None and leaves(loop.body):
+        raise Left('the loop has an "else", and is left early')
+    settled(loop.body)  # or it cannot be done
+    _as_target(loop.target)
+    expression = adopt(draft, site, made)
+
+    def entered(old: cst.CSTNode) -> cst.With | cst.FlattenSentinel[cst.BaseStatement]:
+        assert isinstance(old, cst.For)
+        block = cst.With(
+            items=[cst.WithItem(expression, cst.AsName(_as_target(old.target)))],
+            body=settled(old.body),
+            asynchronous=cst.Asynchronous() if made.is_async else None,
+            leading_lines=old.leading_lines,
+        )
+        block = unignored(block)  # type: ignore[assignment]
+        if old.orelse is None:
+            return block
+        return cst.FlattenSentinel([block, *_statements(old.orelse)])
+
+    draft.change(site.source, loop, entered)
+
+
+def _statements(orelse: cst.Else) -> list[cst.BaseStatement]:
+    """The statements of an ``else``, where nothing is left that it could be an ``else`` of."""
+    body = orelse.body
+    if not isinstance(body, cst.IndentedBlock):
+        assert isinstance(body, cst.SimpleStatementSuite)
+        return [cst.SimpleStatementLine(body.body, leading_lines=orelse.leading_lines)]
+    first, *rest = body.body
+    assert isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
+    leading = [*orelse.leading_lines, *first.leading_lines]
+    return [first.with_changes(leading_lines=leading), *rest]
+
+
+def _as_target(target: cst.BaseExpression) -> cst.Name | cst.Tuple | cst.List:
+    """The target of a loop as one of ``as``."""
+    if not isinstance(target, (cst.Name, cst.Tuple, cst.List)):
+        raise Left("it is not bound to a name")
+    if isinstance(target, cst.Tuple) and not target.lpar:
+        return target.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return target
+
+
+ITERATE = Mend(
+    summary='"async for" and "for": a context manager entered, the coroutine awaited, '
+    "the provider called, the right keyword",
+    fits=_iterates,
+    draft=_iterate,
+)
+LEAVE = Mend(
+    summary='"async for" that is left at the provider\'s yield: the provider entered',
+    fits=_leaves,
+    draft=_leave,
+)
+DELEGATE = Mend(
+    summary='"async for session in inner(): yield session": "inner" entered',
+    fits=_delegates,
+    draft=_delegate,
+)

@@ -1,0 +1,130 @@
+"""Which statements belong into the block of a session that was never entered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+import libcst.matchers as m
+
+from mypy_asyncsession.fixes.mend import Left
+from mypy_asyncsession.fixes.names import assigned, binds, mentions
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.fixes.source import SourceFile
+
+
+def region(
+    source: SourceFile, block: cst.IndentedBlock, statement: cst.SimpleStatementLine, name: str
+) -> tuple[int, int]:
+    """The places in *block* of *statement* and of the last that has to do with *name*.
+
+    What is computed with the session has to do with it as well: rows may still have to be read.
+
+    Raises:
+        Left: The session gets where no block can reach.
+    """
+    body = list(block.body)
+    first = last = body.index(statement)
+    function = source.function(statement)
+    assert isinstance(function, cst.FunctionDef)
+    followed = {name}
+    end = len(body)
+    for position in range(first + 1, len(body)):
+        following = body[position]
+        if isinstance(following, cst.SimpleStatementLine) and _binds_anew(following, name):
+            end = position
+            break
+        if any(mentions(following, each) for each in followed):
+            last = position
+            followed |= binds(following)
+    if last == first:
+        raise Left("nothing below uses it")
+    inside = body[first : last + 1]
+    _check_elsewhere(source, function, statement, name, [*inside, *body[end:]])
+    for each in inside[1:]:
+        _check_kept(each, name)
+    return first, last
+
+
+def _binds_anew(statement: cst.SimpleStatementLine, name: str) -> bool:
+    value = assigned(statement, name)
+    return value is not None and not mentions(value, name)
+
+
+def _check_elsewhere(
+    source: SourceFile,
+    function: cst.FunctionDef,
+    statement: cst.SimpleStatementLine,
+    name: str,
+    known: list[cst.BaseStatement],
+) -> None:
+    here = {id(found) for each in known for found in mentions(each, name)}
+    for found in mentions(function, name):
+        if id(found) not in here and not _is_before(source, found, function, statement):
+            raise Left(f'"{name}" is used outside of the block that binds it')
+    for declared in m.findall(function, m.Global() | m.Nonlocal()):
+        assert isinstance(declared, (cst.Global, cst.Nonlocal))
+        if any(item.name.value == name for item in declared.names):
+            raise Left(f'"{name}" is not of this function alone')
+
+
+def _is_before(
+    source: SourceFile, found: cst.Name, function: cst.FunctionDef, statement: cst.BaseStatement
+) -> bool:
+    """Whether a mention is over when the statement binds the name."""
+    if source.line(found) >= source.line(statement) or source.function(found) is not function:
+        return False
+    loops = {
+        id(each) for each in source.ancestors(statement) if isinstance(each, (cst.For, cst.While))
+    }
+    return not any(id(each) in loops for each in source.ancestors(found))
+
+
+def _check_kept(statement: cst.BaseStatement, name: str) -> None:
+    """Whether a statement lets the session out.
+
+    Raises:
+        Left: It does.
+    """
+    outside = f'"{name}" is kept for longer than a block'
+    holders = {name}
+    for node in m.findall(statement, m.OneOf(m.FunctionDef(), m.Lambda(), m.GeneratorExp())):
+        if mentions(node, name):
+            raise Left(f'a function or generator inside uses "{name}", maybe later')
+    for node in m.findall(statement, m.OneOf(m.Assign(), m.AnnAssign())):
+        assert isinstance(node, (cst.Assign, cst.AnnAssign))
+        if node.value is None:
+            continue
+        if isinstance(node.value, cst.Name) and node.value.value == name:
+            raise Left(outside)
+        if _holds(node.value, name):
+            targets = (
+                [each.target for each in node.targets]
+                if isinstance(node, cst.Assign)
+                else [node.target]
+            )
+            if not all(isinstance(target, cst.Name) for target in targets):
+                raise Left(outside)
+            holders.update(target.value for target in targets if isinstance(target, cst.Name))
+    for node in m.findall(statement, m.Return()):
+        assert isinstance(node, cst.Return)
+        value = node.value
+        if value is None:
+            continue
+        values = (
+            [element.value for element in value.elements]
+            if isinstance(value, (cst.Tuple, cst.List))
+            else [value]
+        )
+        for each in values:
+            if (isinstance(each, cst.Name) and each.value in holders) or _holds(each, name):
+                raise Left(f'"{name}" is returned, to be used by others')
+
+
+def _holds(value: cst.BaseExpression, name: str) -> bool:
+    """Whether a value is made of the session by a plain call, which may keep it."""
+    return isinstance(value, cst.Call) and any(
+        isinstance(argument.value, cst.Name) and argument.value.value == name
+        for argument in value.args
+    )

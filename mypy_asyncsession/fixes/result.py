@@ -1,0 +1,85 @@
+"""What a fix hands back."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.checking.report import Problem
+    from mypy_asyncsession.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A file that is mended.
+
+    Attributes:
+        path: The file, as it is shown.
+        old: What was in it.
+        new: What is in it now.
+    """
+
+    path: str
+    old: bytes
+    new: bytes
+
+    def diff(self) -> Iterator[bytes]:
+        """The difference, as ``git apply`` takes it, where paths are relative."""
+        # Python's lines end where git's do, at a line feed, and at no other character.
+        old, new = (
+            [f"{line}\n" for line in text.decode("latin-1").split("\n")]
+            for text in (self.old, self.new)
+        )
+        for lines in (old, new):
+            last = lines.pop()
+            if last != "\n":
+                lines.append(last[:-1])
+        # A name with a space in it has to be ended.
+        end = "\t" if " " in self.path else ""
+        name = self.path.encode().decode("latin-1") + end
+        for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
+            yield line.encode("latin-1")
+            if not line.endswith("\n"):
+                yield b"\n\\ No newline at end of file\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finding, and what became of it.
+
+    Attributes:
+        finding: The finding.
+        reason: Why it is left, or ``None`` where it is mended.
+    """
+
+    finding: Finding
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of all findings.
+
+    Attributes:
+        edited: The files that are mended; those that others import from come first.
+        mended: The findings that are, where they were when they were found.
+        left: The findings that are not, with the reasons, where they are now.
+        problems: What was in the way.
+        checked: How many files were checked.
+    """
+
+    edited: list[Edited] = field(default_factory=list)
+    mended: list[Outcome] = field(default_factory=list)
+    left: list[Outcome] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    checked: int = 0
+
+    def as_written(self, written: list[Edited]) -> Result:
+        """The same, where only some of the files could be written."""
+        paths = {each.path for each in self.edited} - {each.path for each in written}
+        mended = [each for each in self.mended if each.finding.path not in paths]
+        return replace(self, edited=written, mended=mended)

@@ -1,0 +1,198 @@
+"""All files that may be edited, and what their names mean to each other."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from mypy_asyncsession.fixes.imports import aliases, module_of, top_level
+from mypy_asyncsession.fixes.mend import Left
+from mypy_asyncsession.fixes.source import SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_asyncsession.findings import Place
+
+#: How many re-exports are followed from a name to its definition.
+_MOST_STEPS = 8
+
+#: A mock that is told what iterating over it gives: as a generator it does not work.
+_DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
+_FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
+
+
+class Tree:
+    """The files as they are before the mends of a round; each is parsed when it is asked for."""
+
+    def __init__(self, read: Callable[[str], bytes], modules: Mapping[str, str]) -> None:
+        """Begin a round.
+
+        Args:
+            read: Gives the content of a file, by its path; raises ``Left`` where it cannot.
+            modules: The name of each file's module, by the file's path.
+        """
+        self._read = read
+        self._modules = modules
+        self._paths = {module: path for path, module in modules.items()}
+        self._files: dict[str, SourceFile | Left] = {}
+        self._mentioning: dict[bytes, list[SourceFile]] = {}
+        self._importers: dict[bytes, set[str]] | None = None
+
+    def file(self, path: str) -> SourceFile:
+        """One file.
+
+        Raises:
+            Left: It cannot be read, or not be parsed.
+        """
+        found = self._files.get(path)
+        if found is None:
+            try:
+                found = SourceFile(path, self._read(path))
+            except Left as left:
+                found = left
+            self._files[path] = found
+        if isinstance(found, Left):
+            raise Left(str(found))
+        return found
+
+    def module(self, source: SourceFile) -> str:
+        """The full name of a file's module."""
+        return self._modules.get(source.path, "")
+
+    def mentioning(self, word: bytes) -> list[SourceFile]:
+        """The files that have a word in them."""
+        if word not in self._mentioning:
+            found = []
+            for path in sorted(self._modules):
+                with contextlib.suppress(Left):
+                    if word in self._read(path):
+                        found.append(self.file(path))
+            self._mentioning[word] = found
+        return self._mentioning[word]
+
+    def is_own(self, source: SourceFile, name: str) -> bool:
+        """Whether nobody but a file itself can want a name that it imports."""
+        if source.path.endswith("__init__.py"):
+            return False
+        tail = self.module(source).rpartition(".")[2].encode()
+        others = self._importing().get(tail, set()) - {source.path}
+        if any(name.encode() in self._read(path) for path in others):
+            return False
+        # Tests name what they patch in a string, with the module before it.
+        return not self.mentioning(tail + b"." + name.encode())
+
+    def only_iterated(self, name: str) -> str | None:
+        """A file with a double of a provider that can be iterated over and nothing else."""
+        for source in self.mentioning(b"__aiter__"):
+            if _DOUBLE.search(source.content) and name.encode() in source.content:
+                return source.path
+        return None
+
+    def _importing(self) -> dict[bytes, set[str]]:
+        """The files that import from modules, by the last part of the name of these."""
+        if self._importers is None:
+            self._importers = {}
+            for path in self._modules:
+                with contextlib.suppress(Left):
+                    for tail in _FROM.findall(self._read(path)):
+                        self._importers.setdefault(tail, set()).add(path)
+        return self._importers
+
+    def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
+        """The function at the top level of a module that is defined at *place*."""
+        if place is None or place.path not in self._modules:
+            return None
+        try:
+            source = self.file(place.path)
+        except Left:
+            return None
+        if place.fullname.rpartition(".")[0] != self.module(source):
+            return None
+        name = place.fullname.rpartition(".")[2]
+        found = _defined(source, name)
+        return (source, found) if found is not None else None
+
+    def imported(self, source: SourceFile, name: str) -> tuple[str, str, str] | None:
+        """Where a name of a file comes from.
+
+        Returns:
+            The full name of the module, the module as it is written, and the name there.
+        """
+        for line in top_level(source.module.body):
+            if isinstance(line, cst.ImportFrom):
+                for alias in aliases(line):
+                    if (alias.evaluated_alias or alias.evaluated_name) == name:
+                        text = module_of(line)
+                        return self._absolute(source, text), text, alias.evaluated_name
+        return None
+
+    def module_named(self, source: SourceFile, node: cst.BaseExpression) -> str | None:
+        """The module that an expression of a file is, by its imports."""
+        text = source.code(node).replace(" ", "")
+        for line in top_level(source.module.body):
+            if isinstance(line, cst.Import):
+                for alias in line.names:
+                    if (alias.evaluated_alias or alias.evaluated_name) == text:
+                        return alias.evaluated_name
+        found = self.imported(source, text)
+        if found is not None and f"{found[0]}.{found[2]}" in self._paths:
+            return f"{found[0]}.{found[2]}"
+        return None
+
+    def function(
+        self, source: SourceFile, node: cst.BaseExpression
+    ) -> tuple[SourceFile, cst.FunctionDef] | None:
+        """The function at the top level of a module that an expression of a file names."""
+        if isinstance(node, cst.Attribute):
+            module = self.module_named(source, node.value)
+            return self._exported(module, node.attr.value) if module is not None else None
+        if not isinstance(node, cst.Name):
+            return None
+        return self._follow(source, node.value, _MOST_STEPS)
+
+    def _exported(
+        self, module: str, name: str, steps: int = _MOST_STEPS
+    ) -> tuple[SourceFile, cst.FunctionDef] | None:
+        path = self._paths.get(module)
+        if path is None or steps < 0:
+            return None
+        try:
+            return self._follow(self.file(path), name, steps)
+        except Left:
+            return None
+
+    def _follow(
+        self, source: SourceFile, name: str, steps: int
+    ) -> tuple[SourceFile, cst.FunctionDef] | None:
+        found = _defined(source, name)
+        if found is not None:
+            return source, found
+        imported = self.imported(source, name)
+        if imported is None:
+            return None
+        return self._exported(imported[0], imported[2], steps - 1)
+
+    def _absolute(self, source: SourceFile, text: str) -> str:
+        """The full name of a module that is written relative to a file."""
+        level = len(text) - len(text.lstrip("."))
+        if not level:
+            return text
+        package = self.module(source).split(".")
+        if not source.path.endswith("__init__.py"):
+            package.pop()
+        above = package[: len(package) - (level - 1)]
+        return ".".join([*above, *filter(None, [text[level:]])])
+
+
+def _defined(source: SourceFile, name: str) -> cst.FunctionDef | None:
+    """The one function of that name at the top level of a file."""
+    found = [
+        each
+        for each in source.module.body
+        if isinstance(each, cst.FunctionDef) and each.name.value == name
+    ]
+    return found[0] if len(found) == 1 else None

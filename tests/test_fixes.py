@@ -1,0 +1,146 @@
+"""Mends: what becomes of a file, what is left, and that nothing else changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.findings import Finding, Held, Misuse, Span, Yields, decode
+from mypy_asyncsession.fixes import MENDS
+from mypy_asyncsession.fixes.apply import write_all
+from mypy_asyncsession.fixes.draft import applied
+from mypy_asyncsession.fixes.driver import Options, fix
+from mypy_asyncsession.fixes.guard import Guard
+from mypy_asyncsession.fixes.mend import Site, Style
+from mypy_asyncsession.fixes.source import SourceFile
+from mypy_asyncsession.fixes.tree import Tree
+from tests.harness.mends import MendCase, read_mends
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_asyncsession.fixes.result import Result
+
+CASES = read_mends()
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The cases that share their options, fixed in one go, and once more."""
+
+    folder: Path
+    first: Result
+    second: Result
+
+
+class Folder:
+    """Writes files, and fixes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        self._cache = folder / "cache"
+
+    def write(self, path: str, text: str) -> None:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def fix(self, style: str = "context-manager", *, unsafe: bool = False) -> Result:
+        guard = Guard(str(self.folder))
+        check = CheckOptions(cache_dir=str(self._cache), workers=0)
+        result = fix(["."], guard, Options(check, style=Style(style), unsafe=unsafe))
+        _, problems = write_all(result.edited, str(self.folder), None)
+        assert not problems
+        return result
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Fixed]:
+    """All cases, by their options."""
+    runs: dict[tuple[str, bool], Fixed] = {}
+    for style, unsafe in sorted({(case.style, case.unsafe) for case in CASES}):
+        folder = Folder(tmp_path_factory.mktemp("fix"))
+        for case in CASES:
+            if (case.style, case.unsafe) == (style, unsafe):
+                folder.write(f"{case.name}/__init__.py", "")
+                for name, text in case.before.items():
+                    folder.write(f"{case.name}/{name}", text)
+        first = folder.fix(style, unsafe=unsafe)
+        second = folder.fix(style, unsafe=unsafe)
+        runs[style, unsafe] = Fixed(folder.folder, first, second)
+    return runs
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: MendCase, fixed: dict[tuple[str, bool], Fixed]) -> None:
+    run = fixed[case.style, case.unsafe]
+    package = run.folder / case.name
+    for name, text in case.expected().items():
+        assert (package / name).read_text(encoding="utf-8") == text
+        compile(text, name, "exec")
+    reasons = [
+        outcome.reason or ""
+        for outcome in run.second.left
+        if outcome.finding.path.startswith(f"{case.name}/")
+    ]
+    assert len(reasons) == len(case.left), reasons
+    for words in case.left:
+        assert any(words in reason for reason in reasons), reasons
+
+
+def test_fixing_twice_changes_nothing_more(fixed: dict[tuple[str, bool], Fixed]) -> None:
+    for run in fixed.values():
+        assert not run.second.mended
+        assert not run.second.edited
+        assert len(run.first.left) == len(run.second.left)
+
+
+def test_each_case_says_what_it_expects() -> None:
+    assert len(CASES) > 50
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert all(case.after.keys() <= case.before.keys() for case in CASES)
+    silent = [case.name for case in CASES if not case.after and not case.left]
+    assert sorted(silent) == [
+        "entering_failure_that_is_meant",
+        "entering_right_uses",
+        "entering_silenced_is_silenced",
+    ]
+
+
+def test_an_annotation_is_written_with_its_imports() -> None:
+    text = (
+        "import os\n\n\nclass Database:\n"
+        "    async def session(self, name='x'):  # why\n        yield 1\n"
+    )
+    misuse = Misuse(
+        "Getter",
+        annotation="AsyncIterator[AsyncSession]",
+        imports=(("collections.abc", "AsyncIterator"), ("sqlalchemy.ext.asyncio", "AsyncSession")),
+    )
+    finding = Finding("a.py", Span(5, 4, 5, 5), "session-getter", "", None, None, misuse)
+    source = SourceFile("a.py", text.encode())
+    tree = Tree(lambda _path: text.encode(), {"a.py": "a"})
+    mend = next(mend for mend in MENDS if mend.fits(finding, misuse))
+    draft = mend.draft(Site(finding, misuse, source, tree))
+    assert applied([draft])[source].decode() == (
+        "import os\n"
+        "from collections.abc import AsyncIterator\n"
+        "\n"
+        "from sqlalchemy.ext.asyncio import AsyncSession\n"
+        "\n"
+        "\n"
+        "class Database:\n"
+        "    async def session(self, name='x') -> AsyncIterator[AsyncSession]:  # why\n"
+        "        yield 1\n"
+    )
+
+
+def test_a_misuse_is_the_same_after_the_cache() -> None:
+    held = Held("COROUTINE", 16, resource=True)
+    misuse = Misuse("Use", "AWAIT", "f()", "f", (held,), yields=Yields(True, swallows=True))
+    finding = Finding("a.py", Span(1, 0, 1, 3), "session-await", "m", "h", None, misuse)
+    assert decode("a.py", finding.span, "session-await", finding.encode()) == finding
