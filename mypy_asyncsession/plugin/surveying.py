@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession import survey
@@ -33,7 +34,7 @@ def surveyed(tree: MypyFile, records: Iterable[tuple[Record, str | None]]) -> Su
         records: What it holds, each record with the code of the rule that rejects it, if one does.
     """
     providers: list[Provider] = []
-    uses: dict[Used, None] = {}
+    uses: dict[tuple[object, ...], Used] = {}
     for record, code in records:
         if isinstance(record, Getter):
             providers.append(_provider(record, tree.fullname))
@@ -43,10 +44,27 @@ def surveyed(tree: MypyFile, records: Iterable[tuple[Record, str | None]]) -> Su
             continue
         function = f"{tree.fullname}.{record.function}" if record.function else tree.fullname
         for provider in _providers(record):
-            if provider:
-                use = Used(provider, way, tree.path, record.span.line, function, code)
-                uses[use] = None
-    return Survey(tree.fullname, tree.path, tuple(providers), tuple(uses))
+            if provider is None:
+                continue
+            use = Used(provider, way, tree.path, record.span.line, function, code)
+            if isinstance(record, EarlyExit):
+                # It is another word about a loop or a call that is among the uses already.
+                use = _before(use, uses.values()) or use
+            key = (use.provider, use.way, use.line, use.function)
+            if key not in uses or use.code is not None:
+                uses[key] = use
+    return Survey(tree.fullname, tree.path, tuple(providers), tuple(uses.values()))
+
+
+def _before(exit_: Used, uses: Iterable[Used]) -> Used | None:
+    """The use that is left early: the last one of its kind before that."""
+    found = [
+        use
+        for use in uses
+        if (use.provider, use.way, use.function) == (exit_.provider, exit_.way, exit_.function)
+        and use.line <= exit_.line
+    ]
+    return replace(max(found, key=lambda use: use.line), code=exit_.code) if found else None
 
 
 def _provider(getter: Getter, module: str) -> Provider:
