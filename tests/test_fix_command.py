@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 
 from mypy_asyncsession.fixes.apply import write_all
+from mypy_asyncsession.fixes.backups import Backups
 from mypy_asyncsession.fixes.guard import Guard
 from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.result import Edited
@@ -269,6 +270,21 @@ def test_a_file_that_was_changed_meanwhile_is_left(tmp_path: Path) -> None:
     assert [each.path for each in written] == ["b.py"]
     assert [problem.path for problem in problems] == ["a.py", "gone.py"]
     assert (tmp_path / "a.py").read_bytes() == b"newer"
+
+
+def test_without_a_backup_nothing_is_written(tmp_path: Path) -> None:
+    for name in ("a.py", "b.py", "b.py.bak"):
+        (tmp_path / name).write_bytes(b"old")
+    edited = [Edited(name, b"old", b"new") for name in ("a.py", "b.py")]
+    backups = Backups(tmp_path / "cache")
+    written, problems = write_all(edited, str(tmp_path), backups)
+    assert not written
+    assert "no backup can be written" in problems[0].message
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "a.py": b"old",
+        "b.py": b"old",
+        "b.py.bak": b"old",
+    }
 
 
 def test_a_failed_write_leaves_the_old_file(

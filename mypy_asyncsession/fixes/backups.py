@@ -39,17 +39,24 @@ class Backups:
         """Keep copies of some files.
 
         Raises:
-            OSError: It cannot be done; no file but copies was written.
+            OSError: It cannot be done; no copy is kept.
         """
-        for path, content in contents.items():
-            copy = Path(f"{path}.bak")
-            with copy.open("xb") as new:
-                new.write(content)
-                new.flush()
-                os.fsync(new.fileno())
-            copy.chmod(path.stat().st_mode & 0o7777)
-            self._listed[str(path)] = _digest(content)
-        self._save()
+        made: list[Path] = []
+        try:
+            for path, content in contents.items():
+                copy = Path(f"{path}.bak")
+                with copy.open("xb") as new:
+                    made.append(copy)
+                    new.write(content)
+                    new.flush()
+                    os.fsync(new.fileno())
+                copy.chmod(path.stat().st_mode & 0o7777)
+                self._listed[str(path)] = _digest(content)
+            self._save()
+        except OSError:
+            for copy in made:
+                copy.unlink(missing_ok=True)
+            raise
 
     def restore(self, folders: list[str], directory: str) -> Iterator[tuple[str, str | None]]:
         """Put copies back where they came from.
@@ -89,6 +96,7 @@ class Backups:
 
     def _save(self) -> None:
         if not self._path.exists():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_bytes(b"{}")
         write(self._path, json.dumps(self._listed, indent=1).encode())
 

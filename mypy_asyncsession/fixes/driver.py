@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: How often the files are mended and checked before what is still to do is left.
 MOST_ROUNDS: Final = 40
 
+_NOT_COVERED: Final = "the code is written in a way that the mend does not cover"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -254,7 +256,14 @@ class _Fix:
             self._options.style,
             self._options.unsafe,
         )
-        draft = mend.draft(site)
+        try:
+            draft = mend.draft(site)
+        except Left:
+            raise
+        except Exception:
+            if "MYPY_ASYNCSESSION_RAISE" in os.environ:
+                raise
+            raise Left(_NOT_COVERED) from None
         for source in draft.sources():
             self._may_edit(source.path)
         return draft
@@ -291,8 +300,7 @@ class _Fix:
         except Exception:  # noqa: BLE001
             for each in [each for each in planned if not _can_be_written(each.draft)]:
                 planned.remove(each)
-                reason = "the code is written in a way that the mend does not cover"
-                self._refused.update({self._key(found): reason for found in each.findings})
+                self._refused.update({self._key(found): _NOT_COVERED for found in each.findings})
             new = applied(each.draft for each in planned)
         return {source.path: content for source, content in new.items()}
 
