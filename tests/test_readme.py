@@ -29,6 +29,7 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Commands that are run elsewhere, and where.
 ELSEWHERE: Final = {
     "python -m pip install .": "tests/test_packaging.py installs the wheel",
+    "mypy-asyncsession fix shop": "tests/test_fix_command.py: it would mend what the others show",
     "make demo": "continuous integration",
     "make test": "this is part of it",
 }
@@ -45,7 +46,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
     for block in blocks("console"):
         for command in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             first, *rest = command.rstrip("\n").split("\n")
-            yield first.partition("  #")[0], rest
+            yield first.partition("  #")[0].rstrip(), rest
 
 
 @pytest.fixture
@@ -93,6 +94,7 @@ def test_commands_in_the_text_have_these_options() -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_configuration() -> None:
+    Path("stubs").mkdir()  # as ``mypy-asyncsession stubs`` makes it
     for number, block in enumerate(blocks("toml")):
         file = Path(f"{number}.toml")
         file.write_text(block)
@@ -105,9 +107,9 @@ def test_configuration() -> None:
 
 def test_every_key_is_documented() -> None:
     keys = {name.replace("_", "-") for name in Config.__dataclass_fields__}
-    assert keys == {
-        *re.findall(r"^\| `([\w-]+)` \| [^|]*\| [^|]* \|$", _section("The other"), re.MULTILINE)
-    } | {"strict"}
+    table = _section("## Configuration")
+    named = re.findall(r"^\| `([\w-]+)` \| [^|]*\| [^|]* \|$", table, re.MULTILINE)
+    assert keys == {*named, "strict"}
 
 
 def _section(start: str) -> str:
