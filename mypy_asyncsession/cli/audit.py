@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
 
 
@@ -32,17 +32,8 @@ from mypy_asyncsession.cli.terminal import Terminal
     help="Import a FastAPI or Starlette application, and list the dependencies that it has and "
     "that cannot be driven, in place of the sources.",
 )
-@click.option(
-    "--config-file",
-    metavar="FILE",
-    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
-)
-@click.option(
-    "--cache-dir",
-    metavar="DIR",
-    help="What to keep between runs, which makes the next one quick.  "
-    "[default: .mypy-asyncsession]",
-)
+@common.config_file
+@common.cache_dir
 def audit(
     paths: tuple[str, ...],
     output: str,
@@ -74,19 +65,11 @@ def audit(
     from mypy_asyncsession.audit.plain import as_json, as_markdown
     from mypy_asyncsession.audit.table import show
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options, check
+    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
-    with Progress() as progress:
-        report = check(
-            paths or (".",),
-            Options(config_file=config_file, cache_dir=cache_dir, survey=True),
-            on_progress=progress.update,
-        )
-    for problem in report.problems:
-        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
-    if not report.checked:
-        raise CannotRun("none of the files could be checked")
+    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
+    report = common.run(paths, options)
     found = inventory(report)
     terminal = Terminal.of_stdout()
     if html is not None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS, text
-from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
 from mypy_asyncsession.rules import PARENT
 
@@ -34,17 +34,8 @@ _MOST_MENDED: Final = 10
 )
 @click.option("--statistics", is_flag=True, help="Say how many findings there are of each code.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
-@click.option(
-    "--config-file",
-    metavar="FILE",
-    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
-)
-@click.option(
-    "--cache-dir",
-    metavar="DIR",
-    help="What to keep between runs, which makes the next one quick.  "
-    "[default: .mypy-asyncsession]",
-)
+@common.config_file
+@common.cache_dir
 @click.option("--strict", is_flag=True, help="Turn on the rules that are off by default, too.")
 @click.option(
     "--baseline",
@@ -103,28 +94,17 @@ def check(
 
     The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
     """  # noqa: D301
-    from mypy_asyncsession.checking.report import CannotRun
     from mypy_asyncsession.checking.run import Options
-    from mypy_asyncsession.checking.run import check as run
 
     old = _baseline(baseline, update=update_baseline)
-    with Progress(shown=not quiet) as progress:
-        report = run(
-            paths or (".",),
-            Options(
-                config_file=config_file,
-                cache_dir=cache_dir,
-                strict=strict,
-                workers=workers,
-                show_traceback=show_traceback,
-            ),
-            on_progress=progress.update,
-        )
-    if not quiet:
-        for problem in report.problems:
-            click.echo(f"{problem.place}: warning: {problem.message}", err=True)
-    if not report.checked:
-        raise CannotRun("none of the files could be checked")
+    options = Options(
+        config_file=config_file,
+        cache_dir=cache_dir,
+        strict=strict,
+        workers=workers,
+        show_traceback=show_traceback,
+    )
+    report = common.run(paths, options, quiet=quiet)
     if old is not None:
         report = _compared(report, old, update=update_baseline, quiet=quiet)
     terminal = Terminal.of_stdout()

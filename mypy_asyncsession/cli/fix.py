@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
@@ -47,11 +48,7 @@ _STYLES: Final = ("context-manager", "async-for")
     "source was not read.",
 )
 @click.option("--path", "more", metavar="DIR", multiple=True, help="The same as PATH.")
-@click.option(
-    "--config-file",
-    metavar="FILE",
-    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
-)
+@common.config_file
 @click.option(
     "--cache-dir",
     metavar="DIR",

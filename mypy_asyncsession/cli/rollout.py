@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import textwrap
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -44,11 +43,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="text for people, json for programs.",
 )
-@click.option(
-    "--cache-dir",
-    metavar="DIR",
-    help="What to keep between runs.  [default: .mypy-asyncsession]",
-)
+@common.cache_dir
 def rollout(
     paths: tuple[str, ...],
     guard: bool,
@@ -73,24 +68,15 @@ def rollout(
     """  # noqa: D301
     from mypy_asyncsession.adoption import rollout as rolling
     from mypy_asyncsession.adoption.strict_list import dropped, earlier, with_strict
-    from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options, check
+    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.config import Config, discover, load
 
     file = discover(None, Path.cwd())
     config = load(file) if file is not None else Config()
     file = file or Path.cwd() / "pyproject.toml"
     before = earlier(file, against) if guard else []
-    with Progress() as progress:
-        report = check(
-            paths or (os.curdir,),
-            Options(cache_dir=cache_dir, strict=True, survey=True),
-            on_progress=progress.update,
-        )
-    for problem in report.problems:
-        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
-    if not report.checked:
-        raise CannotRun("none of the files could be checked")
+    options = Options(cache_dir=cache_dir, strict=True, survey=True)
+    report = common.run(paths, options)
     found = rolling.rollout(report, config)
     terminal = Terminal.of_stdout()
     if guard:

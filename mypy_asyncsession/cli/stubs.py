@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import NOTHING
-from mypy_asyncsession.cli.progress import Progress
 
 
 @click.command(short_help="Write stubs with the types that getters should have.")
@@ -20,17 +20,8 @@ from mypy_asyncsession.cli.progress import Progress
     type=click.Path(file_okay=False),
     help="The directory to write them to.",
 )
-@click.option(
-    "--config-file",
-    metavar="FILE",
-    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
-)
-@click.option(
-    "--cache-dir",
-    metavar="DIR",
-    help="What to keep between runs, which makes the next one quick.  "
-    "[default: .mypy-asyncsession]",
-)
+@common.config_file
+@common.cache_dir
 def stubs(
     paths: tuple[str, ...], output: str, config_file: str | None, cache_dir: str | None
 ) -> int:
@@ -53,19 +44,11 @@ def stubs(
     """  # noqa: D301
     from mypy_asyncsession.audit.stub_files import MARK, stub_files
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options, check
+    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
-    with Progress() as progress:
-        report = check(
-            paths or (".",),
-            Options(config_file=config_file, cache_dir=cache_dir, survey=True),
-            on_progress=progress.update,
-        )
-    for problem in report.problems:
-        click.echo(f"{problem.place}: warning: {problem.message}", err=True)
-    if not report.checked:
-        raise CannotRun("none of the files could be checked")
+    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
+    report = common.run(paths, options)
     files = stub_files(provider for found in report.surveys for provider in found.providers)
     folder = Path(output)
     for name in files:

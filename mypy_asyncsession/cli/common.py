@@ -1,0 +1,52 @@
+"""What the commands that run mypy have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mypy_asyncsession.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_asyncsession.checking.report import Report
+    from mypy_asyncsession.checking.run import Options
+
+config_file = click.option(
+    "--config-file",
+    metavar="FILE",
+    help="The TOML file with [tool.mypy-asyncsession].  [default: the project's pyproject.toml]",
+)
+cache_dir = click.option(
+    "--cache-dir",
+    metavar="DIR",
+    help="What to keep between runs, which makes the next one quick.  "
+    "[default: .mypy-asyncsession]",
+)
+
+
+def run(paths: Sequence[str], options: Options, *, quiet: bool = False) -> Report:
+    """Check files and directories, and say on standard error what was in the way.
+
+    Args:
+        paths: The files and directories; the current directory if there are none.
+        options: How to check them.
+        quiet: Whether to show neither the progress nor what was in the way.
+
+    Raises:
+        CannotRun: Nothing could be checked; the message is one line.
+        ConfigError: The configuration cannot be used; the message is one line.
+    """
+    from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.checking.run import check
+
+    with Progress(shown=not quiet) as progress:
+        report = check(paths or (".",), options, on_progress=progress.update)
+    if not quiet:
+        for problem in report.problems:
+            click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+    if not report.checked:
+        raise CannotRun("none of the files could be checked")
+    return report
