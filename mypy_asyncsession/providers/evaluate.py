@@ -1127,6 +1127,10 @@ class Evaluator:
             scope = source.scope
             for node in chain:
                 scope = source.scope_in(node, scope)
+            if isinstance(rvalue, NameExpr) and any(
+                isinstance(node, FuncDef) and _argument(node, rvalue.name) for node in chain
+            ):
+                return UNKNOWN  # each caller may give another
             found.append(self.value(rvalue, scope, None))
         return either(found, exact=False)
 

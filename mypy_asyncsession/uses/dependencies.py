@@ -40,7 +40,7 @@ from mypy.types import (
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import statements, walk, yields
+from mypy_asyncsession.providers.syntax import only_raises, statements, walk, yields
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     Alias,
@@ -367,6 +367,8 @@ class Dependencies:
 
     def _driven_function(self, function: Function, depth: int) -> _Driven | None:
         node = function.node
+        if only_raises(node):
+            return None  # an override stands in for it, and may give anything
         result = self._evaluator.called(function, [], self._source.scope)
         type_ = self._result_type(function)
         if isinstance(node, FuncDef) and yields(node):
