@@ -1211,6 +1211,12 @@ class Evaluator:
         if defs:
             assert defs[-1].node is not None
             value = self.bound(defs[-1], inner)
+            if isinstance(receiver, Thing) and not (
+                isinstance(value, Function) and value.is_property
+            ):
+                for _, method in source.attributes(node).get(name, ()):
+                    if method is not None:
+                        return UNSURE  # the instance has one of its own in the method's place
             return self.bind(value, receiver)
         declared = self.program.symbol(f"{source.module}.{_qualname(inner, name)}")
         if isinstance(declared, Var) and informative(declared.type):

@@ -307,6 +307,8 @@ def _used_after(following: Sequence[Node], name: str) -> Node | None:
                 return None
         if _binds(statement, name):
             return None
+        if isinstance(statement, _DEFINITIONS):
+            continue  # it may have a parameter of that name, and runs when it is called
         for node in walk(statement, into_functions=False):
             if (
                 isinstance(node, MemberExpr)

@@ -15,7 +15,7 @@ from mypy.nodes import (
     OverloadedFuncDef,
     TypeInfo,
 )
-from mypy.types import CallableType, Instance, get_proper_type
+from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, only_raises, walk
@@ -157,6 +157,8 @@ class Overrides:
         there = self._handed(base, name, scope)
         if here is None or there is None or self._says_nothing(base, name):
             return None
+        if _admits_several(base, name):
+            return None
         return Override(
             method=name,
             owner=info.name,
@@ -204,6 +206,16 @@ def _alike(here: Node, there: Node | None) -> bool:
         and here.is_coroutine == there.is_coroutine
         and here.is_generator == there.is_generator
         and (here.is_coroutine or here.is_generator)
+    )
+
+
+def _admits_several(info: TypeInfo, name: str) -> bool:
+    """Whether the annotation of a method leaves the shape to those that override it."""
+    entry = info.names.get(name)
+    function = definition_of(entry.node) if entry is not None and entry.node is not None else None
+    type_ = get_proper_type(function.type) if function is not None and function.type else None
+    return isinstance(type_, CallableType) and isinstance(
+        get_proper_type(type_.ret_type), UnionType
     )
 
 
