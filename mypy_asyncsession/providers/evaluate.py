@@ -1127,6 +1127,10 @@ class Evaluator:
             scope = source.scope
             for node in chain:
                 scope = source.scope_in(node, scope)
+            if isinstance(rvalue, NameExpr) and any(
+                isinstance(node, FuncDef) and _argument(node, rvalue.name) for node in chain
+            ):
+                return UNKNOWN  # each caller may give another
             found.append(self.value(rvalue, scope, None))
         return either(found, exact=False)
 
@@ -1207,6 +1211,12 @@ class Evaluator:
         if defs:
             assert defs[-1].node is not None
             value = self.bound(defs[-1], inner)
+            if isinstance(receiver, Thing) and not (
+                isinstance(value, Function) and value.is_property
+            ):
+                for _, method in source.attributes(node).get(name, ()):
+                    if method is not None:
+                        return UNSURE  # the instance has one of its own in the method's place
             return self.bind(value, receiver)
         declared = self.program.symbol(f"{source.module}.{_qualname(inner, name)}")
         if isinstance(declared, Var) and informative(declared.type):

@@ -17,6 +17,7 @@ from mypy.nodes import (
     LambdaExpr,
     Node,
     OverloadedFuncDef,
+    RaiseStmt,
     YieldExpr,
     YieldFromExpr,
 )
@@ -196,6 +197,13 @@ def definition_of(node: Node) -> FuncDef | None:
             return definition_of(node.impl)
         return definition_of(node.items[0]) if node.items else None
     return node if isinstance(node, FuncDef) else None
+
+
+def only_raises(function: FuncItem) -> bool:
+    """Whether the body does nothing but raise, as one does that stands for another."""
+    return is_stub_body(function) and any(
+        isinstance(statement, RaiseStmt) for statement in function.body.body
+    )
 
 
 def is_stub_body(function: FuncItem) -> bool:

@@ -93,7 +93,7 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
     if source is None or not paths or len(paths) < len(yields(function.node)):
         return None
     scope = source.scope_in(function.node, function.scope)
-    if not _exclusive(paths):
+    if not _exclusive(paths) or any(_is_dead(path) for path, _ in paths):
         return None
     code = closes = catches = swallows = False
     for path, yielded in paths:
@@ -172,6 +172,15 @@ def _exclusive(paths: list[tuple[tuple[_Step, ...], YieldExpr]]) -> bool:
             return False
         branches.append((id(conditions[0].statement), id(conditions[0].block)))
     return len({statement for statement, _ in branches}) == 1 and len(set(branches)) == len(paths)
+
+
+def _is_dead(path: tuple[_Step, ...]) -> bool:
+    """Whether a yield is there to make a generator only, behind a ``raise`` or a ``return``."""
+    return any(
+        isinstance(statement, (RaiseStmt, ReturnStmt))
+        for step in path
+        for statement in step.block.body[: max(step.position, 0)]
+    )
 
 
 def _runs_once(

@@ -77,7 +77,7 @@ def check(override: Override) -> Problem | None:
     shapes = {here.shape, there.shape}
     if not shapes & _PROVIDERS or not shapes <= _PROVIDERS | {Shape.COROUTINE}:
         return None
-    if not all(map(_is_provider, (here, there))):
+    if not all(map(_is_provider, (here, there))) or not any(map(_is_of_session, (here, there))):
         return None
     if there.can & _USES & here.can == there.can & _USES:
         return None
@@ -98,6 +98,16 @@ def _is_provider(handed: Handed) -> bool:
         return True
     item = handed.item
     return handed.label in _MANAGERS or (item is not None and item.resource is not None)
+
+
+def _is_of_session(handed: Handed) -> bool:
+    """Whether a session is in it, however deep."""
+    inside: Handed | None = handed
+    while inside is not None:
+        if inside.resource is not None:
+            return True
+        inside = inside.item
+    return False
 
 
 def _instead(override: Override) -> str:

@@ -41,14 +41,12 @@ def check(use: Use) -> Problem | None:
     if not use.pairing.enters:
         return None
     wrong = use.wrong()
-    if wrong is None:
-        return None
-    if wrong.shape is Shape.NONE and (use.callee is None or len(use.given) == 1):
-        return None  # what a name is at that point is mypy's to say
+    if wrong is None or wrong.shape is Shape.NONE:
+        return None  # where something may be None is mypy's to say
     if use.pairing is Pairing.PUSH_ASYNC_EXIT and wrong.shape.uncalled:
         return None  # a callback is as welcome there
     message = subject(use, wrong)
-    if not wrong.shape.uncalled and wrong.shape is not Shape.NONE:
+    if not wrong.shape.uncalled:
         message += f": {used(use, 'enter')}"
     return Problem(message, instead(use, wrong), wrong.place)
 

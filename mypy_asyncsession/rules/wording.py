@@ -21,9 +21,6 @@ _FUNCTIONS = {
 def subject(use: Use, handed: Handed) -> str:
     """What the use is given, as the beginning of a sentence: ``"get_db" is an async generator``."""
     shape = handed.shape
-    called = use.callee or use.text
-    if shape is Shape.NONE:
-        return f'"{called}" may be None' if use.callee is None else f'"{called}" may return None'
     if shape.uncalled:
         if shape is Shape.SESSIONMAKER:
             return f'"{use.text}" is a sessionmaker that was not called'
@@ -77,12 +74,6 @@ def instead(use: Use, handed: Handed) -> str | None:
         return _given(use, handed)
     if use.pairing in (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT):
         return _on_stack(use, handed)
-    if shape is Shape.NONE:
-        return (
-            "Test it for None before it is entered"
-            if use.pairing.enters
-            else ("Test it for None first")
-        )
     if shape is Shape.ENGINE:
         keyword = "async with" if handed.label and "Async" in handed.label else "with"
         return _write(use, f"{use.text}.connect()", keyword)

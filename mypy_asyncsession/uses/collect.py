@@ -49,6 +49,7 @@ from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies
 from mypy_asyncsession.uses.doubles import Doubles
 from mypy_asyncsession.uses.expected import Expected
+from mypy_asyncsession.uses.fixtures import is_of_fixture
 from mypy_asyncsession.uses.getters import Getters
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.lifetimes import Lifetimes
@@ -165,7 +166,7 @@ class Collector:
             yield from self._body(statement.defs.body, body.inside(statement))
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, spot)
-        elif isinstance(statement, TryStmt) and self._expected.in_try(statement, spot):
+        elif isinstance(statement, TryStmt) and self._expected.in_try(statement):
             yield from self._body(list(nested(statement.body.body)), body)
             for block in (*statement.handlers, statement.else_body, statement.finally_body):
                 if block is not None:
@@ -208,6 +209,8 @@ class Collector:
                 yield from self._expression(decorator, spot)
             if any(self._expected.in_function(d, spot) for d in statement.original_decorators):
                 return
+        if self._expected.in_definition(function, spot):
+            return
         if self._injects:
             yield from self._dependencies.of_function(
                 function, spot.scope, spot.where, spot.body.inside(function).outermost()
@@ -366,8 +369,11 @@ class Collector:
             return False
         owner = callee.scope.node
         info = self._evaluator.program.symbol(callee.fullname.rpartition(".")[0])
-        is_protocol = isinstance(info, TypeInfo) and info.is_protocol
-        return isinstance(owner, ClassDef) and is_open_stub(callee.node, is_protocol=is_protocol)
+        return (
+            isinstance(owner, ClassDef)
+            and isinstance(info, TypeInfo)
+            and is_open_stub(callee.node, info)
+        )
 
     def _made(
         self,
@@ -383,7 +389,10 @@ class Collector:
         known_ones = tuple(each for each in given if each is not None)
         if not known_ones or len(known_ones) < len(given):
             return None
-        exact = not isinstance(value, Either) or value.exact
+        exact = not isinstance(value, Either) or (
+            # Which of its possibilities a name has at one place is for the flow to say.
+            value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
+        )
         function = spot.scope.function()
         call = expression if isinstance(expression, CallExpr) else None
         return Use(
@@ -425,6 +434,8 @@ class Collector:
 
     def _is_open(self, expression: Expression, spot: Spot) -> bool:
         """Whether the code finds out for itself what it is, or puts another in its place."""
+        if is_of_fixture(expression, spot):
+            return True
         probed = {name for scope in spot.scope.chain() for name in scope.names.probed}
         outside = probed - spot.scope.names.probed
         patched = {name for scope in spot.scope.chain() for name in scope.names.patched}

@@ -40,7 +40,7 @@ from mypy.types import (
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import statements, walk, yields
+from mypy_asyncsession.providers.syntax import only_raises, statements, walk, yields
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     Alias,
@@ -321,7 +321,7 @@ class Dependencies:
             role=role,
             handed=handed(driven.value, self._evaluator, scope),
             unwraps=self._unwraps,
-            mismatch=self._mismatch(driven, wanted),
+            mismatch=None if _names(expression, wanted) else self._mismatch(driven, wanted),
             asked_for=self._asked_for(driven, wanted),
             parameter=parameter[1] if parameter else None,
             handled=parameter is not None and _handles(*parameter),
@@ -367,6 +367,8 @@ class Dependencies:
 
     def _driven_function(self, function: Function, depth: int) -> _Driven | None:
         node = function.node
+        if only_raises(node):
+            return None  # an override stands in for it, and may give anything
         result = self._evaluator.called(function, [], self._source.scope)
         type_ = self._result_type(function)
         if isinstance(node, FuncDef) and yields(node):
@@ -524,6 +526,16 @@ def _argument(call: CallExpr) -> Expression | None:
         if name in (None, "dependency"):
             return argument
     return None
+
+
+def _names(expression: Expression, wanted: Type | None) -> bool:
+    """Whether a call is given the class that is wanted, to make an object of that class."""
+    proper = get_proper_type(wanted) if wanted is not None else None
+    return (
+        isinstance(expression, CallExpr)
+        and isinstance(proper, Instance)
+        and any(isinstance(each, RefExpr) and each.node is proper.type for each in expression.args)
+    )
 
 
 def _is_decorated(value: Value) -> bool:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, MemberExpr, NameExpr, TupleExpr
+from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, TupleExpr, WithStmt, YieldExpr
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.values import fullname
+from mypy_asyncsession.providers.scopes import returned
+from mypy_asyncsession.providers.syntax import definition_of, statements, walk
+from mypy_asyncsession.providers.values import Function, Managed, fullname
 from mypy_asyncsession.uses.spans import written
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression, TryStmt
+    from collections.abc import Set as AbstractSet
 
-    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy.nodes import Expression, Node, TryStmt
+
+    from mypy_asyncsession.providers.evaluate import Evaluator, Where
+    from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.values import Value
     from mypy_asyncsession.uses.spots import Spot
 
 
@@ -22,18 +28,84 @@ class Expected:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
+        self._functions: dict[FuncDef, AbstractSet[str]] = {}
 
     def in_block(self, expression: Expression, spot: Spot) -> bool:
         """Whether a ``with`` of *expression* says that its block fails."""
+        return self._expects(expression, spot.scope, spot.where)
+
+    def _expects(self, expression: Expression, scope: Scope, where: Where, depth: int = 0) -> bool:
         if not isinstance(expression, CallExpr):
             return False
         callee = expression.callee
         if isinstance(callee, MemberExpr) and callee.name in known.EXPECTS_FAILURE_METHODS:
             return True
-        name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
+        value = self._evaluator.value(callee, scope, where)
+        name = fullname(value)
         if name in known.SUPPRESSES:
-            return any(self._is_misuse_error(argument, spot) for argument in expression.args)
-        return name in known.EXPECTS_FAILURE
+            return any(map(self._is_misuse_error, expression.args))
+        return name in known.EXPECTS_FAILURE or (depth < 2 and self._is_helper(value, depth + 1))
+
+    def _is_helper(self, value: Value, depth: int) -> bool:
+        """Whether a call of *value* gives a block of a function's own that expects a failure."""
+        is_manager = isinstance(value, Managed)
+        function = value.function if isinstance(value, Managed) else value
+        if not isinstance(function, Function):
+            return False
+        source = self._evaluator.program.source(function.scope.module)
+        if source is None:
+            return False
+        scope = source.scope_in(function.node, function.scope)
+        if not is_manager:
+            results = returned(function.node)
+            return bool(results) and all(
+                self._expects(result, scope, None, depth) for result in results
+            )
+        return any(
+            isinstance(statement, WithStmt)
+            and any(self._expects(each, scope, None, depth) for each in statement.expr)
+            and any(isinstance(inner, YieldExpr) for inner in walk(statement.body))
+            for statement in statements(function.node.body)
+        )
+
+    def in_definition(self, function: FuncDef, spot: Spot) -> bool:
+        """Whether a function inside another is only used where a failure is expected."""
+        outer = spot.body.node
+        return isinstance(outer, FuncDef) and function.name in self._failing(outer, spot)
+
+    def _failing(self, outer: FuncDef, spot: Spot) -> AbstractSet[str]:
+        """The functions inside *outer* that are only used where a failure is expected."""
+        found = self._functions.get(outer)
+        if found is None:
+            found = self._functions[outer] = self._find_failing(outer, spot)
+        return found
+
+    def _find_failing(self, outer: FuncDef, spot: Spot) -> AbstractSet[str]:
+        inner = {
+            function.name: function
+            for statement in statements(outer.body)
+            if (function := definition_of(statement)) is not None
+        }
+        if not inner:
+            return frozenset()
+        expected: list[Node] = []
+        for node in walk(outer.body):
+            if isinstance(node, WithStmt) and any(self._is_point(each, spot) for each in node.expr):
+                expected.append(node.body)
+            elif isinstance(node, CallExpr) and self._is_point(node, spot):
+                expected.extend(node.args)  # ``assertRaises(TypeError, function)``
+        used = _names(outer.body)
+        failing: set[str] = set()
+        there: set[NameExpr] = set()
+        while expected:
+            there.update(*map(_names, expected))
+            expected = []
+            for name in inner.keys() - failing:
+                uses = {node for node in used if node.name == name}
+                if uses and uses <= there:
+                    failing.add(name)
+                    expected.append(inner[name].body)
+        return failing
 
     def in_function(self, decorator: Expression, spot: Spot) -> bool:
         """Whether a decorator says that the function fails, or that it is not to be checked."""
@@ -45,13 +117,23 @@ class Expected:
             return False
         return written(callee) in ("pytest.mark.xfail", "mark.xfail", "unittest.expectedFailure")
 
-    def in_try(self, statement: TryStmt, spot: Spot) -> bool:
-        """Whether a ``try`` has a handler for just what a wrong pairing raises."""
-        return any(
-            type_ is not None and self._is_misuse_error(type_, spot) for type_ in statement.types
+    def _is_point(self, expression: Expression, spot: Spot) -> bool:
+        """Whether just what a wrong pairing raises is expected, as far as the call says what is."""
+        return self.in_block(expression, spot) and (
+            not isinstance(expression, CallExpr)
+            or not expression.args
+            or any(map(self._is_misuse_error, expression.args))
         )
 
-    def _is_misuse_error(self, type_: Expression, spot: Spot) -> bool:
+    def in_try(self, statement: TryStmt) -> bool:
+        """Whether a ``try`` has a handler for just what a wrong pairing raises."""
+        return any(type_ is not None and self._is_misuse_error(type_) for type_ in statement.types)
+
+    def _is_misuse_error(self, type_: Expression) -> bool:
         if isinstance(type_, TupleExpr):
-            return any(self._is_misuse_error(item, spot) for item in type_.items)
+            return any(map(self._is_misuse_error, type_.items))
         return isinstance(type_, NameExpr) and type_.name in ("TypeError", "AttributeError")
+
+
+def _names(node: Node) -> set[NameExpr]:
+    return {inner for inner in walk(node) if isinstance(inner, NameExpr)}

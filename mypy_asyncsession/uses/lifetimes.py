@@ -76,6 +76,7 @@ class Lifetimes:
 
     def of_step(self, generator: Expression, call: Expression, spot: Spot) -> Iterator[EarlyExit]:
         """``await anext(provider())``, which drops the generator."""
+        generator = _own(generator, spot)
         found = self._provider(generator, spot)
         if found is None:
             return
@@ -254,6 +255,22 @@ def _exits(block: Block, *, inner_loop: bool = False) -> Iterator[tuple[Exit, No
                     yield way, found
 
 
+def _own(generator: Expression, spot: Spot) -> Expression:
+    """The generator itself, where ``aiter`` has given it another name."""
+    if not isinstance(generator, NameExpr):
+        return generator
+    bindings = spot.scope.names.bindings.get(generator.name, [])
+    call = bindings[0].node if len(bindings) == 1 else None
+    if not isinstance(call, CallExpr):
+        return generator
+    callee = call.callee
+    if isinstance(callee, MemberExpr) and callee.name == "__aiter__":
+        return callee.expr
+    if isinstance(callee, NameExpr) and callee.name == "aiter" and call.args:
+        return call.args[0]
+    return generator
+
+
 def _is_closed(body: Block, name: str) -> bool:
     return any(
         isinstance(node, MemberExpr)
@@ -290,6 +307,8 @@ def _used_after(following: Sequence[Node], name: str) -> Node | None:
                 return None
         if _binds(statement, name):
             return None
+        if isinstance(statement, _DEFINITIONS):
+            continue  # it may have a parameter of that name, and runs when it is called
         for node in walk(statement, into_functions=False):
             if (
                 isinstance(node, MemberExpr)

@@ -13,13 +13,12 @@ from mypy.nodes import (
     FuncDef,
     MemberExpr,
     OverloadedFuncDef,
-    RaiseStmt,
     TypeInfo,
 )
-from mypy.types import CallableType, Instance, get_proper_type
+from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, walk
+from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, only_raises, walk
 from mypy_asyncsession.providers.values import Class, Thing
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.record import Handed, Override
@@ -58,6 +57,8 @@ class Overrides:
             base = next((b for b in info.mro[1:-1] if function.name in b.names), None)
             if base is None or _alike(statement, base.names[function.name].node):
                 continue
+            if only_raises(function):  # it says that there is no such method here
+                continue
             found = self._compared(
                 function.name, info, base, scope, span_of(function), f"{node.name}.{function.name}"
             )
@@ -68,7 +69,7 @@ class Overrides:
         """The members of a protocol that say ``async def`` and mean an async generator."""
         for statement in node.defs.body:
             function = definition_of(statement)
-            if function is None or not is_open_stub(function, is_protocol=info.is_protocol):
+            if function is None or not is_open_stub(function, info):
                 continue
             here = self._handed(info, function.name, scope)
             there = here.item if here is not None else None
@@ -156,6 +157,8 @@ class Overrides:
         there = self._handed(base, name, scope)
         if here is None or there is None or self._says_nothing(base, name):
             return None
+        if _admits_several(base, name):
+            return None
         return Override(
             method=name,
             owner=info.name,
@@ -181,7 +184,7 @@ class Overrides:
         if function.type is not None:
             # One that says ``async def`` and means a generator is wrong where it stands.
             stub = self._located(info, name)
-            return stub is not None and is_open_stub(stub, is_protocol=info.is_protocol)
+            return stub is not None and is_open_stub(stub, info)
         stub = self._located(info, name)
         return stub is None or is_stub_body(stub)
 
@@ -206,18 +209,31 @@ def _alike(here: Node, there: Node | None) -> bool:
     )
 
 
-def is_open_stub(function: FuncDef, *, is_protocol: bool) -> bool:
-    """Whether this is an ``async def`` without a body, for others to fill in."""
+def _admits_several(info: TypeInfo, name: str) -> bool:
+    """Whether the annotation of a method leaves the shape to those that override it."""
+    entry = info.names.get(name)
+    function = definition_of(entry.node) if entry is not None and entry.node is not None else None
+    type_ = get_proper_type(function.type) if function is not None and function.type else None
+    return isinstance(type_, CallableType) and isinstance(
+        get_proper_type(type_.ret_type), UnionType
+    )
+
+
+def is_open_stub(function: FuncDef, info: TypeInfo) -> bool:
+    """Whether this method of a class is an ``async def`` without a body, for others to fill in."""
     return (
         function.is_coroutine
         and not function.is_generator
         and is_stub_body(function)
-        and (is_protocol or function.abstract_status != NOT_ABSTRACT or _raises(function))
+        and (info.is_protocol or _is_abstract(function, info) or only_raises(function))
     )
 
 
-def _raises(function: FuncDef) -> bool:
-    return any(isinstance(statement, RaiseStmt) for statement in function.body.body)
+def _is_abstract(function: FuncDef, info: TypeInfo) -> bool:
+    # A tree that was only parsed does not know; the class does, whichever module it is from.
+    entry = info.names.get(function.name)
+    known = definition_of(entry.node) if entry is not None and entry.node is not None else None
+    return (known or function).abstract_status != NOT_ABSTRACT
 
 
 def _calls(expression: Expression, name: str) -> bool:

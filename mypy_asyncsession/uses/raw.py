@@ -10,6 +10,7 @@ from mypy.types import AnyType, CallableType, Instance, get_proper_type
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.values import Either, Thing, members
+from mypy_asyncsession.uses.fixtures import is_of_fixture
 from mypy_asyncsession.uses.handed import handed
 from mypy_asyncsession.uses.record import Raw, Situation
 from mypy_asyncsession.uses.spans import span_of, written
@@ -106,7 +107,7 @@ class RawResults:
     ) -> Iterator[Raw]:
         if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
             return
-        if self._accepted(situation, expression):
+        if self._accepted(situation, expression) or is_of_fixture(expression, spot):
             return
         found = self._holder(expression, spot)
         if found is not None:

@@ -36,6 +36,11 @@ class Body:
         self.parent = parent
 
     @property
+    def path(self) -> str:
+        """The file that the body is in."""
+        return self._source.path
+
+    @property
     def scope(self) -> Scope:
         """The names of the body."""
         if self._scope is None:
