@@ -60,19 +60,28 @@ class Cache:
             "# This directory was made by mypy-asyncsession, and can be deleted at any time.\n",
         )
 
-    @classmethod
-    def open(cls, directory: str, chosen: str | None, inside: str = "") -> Cache:
-        """The directory that was chosen, or the usual one, or, if that cannot be, another.
+    @staticmethod
+    def place(directory: str, chosen: str | None, inside: str = "") -> Path:
+        """Where it is to be.
 
         Args:
             directory: The working directory.
             chosen: The directory that was chosen, or ``None``.
             inside: What to use of it: a directory inside, for another kind of run.
+        """
+        return Path(directory, chosen or FOLDER, inside)
+
+    @classmethod
+    def open(cls, folder: Path, chosen: str | None = None) -> Cache:
+        """The directory, made ready; if it cannot be, and nobody has chosen it, another one.
+
+        Args:
+            folder: What ``place`` gave.
+            chosen: The directory that was chosen, or ``None``.
 
         Raises:
             CannotRun: The directory that was chosen cannot be written to.
         """
-        folder = Path(directory, chosen or FOLDER, inside)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
@@ -88,6 +97,11 @@ class Cache:
         """Remove the directory if it is not to stay."""
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def folder(self) -> Path:
+        """The directory itself."""
+        return self._folder
 
     @property
     def work(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,16 +14,19 @@ from mypy_asyncsession.checking.attempts import Attempts, Plan
 from mypy_asyncsession.checking.cache import Cache
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.interpreter import interpreter
+from mypy_asyncsession.checking.kept import Kept
 from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.project import OURS, project
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
+from mypy_asyncsession.checking.snapshot import Before, Looked, Snapshot, names_in, state
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.config import (
     RUN_TABLE,
     TABLE,
     Config,
     RunOptions,
+    bundled_stubs,
     discover,
     load,
     misplaced,
@@ -102,18 +106,63 @@ def check(
     directory = os.path.abspath(directory or os.curdir)
     config, warnings = _configuration(options.config_file, directory)
     settings = project(directory)
-    cache = Cache.open(directory, options.cache_dir, _SURVEYS if options.survey else "")
+    python = interpreter(settings, directory)
+    files = find_files(paths, settings, directory)
+    place = Cache.place(directory, options.cache_dir, _SURVEYS if options.survey else "")
+    problems = [*warnings, *files.problems]
+    how = (options.strict, options.survey, options.others)
+    kept = Kept(place, (directory, paths, how, config, settings, python, problems))
+    if not options.instead:
+        report = kept.report(files.paths)
+        if report is not None:
+            return report
+    cache = Cache.open(place, chosen=options.cache_dir)
     try:
-        # It imports mypy while the files are found here.
+        # It imports mypy while the modules are found here.
         with Builder(cache.work) as builder:
-            files = find_files(paths, settings, directory)
+            start = time.time_ns()
+            states = {path: state(path) for path in files.paths}
             sources = find_sources(files, settings, directory)
-            run = _Run(options, directory, cache, settings, sources, config)
-            run.problems += [*warnings, *files.problems, *sources.problems]
+            before = _before(start, states, python, config, sources)
+            run = _Run(options, directory, cache, settings, sources, config, python)
+            run.problems += [*problems, *sources.problems]
             run.build(builder, on_progress or (lambda _done, _all: None))
-        return run.report()
+        report = run.report()
+        if before is not None and run.lasting and not options.instead:
+            snapshot = Snapshot.take(before, run.looked, kept.snapshot)
+            if snapshot is not None:
+                kept.keep(report, snapshot)
+        return report
     finally:
         cache.close()
+
+
+def _before(
+    start: int,
+    files: Mapping[str, list[int] | None],
+    python: Interpreter,
+    config: Config,
+    sources: Sources,
+) -> Before | None:
+    """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
+    home = os.path.dirname(python.executable)
+    settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
+    beside = [python.executable, *filter(os.path.exists, settings)]
+    folders = set(sources.folders)
+    for overlay in (*config.overlays, *map(str, bundled_stubs())):
+        for folder, _, names in os.walk(overlay):
+            folders.add(folder)
+            beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
+    others = {path: state(path) for path in beside}
+    changed = (found[0] for found in map(state, folders) if found is not None)
+    if None in others.values() or None in files.values() or any(time >= start for time in changed):
+        return None
+    return Before(
+        start,
+        {path: found for path, found in files.items() if found is not None},
+        {path: found for path, found in others.items() if found is not None},
+        {folder: names_in(folder) for folder in folders},
+    )
 
 
 def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
@@ -138,8 +187,12 @@ class _Run:
         settings: Project,
         sources: Sources,
         config: Config,
+        python: Interpreter,
     ) -> None:
         self.problems: list[Problem] = []
+        self.looked = Looked()
+        self.lasting = not sources.unreadable
+        self._python = python
         self._options = options
         self._directory = directory
         self._cache = cache
@@ -161,7 +214,7 @@ class _Run:
 
     def build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
         """Build every program; *first* is a process that can be used for one of them."""
-        python = interpreter(self._settings, self._directory)
+        python = self._python
         memory = self._cache.remember(f"{self._plugin_settings()} {python}")
         self._recall(memory)
         if python.problem is not None:
@@ -184,6 +237,9 @@ class _Run:
             )
             for error in attempts.build(on_module):
                 self._take(error)
+            self.looked.add(attempts.looked.outside(self._cache.folder))
+            self.lasting &= attempts.python is None
+            self.lasting &= all(new.lasting for new in attempts.troubles)
             for new in attempts.troubles:
                 trouble = replace(new, path=self._originals.get(new.path, new.path))
                 self._report(trouble)
