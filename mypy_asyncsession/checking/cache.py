@@ -16,9 +16,6 @@ import mypy_asyncsession
 from mypy_asyncsession.checking.attempts import Trouble
 from mypy_asyncsession.checking.report import CannotRun
 
-#: Its name in the working directory.
-FOLDER: Final = ".mypy-asyncsession"
-
 #: What is built in place of a file that mypy cannot read: whatever is imported from it is unknown.
 _PLACEHOLDER: Final = "from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n"
 
@@ -60,23 +57,12 @@ class Cache:
             "# This directory was made by mypy-asyncsession, and can be deleted at any time.\n",
         )
 
-    @staticmethod
-    def place(directory: str, chosen: str | None, inside: str = "") -> Path:
-        """Where it is to be.
-
-        Args:
-            directory: The working directory.
-            chosen: The directory that was chosen, or ``None``.
-            inside: What to use of it: a directory inside, for another kind of run.
-        """
-        return Path(directory, chosen or FOLDER, inside)
-
     @classmethod
     def open(cls, folder: Path, chosen: str | None = None) -> Cache:
         """The directory, made ready; if it cannot be, and nobody has chosen it, another one.
 
         Args:
-            folder: What ``place`` gave.
+            folder: Where it is to be.
             chosen: The directory that was chosen, or ``None``.
 
         Raises:

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.findings import Finding
 
+#: The name in the working directory of what is kept between runs.
+FOLDER: Final = ".mypy-asyncsession"
+
 #: How many reports are kept: a commit's files are others each time.
 MOST: Final = 8
 
-_FOLDER: Final = "reports"
+_REPORTS: Final = "reports"
 
 #: The variables that say where Python and mypy look for what.
 _VARIABLES: Final = ("PYTHON", "MYPY", "HOME", "USERPROFILE", "APPDATA")
@@ -52,7 +55,7 @@ class Kept:
             folder: The directory that is kept between runs.
             depends: What the report depends on, beside files and what is installed.
         """
-        self._folder = os.path.join(folder, _FOLDER)
+        self._folder = os.path.join(folder, _REPORTS)
         self._key = _digest(repr([*depends, *_installed()]).encode())
         self._path = os.path.join(self._folder, f"{self._key}.json")
         #: What the last run looked at, if anything is known of it.

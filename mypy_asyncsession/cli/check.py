@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.output import FORMATS, text
+from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
-from mypy_asyncsession.rules import PARENT
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
@@ -106,6 +105,7 @@ def check(
     from mypy_asyncsession.checking.report import CannotRun
     from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.checking.run import check as run
+    from mypy_asyncsession.cli.output import text
 
     old = _baseline(baseline, update=update_baseline)
     with Progress(shown=not quiet) as progress:
@@ -141,12 +141,12 @@ def check(
 
 def _baseline(path: str | None, *, update: bool) -> Baseline | None:
     """The baseline that is asked for; to be brought up to date it need not be there yet."""
-    from mypy_asyncsession.checking.baseline import Baseline
-
     if path is None:
         if update:
             raise click.UsageError("--update-baseline needs --baseline FILE")
         return None
+    from mypy_asyncsession.checking.baseline import Baseline
+
     file = Path(path)
     if update and not file.exists():
         return Baseline(file)
@@ -156,6 +156,7 @@ def _baseline(path: str | None, *, update: bool) -> Baseline | None:
 def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Report:
     """The report without what is in the baseline, which is brought up to date if asked for."""
     from mypy_asyncsession.checking.baseline import described
+    from mypy_asyncsession.rules import PARENT
 
     compared = old.compare(report)
     mended = compared.mended.total()
