@@ -30,6 +30,9 @@ TABLE: Final = "mypy-asyncsession"
 RUN_TABLE: Final = "mypy-asyncsession-run"
 
 
+_BUNDLED: Final = "netra_backend-stubs"
+
+
 class ConfigError(ValueError):
     """The configuration cannot be used; the message is one line that names the file and the key."""
 
@@ -176,6 +179,15 @@ def discover(config_file: str | None, directory: str | Path) -> Path | None:
         if _holds_table(folder / "pyproject.toml"):
             return folder / "pyproject.toml"
     return None
+
+
+def bundled_stubs() -> Iterator[Path]:
+    """The directories of stubs that came with this package."""
+    home = Path(__file__).resolve().parent.parent
+    # In a wheel they lie beside the package, in a clone in a directory of their own.
+    for folder in (home / _BUNDLED, home / "stubs" / _BUNDLED):
+        if folder.is_dir():
+            yield folder
 
 
 def upwards(directory: str | Path) -> Iterator[Path]:

@@ -480,7 +480,7 @@ class TestConfiguration:
 
     def test_where_there_can_be_no_cache(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        cache = Cache.open(str(tmp_path / "file"), None)
+        cache = Cache.open(tmp_path / "file" / "cache")
         assert (cache.work.is_dir(), tmp_path in cache.work.parents) == (True, False)
         cache.close()
         assert not cache.work.exists()

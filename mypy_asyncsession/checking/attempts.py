@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mypy_asyncsession.checking.build import Job
 from mypy_asyncsession.checking.imports import named_codes
 from mypy_asyncsession.checking.report import CannotRun
+from mypy_asyncsession.checking.snapshot import Looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,6 +86,7 @@ class Attempts:
         unchecked: The files whose unannotated bodies mypy does not check.
         troubles: Which were added to these, and why.
         python: An interpreter whose packages could not be read.
+        looked: What mypy looked at, at the last attempt.
     """
 
     program: Program
@@ -94,6 +96,7 @@ class Attempts:
     unchecked: set[str] = field(default_factory=set)
     troubles: list[Trouble] = field(default_factory=list)
     python: str | None = None
+    looked: Looked = field(default_factory=Looked)
     _error_codes: frozenset[str] = frozenset()
     _skipped: set[str] = field(default_factory=set)
     _avoided: set[str] = field(default_factory=set)
@@ -121,6 +124,7 @@ class Attempts:
             elif outcome.crash is not None:
                 self._after_crash(outcome)
             else:
+                self.looked = outcome.looked
                 return outcome.errors
         raise CannotRun(f"mypy stopped {MOST} times, the last time at {self._last()}")
 

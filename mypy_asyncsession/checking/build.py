@@ -5,7 +5,8 @@ working directory and import what lies there. In its own process, in a directory
 of that reaches the user. And while mypy is being imported here, the files are being found there.
 
 A job comes as JSON on standard input. What happens goes out as a line of JSON each: ``["errors",
-path, [...]]`` for each module that is done, and at last ``["done"]`` or ``["stopped", {...}]``.
+path, [...]]`` for each module that is done, and at last ``["looked", {...}]``, what mypy looked at,
+and ``["done"]``, or ``["stopped", {...}]``.
 Anything else that is printed, here or in a worker, goes to standard error. A job that is a search
 for the file that overflows the stack only parses, and says ``["at", path]`` before each.
 """
@@ -14,13 +15,17 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
 import traceback
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from mypy_asyncsession.checking.snapshot import Looked, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,10 +148,15 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     from mypy import build
     from mypy.defaults import RECURSION_LIMIT
     from mypy.errors import CompileError
+    from mypy.fscache import FileSystemCache
+    from mypy.modulefinder import get_search_dirs
+
+    from mypy_asyncsession.plugin.internals import looked_at
 
     sys.setrecursionlimit(RECURSION_LIMIT)
     options = _options(job)
     sources = _sources(job, options, say)
+    disk = FileSystemCache()
 
     paths = {source.path for source in sources}
     stopped: list[str] = []
@@ -158,12 +168,23 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             say("errors", path, messages)
 
     try:
-        result = build.build(sources, options, flush_errors=flush)
+        result = build.build(sources, options, flush_errors=flush, fscache=disk)
     except CompileError as error:
         module = error.module_with_blocker
         path = next((source.path for source in sources if source.module == module), None)
         return Stop(stopped or error.messages, path, _unreadable(job, options))
     result.manager.metastore.close()
+    asked = looked_at(disk)
+    looked = Looked(
+        {
+            path: state_of(found)
+            for path, found in asked.items()
+            if found is not None and not stat.S_ISDIR(found.st_mode)
+        },
+        [path for path, found in asked.items() if found is None],
+        [*chain.from_iterable(get_search_dirs(options.python_executable))],
+    )
+    say("looked", asdict(looked))
     return None
 
 

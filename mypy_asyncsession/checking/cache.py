@@ -16,9 +16,6 @@ import mypy_asyncsession
 from mypy_asyncsession.checking.attempts import Trouble
 from mypy_asyncsession.checking.report import CannotRun
 
-#: Its name in the working directory.
-FOLDER: Final = ".mypy-asyncsession"
-
 #: What is built in place of a file that mypy cannot read: whatever is imported from it is unknown.
 _PLACEHOLDER: Final = "from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n"
 
@@ -61,18 +58,16 @@ class Cache:
         )
 
     @classmethod
-    def open(cls, directory: str, chosen: str | None, inside: str = "") -> Cache:
-        """The directory that was chosen, or the usual one, or, if that cannot be, another.
+    def open(cls, folder: Path, chosen: str | None = None) -> Cache:
+        """The directory, made ready; if it cannot be, and nobody has chosen it, another one.
 
         Args:
-            directory: The working directory.
+            folder: Where it is to be.
             chosen: The directory that was chosen, or ``None``.
-            inside: What to use of it: a directory inside, for another kind of run.
 
         Raises:
             CannotRun: The directory that was chosen cannot be written to.
         """
-        folder = Path(directory, chosen or FOLDER, inside)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
@@ -88,6 +83,11 @@ class Cache:
         """Remove the directory if it is not to stay."""
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def folder(self) -> Path:
+        """The directory itself."""
+        return self._folder
 
     @property
     def work(self) -> Path:

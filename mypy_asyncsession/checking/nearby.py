@@ -36,12 +36,12 @@ class Nearby:
         as well be one of other things, which has the name of an installed package.
         """
         first, *rest = name.split(".")
-        entries = self._listed(folder)
+        entries = self.listed(folder)
         if any(f"{first}{extension}" in entries for extension in EXTENSIONS):
             return True
         if first not in entries:
             return False
-        inside = self._listed(os.path.join(folder, first))
+        inside = self.listed(os.path.join(folder, first))
         wanted = {f"__init__{extension}" for extension in EXTENSIONS}
         if rest:
             wanted |= {f"{rest[0]}{extension}" for extension in EXTENSIONS}
@@ -57,15 +57,20 @@ class Nearby:
                 if any(self.has(place, name) for name in names):
                     yield place
 
-    def _upwards(self, folder: str) -> Iterator[str]:
-        while folder == self._directory or folder.startswith(self._directory + os.sep):
-            yield folder
-            folder = os.path.dirname(folder)
-
-    def _listed(self, folder: str) -> frozenset[str]:
+    def listed(self, folder: str) -> frozenset[str]:
+        """The names in a directory; none if it cannot be read."""
         if folder not in self._entries:
             try:
                 self._entries[folder] = frozenset(os.listdir(folder))
             except OSError:
                 self._entries[folder] = frozenset()
         return self._entries[folder]
+
+    def looked_into(self) -> Iterable[str]:
+        """The directories that were read, or are not there."""
+        return self._entries.keys()
+
+    def _upwards(self, folder: str) -> Iterator[str]:
+        while folder == self._directory or folder.startswith(self._directory + os.sep):
+            yield folder
+            folder = os.path.dirname(folder)

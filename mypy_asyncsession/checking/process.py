@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
 from mypy_asyncsession.checking.build import Job, Stop
+from mypy_asyncsession.checking.snapshot import Looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class Outcome:
         killed: Whether it was ended by a signal, as by an overflow of the stack.
         at: The file that a search was at.
         python: The interpreter whose packages could not be read, if that is so.
+        looked: What mypy looked at, if it came to its end.
     """
 
     errors: list[dict[str, Any]] = field(default_factory=list)
@@ -46,6 +48,7 @@ class Outcome:
     killed: bool = False
     at: str | None = None
     python: str | None = None
+    looked: Looked = field(default_factory=Looked)
 
     def crashed_at(self) -> tuple[str, int] | None:
         """The file and line that mypy was at, if it said so."""
@@ -111,6 +114,8 @@ class Builder:
                 on_module()
             elif what == "python":
                 outcome.python = rest[0]
+            elif what == "looked":
+                outcome.looked = Looked(**rest[0])
             elif what == "at":
                 outcome.at = rest[0]
             else:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.config import ConfigError, upwards
-from mypy_asyncsession.rules import CODES, PARENT
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,10 +23,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-#: The codes that a finding can have, and the one that they are sub-codes of.
-OURS: Final = frozenset({*CODES, PARENT})
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 #: The oldest version of Python that mypy 2.4 knows; it takes older ones for this.
 OLDEST_PYTHON: Final = (3, 10)
@@ -186,10 +182,18 @@ def _modules(
 def _silenced(path: Path, name: str, section: Mapping[str, Any]) -> Silenced:
     values = _read(path, name, section, _SILENCING)
     return Silenced(
-        disable=tuple(code for code in values.get("disable_error_code", ()) if code in OURS),
-        enable=tuple(code for code in values.get("enable_error_code", ()) if code in OURS),
+        disable=_ours(values.get("disable_error_code", ())),
+        enable=_ours(values.get("enable_error_code", ())),
         ignore_errors=values.get("ignore_errors"),
     )
+
+
+def _ours(codes: Iterable[str]) -> tuple[str, ...]:
+    if not codes:
+        return ()
+    from mypy_asyncsession.rules import OURS  # takes longer than all of this
+
+    return tuple(code for code in codes if code in OURS)
 
 
 def _read(

@@ -1,56 +1,30 @@
-"""Checking: from paths to a report."""
+"""Checking: from paths to a report.
+
+A run in which nothing has changed ends here, and imports nothing of what builds.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.checking.attempts import Attempts, Plan
-from mypy_asyncsession.checking.cache import Cache
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.interpreter import interpreter
-from mypy_asyncsession.checking.places import Places
-from mypy_asyncsession.checking.process import Builder
-from mypy_asyncsession.checking.project import OURS, project
-from mypy_asyncsession.checking.report import Other, Problem, Report, shown
-from mypy_asyncsession.checking.sources import find_sources
-from mypy_asyncsession.config import (
-    RUN_TABLE,
-    TABLE,
-    Config,
-    RunOptions,
-    discover,
-    load,
-    misplaced,
-)
-from mypy_asyncsession.findings import Finding, Span, decode
-from mypy_asyncsession.rules import RULES
-from mypy_asyncsession.survey import decode as decode_survey
-from mypy_asyncsession.survey import is_survey
+from mypy_asyncsession.checking.kept import FOLDER, Kept
+from mypy_asyncsession.checking.project import project
+from mypy_asyncsession.checking.report import Problem
+from mypy_asyncsession.checking.snapshot import Snapshot
+from mypy_asyncsession.config import Config, discover, load, misplaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from mypy_asyncsession.checking.attempts import Trouble
-    from mypy_asyncsession.checking.cache import Memory
-    from mypy_asyncsession.checking.interpreter import Interpreter
-    from mypy_asyncsession.checking.project import Project, Silenced
-    from mypy_asyncsession.checking.sources import Program, Sources
-    from mypy_asyncsession.findings import Place
-    from mypy_asyncsession.survey import Survey
-
-#: From how many files that are new or were changed it pays to start mypy's workers.
-WORTH_WORKERS: Final = 100
+    from mypy_asyncsession.checking.report import Report
 
 #: The directory in the cache for runs that survey: their results are not those of a check.
 _SURVEYS: Final = "surveys"
-
-#: More of them have little left to do at once.
-MOST_WORKERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +76,25 @@ def check(
     directory = os.path.abspath(directory or os.curdir)
     config, warnings = _configuration(options.config_file, directory)
     settings = project(directory)
-    cache = Cache.open(directory, options.cache_dir, _SURVEYS if options.survey else "")
-    try:
-        # It imports mypy while the files are found here.
-        with Builder(cache.work) as builder:
-            files = find_files(paths, settings, directory)
-            sources = find_sources(files, settings, directory)
-            run = _Run(options, directory, cache, settings, sources, config)
-            run.problems += [*warnings, *files.problems, *sources.problems]
-            run.build(builder, on_progress or (lambda _done, _all: None))
-        return run.report()
-    finally:
-        cache.close()
+    python = interpreter(settings, directory)
+    files = find_files(paths, settings, directory)
+    place = Path(directory, options.cache_dir or FOLDER, _SURVEYS if options.survey else "")
+    problems = [*warnings, *files.problems]
+    how = (options.strict, options.survey, options.others)
+    kept = Kept(place, (directory, paths, how, config, settings, python, problems))
+    if not options.instead:
+        report = kept.report(files.paths)
+        if report is not None:
+            return report
+    from mypy_asyncsession.checking.fresh import Fresh
+
+    run = Fresh(place, directory, options, config, settings, python, files, problems)
+    report = run.report(on_progress or (lambda _done, _all: None))
+    if run.before is not None and run.lasting and not options.instead:
+        snapshot = Snapshot.take(run.before, run.looked, kept.snapshot)
+        if snapshot is not None:
+            kept.keep(report, snapshot)
+    return report
 
 
 def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
@@ -125,321 +106,3 @@ def _configuration(config_file: str | None, directory: str) -> tuple[Config, lis
     ]
     path = config_file or discover(None, directory)
     return load(path) if path is not None else Config(), warnings
-
-
-class _Run:
-    """One check, from its programs to its report."""
-
-    def __init__(
-        self,
-        options: Options,
-        directory: str,
-        cache: Cache,
-        settings: Project,
-        sources: Sources,
-        config: Config,
-    ) -> None:
-        self.problems: list[Problem] = []
-        self._options = options
-        self._directory = directory
-        self._cache = cache
-        self._settings = settings
-        self._sources = sources
-        self._config = config
-        self._findings: list[Finding] = []
-        self._surveys: list[Survey] = []
-        self._others: list[Other] = []
-        self._originals = {new: path for path, new in options.instead.items()}
-        self._places = Places()
-        self._left_out = set(sources.unreadable)
-        self._unchecked: set[str] = set()
-        self._changed = {
-            source.path: _changed(source.path)
-            for program in sources.programs
-            for source in program.sources
-        }
-
-    def build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
-        """Build every program; *first* is a process that can be used for one of them."""
-        python = interpreter(self._settings, self._directory)
-        memory = self._cache.remember(f"{self._plugin_settings()} {python}")
-        self._recall(memory)
-        if python.problem is not None:
-            self.problems.append(python.problem)
-        builders = [first]
-        done = 0
-
-        def on_module() -> None:
-            nonlocal done
-            done += 1
-            on_progress(done, len(self._changed))
-
-        for program in self._sources.programs:
-            attempts = Attempts(
-                self._replaced(program),
-                self._plan(program, python, memory),
-                lambda: builders.pop() if builders else Builder(self._cache.work),
-                self._left_out,
-                self._unchecked,
-            )
-            for error in attempts.build(on_module):
-                self._take(error)
-            for new in attempts.troubles:
-                trouble = replace(new, path=self._originals.get(new.path, new.path))
-                self._report(trouble)
-                # What only imports led to may not be there the next time.
-                if new.path in self._changed:
-                    memory.troubles[trouble.path] = trouble
-                    memory.states[trouble.path] = _state(trouble.path)
-            if attempts.python is not None:
-                self.problems.append(
-                    Problem(
-                        shown(attempts.python, self._directory),
-                        0,
-                        "this Python does not run: the packages beside mypy are read instead",
-                    )
-                )
-        memory.seen.update(self._changed)
-        memory.tree = self._digest()
-        self._cache.save(memory)
-
-    def report(self) -> Report:
-        """What was found."""
-        order = lambda found: (  # noqa: E731
-            found.path,
-            found.span.line,
-            found.span.column,
-            found.code,
-            found.message,
-        )
-        checked = self._changed.keys() - self._left_out
-        paths = frozenset(shown(path, self._directory) for path in checked)
-        return Report(
-            findings=sorted(self._findings, key=order),
-            surveys=sorted(self._surveys, key=lambda found: found.path),
-            problems=list(dict.fromkeys(self.problems)),
-            checked=len(checked),
-            paths=paths,
-            strict=paths & frozenset(self._strict_paths()),
-            others=self._others,
-            modules={
-                shown(source.path, self._directory): source.natural
-                for program in self._sources.programs
-                for source in program.sources
-            },
-        )
-
-    def _replaced(self, program: Program) -> Program:
-        """A program with what is read in place of its files."""
-        if not self._originals:
-            return program
-        instead = self._options.instead
-        sources = [
-            replace(source, path=instead.get(source.path, source.path))
-            for source in program.sources
-        ]
-        return replace(program, sources=tuple(sources))
-
-    def _recall(self, memory: Memory) -> None:
-        """Spare mypy what it stopped at or crashed on the last time, if it would do so again."""
-        same = memory.tree == self._digest()
-        for path, trouble in list(memory.troubles.items()):
-            if path not in self._changed:
-                continue
-            if _state(path) == memory.states[path] and (trouble.lasting or same):
-                (self._left_out if trouble.left_out else self._unchecked).add(path)
-                self._report(trouble)
-            else:
-                del memory.troubles[path], memory.states[path]
-
-    def _digest(self) -> str:
-        """A digest of all that is checked: whether mypy crashes may depend on any of it."""
-        text = json.dumps(sorted(self._changed.items()))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def _report(self, trouble: Trouble) -> None:
-        # mypy quotes what it did not expect, whatever that is.
-        message = "".join(
-            char if char.isprintable() else ascii(char)[1:-1] for char in trouble.message
-        )
-        what = (
-            "the file is left out"
-            if trouble.left_out
-            else "the bodies of functions without annotations are checked without types"
-        )
-        self.problems.append(
-            Problem(
-                shown(trouble.path, self._directory),
-                trouble.line,
-                f"{message[:1].lower()}{message[1:]}: {what}",
-            )
-        )
-
-    def _plan(self, program: Program, python: Interpreter, memory: Memory) -> Plan:
-        # What pre-commit's own environment lacks must not undo what another one has cached; and
-        # with other options mypy would not use what it has cached.
-        name = program.name + "+" * self._options.others
-        folder = self._cache.program(f"{name}\n{python.executable}")
-        options: dict[str, Any] = {
-            "check_untyped_defs": True,
-            "explicit_package_bases": self._settings.explicit_package_bases,
-            "follow_imports": "silent",
-            "ignore_missing_imports": True,
-            "many_errors_threshold": -1,
-            "namespace_packages": self._settings.namespace_packages,
-            "num_workers": self._workers(program, memory, folder),
-            "output": "json",
-            "plugins": ["mypy_asyncsession.plugin", "mypy_asyncsession.checking.foreign"],
-            "python_executable": python.executable,
-            "python_version": python.version,
-            "show_traceback": self._options.show_traceback,
-            **_as_options(self._settings.silenced),
-        }
-        if self._options.strict:
-            silenced = self._settings.silenced.disable
-            strict = [rule.code for rule in RULES if not rule.default]
-            options["enable_error_code"] += [code for code in strict if code not in silenced]
-        if self._settings.platform is not None:
-            options["platform"] = self._settings.platform
-        return Plan(
-            options=options,
-            modules={
-                pattern: _as_options(silenced)
-                for pattern, silenced in self._settings.modules.items()
-            },
-            cache=folder,
-            settings=lambda codes: self._cache.settings(self._plugin_settings(codes, program)),
-            error_codes=frozenset(self._sources.error_codes),
-            placeholder=lambda package: self._cache.placeholder(package=package),
-            show_traceback=self._options.show_traceback,
-            others=self._options.others,
-        )
-
-    def _plugin_settings(
-        self, error_codes: Iterable[str] = (), program: Program | None = None
-    ) -> str:
-        """The file that the plugin reads."""
-        strict = [
-            source.module
-            for source in (program.sources if program is not None else ())
-            if self._config.is_strict(source.natural) and not self._config.is_strict(source.module)
-        ]
-        run = RunOptions(
-            records=True,
-            survey=self._options.survey,
-            error_codes=tuple(sorted(error_codes)),
-            strict=tuple(sorted(strict)),
-        )
-        return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
-
-    def _strict_paths(self) -> Iterator[str]:
-        for program in self._sources.programs:
-            for source in program.sources:
-                if self._options.strict or any(
-                    map(self._config.is_strict, (source.module, source.natural))
-                ):
-                    yield shown(source.path, self._directory)
-
-    def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
-        if self._options.workers is not None:
-            return self._options.workers
-        stale = sum(
-            memory.seen.get(source.path) != self._changed[source.path] for source in program.sources
-        )
-        if stale < WORTH_WORKERS and (folder.exists() or len(program.sources) < WORTH_WORKERS):
-            return 0
-        free = _processors()
-        return min(free, MOST_WORKERS) if free > 1 else 0
-
-    def _placed(self, place: Place) -> Place:
-        now = self._places.now(place)
-        path = self._originals.get(now.path, now.path)
-        return replace(now, path=shown(path, self._directory))
-
-    def _survey(self, found: Survey) -> Survey:
-        """A survey with its places as they are now, and as they are shown."""
-        path = shown(found.path, self._directory)
-        return replace(
-            found,
-            path=path,
-            providers=tuple(
-                replace(each, place=self._placed(each.place)) for each in found.providers
-            ),
-            uses=tuple(replace(each, path=path) for each in found.uses),
-        )
-
-    def _take(self, error: dict[str, Any]) -> None:
-        """Keep one of mypy's errors, if it is of a kind that is asked for."""
-        path = self._originals.get(error["file"], error["file"])
-        if error["severity"] != "error":
-            return
-        ours = error["code"] in OURS
-        overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
-        if path not in self._changed and not (ours and overlaid):
-            return
-        if not ours:
-            self._others.append(
-                Other(shown(path, self._directory), error["line"], error["code"], error["message"])
-            )
-        elif is_survey(error["message"]):
-            self._surveys.append(self._survey(decode_survey(error["message"])))
-        else:
-            self._findings.append(self._finding(error, path))
-
-    def _finding(self, error: dict[str, Any], path: str) -> Finding:
-        """The finding behind one of mypy's errors."""
-        span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
-        found = decode(shown(path, self._directory), span, error["code"], error["message"])
-        # mypy's own remark on a "type: ignore" that does not cover the code.
-        hints = [hint for hint in (found.hint, error["hint"]) if hint]
-        place = found.provider
-        return Finding(
-            found.path,
-            span,
-            found.code,
-            found.message,
-            "\n".join(hints) or None,
-            place and self._placed(place),
-            found.misuse,
-        )
-
-
-def _as_toml(table: str, record: Config | RunOptions) -> str:
-    lines = [f"[tool.{table}]"]
-    for item in fields(record):
-        value = getattr(record, item.name)
-        if value is not None:
-            # A string, a list or a boolean of JSON is one of TOML.
-            text = json.dumps(value, ensure_ascii=False)
-            lines.append(f"{item.name.replace('_', '-')} = {text}")
-    return "\n".join(lines) + "\n"
-
-
-def _as_options(silenced: Silenced) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "disable_error_code": list(silenced.disable),
-        "enable_error_code": list(silenced.enable),
-    }
-    if silenced.ignore_errors is not None:
-        options["ignore_errors"] = silenced.ignore_errors
-    return options
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _changed(path: str) -> int:
-    return _state(path)[0]
-
-
-def _state(path: str) -> tuple[int, int]:
-    """When a file was changed, and its size."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size

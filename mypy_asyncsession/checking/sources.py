@@ -5,7 +5,7 @@ Here a file gets the name that the project imports it by; where two files have o
 into programs of their own, or the one that nobody imports gets a name that nobody can write.
 """
 
-# ruff: noqa: PTH110, PTH112, PTH113, PTH123, PTH208
+# ruff: noqa: PTH110, PTH112, PTH113, PTH123
 # Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
 
 from __future__ import annotations
@@ -80,12 +80,14 @@ class Sources:
     Attributes:
         unreadable: Files that are there but cannot be opened.
         error_codes: The codes that inline comments for mypy name.
+        folders: The directories that were looked into, or for.
     """
 
     programs: list[Program]
     problems: list[Problem]
     unreadable: set[str]
     error_codes: set[str]
+    folders: set[str]
 
 
 def find_sources(files: Files, project: Project, directory: str) -> Sources:
@@ -133,11 +135,13 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
     placed = _placed(list(roots.values()), names, directory, nearby)
     for root in placed:
         problems += root.separated(directory)
+    programs = list(_packed(placed, project, directory, problems, nearby))
     return Sources(
-        programs=list(_packed(placed, project, directory, problems, nearby)),
+        programs=programs,
         problems=problems,
         unreadable=unreadable,
         error_codes=set().union(*(found.error_codes for found in imports.values())),
+        folders={*names.looked_into(), *nearby.looked_into()},
     )
 
 
@@ -249,6 +253,10 @@ class _Names:
     def package(self, folder: str) -> tuple[str, str]:
         """The package that a directory is, and the directory that it is named from."""
         return self._crawl(folder) or ("", folder)
+
+    def looked_into(self) -> Iterable[str]:
+        """The directories of which it was asked whether they are packages."""
+        return self._packages.keys()
 
     def _crawl(self, folder: str) -> tuple[str, str] | None:
         if folder not in self._known:
@@ -413,7 +421,9 @@ def _packed(
                 for place in nearby.folders(root.folder, missing)
                 if not any(other.holds(place) for other in roots)
             )
-        search = [folder for folder in dict.fromkeys(search) if not _shadows_library(folder)]
+        search = [
+            folder for folder in dict.fromkeys(search) if not _shadows_library(folder, nearby)
+        ]
         yield Program(
             name=max(bundle.roots, key=lambda root: len(root.modules)).folder,
             sources=tuple(
@@ -482,22 +492,12 @@ def _avoid_library(root: _Root) -> None:
             root.keeps = False
 
 
-def _shadows_library(folder: str) -> bool:
+def _shadows_library(folder: str, nearby: Nearby) -> bool:
     """Whether mypy would stop if it looked up imports in *folder*."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return False
-    return any(
-        name in _CORE_FILES
-        or (
-            name in _CORE
-            and any(
-                os.path.isfile(os.path.join(folder, name, f"__init__{extension}"))
-                for extension in EXTENSIONS
-            )
-        )
-        for name in names
+    names = nearby.listed(folder)
+    inits = {f"__init__{extension}" for extension in EXTENSIONS}
+    return not names.isdisjoint(_CORE_FILES) or any(
+        not nearby.listed(os.path.join(folder, name)).isdisjoint(inits) for name in names & _CORE
     )
 
 

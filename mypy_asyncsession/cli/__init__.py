@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from mypy_asyncsession.cli.audit import audit
-from mypy_asyncsession.cli.check import check
-from mypy_asyncsession.cli.explain import explain
-from mypy_asyncsession.cli.fix import fix
 from mypy_asyncsession.cli.group import Group, version
-from mypy_asyncsession.cli.init import init
-from mypy_asyncsession.cli.rollout import rollout
-from mypy_asyncsession.cli.stubs import stubs
 
 main = Group(
     name="mypy-asyncsession",
@@ -20,7 +13,7 @@ main = Group(
         "and needs no configuration. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    commands=[check, fix, audit, stubs, explain, init, rollout],
+    names=("check", "fix", "audit", "stubs", "explain", "init", "rollout"),
 )
 
 __all__ = ["main"]

@@ -10,9 +10,8 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.output import FORMATS, text
+from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.terminal import Terminal
-from mypy_asyncsession.rules import PARENT
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
@@ -95,6 +94,7 @@ def check(
     The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
     """  # noqa: D301
     from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.cli.output import text
 
     old = _baseline(baseline, update=update_baseline)
     options = Options(
@@ -121,12 +121,12 @@ def check(
 
 def _baseline(path: str | None, *, update: bool) -> Baseline | None:
     """The baseline that is asked for; to be brought up to date it need not be there yet."""
-    from mypy_asyncsession.checking.baseline import Baseline
-
     if path is None:
         if update:
             raise click.UsageError("--update-baseline needs --baseline FILE")
         return None
+    from mypy_asyncsession.checking.baseline import Baseline
+
     file = Path(path)
     if update and not file.exists():
         return Baseline(file)
@@ -136,6 +136,7 @@ def _baseline(path: str | None, *, update: bool) -> Baseline | None:
 def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Report:
     """The report without what is in the baseline, which is brought up to date if asked for."""
     from mypy_asyncsession.checking.baseline import described
+    from mypy_asyncsession.rules import PARENT
 
     compared = old.compare(report)
     mended = compared.mended.total()

@@ -168,7 +168,7 @@ def _is_strict(codes: frozenset[str]) -> bool:
 def _backups(directory: str, cache_dir: str | None) -> Backups:
     from pathlib import Path
 
-    from mypy_asyncsession.checking.cache import FOLDER
+    from mypy_asyncsession.checking.kept import FOLDER
     from mypy_asyncsession.fixes.backups import Backups
 
     return Backups(Path(directory, cache_dir or FOLDER))

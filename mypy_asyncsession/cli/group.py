@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from mypy_asyncsession import __version__
-from mypy_asyncsession.checking.report import CannotRun
-from mypy_asyncsession.config import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: The exit status of a run that found nothing, that found something, that could not run.
 NOTHING, FOUND, COULD_NOT_RUN = 0, 1, 2
@@ -21,15 +22,30 @@ _INTERRUPTED = 130
 
 
 class Group(click.Group):
-    """A group of commands that say in one line why they could not run."""
+    """A group of commands that say in one line why they could not run.
 
-    def __init__(self, **settings: Any) -> None:
+    The module of a command is imported when the command is asked for.
+    """
+
+    def __init__(self, names: Iterable[str], **settings: Any) -> None:
         super().__init__(
             context_settings={"help_option_names": ["-h", "--help"]},
             invoke_without_command=True,
             callback=_help_if_nothing_else,
             **settings,
         )
+        self._names = tuple(names)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names of the commands."""
+        return sorted(self._names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; each is called like its module."""
+        if cmd_name in self._names and cmd_name not in self.commands:
+            module = import_module(f"mypy_asyncsession.cli.{cmd_name}")
+            self.add_command(getattr(module, cmd_name))
+        return super().get_command(ctx, cmd_name)
 
     def main(self, *args: Any, **settings: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its status."""
@@ -44,13 +60,18 @@ class Group(click.Group):
             _cannot_run(f"{error.format_message().rstrip('.')}{asked}")
         except click.ClickException as error:
             _cannot_run(error.format_message())
-        except (CannotRun, ConfigError) as error:
-            _cannot_run(str(error))
         except BrokenPipeError:
             # Whoever read the output has had enough; nothing more is to be written to it.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(COULD_NOT_RUN)
         except Exception as error:  # noqa: BLE001
+            import traceback
+
+            from mypy_asyncsession.checking.report import CannotRun
+            from mypy_asyncsession.config import ConfigError
+
+            if isinstance(error, (CannotRun, ConfigError)):
+                _cannot_run(str(error))
             place = traceback.extract_tb(error.__traceback__)[-1]
             _cannot_run(
                 f"internal error: {type(error).__name__}: {error} "

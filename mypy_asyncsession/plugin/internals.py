@@ -21,6 +21,7 @@ import mypy.nodes
 import mypy.options
 import mypy.plugin
 from mypy.errors import CompileError, Errors
+from mypy.fscache import FileSystemCache
 from mypy.options import Options
 from mypy.parse import parse
 from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
@@ -30,6 +31,7 @@ from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.providers.syntax import walk
 
 if TYPE_CHECKING:
+    import os
     from _collections_abc import dict_values
     from collections.abc import Iterator, Mapping
 
@@ -56,6 +58,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "parallel_worker",
         "source_set",
     ),
+    FileSystemCache: ("stat_or_none_cache",),
     Errors: (
         "error_info_map",
         "flushed_files",
@@ -527,6 +530,15 @@ class Build:
         return tree
 
 
+def looked_at(disk: FileSystemCache) -> Mapping[str, os.stat_result | None]:
+    """What a build asked about on disk; ``None`` for what was not there.
+
+    All that mypy asks to find modules, and whether they are as they were, goes through this cache
+    (``fscache.FileSystemCache.stat_or_none``).
+    """
+    return disk.stat_or_none_cache
+
+
 def digest(*folders: Path) -> str:
     """A digest of the sources in *folders*: mypy itself hashes a plugin's entry file alone."""
     result = hashlib.sha256()
@@ -536,4 +548,4 @@ def digest(*folders: Path) -> str:
     return result.hexdigest()[:16]
 
 
-__all__ = ["Build", "Recorded", "announce", "digest", "prepare", "stop", "verify"]
+__all__ = ["Build", "Recorded", "announce", "digest", "looked_at", "prepare", "stop", "verify"]

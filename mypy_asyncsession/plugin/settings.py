@@ -6,15 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mypy_asyncsession
-from mypy_asyncsession.config import Config, discover, load, run_options
+from mypy_asyncsession.config import Config, bundled_stubs, discover, load, run_options
 from mypy_asyncsession.providers.overlays import Folder
 from mypy_asyncsession.uses.fastapi import Version, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_BUNDLED = "netra_backend-stubs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +52,8 @@ class Settings:
 
 def bundled() -> Iterator[Folder]:
     """The stub packages that came with this package."""
-    home = Path(mypy_asyncsession.__file__).resolve().parent.parent
-    # In a wheel they lie beside the package, in a clone in a directory of their own.
-    for folder in (home, home / "stubs"):
-        if (folder / _BUNDLED).is_dir():
-            yield Folder(str(folder / _BUNDLED), bundled=True)
+    for folder in bundled_stubs():
+        yield Folder(str(folder), bundled=True)
 
 
 def settings(config_file: str | None) -> Settings:

@@ -45,6 +45,9 @@ RULES: Final[tuple[Rule, ...]] = (
 #: The codes of all rules, the parent code aside.
 CODES: Final = tuple(rule.code for rule in RULES)
 
+#: The codes that a finding can have, and the one that they are sub-codes of.
+OURS: Final = frozenset({*CODES, PARENT})
+
 
 def problems(record: Record) -> Iterator[tuple[Rule, Problem]]:
     """What the rules say of *record*."""
@@ -55,4 +58,4 @@ def problems(record: Record) -> Iterator[tuple[Rule, Problem]]:
                 yield rule, problem
 
 
-__all__ = ["CODES", "PARENT", "RULES", "Problem", "Rule", "problems"]
+__all__ = ["CODES", "OURS", "PARENT", "RULES", "Problem", "Rule", "problems"]

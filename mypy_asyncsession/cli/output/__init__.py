@@ -1,10 +1,9 @@
-"""The forms in which a report can be printed: one file each."""
+"""The forms in which a report can be printed: one file each, loaded when it is asked for."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
-
-from mypy_asyncsession.cli.output import github, gitlab, jsonl, junit, sarif, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +11,21 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.cli.terminal import Terminal
 
+
+def _by(module: str) -> Callable[[Report, Terminal], Iterator[str]]:
+    def lines(report: Report, terminal: Terminal) -> Iterator[str]:
+        printed: Iterator[str] = import_module(f"{__name__}.{module}").lines(report, terminal)
+        return printed
+
+    return lines
+
+
 #: By the name that ``--output`` has for it: from a report to lines.
 FORMATS: Final[Mapping[str, Callable[[Report, Terminal], Iterator[str]]]] = {
-    "text": text.lines,
-    "json": jsonl.lines,
-    "github": github.lines,
-    "sarif": sarif.lines,
-    "gitlab": gitlab.lines,
-    "junit": junit.lines,
+    "text": _by("text"),
+    "json": _by("jsonl"),
+    "github": _by("github"),
+    "sarif": _by("sarif"),
+    "gitlab": _by("gitlab"),
+    "junit": _by("junit"),
 }

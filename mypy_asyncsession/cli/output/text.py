@@ -6,8 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.rules import RULES
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +31,8 @@ def lines(
 
 def counts(report: Report) -> Iterator[str]:
     """How many findings there are of each code, the most frequent one first."""
+    from mypy_asyncsession.rules import RULES
+
     numbers = Counter(found.code for found in report.findings)
     width = len(str(max(numbers.values(), default=0)))
     summaries = {rule.code: rule.summary for rule in RULES}

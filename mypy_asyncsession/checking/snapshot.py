@@ -1,0 +1,262 @@
+"""What a run looked at on disk, and whether that is still as it was.
+
+A file is the same if its times, its size and its inode are, or, of a file to check, its content. A
+directory counts by the names in it that an import could find: so a module that was not there, and
+would be found before another one, is noticed, and a log file or ``__pycache__`` is not minded.
+
+Whatever was changed so shortly before the run that its time could stay the same when it is changed
+once more is not known by its time.
+"""
+
+# ruff: noqa: PTH116, PTH123
+# Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+#: By how many nanoseconds a time must be past: file systems keep two seconds at the worst.
+_SETTLED: Final = 2_000_000_000
+
+#: What imports find, what says how, and what adds to where they are looked up.
+_ENDS: Final = (".py", ".pyi", ".pth", "py.typed")
+
+#: What Python runs at its start, and may add to where imports are looked up.
+_AT_START: Final = (".pth", "sitecustomize.py", "usercustomize.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a build looked at.
+
+    Attributes:
+        files: The files that are there, with their states.
+        missing: The paths at which there was nothing.
+        folders: The directories in which installed packages are looked up.
+    """
+
+    files: dict[str, list[int]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+    def outside(self, folder: Path) -> Looked:
+        """What of it lies outside a directory whose files are always the same."""
+        inside = os.path.join(folder, "")
+        files = {path: known for path, known in self.files.items() if not path.startswith(inside)}
+        return Looked(files, self.missing, self.folders)
+
+    def add(self, other: Looked) -> None:
+        """Add what another build looked at."""
+        self.files.update(other.files)
+        self.missing.extend(other.missing)
+        self.folders.extend(other.folders)
+
+
+def state(path: str) -> list[int] | None:
+    """By what a file or directory is known to be unchanged; ``None`` if it is not there."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return state_of(found)
+
+
+def state_of(found: os.stat_result) -> list[int]:
+    """The same, of what ``os.stat`` gave."""
+    return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]
+
+
+def names_in(folder: str) -> str:
+    """A digest of the names in a directory that an import could find."""
+    try:
+        with os.scandir(folder) as listing:
+            found = sorted(
+                f"{entry.name}/" if entry.is_dir() else entry.name
+                for entry in listing
+                if ("." not in entry.name or entry.name.endswith(_ENDS))
+                and entry.name != "__pycache__"
+            )
+    except OSError as error:
+        found = [type(error).__name__]
+    text = "\n".join(found).encode(errors="surrogateescape")
+    return blake2b(text, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What there was before a run began to read.
+
+    Attributes:
+        start: When that was, in nanoseconds.
+        sources: The files to check, in order, with their states.
+        others: Files that are read beside mypy, with their states.
+        folders: Directories that decide what is built, with digests of the names in them.
+    """
+
+    start: int
+    sources: dict[str, list[int]]
+    others: dict[str, list[int]]
+    folders: dict[str, str]
+
+    def files(self) -> Iterator[tuple[str, list[int]]]:
+        """All files, with their states."""
+        yield from self.sources.items()
+        yield from self.others.items()
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The state of all that a run looked at.
+
+    Attributes:
+        sources: The files to check, in order: their states, and digests of their contents.
+        others: Other files, with their states.
+        folders: Directories: their states, and digests of the names in them.
+        renewed: Whether something has another state by now, and is the same all the same.
+
+    A state is ``None`` if it was too fresh to tell.
+    """
+
+    sources: dict[str, tuple[list[int] | None, str]]
+    others: dict[str, list[int] | None]
+    folders: dict[str, tuple[list[int] | None, str]]
+    renewed: bool = False
+
+    @classmethod
+    def take(cls, before: Before, looked: Looked, old: Snapshot | None) -> Self | None:
+        """The snapshot of a run that has just ended.
+
+        Args:
+            before: What was there when it began.
+            looked: What the builds looked at.
+            old: An older one, whose digests need not be made again.
+
+        Returns:
+            ``None`` if something was changed meanwhile.
+        """
+        if (
+            any(state(path) != known for path, known in before.files())
+            or any(names_in(folder) != known for folder, known in before.folders.items())
+            or any(map(os.path.lexists, looked.missing))
+        ):
+            return None
+        start = before.start
+        sources: dict[str, tuple[list[int] | None, str]] = {}
+        for path, found in before.sources.items():
+            known = old.sources.get(path) if old is not None else None
+            digest = known[1] if known is not None and known[0] == found else _content(path)
+            if digest is None:
+                return None
+            sources[path] = (_settled(found, start), digest)
+        others = {
+            path: _settled(found, start)
+            for path, found in (*looked.files.items(), *before.others.items())
+            if path not in sources
+        }
+        for path in chain.from_iterable(map(_at_start, looked.folders)):
+            found_now = state(path)
+            others[path] = found_now and _settled(found_now, start)
+        listed = {_existing(os.path.dirname(path)) for path in looked.missing}
+        listed.update(map(_existing, (*before.folders, *looked.folders)))
+        folders: dict[str, tuple[list[int] | None, str]] = {}
+        for folder in sorted(listed):
+            found_now = state(folder)
+            folders[folder] = (found_now and _settled(found_now, start), names_in(folder))
+        return cls(sources, others, folders)
+
+    def holds(self, paths: Iterable[str]) -> bool:
+        """Whether all is as it was, and *paths* are the files to check; it may go on to do so."""
+        now = time.time_ns()
+        if list(paths) != list(self.sources):
+            return False
+        if any(known is None or state(path) != known for path, known in self.others.items()):
+            return False
+        for path, (known, digest) in self.sources.items():
+            found = state(path)
+            if found is None:
+                return False
+            if known is None or found != known:
+                if _content(path) != digest:
+                    return False
+                self._renew(self.sources, path, _settled(found, now), known, digest)
+        for folder, (known, digest) in self.folders.items():
+            found = state(folder)
+            if found is None:
+                return False
+            if known is None or found != known:
+                if names_in(folder) != digest:
+                    return False
+                self._renew(self.folders, folder, _settled(found, now), known, digest)
+        return True
+
+    def _renew(
+        self,
+        states: dict[str, tuple[list[int] | None, str]],
+        path: str,
+        new: list[int] | None,
+        old: list[int] | None,
+        digest: str,
+    ) -> None:
+        states[path] = (new, digest)
+        self.renewed |= new != old
+
+    def encode(self) -> dict[str, Any]:
+        """As an object for JSON."""
+        values = asdict(self)
+        del values["renewed"]
+        return values
+
+    @classmethod
+    def decode(cls, values: dict[str, Any]) -> Self:
+        """What ``encode`` made an object of.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: It is something else.
+        """
+        return cls(
+            {path: (known, digest) for path, (known, digest) in values["sources"].items()},
+            dict(values["others"]),
+            {path: (known, digest) for path, (known, digest) in values["folders"].items()},
+        )
+
+
+def _settled(found: list[int], now: int) -> list[int] | None:
+    """A state, if the next change cannot leave it as it is."""
+    return found if max(found[:2]) < now - _SETTLED else None
+
+
+def _content(path: str) -> str | None:
+    try:
+        with open(path, "rb", buffering=0) as opened:
+            return blake2b(opened.read(), digest_size=16).hexdigest()
+    except OSError:
+        return None
+
+
+def _at_start(folder: str) -> Iterator[str]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return
+    yield from (os.path.join(folder, name) for name in names if name.endswith(_AT_START))
+
+
+def _existing(folder: str) -> str:
+    """A directory, or the nearest one above it that is there."""
+    while not os.path.isdir(folder):  # noqa: PTH112
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder = above
+    return folder
