@@ -115,33 +115,18 @@ def _inside(node: Node, names: tuple[str, ...]) -> Iterator[Node]:
 
 
 def expressions(node: Node, kinds: frozenset[type]) -> Iterator[Node]:
-    """*node* and the nodes inside it that are of one of *kinds*, blocks and functions left out.
-
-    This is where most of the time goes, so it does by hand what ``children`` does.
-    """
+    """*node* and the nodes inside it that are of one of *kinds*, blocks and functions left out."""
     stack = [node]
     while stack:
         current = stack.pop()
         kind = type(current)
-        names = FIELDS.get(kind)
+        names = _BACKWARDS.get(kind)
         if names is None or kind is Block:
             continue
         if kind in kinds:
             yield current
-        if kind is LambdaExpr:
-            continue
-        for name in reversed(names):
-            value = getattr(current, name)
-            if value is None:
-                continue
-            if isinstance(value, list):
-                for element in reversed(value):
-                    if isinstance(element, Node):
-                        stack.append(element)
-                    elif element is not None:
-                        stack.extend(inner for inner in reversed(element) if inner is not None)
-            else:
-                stack.append(value)
+        if kind is not LambdaExpr:
+            _push(stack, current, names)
 
 
 def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
@@ -154,16 +139,14 @@ def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
     stack = [node]
     while stack:
         current = stack.pop()
-        if isinstance(current, Block) and current.is_unreachable:
+        kind = type(current)
+        if kind is Block and current.is_unreachable:  # type: ignore[attr-defined]
             continue
         yield current
-        if (
-            not into_functions
-            and current is not node
-            and isinstance(current, (FuncDef, LambdaExpr, ClassDef))
-        ):
+        names = _BACKWARDS.get(kind)
+        if names is None or (not into_functions and kind in _WITH_A_SCOPE and current is not node):
             continue
-        stack.extend(reversed(list(children(current))))
+        _push(stack, current, names)
 
 
 def statements(block: Block | Sequence[Node]) -> Iterator[Node]:
@@ -172,11 +155,36 @@ def statements(block: Block | Sequence[Node]) -> Iterator[Node]:
     while stack:
         current = stack.pop()
         yield current
-        if isinstance(current, Block):
-            if not current.is_unreachable:
-                stack.extend(reversed(current.body))
-        else:
+        kind = type(current)
+        if kind is Block:
+            if not current.is_unreachable:  # type: ignore[attr-defined]
+                stack.extend(reversed(current.body))  # type: ignore[attr-defined]
+        elif kind in BLOCKS:
             stack.extend(reversed(list(blocks(current))))
+
+
+#: The same fields, to put what they hold onto a stack.
+_BACKWARDS: Final = {kind: names[::-1] for kind, names in FIELDS.items()}
+_WITH_A_SCOPE: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
+
+
+def _push(stack: list[Node], node: Node, names: tuple[str, ...]) -> None:
+    """Put what is directly inside *node* onto a stack, so that the first of it comes off first.
+
+    This is where most of the time goes, so it does by hand what ``children`` does.
+    """
+    for name in names:
+        value = getattr(node, name)
+        if value is None:
+            continue
+        if isinstance(value, list):
+            for element in reversed(value):
+                if isinstance(element, Node):
+                    stack.append(element)
+                elif element is not None:
+                    stack.extend(inner for inner in reversed(element) if inner is not None)
+        else:
+            stack.append(value)
 
 
 def yields(function: FuncItem) -> list[YieldExpr | YieldFromExpr]:

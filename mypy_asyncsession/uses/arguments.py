@@ -88,19 +88,21 @@ def needs(function: FuncDef) -> dict[str, Need]:
     }
     if not names:
         return {}
+    firm = {
+        name: need
+        for node in _unconditional(function.body)
+        for name, need in _needed(node)
+        if name in names
+    }
+    if not firm:
+        return {}
     found: dict[str, set[Need]] = {}
-    firm: dict[str, Need] = {}
-    unconditional = set(map(id, _unconditional(function.body)))
     for node in walk(function.body):
-        for pairing, expression in _pairings(node):
-            name, called = _parameter(expression)
+        for name, need in _needed(node):
             if name in names:
-                need = Need(pairing, called)
                 found.setdefault(name, set()).add(need)
-                if id(node) in unconditional:
-                    firm[name] = need
     # Two ways to use one thing: the function will know which is right.
-    return {name: need for name, need in firm.items() if len(found[name]) == 1}
+    return {name: need for name, need in firm.items() if found.get(name) == {need}}
 
 
 def _is_open(function: FuncDef, position: int) -> bool:
@@ -111,6 +113,12 @@ def _is_open(function: FuncDef, position: int) -> bool:
     if isinstance(declared, CallableType):
         declared = get_proper_type(declared.ret_type)
     return isinstance(declared, AnyType)
+
+
+def _needed(node: Node) -> Iterator[tuple[str, Need]]:
+    for pairing, expression in _pairings(node):
+        name, called = _parameter(expression)
+        yield name, Need(pairing, called)
 
 
 def _parameter(expression: Expression) -> tuple[str, bool]:
