@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty PostgreSQL, for as long as the tests run: ``postgresql+asyncpg://...``."""
+    """An empty PostgreSQL for the tests of a module: ``postgresql+asyncpg://...``."""
     with postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
