@@ -41,14 +41,24 @@ def check(use: Use) -> Problem | None:
     if not use.pairing.enters:
         return None
     wrong = use.wrong()
-    if wrong is None or wrong.shape is Shape.NONE:
+    if wrong is None:
+        return None
+    if wrong.shape is Shape.NONE and not _may_give_provider(use):
         return None  # where something may be None is mypy's to say
     if use.pairing is Pairing.PUSH_ASYNC_EXIT and wrong.shape.uncalled:
         return None  # a callback is as welcome there
     message = subject(use, wrong)
-    if not wrong.shape.uncalled:
+    if not wrong.shape.uncalled and wrong.shape is not Shape.NONE:
         message += f": {used(use, 'enter')}"
     return Problem(message, instead(use, wrong), wrong.place)
+
+
+def _may_give_provider(use: Use) -> bool:
+    """Whether a call gives either None or something that holds a session."""
+    return use.callee is not None and any(
+        each.resource is None and each.item is not None and each.item.resource is not None
+        for each in use.given
+    )
 
 
 RULE = Rule(

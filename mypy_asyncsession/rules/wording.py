@@ -21,6 +21,8 @@ _FUNCTIONS = {
 def subject(use: Use, handed: Handed) -> str:
     """What the use is given, as the beginning of a sentence: ``"get_db" is an async generator``."""
     shape = handed.shape
+    if shape is Shape.NONE:
+        return f'"{use.callee or use.text}" may return None'
     if shape.uncalled:
         if shape is Shape.SESSIONMAKER:
             return f'"{use.text}" is a sessionmaker that was not called'
@@ -74,6 +76,8 @@ def instead(use: Use, handed: Handed) -> str | None:
         return _given(use, handed)
     if use.pairing in (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT):
         return _on_stack(use, handed)
+    if shape is Shape.NONE:
+        return "Test it for None before it is entered"
     if shape is Shape.ENGINE:
         keyword = "async with" if handed.label and "Async" in handed.label else "with"
         return _write(use, f"{use.text}.connect()", keyword)
