@@ -4,6 +4,7 @@
 # make venv    the environment that the others use; made again when pyproject.toml changes
 # make rules   RULES.md, from the rules themselves
 # make compare the table of checkers in README.md: runs them all, in an environment of their own
+# make bench   what it costs on TREE=DIR, of which AT=PATH is checked, beside other checkers
 # make build   the wheel and the source distribution, in dist/
 # make try     the wheel in a clean environment of each of PYTHONS='python3.10 python3.13 ...'
 # make clean   remove whatever these have made
@@ -26,7 +27,7 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint rules compare venv build try clean python
+.PHONY: help demo test lint rules compare bench venv build try clean python
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -59,6 +60,9 @@ rules: venv
 
 compare: venv
 	$(BIN)/python tests/compare_checkers.py $(VENV)-checkers
+
+bench: venv
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.bench.tree $(ARGUMENTS) $(TREE) $(AT)
 
 build: venv
 	rm -rf dist
