@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from mypy.plugin import FunctionContext, MethodContext, ReportConfigContext
     from mypy.types import Type
 
+    from mypy_asyncsession.providers.memo import Lasting
+
+    Hook = Callable[[FunctionContext | MethodContext], Type]
+
 
 class AsyncSessionPlugin(Plugin):
     """Rejects session providers that are used in the wrong way."""
@@ -56,6 +60,9 @@ class AsyncSessionPlugin(Plugin):
         self._recovery: Recovery | None = None
         self._build: Build | None = None
         self._pass: ModulePass | None = None
+        #: The hooks of functions, as far as they are decided: mypy asks at every call.
+        self._hooks: dict[str, Hook | None] = {}
+        self._watched = False
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
         self._key = f"{mypy_asyncsession.__version__} {_engine()}"
         announce(__name__, f"{self._settings} {self._trouble}", options)
@@ -72,8 +79,9 @@ class AsyncSessionPlugin(Plugin):
             self._overlays.begin(self._build.parse)
             program = Program(modules, self._build.parse, is_foreign)
             declared = Declared(self._overlays, program, self._types)
+            lasting: Lasting | None = None if self._build.in_daemon else {}
             self._recovery = Recovery(
-                program, self._types, declared, infer=self._settings.config.infer_types
+                program, self._types, declared, lasting, infer=self._settings.config.infer_types
             )
             if not self._build.in_worker:
                 self._show_misfits(self._build)
@@ -83,6 +91,7 @@ class AsyncSessionPlugin(Plugin):
                 self._types,
                 self._recovery,
                 declared,
+                lasting,
                 settings=self._settings,
             )
 
@@ -90,6 +99,8 @@ class AsyncSessionPlugin(Plugin):
             self._pass.daemon.begin()
         if self._recovery is not None:
             self._recovery.begin()
+        self._hooks.clear()
+        self._watched = self._build.in_daemon
 
     def _show_misfits(self, build: Build) -> None:
         """Report where an overlay of the project's does not fit the definitions."""
@@ -114,15 +125,23 @@ class AsyncSessionPlugin(Plugin):
         """Recover the type that a wrong use of this method meant."""
         return self._hook(fullname)
 
-    def _hook(self, fullname: str) -> Callable[[FunctionContext | MethodContext], Type] | None:
+    def _hook(self, fullname: str) -> Hook | None:
         build, recovery = self._build, self._recovery
-        if build is None or recovery is None or self._pass is None or is_implicit(fullname):
+        if build is None or recovery is None or self._pass is None:
             return None
-        if build.in_daemon:
+        if self._watched:
             self._pass.daemon.watch()
-        if not recovery.answers(fullname):
-            return None
-        return lambda ctx: recovery.result(fullname, ctx, build)
+        if fullname in self._hooks:
+            return self._hooks[fullname]
+        hook: Hook | None = None
+        decided = is_implicit(fullname)
+        if not decided:
+            answers, decided = recovery.answers(fullname)
+            if answers:
+                hook = lambda ctx: recovery.result(fullname, ctx, build)  # noqa: E731
+        if decided:
+            self._hooks[fullname] = hook
+        return hook
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""

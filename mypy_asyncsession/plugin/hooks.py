@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
+    from mypy_asyncsession.providers.memo import Lasting
     from mypy_asyncsession.providers.program import Program, Source
     from mypy_asyncsession.providers.values import Value
 
@@ -87,18 +88,23 @@ class Recovery:
     """Recovers the types that wrong pairings would lose."""
 
     def __init__(
-        self, program: Program, types: Types, declared: Declared | None, *, infer: bool
+        self,
+        program: Program,
+        types: Types,
+        declared: Declared | None,
+        lasting: Lasting | None,
+        *,
+        infer: bool,
     ) -> None:
         self._types = types
         self._program = program
-        self._evaluator = Evaluator(program, types, declared)
+        self._evaluator = Evaluator(program, types, declared, lasting)
         self._inference = Inference(program, self._evaluator, infer=infer)
         self._source: Source | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
         self._tree: MypyFile | None = None
         self._pairings: dict[Expression, Pairing] = {}
-        self._answers: dict[str, bool] = {}
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
@@ -109,21 +115,19 @@ class Recovery:
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
         self.forget()
-        self._answers.clear()
         self._inference.begin()
 
-    def answers(self, fullname: str) -> bool:
-        """Whether a call of *fullname* hands out something whose misuse is recovered."""
-        known = self._answers.get(fullname)
-        if known is None:
-            # Methods are looked up with the receiver's class, not the defining one.
-            node = self._program.symbol(fullname, inherited=True)
-            known = self._hands_out_provider(node) or self._inference.may_know(node)
-            variable = node.var if isinstance(node, Decorator) else node
-            if not isinstance(variable, Var) or variable.type is not None:
-                # What has no type yet gets one later.
-                self._answers[fullname] = known
-        return known
+    def answers(self, fullname: str) -> tuple[bool, bool]:
+        """Whether a call of *fullname* hands out something whose misuse is recovered.
+
+        Returns:
+            The answer, and whether it stays the same: what has no type yet gets one later.
+        """
+        # Methods are looked up with the receiver's class, not the defining one.
+        node = self._program.symbol(fullname, inherited=True)
+        known = self._hands_out_provider(node) or self._inference.may_know(node)
+        variable = node.var if isinstance(node, Decorator) else node
+        return known, not isinstance(variable, Var) or variable.type is not None
 
     def _hands_out_provider(self, node: SymbolNode | None) -> bool:
         type_: Type | None = None

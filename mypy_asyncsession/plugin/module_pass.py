@@ -14,7 +14,7 @@ from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.facts import facts
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.syntax import walk
-from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter
+from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
 from mypy_asyncsession.uses.collect import Collector
 from mypy_asyncsession.uses.fastapi import installed
 from mypy_asyncsession.uses.misuse import misuse
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
+    from mypy_asyncsession.providers.memo import Lasting
     from mypy_asyncsession.providers.program import Program
     from mypy_asyncsession.rules import Rule
     from mypy_asyncsession.uses.fastapi import Version
@@ -54,6 +55,7 @@ class ModulePass:
         types: Types,
         recovery: Recovery,
         declared: Declared | None,
+        lasting: Lasting | None,
         settings: Settings,
     ) -> None:
         """Take part in a build.
@@ -64,6 +66,7 @@ class ModulePass:
         types: Reads mypy's types, with the project's resources.
         recovery: The expressions whose type the hooks have replaced.
         declared: Reads overlays.
+        lasting: What is known of definitions for good.
         settings: The project's configuration, and how findings are reported.
         """
         self._build = build
@@ -74,7 +77,7 @@ class ModulePass:
         self._recovery = recovery
         self._leaned: dict[str, set[str]] = {}
         self.program = program
-        self.evaluator = Evaluator(program, types, declared)
+        self.evaluator = Evaluator(program, types, declared, lasting)
         self.evaluator.definitions_first = build.in_daemon
         self.daemon = Daemon(build, self)
 
@@ -102,11 +105,13 @@ class ModulePass:
         try:
             with self._build.also_enabled(self._strict(tree)):
                 getters = self._build.enabled(CODES[session_getter.RULE.code])
+                probes = self._build.enabled(CODES[session_probe.RULE.code])
             collector = Collector(
                 self.evaluator,
                 self.program.enter(tree),
                 self._version(),
                 getters=self._survey or getters,
+                probes=probes,
                 exhaustive=self._survey,
             )
             records = [(record, tuple(problems(record))) for record in collector.records()]

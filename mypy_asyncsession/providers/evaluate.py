@@ -35,6 +35,7 @@ from mypy.nodes import (
     NameExpr,
     OpExpr,
     OverloadedFuncDef,
+    RefExpr,
     ReturnStmt,
     SetExpr,
     StrExpr,
@@ -64,13 +65,15 @@ from mypy_asyncsession.providers.combine import (
     is_opaque,
 )
 from mypy_asyncsession.providers.from_types import Types, informative
-from mypy_asyncsession.providers.identity import identity, relevant
-from mypy_asyncsession.providers.scopes import Binding, Scope, reaching, returned
+from mypy_asyncsession.providers.identity import identity, is_general, relevant
+from mypy_asyncsession.providers.memo import Frame, Known
+from mypy_asyncsession.providers.scopes import Scope, reaching
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.providers.syntax import (
     children,
     definition_of,
     is_stub_body,
+    returned,
     statements,
     walk,
     yields,
@@ -108,6 +111,8 @@ if TYPE_CHECKING:
     from mypy.nodes import FuncItem, Node, SymbolNode
 
     from mypy_asyncsession.providers.declared import Declared
+    from mypy_asyncsession.providers.memo import Lasting
+    from mypy_asyncsession.providers.names import Binding
     from mypy_asyncsession.providers.program import Program, Source
 
 Where = tuple[tuple[int, int], ...] | None
@@ -137,9 +142,25 @@ class Evaluator:
         recovered: Expressions whose type in ``inferred`` is what we told mypy, not what it found.
         definitions_first: Whether what a definition says goes before a type. dmypy re-checks a
             function before the import that it depends on, and leaves it a type of the past.
+        frame: What the evaluation at hand has come across.
     """
 
-    def __init__(self, program: Program, types: Types, declared: Declared | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        types: Types,
+        declared: Declared | None = None,
+        lasting: Lasting | None = None,
+    ) -> None:
+        """Begin with nothing evaluated.
+
+        Args:
+            program: Where definitions are looked up.
+            types: Reads mypy's types.
+            declared: Reads overlays.
+            lasting: What is known whichever module is at hand, for as long as no definition
+                changes; ``None`` where definitions do.
+        """
         self.program = program
         self.types = types
         self.declared = declared
@@ -147,7 +168,9 @@ class Evaluator:
         self.recovered: Mapping[Expression, Type] = {}
         self.definitions_first = False
         self._busy: set[tuple[object, ...]] = set()
-        self._memo: dict[tuple[object, ...], Value] = {}
+        self._memo: dict[tuple[object, ...], Known] = {}
+        self._lasting = lasting
+        self.frame = Frame()
         self._ask = False
         self._calls = 0
         self._depth = 0
@@ -165,7 +188,9 @@ class Evaluator:
         self.inferred = inferred
         self.recovered = recovered
         self._memo.clear()
-        self.types.forget()
+        self.frame = Frame()
+        if self._lasting is None:
+            self.types.forget()
 
     @contextmanager
     def past_probes(self) -> Iterator[None]:
@@ -189,12 +214,18 @@ class Evaluator:
             scope: The scope that it stands in.
             where: The blocks around it, as ``Names.places`` has them, or ``None``.
         """
+        evident = self._evident(expr, scope)
+        if evident is not None:
+            return evident
         if self._depth == 0:
             self._steps = 0
         self._steps += 1
+        frame = self.frame
         if self._depth > NESTING or self._steps > STEPS:
+            frame.lasts = False
             return UNKNOWN
         self._depth += 1
+        frame.depth = max(frame.depth, self._depth)
         try:
             structural = self._structural(expr, scope, where)
         finally:
@@ -207,6 +238,52 @@ class Evaluator:
         if self.definitions_first and isinstance(structural, (Thing, Named)):
             return structural
         return combine(structural, self.types.value(found))
+
+    def _evident(self, expr: Expression, scope: Scope) -> Value | None:
+        """What a call gives, or awaiting it, that is no provider by the word of its function.
+
+        That word stands: see ``combine_result``. Most calls are of this kind.
+        """
+        if self.definitions_first or not isinstance(expr, (AwaitExpr, CallExpr)):
+            return None
+        if scope.module != self._current():
+            return None
+        call = expr.expr if isinstance(expr, AwaitExpr) else expr
+        function = self._callee(call, scope) if isinstance(call, CallExpr) else None
+        if (
+            function is None
+            or function.is_generator
+            or function.is_coroutine is isinstance(expr, CallExpr)
+            or not isinstance(function.type, CallableType)
+        ):
+            return None
+        declared = get_proper_type(function.type.ret_type)
+        if isinstance(expr, AwaitExpr) and isinstance(declared, Instance) and declared.args:
+            declared = get_proper_type(declared.args[-1])
+        found = get_proper_type(self.type_of(expr, scope.module)) or declared
+        if not isinstance(declared, Instance) or not isinstance(found, Instance):
+            return None
+        if declared.type is not found.type:
+            return None
+        value = self.types.value(found)
+        return value if isinstance(value, Thing) and value.shape is Shape.OTHER else None
+
+    def _callee(self, call: CallExpr, scope: Scope) -> FuncDef | None:
+        """The function or method that a call in the module at hand is of, if mypy knows."""
+        callee = call.callee
+        node: SymbolNode | None = None
+        if isinstance(callee, RefExpr) and callee.node is not None:
+            node = callee.node
+        elif isinstance(callee, MemberExpr):
+            owner = get_proper_type(self.type_of(callee.expr, scope.module))
+            if isinstance(owner, Instance):
+                entry = owner.type.get(callee.name)
+                node = entry.node if entry is not None else None
+        if not isinstance(node, FuncDef) or _is_read_by_name(node.fullname):
+            return None
+        if self.declared is not None and self.declared.names(node.fullname):
+            return None
+        return node
 
     def type_of(self, expr: Expression, module: str) -> Type | None:
         """mypy's own type of an expression of the module at hand."""
@@ -299,6 +376,7 @@ class Evaluator:
             if name not in current.names.outer:
                 if current.node is not None and not isinstance(current.node, ClassDef):
                     if name in current.names.probed and not self._ask:
+                        self.frame.passed_over = True
                         return UNKNOWN
                     bindings = current.names.bindings.get(name)
                     argument = _argument(current.node, name)
@@ -338,21 +416,67 @@ class Evaluator:
     def bound(self, binding: Binding, scope: Scope) -> Value:
         """What one binding gives to its name."""
         key = ("binding", id(binding), self._circumstances(scope))
-        return self._once(key, lambda: self._bind(binding, scope))
+        general = not key[-1]
+        return self._once(key, scope.module, general, lambda: self._bind(binding, scope))
 
-    def _once(self, key: tuple[object, ...], evaluate: Callable[[], Value]) -> Value:
-        """Evaluate under a key: once for a module at hand, and not at all inside itself."""
-        if key in self._memo:
-            return self._memo[key]
+    def _once(
+        self,
+        key: tuple[object, ...],
+        module: str,
+        general: bool,
+        evaluate: Callable[[], Value],
+    ) -> Value:
+        """Evaluate under a key: once for a module at hand, and not at all inside itself.
+
+        Args:
+            key: What is evaluated.
+            module: The module that it stands in.
+            general: Whether the key names all that it depends on, in whichever module that is.
+            evaluate: How.
+        """
+        outer = self.frame
+        known = self._known(key)
+        if known is not None:
+            outer.add(known.frame, self._calls, self._depth)
+            self.program.leaned_on |= known.frame.leaned
+            return known.value
         if key in self._busy:
+            outer.lasts = False
             return RECURSIVE
         self._busy.add(key)
+        calls, depth = self._calls, self._depth
+        inner = self.frame = Frame(lasts=module != self._current(), calls=calls, depth=depth)
+        leaned, self.program.leaned_on = self.program.leaned_on, inner.leaned
         try:
             value = evaluate()
         finally:
             self._busy.discard(key)
-        self._memo[key] = value
+            self.frame = outer
+            inner.calls -= calls
+            inner.depth -= depth
+            outer.add(inner, calls, depth)
+            leaned |= inner.leaned
+            self.program.leaned_on = leaned
+        self._memo[key] = Known(value, inner)
+        if general and inner.lasts and self._lasting is not None and self._settled(inner.leaned):
+            self._lasting[self._ask, key] = self._memo[key]
         return value
+
+    def _known(self, key: tuple[object, ...]) -> Known | None:
+        known = self._memo.get(key)
+        if known is not None or self._lasting is None:
+            return known
+        known = self._lasting.get((self._ask, key))
+        if known is None:
+            return None
+        # What would be cut short here was not, where it was found.
+        if self._calls + known.frame.calls > CALLS or self._depth + known.frame.depth > NESTING:
+            return None
+        return known
+
+    def _settled(self, modules: set[str]) -> bool:
+        """Whether mypy is done with these modules: it has let go of their trees."""
+        return not any(self.program.modules[module].defs for module in modules)
 
     def _circumstances(self, scope: Scope) -> tuple[object, ...]:
         """What is known of the parameters around, as a key."""
@@ -407,9 +531,15 @@ class Evaluator:
     def module_attribute(self, module: str, name: str, where: Where) -> Value:
         """What *name* stands for in a module: at its end, or at *where* in its body."""
         key = ("global", module, name, where)
-        return self._once(key, lambda: self._module_attribute(module, name, where))
+        return self._once(key, module, True, lambda: self._module_attribute(module, name, where))
 
     def _module_attribute(self, module: str, name: str, where: Where) -> Value:
+        if where is None and module != self._current():
+            # A class is what mypy says that it is: its module need not be read for that.
+            tree = self.program.modules.get(module)
+            entry = tree.names.get(name) if tree is not None else None
+            if entry is not None and isinstance(entry.node, TypeInfo):
+                return Class(entry.node.fullname, entry.node)
         source = self.program.source(module)
         if source is not None:
             bindings = source.scope.names.bindings.get(name)
@@ -867,6 +997,7 @@ class Evaluator:
     ) -> Value:
         """What a call of *function* gives."""
         if self._calls >= CALLS:
+            self.frame.lasts = False
             return UNKNOWN
         arguments = [relevant(value) for value in arguments]
         named = {name: relevant(value) for name, value in named.items()}
@@ -876,10 +1007,16 @@ class Evaluator:
             tuple(identity(value) for value in arguments),
             tuple((name, identity(value)) for name, value in named.items()),
         )
+        general = is_general(function) and not any(value is not UNKNOWN for value in arguments)
+        general = general and not any(value is not UNKNOWN for value in named.values())
         self._calls += 1
+        self.frame.calls = max(self.frame.calls, self._calls)
         try:
             return self._once(
-                key, lambda: _passed_on(self._result(function, arguments, named), function)
+                key,
+                function.scope.module,
+                general,
+                lambda: _passed_on(self._result(function, arguments, named), function),
             )
         finally:
             self._calls -= 1
@@ -924,11 +1061,11 @@ class Evaluator:
         if node.is_coroutine:
             item = declared.item if isinstance(declared, Thing) else UNKNOWN
             # The annotation is of what is awaited; mypy wraps it into a coroutine.
-            if not is_stub_body(node):
+            if not _is_final(item) and not is_stub_body(node):
                 inferred = self._returned(node, scope)
                 item = combine_result(inferred, item)
             return thing(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
-        if is_stub_body(node):
+        if is_stub_body(node) or _is_final(declared):
             if isinstance(declared, Thing):
                 return declared.made_by(function.origin())
             return UNKNOWN
@@ -1238,7 +1375,10 @@ class Evaluator:
     def assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
         """What the body and the methods of a class assign to one of its attributes."""
         key = ("attribute", id(node), name, self._circumstances(scope))
-        return self._once(key, lambda: self._assigned(source, node, scope, name))
+        general = not key[-1]
+        return self._once(
+            key, source.module, general, lambda: self._assigned(source, node, scope, name)
+        )
 
     def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
         found: list[Value] = []
@@ -1301,6 +1441,11 @@ class Evaluator:
         return value
 
 
+def _is_final(declared: Value) -> bool:
+    """Whether an annotation stands whatever the body returns: see ``combine_result``."""
+    return isinstance(declared, Thing) and declared.shape is Shape.OTHER
+
+
 def _passed_on(value: Value, function: Function) -> Value:
     """What a function gives, with a note that it does where another one made it."""
     if not isinstance(value, Thing) or value.origin is None:
@@ -1339,7 +1484,12 @@ def _depends_on_arguments(callee: Value) -> bool:
     if isinstance(callee, (Function, Managed, BoundMethod, Wraps)):
         return True
     name = fullname(callee)
-    return name is not None and name.partition(".")[0] in known.READ_BY_NAME
+    return name is not None and _is_read_by_name(name)
+
+
+def _is_read_by_name(name: str) -> bool:
+    """Whether a function is in one of the packages some of whose functions are known by name."""
+    return name.partition(".")[0] in known.READ_BY_NAME
 
 
 def _argument(node: FuncItem, name: str) -> object | None:

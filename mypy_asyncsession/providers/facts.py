@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, Var
-from mypy.types import Instance, get_proper_type
+from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Node
+    from mypy.types import Type
 
     from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.program import Source
@@ -44,9 +45,10 @@ if TYPE_CHECKING:
 
 def facts(source: Source, evaluator: Evaluator) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    with evaluator.past_probes():
-        asked = list(_members(source, evaluator, source.tree.defs, source.scope, ""))
-    lines = [*_members(source, evaluator, source.tree.defs, source.scope, ""), *asked]
+    lines = list(_members(source, evaluator, source.tree.defs, source.scope, ""))
+    if evaluator.frame.passed_over:
+        with evaluator.past_probes():
+            lines += _members(source, evaluator, source.tree.defs, source.scope, "")
     for name in source.loose_attributes():
         lines += _line(f"state.{name}", evaluator.loose(source, name), evaluator, source.scope)
     if not lines:
@@ -109,8 +111,14 @@ def _in_interface(evaluator: Evaluator, fullname: str) -> bool:
     if not isinstance(symbol, Var) or not informative(symbol.type):
         return False
     type_ = get_proper_type(symbol.type)
-    return isinstance(type_, Instance) and all(
-        isinstance(get_proper_type(argument), Instance) for argument in type_.args
+    return all(map(_says_all, type_.items if isinstance(type_, UnionType) else (type_,)))
+
+
+def _says_all(item: Type | None) -> bool:
+    proper = get_proper_type(item)
+    return isinstance(proper, NoneType) or (
+        isinstance(proper, Instance)
+        and all(isinstance(get_proper_type(argument), Instance) for argument in proper.args)
     )
 
 

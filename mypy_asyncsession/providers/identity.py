@@ -82,3 +82,22 @@ def identity(value: Value | None) -> object:
     if isinstance(value, Either):
         return (value.exact, tuple(identity(member) for member in value.members))
     return (type(value), getattr(value, "value", None))
+
+
+def is_general(function: Function) -> bool:
+    """Whether the identity of a function holds no node but its own.
+
+    Another node may be of the module at hand, and what has its ``id`` later may be a different one.
+    """
+    return (
+        not function.preset
+        and function.wraps is UNKNOWN
+        and (function.receiver is None or _has_no_node(function.receiver))
+        and not any(scope.values for scope in function.scope.chain())
+    )
+
+
+def _has_no_node(value: Value) -> bool:
+    if isinstance(value, Thing):
+        return _has_no_node(value.item)
+    return value is UNKNOWN or isinstance(value, (Class, Named))

@@ -21,6 +21,7 @@ READ_BY_NAME: Final = frozenset(
         "async_generator",
         "asyncio",
         "attr",
+        "attrs",
         "builtins",
         "contextlib",
         "dataclasses",

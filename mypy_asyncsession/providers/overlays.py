@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, Decorator, MypyFile
 from mypy.types import CallableType
 
-from mypy_asyncsession.providers.scopes import Scope, dotted, names_of
-from mypy_asyncsession.providers.syntax import definition_of
+from mypy_asyncsession.providers.names import names_of
+from mypy_asyncsession.providers.scopes import Scope
+from mypy_asyncsession.providers.syntax import definition_of, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

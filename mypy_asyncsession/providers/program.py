@@ -21,7 +21,8 @@ from mypy.nodes import (
     TypeInfo,
 )
 
-from mypy_asyncsession.providers.scopes import Names, Scope, names_of, nested
+from mypy_asyncsession.providers.names import Names, names_of
+from mypy_asyncsession.providers.scopes import Scope, nested
 from mypy_asyncsession.providers.syntax import definition_of, statements, walk
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem, Node
 
-    from mypy_asyncsession.providers.scopes import Binding
+    from mypy_asyncsession.providers.names import Binding
 
     #: The functions and classes around a body, outermost first.
     Chain = tuple[FuncItem | ClassDef, ...]
@@ -207,7 +208,8 @@ class Program:
 
     Attributes:
         modules: mypy's own table of modules.
-        leaned_on: The modules whose bodies were read since the set was last cleared.
+        leaned_on: The modules whose bodies were read since the set was last cleared, the one at
+            hand among them.
     """
 
     def __init__(
@@ -253,6 +255,7 @@ class Program:
     def source(self, module: str) -> Source | None:
         """The source of *module*, or ``None`` for a stub, an installed package, or none at all."""
         if self.current is not None and self.current.module == module:
+            self.leaned_on.add(module)
             return self.current
         if module in self._sources:
             if self._sources[module] is not None:

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Final
 from mypy import nodes
 from mypy.nodes import (
     Block,
+    CallExpr,
     ClassDef,
     Decorator,
     FuncDef,
     LambdaExpr,
+    MemberExpr,
+    NameExpr,
     Node,
     OverloadedFuncDef,
     RaiseStmt,
+    ReturnStmt,
     YieldExpr,
     YieldFromExpr,
 )
@@ -25,7 +29,7 @@ from mypy.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import FuncItem
+    from mypy.nodes import Expression, FuncItem
 
 #: The fields of a node that hold nodes, or lists (also of lists) of nodes, in source order.
 FIELDS: Final[dict[type, tuple[str, ...]]] = {
@@ -226,3 +230,25 @@ def is_stub_body(function: FuncItem) -> bool:
                 continue
         return False
     return True
+
+
+def dotted(node: Node) -> str | None:
+    """``a.b.c`` for a name or a chain of attributes, else ``None``; calls count as ``f()``."""
+    if isinstance(node, NameExpr):
+        return node.name
+    if isinstance(node, MemberExpr):
+        base = dotted(node.expr)
+        return f"{base}.{node.name}" if base is not None else None
+    if isinstance(node, CallExpr) and not node.args:
+        base = dotted(node.callee)
+        return f"{base}()" if base is not None else None
+    return None
+
+
+def returned(function: FuncItem) -> list[Expression]:
+    """The expressions that *function* returns."""
+    return [
+        node.expr
+        for node in walk(function.body, into_functions=False)
+        if isinstance(node, ReturnStmt) and node.expr is not None
+    ]

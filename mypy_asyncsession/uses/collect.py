@@ -32,9 +32,9 @@ from mypy.nodes import (
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.scopes import dotted, nested
+from mypy_asyncsession.providers.scopes import nested
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import children, definition_of, expressions
+from mypy_asyncsession.providers.syntax import children, definition_of, dotted, expressions
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     UNSURE,
@@ -115,6 +115,7 @@ class Collector:
         fastapi: Version,
         *,
         getters: bool = False,
+        probes: bool = False,
         exhaustive: bool = False,
     ) -> None:
         """Begin with one module.
@@ -124,6 +125,7 @@ class Collector:
         source: The module at hand.
         fastapi: The version of FastAPI that it runs on.
         getters: Whether definitions of providers are collected too.
+        probes: Whether questions at run time about what a provider gave are collected too.
         exhaustive: Whether uses are collected that need no look to be right.
         """
         self._exhaustive = exhaustive
@@ -135,7 +137,7 @@ class Collector:
         self._lifetimes = Lifetimes(evaluator)
         self._raw = RawResults(evaluator, source.module)
         self._doubles = Doubles(evaluator)
-        self._probes = Probes(evaluator)
+        self._probes = Probes(evaluator) if probes else None
         self._dependencies = Dependencies(evaluator, source, fastapi)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
@@ -244,7 +246,7 @@ class Collector:
             elif isinstance(node, CallExpr):
                 yield from self._call(node, spot)
             elif isinstance(node, MemberExpr):
-                if not self._is_open(node.expr, spot):
+                if self._raw.may_hold(node) and not self._is_open(node.expr, spot):
                     yield from self._raw.of_attribute(node, spot)
             elif isinstance(node, IndexExpr):
                 if self._injects:
@@ -280,7 +282,7 @@ class Collector:
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
                 if not any(each.shape is Shape.GENERATOR for each in use.given):
                     yield use
-        if self._injects and call.args:
+        if self._injects and call.args and self._dependencies.may_name_one(call):
             owner = spot.body.outermost()
             yield from self._dependencies.of_call(call, spot.scope, spot.where, owner)
             yield from self._dependencies.of_update(call, spot.scope, spot.where, owner)
@@ -297,7 +299,8 @@ class Collector:
                 yield from self._given(call, spot)
             yield from self._raw.of_call(call, spot)
             yield from self._doubles.of_call(call, spot)
-            yield from self._probes.of_call(call, spot)
+            if self._probes is not None:
+                yield from self._probes.of_call(call, spot)
 
     def _given(self, call: CallExpr, spot: Spot) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""

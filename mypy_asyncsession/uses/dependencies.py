@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.scopes import Scope
     from mypy_asyncsession.uses.fastapi import Version
 
+_DEFINITIONS = (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)
 _NAMES = frozenset(name.rpartition(".")[2] for name in known.DEPENDS)
 #: What has to be driven before there is anything in it.
 _UNDRIVEN = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
@@ -161,6 +162,15 @@ class Dependencies:
         """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
         if id(call) not in self._seen and self._is_depends(call, scope, where):
             yield from self._dependency(call, Role.LIST, None, scope, where, owner, None, None)
+
+    def may_name_one(self, call: CallExpr) -> bool:
+        """A quick look before the other two: most calls are of functions that mypy knows."""
+        callee = call.callee
+        if isinstance(callee, MemberExpr):
+            return callee.name in _NAMES or callee.name == "update"
+        if isinstance(callee, NameExpr) and isinstance(callee.node, _DEFINITIONS):
+            return callee.node.fullname in known.DEPENDS
+        return isinstance(callee, NameExpr)
 
     def of_override(
         self, statement: AssignmentStmt, scope: Scope, where: Where, owner: str
@@ -271,7 +281,7 @@ class Dependencies:
         callee = call.callee
         if isinstance(callee, NameExpr):
             local = callee.name
-            if isinstance(callee.node, (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)):
+            if isinstance(callee.node, _DEFINITIONS):
                 # mypy knows what it is, as it mostly does.
                 return callee.node.fullname in known.DEPENDS
             if local not in _NAMES and not any(

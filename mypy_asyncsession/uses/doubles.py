@@ -52,6 +52,8 @@ class Doubles:
         if not isinstance(call.callee, (MemberExpr, NameExpr)):
             return
         name = call.callee.name
+        if name not in ("patch", "object", "setattr"):
+            return
         given = [a for a, n in zip(call.args, call.arg_names, strict=True) if n is None]
         named = {n: a for a, n in zip(call.args, call.arg_names, strict=True) if n is not None}
         if name == "patch" and given:

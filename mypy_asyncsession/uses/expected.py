@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, TupleExpr, WithStmt, YieldExpr
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.scopes import returned
-from mypy_asyncsession.providers.syntax import definition_of, statements, walk
+from mypy_asyncsession.providers.syntax import definition_of, returned, statements, walk
 from mypy_asyncsession.providers.values import Function, Managed, fullname
 from mypy_asyncsession.uses.spans import written
 

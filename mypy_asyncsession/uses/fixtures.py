@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -42,9 +43,14 @@ def is_of_fixture(expression: Expression, spot: Spot) -> bool:
 
 
 def _is_test(body: Body) -> bool:
-    name = PurePath(body.path).name
     return (
         isinstance(body.node, FuncDef)
         and body.node.name.startswith("test")
-        and any(fnmatch(name, pattern) for pattern in _TEST_FILES)
+        and _is_test_file(body.path)
     )
+
+
+@lru_cache
+def _is_test_file(path: str) -> bool:
+    name = PurePath(path).name
+    return any(fnmatch(name, pattern) for pattern in _TEST_FILES)

@@ -55,8 +55,6 @@ class RawResults:
 
     def of_attribute(self, member: MemberExpr, spot: Spot) -> Iterator[Raw]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
-        if not self._may_hold(member):
-            return
         found = self._holder(member.expr, spot)
         if found is None:
             return
@@ -145,7 +143,7 @@ class RawResults:
             lines=tuple(range(span.line, span.end_line + 1)),
         )
 
-    def _may_hold(self, member: MemberExpr) -> bool:
+    def may_hold(self, member: MemberExpr) -> bool:
         """A quick look: most attributes are of objects whose type settles it."""
         type_ = self._evaluator.type_of(member.expr, self._module)
         proper = get_proper_type(type_) if type_ is not None else None
