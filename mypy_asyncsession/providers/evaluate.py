@@ -1028,6 +1028,15 @@ class Evaluator:
         source = self.program.source(function.scope.module)
         if source is None:
             return UNKNOWN
+        declared: Value = UNKNOWN
+        if isinstance(node, FuncDef):
+            declared = self._return_annotation(function)
+            final = declared.item if isinstance(declared, Thing) and node.is_coroutine else declared
+            if isinstance(final, Thing) and final.shape is Shape.OTHER and not yields(node):
+                # It stands, whatever the body returns: see ``combine_result``.
+                if node.is_coroutine:
+                    final = thing(Shape.COROUTINE, final, label="Coroutine")
+                return final.made_by(function.origin())
         scope = source.scope_in(node, function.scope)
         bound = [*function.preset, *arguments]
         formal = list(node.arguments)
@@ -1054,18 +1063,17 @@ class Evaluator:
                 return found.made_by(function.origin())
             return found
         assert isinstance(node, FuncDef)
-        declared = self._return_annotation(function, scope)
         produced = yields(node)
         if produced:
             return self._generator(function, scope, declared, node.is_coroutine)
         if node.is_coroutine:
             item = declared.item if isinstance(declared, Thing) else UNKNOWN
             # The annotation is of what is awaited; mypy wraps it into a coroutine.
-            if not _is_final(item) and not is_stub_body(node):
+            if not is_stub_body(node):
                 inferred = self._returned(node, scope)
                 item = combine_result(inferred, item)
             return thing(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
-        if is_stub_body(node) or _is_final(declared):
+        if is_stub_body(node):
             if isinstance(declared, Thing):
                 return declared.made_by(function.origin())
             return UNKNOWN
@@ -1103,11 +1111,11 @@ class Evaluator:
             type=type_,
         )
 
-    def _return_annotation(self, function: Function, scope: Scope) -> Value:
+    def _return_annotation(self, function: Function) -> Value:
         declared = self._overlaid(function)
         if declared is not UNKNOWN:
             return declared
-        type_ = self.signature(function.node, scope)
+        type_ = self.signature(function.node, function.scope)
         found: Value = UNKNOWN
         if isinstance(type_, CallableType):
             found = self.types.value(type_.ret_type)
@@ -1439,11 +1447,6 @@ class Evaluator:
                 return self.types.value(found.ret_type)
             return TypedCallable(found, origin)
         return value
-
-
-def _is_final(declared: Value) -> bool:
-    """Whether an annotation stands whatever the body returns: see ``combine_result``."""
-    return isinstance(declared, Thing) and declared.shape is Shape.OTHER
 
 
 def _passed_on(value: Value, function: Function) -> Value:

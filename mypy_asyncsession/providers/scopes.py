@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Decorator, FuncDef, LambdaExpr, OverloadedFuncDef
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef
 
 from mypy_asyncsession.providers.syntax import statements
 
@@ -42,15 +42,6 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
-
-    def function(self) -> FuncItem | None:
-        """The innermost function around this scope."""
-        scope: Scope | None = self
-        while scope is not None:
-            if isinstance(scope.node, (FuncDef, LambdaExpr)):
-                return scope.node
-            scope = scope.parent
-        return None
 
 
 def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -> list[Binding]:

@@ -46,7 +46,7 @@ from mypy_asyncsession.providers.values import (
     members,
 )
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
-from mypy_asyncsession.uses.dependencies import Dependencies
+from mypy_asyncsession.uses.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.uses.doubles import Doubles
 from mypy_asyncsession.uses.expected import Expected
 from mypy_asyncsession.uses.fixtures import is_of_fixture
@@ -249,7 +249,7 @@ class Collector:
                 if self._raw.may_hold(node) and not self._is_open(node.expr, spot):
                     yield from self._raw.of_attribute(node, spot)
             elif isinstance(node, IndexExpr):
-                if self._injects:
+                if self._injects and may_be_alias(node):
                     yield from self._dependencies.of_alias(
                         node, spot.scope, spot.where, spot.body.outermost()
                     )
@@ -396,7 +396,7 @@ class Collector:
             # Which of its possibilities a name has at one place is for the flow to say.
             value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
         )
-        function = spot.scope.function()
+        function = spot.body.function()
         call = expression if isinstance(expression, CallExpr) else None
         return Use(
             pairing=pairing,

@@ -144,8 +144,6 @@ class Dependencies:
         """The dependencies in ``Annotated[T, Depends(f)]`` outside an annotation."""
         items = index.index.items if isinstance(index.index, TupleExpr) else []
         calls = [item for item in items[1:] if isinstance(item, CallExpr)]
-        if not calls:
-            return
         if fullname(self._evaluator.value(index.base, scope, where)) not in known.ANNOTATED:
             return
         wanted = self._aliased(index, items[0], scope, where)
@@ -618,6 +616,13 @@ def _shown(type_: Type) -> str:
     if isinstance(proper, TypedDictType):
         return proper.fallback.type.name
     return str(proper)
+
+
+def may_be_alias(index: IndexExpr) -> bool:
+    """Whether this may be ``Annotated[T, Depends(f)]``: a quick look."""
+    return isinstance(index.index, TupleExpr) and any(
+        isinstance(item, CallExpr) for item in index.index.items[1:]
+    )
 
 
 def _is_overrides(node: Node) -> bool:

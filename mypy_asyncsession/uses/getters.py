@@ -60,7 +60,7 @@ class Getters:
         function = definition_of(statement)
         if function is None or isinstance(statement, OverloadedFuncDef):
             return
-        if spot.scope.function() is not None or is_stub_body(function):
+        if spot.body.function() is not None or is_stub_body(function):
             return
         if function.name.startswith("__") and function.name != "__call__":
             return

@@ -81,7 +81,7 @@ class Lifetimes:
         if found is None:
             return
         value, trait, closed = found
-        function = spot.scope.function()
+        function = spot.body.function()
         if isinstance(generator, NameExpr) and (
             function is None or closed or _mentions(function.body, generator.name) > 2
         ):
@@ -105,7 +105,7 @@ class Lifetimes:
                     return None
                 closed = True
             else:
-                function = spot.scope.function()
+                function = spot.body.function()
                 closed = function is not None and _is_closed(function.body, expression.name)
         value = self._evaluator.value(expression, spot.scope, spot.where)
         trait = traits(value, self._evaluator)
@@ -176,7 +176,7 @@ class Lifetimes:
     def _escapes(
         self, statement: WithStmt, name: str, following: Sequence[Node], spot: Spot
     ) -> Iterator[tuple[str, Node]]:
-        function = spot.scope.function()
+        function = spot.body.function()
         if isinstance(function, FuncDef) and not yields(function):
             for inner in statements(statement.body):
                 if isinstance(inner, ReturnStmt) and _is_or_holds(inner.expr, name):

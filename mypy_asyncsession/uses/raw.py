@@ -81,7 +81,7 @@ class RawResults:
 
     def of_return(self, statement: ReturnStmt, spot: Spot) -> Iterator[Raw]:
         """``return cm()`` from a function annotated as giving a session."""
-        function = spot.scope.function()
+        function = spot.body.function()
         if statement.expr is None or not isinstance(function, FuncDef):
             return
         type_ = get_proper_type(function.type) if function.type is not None else None

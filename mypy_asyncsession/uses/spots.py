@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ClassDef, FuncDef, MemberExpr, NameExpr
+from mypy.nodes import CallExpr, ClassDef, FuncDef, FuncItem, MemberExpr, NameExpr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.providers.evaluate import Where
     from mypy_asyncsession.providers.program import Source
@@ -49,6 +49,15 @@ class Body:
             else:
                 self._scope = self._source.scope_in(self.node, self.parent.scope)
         return self._scope
+
+    def function(self) -> FuncItem | None:
+        """The innermost function around."""
+        body: Body | None = self
+        while body is not None:
+            if isinstance(body.node, FuncItem):
+                return body.node
+            body = body.parent
+        return None
 
     def outermost(self) -> str:
         """The outermost function around, by its name in the module."""
