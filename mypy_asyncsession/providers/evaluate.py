@@ -52,6 +52,7 @@ from mypy.types import (
     ProperType,
     Type,
     TypeVarType,
+    UnionType,
     get_proper_type,
 )
 from mypy.typevars import fill_typevars
@@ -261,12 +262,15 @@ class Evaluator:
         if isinstance(expr, AwaitExpr) and isinstance(declared, Instance) and declared.args:
             declared = get_proper_type(declared.args[-1])
         found = get_proper_type(self.type_of(expr, scope.module)) or declared
-        if not isinstance(declared, Instance) or not isinstance(found, Instance):
-            return None
-        if declared.type is not found.type:
+        if isinstance(declared, Instance) and isinstance(found, Instance):
+            plain = frozenset({Shape.OTHER}) if declared.type is found.type else frozenset()
+        elif isinstance(declared, UnionType) and declared == found:
+            plain = frozenset({Shape.OTHER, Shape.NONE})
+        else:
             return None
         value = self.types.value(found)
-        return value if isinstance(value, Thing) and value.shape is Shape.OTHER else None
+        is_plain = all(isinstance(m, Thing) and m.shape in plain for m in members(value))
+        return value if is_plain else None
 
     def _callee(self, call: CallExpr, scope: Scope) -> FuncDef | None:
         """The function or method that a call in the module at hand is of, if mypy knows."""
