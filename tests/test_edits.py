@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
-COMPARED: Final = ("warm", "workers", "daemon", "check")
+COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check")
 
 
 @dataclass(frozen=True)

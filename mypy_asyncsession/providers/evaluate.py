@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mypy.nodes import (
     ArgKind,
@@ -144,7 +144,11 @@ class Evaluator:
         definitions_first: Whether what a definition says goes before a type. dmypy re-checks a
             function before the import that it depends on, and leaves it a type of the past.
         frame: What the evaluation at hand has come across.
+        thorough: Whether nothing is taken for settled that could also be read, and nothing is
+            known for good: slower, and to the same end.
     """
+
+    thorough: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -170,7 +174,7 @@ class Evaluator:
         self.definitions_first = False
         self._busy: set[tuple[object, ...]] = set()
         self._memo: dict[tuple[object, ...], Known] = {}
-        self._lasting = lasting
+        self._lasting = None if self.thorough else lasting
         self.frame = Frame()
         self._ask = False
         self._calls = 0
@@ -245,9 +249,9 @@ class Evaluator:
 
         That word stands: see ``combine_result``. Most calls are of this kind.
         """
-        if self.definitions_first or not isinstance(expr, (AwaitExpr, CallExpr)):
+        if self.thorough or self.definitions_first or scope.module != self._current():
             return None
-        if scope.module != self._current():
+        if not isinstance(expr, (AwaitExpr, CallExpr)):
             return None
         call = expr.expr if isinstance(expr, AwaitExpr) else expr
         function = self._callee(call, scope) if isinstance(call, CallExpr) else None
@@ -1036,7 +1040,12 @@ class Evaluator:
         if isinstance(node, FuncDef):
             declared = self._return_annotation(function)
             final = declared.item if isinstance(declared, Thing) and node.is_coroutine else declared
-            if isinstance(final, Thing) and final.shape is Shape.OTHER and not yields(node):
+            if (
+                isinstance(final, Thing)
+                and final.shape is Shape.OTHER
+                and not self.thorough
+                and not yields(node)
+            ):
                 # It stands, whatever the body returns: see ``combine_result``.
                 if node.is_coroutine:
                     final = thing(Shape.COROUTINE, final, label="Coroutine")

@@ -90,6 +90,21 @@ def cold(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
         yield _mypy(workspace, step, f"step {step}")
 
 
+def thorough(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
+    """Like ``cold``, with the evaluator's shortcuts off."""
+    start = (
+        "from mypy_asyncsession.providers.evaluate import Evaluator\n"
+        "from mypy.__main__ import console_entry\n"
+        "Evaluator.thorough = True\n"
+        "console_entry()"
+    )
+    for step in range(1, workspace.steps + 1):
+        workspace.write(step)
+        seeds.plant(workspace)
+        status, output = _run(workspace.root, "-c", start, *_FLAGS, ".")
+        yield Run(f"step {step}", step, read_output(output), output, status)
+
+
 def warm(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
     """All steps with one cache, and each step again, with nothing edited."""
     yield from _with_one_cache(workspace, seeds)
@@ -127,6 +142,7 @@ def check(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
 
 AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
     "cold": cold,
+    "thorough": thorough,
     "warm": warm,
     "workers": workers,
     "bare": bare,
