@@ -150,6 +150,8 @@ class Bench:
                 run = self._mypy(settings)
                 yield Command(f"{name}, cold", run, self._without(settings))
                 yield Command(f"{name}, warm", run)
+            alone = [*self._mypy("bare"), "-n", "2"]
+            yield Command("mypy, cold, 2 workers", alone, self._without("bare"))
             yield Command("check, cold, 2 workers", self._check(2), self._without("check"))
             yield Command("check, cold, 1 process", self._check(0), self._without("check"))
         run = self._check(0)
