@@ -103,8 +103,9 @@ class _Maker:
             new = self._function(owner, name, text, parameters, returns)
             if function.get_docstring() is not None:
                 new = _documented(new, function.name.value)
-            lines = sum(line.comment is None for line in function.leading_lines) or 2
-            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * lines
+            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * _apart(
+                function
+            )
 
             def followed(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
                 return cst.FlattenSentinel([old, new.with_changes(leading_lines=blank)])
@@ -264,6 +265,13 @@ def _documented(function: cst.FunctionDef, provider: str) -> cst.FunctionDef:
     line = cst.parse_statement(f'"""Enter "{provider}", for "Depends"."""')
     body = function.body
     return function.with_changes(body=body.with_changes(body=[line, *body.body]))
+
+
+def _apart(function: cst.FunctionDef) -> int:
+    """How many empty lines stand above a function, a heading of its section not counted."""
+    empty = [line.comment is None for line in function.leading_lines]
+    above = len(empty) if all(empty) else empty.index(False)
+    return min(above, 2) or 2
 
 
 def _parameters(function: cst.FunctionDef) -> cst.Parameters | None:
