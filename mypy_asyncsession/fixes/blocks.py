@@ -24,7 +24,9 @@ _AWAY = (cst.Break, cst.Continue)
 _NOTHING = m.IndentedBlock(
     body=[
         m.SimpleStatementLine(
-            body=[m.Pass()], leading_lines=[], trailing_whitespace=m.TrailingWhitespace(comment=None)
+            body=[m.Pass()],
+            leading_lines=[],
+            trailing_whitespace=m.TrailingWhitespace(comment=None),
         )
     ],
     header=m.TrailingWhitespace(comment=None),

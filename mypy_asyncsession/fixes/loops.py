@@ -141,15 +141,23 @@ def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpr
 
 
 def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
-    """Enter a generator instead of iterating over it."""
+    """Enter a generator instead of iterating over it.
+
+    Raises:
+        Left: It cannot be entered, or not wherever a loop can go through it.
+    """
     check_doubles(site)
+    yields = site.misuse.yields
+    if yields is not None and not yields.always:
+        provider = site.misuse.callee or site.misuse.name or site.misuse.text
+        raise Left(f'"{provider}" may yield nothing: a loop passes over that, "async with" fails')
     if isinstance(expression, cst.Name):
         if _enter_closed(site, draft, loop, expression):
             return
         binding, value = only_binding(site.source, expression, mentions=2)
         made = manager(site, value)
         if _is_above(site, binding, loop):
-            draft.replace(site.source, binding, cst.RemoveFromParent())
+            draft.change(site.source, binding, lambda _old: cst.RemoveFromParent())
             _to_with(site, draft, loop, made, binding.leading_lines)
             return
         draft.replace(site.source, value, adopt(draft, site, made))
