@@ -139,6 +139,54 @@ def test_an_annotation_is_written_with_its_imports() -> None:
     )
 
 
+_INJECTED = """\
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@asynccontextmanager
+async def get_db() -> AsyncIterator[AsyncSession]:
+    yield AsyncSession()
+
+
+async def handler(db: AsyncSession = Depends(get_db)) -> None: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("manual.md", "Scripts say `async with get_db() as db`."),
+        ("scripts/notebook.ipynb", '{"source": "async with get_db() as db: ..."}'),
+        ("broken.py", "async with get_db() as db:\n"),
+        ("other.py", "from app import *\n\nprint(get_db)\n"),
+    ],
+)
+def test_a_decorator_stays_where_others_may_need_it(tmp_path: Path, path: str, text: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write("app.py", _INJECTED)
+    folder.write(path, text)
+    assert folder.fix().mended
+    after = (folder.folder / "app.py").read_text(encoding="utf-8")
+    assert "@asynccontextmanager\nasync def get_db" in after
+    assert "Depends(get_db_dependency)" in after
+
+
+def test_a_decorator_goes_where_nobody_needs_it(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write("app.py", _INJECTED)
+    folder.write("manual.md", "What get_db_url is for.")
+    folder.write(".venv/pyvenv.cfg", "")
+    folder.write(".venv/lib/manual.md", "get_db")
+    assert folder.fix().mended
+    lines = _INJECTED.splitlines(keepends=True)
+    after = (folder.folder / "app.py").read_text(encoding="utf-8")
+    assert after == "".join(line for line in lines if "asynccontextmanager" not in line)
+
+
 def test_a_misuse_is_the_same_after_the_cache() -> None:
     held = Held("COROUTINE", 16, resource=True)
     misuse = Misuse("Use", "AWAIT", "f()", "f", (held,), yields=Yields(True, swallows=True))

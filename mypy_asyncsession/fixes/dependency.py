@@ -94,7 +94,7 @@ class _Maker:
         self, named: cst.BaseExpression, owner: SourceFile, function: cst.FunctionDef
     ) -> cst.BaseExpression:
         """Below the context manager function, for all files that depend on it."""
-        parameters = _parameters(function)
+        parameters = handed_on(function)
         arguments = _arguments(parameters)
         text = f"{function.name.value}({arguments})"
         name, exists = self._name(owner, function.name.value, text)
@@ -274,7 +274,7 @@ def _apart(function: cst.FunctionDef) -> int:
     return min(above, 2) or 2
 
 
-def _parameters(function: cst.FunctionDef) -> cst.Parameters | None:
+def handed_on(function: cst.FunctionDef) -> cst.Parameters | None:
     """The parameters that the new function has to have as well, if there are any.
 
     What has a plain default is left out: FastAPI would take it from the request.

@@ -117,7 +117,7 @@ class _Fix:
     def run(self) -> None:
         """Mend until there is nothing more to mend."""
         while self._rounds < MOST_ROUNDS:
-            tree = Tree(self._read, self._report.modules)
+            tree = Tree(self._read, self._report.modules, self._guard.directory)
             planned = self._plan(tree)
             if not planned:
                 return
@@ -143,7 +143,7 @@ class _Fix:
             )
             if content != self._originals[path]
         ]
-        tree = Tree(self._read, self._report.modules)
+        tree = Tree(self._read, self._report.modules, self._guard.directory)
         left = [
             Outcome(found, self._reason(found, tree))
             for found in self._report.findings
