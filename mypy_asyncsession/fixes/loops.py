@@ -13,6 +13,7 @@ from mypy_asyncsession.fixes.ignores import unignored
 from mypy_asyncsession.fixes.managers import Manager, adopt, manager, operand, primary
 from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 from mypy_asyncsession.fixes.names import only_binding
+from mypy_asyncsession.fixes.regions import check_stays
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.providers.shapes import Can, Shape
 
@@ -165,6 +166,7 @@ def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpressi
         return
     made = manager(site, expression)
     if site.style is Style.ASYNC_FOR:
+        check_stays(site.source, loop)
         closing.of_loop(site, draft, loop, expression)
     else:
         _to_with(site, draft, loop, made)
@@ -203,6 +205,7 @@ def _enter_closed(site: Site, draft: Draft, loop: cst.For, name: cst.Name) -> bo
     ):
         return False
     made = manager(site, call.args[0].value)
+    check_stays(source, loop)
     settled(loop.body)
     target = _as_target(loop.target)
     expression = adopt(draft, site, made)
@@ -256,6 +259,7 @@ def _to_with(
         raise Left('only an "async def" can enter it')
     if loop.orelse is not None and leaves(loop.body):
         raise Left('the loop has an "else", and is left early')
+    check_stays(site.source, loop)
     last = loop.orelse is None and is_last(site.source, loop)
     settled(loop.body, last=last)  # or it cannot be done
     _as_target(loop.target)
