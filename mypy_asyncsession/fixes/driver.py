@@ -16,6 +16,7 @@ from mypy_asyncsession.checking.run import Options as CheckOptions
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.draft import Draft, applied
+from mypy_asyncsession.fixes.long_lines import longest
 from mypy_asyncsession.fixes.mend import Left, Site, Style
 from mypy_asyncsession.fixes.result import Edited, Outcome, Result
 from mypy_asyncsession.fixes.tree import Tree
@@ -104,6 +105,7 @@ class _Fix:
         self._options = options
         self._folder = folder
         self._on_progress = on_progress
+        self._limit = longest(guard.directory)
         self._rounds = 0
         self._originals: dict[str, bytes] = {}
         self._texts: dict[str, bytes] = {}
@@ -296,12 +298,12 @@ class _Fix:
     def _contents(self, planned: list[_Planned]) -> dict[str, bytes]:
         """The new contents of the files; a mend that cannot be written is left."""
         try:
-            new = applied(each.draft for each in planned)
+            new = applied((each.draft for each in planned), self._limit)
         except Exception:  # noqa: BLE001
             for each in [each for each in planned if not _can_be_written(each.draft)]:
                 planned.remove(each)
                 self._refused.update({self._key(found): _NOT_COVERED for found in each.findings})
-            new = applied(each.draft for each in planned)
+            new = applied((each.draft for each in planned), self._limit)
         return {source.path: content for source, content in new.items()}
 
     def _reason(self, finding: Finding, tree: Tree) -> str:
