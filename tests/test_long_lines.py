@@ -44,7 +44,7 @@ def test_the_length_is_the_one_of_the_formatter(
         (
             "async def f():\n    async with await make(function)(**given) as value: pass\n",
             "async def f():\n    async with await make(function)(\n"
-            + "        **given\n    ) as value: pass\n",
+             "        **given\n    ) as value: pass\n",
         ),
         ("from a.b import first, second  # why\n", None),
         ("from everything_there_is import *\n", None),
