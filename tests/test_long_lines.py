@@ -12,6 +12,8 @@ from mypy_asyncsession.fixes.long_lines import DEFAULT, broken, longest
 if TYPE_CHECKING:
     from pathlib import Path
 
+_AWAITED = "async def f():\n    async with await made()(**given) as x: pass\n"
+
 
 @pytest.mark.parametrize(
     ("name", "text", "length"),
@@ -41,11 +43,7 @@ def test_the_length_is_the_one_of_the_formatter(
             "if x:\n  with manager(first, second,) as value:\n    pass\n",
             "if x:\n  with manager(\n    first, second\n  ) as value:\n    pass\n",
         ),
-        (
-            "async def f():\n    async with await make(function)(**given) as value: pass\n",
-            "async def f():\n    async with await make(function)(\n"
-             "        **given\n    ) as value: pass\n",
-        ),
+        (_AWAITED, _AWAITED.replace("(**given)", "(\n        **given\n    )")),
         ("from a.b import first, second  # why\n", None),
         ("from everything_there_is import *\n", None),
         ("with the_manager_itself as value: pass\n", None),
