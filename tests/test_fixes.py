@@ -192,3 +192,35 @@ def test_a_misuse_is_the_same_after_the_cache() -> None:
     misuse = Misuse("Use", "AWAIT", "f()", "f", (held,), yields=Yields(True, swallows=True))
     finding = Finding("a.py", Span(1, 0, 1, 3), "session-await", "m", "h", None, misuse)
     assert decode("a.py", finding.span, "session-await", finding.encode()) == finding
+
+
+def test_what_is_there_already_is_depended_on(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write("backend/main.py", "from app.api.routes import handler\n\nprint(handler)\n")
+    folder.write(
+        "backend/app/db/session.py",
+        "from contextlib import asynccontextmanager\n\n"
+        "from sqlalchemy.ext.asyncio import AsyncSession\n\n\n"
+        "@asynccontextmanager\n"
+        "async def get_session():\n    yield AsyncSession()\n\n\n"
+        "async def get_db():\n"
+        '    """A session."""\n'
+        "    async with get_session() as db:\n        yield db\n",
+    )
+    routes = (
+        "from fastapi import Depends\nfrom sqlalchemy.ext.asyncio import AsyncSession\n\n"
+        "from app.db.session import get_session\n\n\n"
+        "async def handler(db: AsyncSession = Depends(get_session)) -> None:\n"
+        "    await db.flush()\n\n\n"
+        "async def work() -> None:\n    await handler()\n"
+    )
+    folder.write("backend/app/api/routes.py", routes)
+    result = folder.fix()
+    assert [outcome.finding.message for outcome in result.mended] == [
+        '"get_session" is an async context manager: FastAPI fails on it in every request'
+    ]
+    after = (folder.folder / "backend/app/api/routes.py").read_text(encoding="utf-8")
+    assert after == routes.replace("get_session", "get_db")
+    assert [outcome.reason for outcome in result.left] == [
+        "what to give it instead is for you to say"
+    ]

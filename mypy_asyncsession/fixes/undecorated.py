@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
-from mypy_asyncsession.fixes.dependency import handed_on
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import aliases, module_of, top_level
 from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.overrides import overridden
+from mypy_asyncsession.fixes.signature import handed_on
 from mypy_asyncsession.fixes.source import written
 
 if TYPE_CHECKING:
