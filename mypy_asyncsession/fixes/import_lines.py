@@ -32,12 +32,18 @@ def without_imports(module: cst.Module, names: Collection[str]) -> cst.Module:
 
 
 def _is_used(module: cst.Module, name: str) -> bool:
-    """Whether anything but its import mentions a name; a string does, as ``__all__`` does."""
+    """Whether anything but its import mentions a name; a string does, as ``__all__`` does.
+
+    What only documents something does not.
+    """
     mentioned = m.findall(module, m.Name(name) | m.SimpleString())
-    imported = m.findall(module, m.ImportFrom() | m.Import())
-    inside = {id(node) for line in imported for node in m.findall(line, m.Name(name))}
+    documenting = m.Expr(m.SimpleString() | m.ConcatenatedString())
+    apart = m.findall(module, m.ImportFrom() | m.Import() | documenting)
+    inside = {
+        id(node) for each in apart for node in m.findall(each, m.Name(name) | m.SimpleString())
+    }
     return any(
-        name in node.value if isinstance(node, cst.SimpleString) else id(node) not in inside
+        id(node) not in inside and (not isinstance(node, cst.SimpleString) or name in node.value)
         for node in mentioned
     )
 
