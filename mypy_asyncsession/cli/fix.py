@@ -79,7 +79,8 @@ def fix(
 
     PATHs are files and directories; without one, it is the current directory. What is mended is
     checked before anything is written: an edit that does not help, or that mypy objects to, is
-    never made. What is left is listed, with the reason and what to do about it.
+    never made. What is left is listed, with the reason and what to do about it. To leave it for
+    now, accept it with `mypy-asyncsession check --baseline FILE --update-baseline`.
 
     \b
       mypy-asyncsession fix --diff             show what would change, and change nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import libcst as cst
+import libcst.matchers as m
 
 from mypy_asyncsession.fixes import closing
 from mypy_asyncsession.fixes.blocks import is_last, leaves, settled
@@ -268,7 +269,7 @@ def _to_with(
     def entered(old: cst.CSTNode) -> cst.With | cst.FlattenSentinel[cst.BaseStatement]:
         assert isinstance(old, cst.For)
         block = cst.With(
-            items=[cst.WithItem(expression, cst.AsName(_as_target(old.target)))],
+            items=[_item(expression, old)],
             body=settled(old.body, last=last),
             asynchronous=cst.Asynchronous() if made.is_async else None,
             leading_lines=old.leading_lines if above is None else above,
@@ -279,6 +280,13 @@ def _to_with(
         return cst.FlattenSentinel([block, *_statements(old.orelse)])
 
     draft.change(site.source, loop, entered)
+
+
+def _item(expression: cst.BaseExpression, loop: cst.For) -> cst.WithItem:
+    """What the block enters, with the name that the loop had for it, if it had one."""
+    if m.matches(loop.target, m.Name("_")) and not m.findall(loop.body, m.Name("_")):
+        return cst.WithItem(expression)
+    return cst.WithItem(expression, cst.AsName(_as_target(loop.target)))
 
 
 def _statements(orelse: cst.Else) -> list[cst.BaseStatement]:
