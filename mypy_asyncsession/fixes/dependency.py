@@ -199,8 +199,10 @@ class _Maker:
         if source is self._site.source and source.line(function) > self._site.finding.span.line:
             return False  # it is not there yet when a default is evaluated
         body = list(function.body.body)
-        block = body[1] if len(body) == 2 and function.get_docstring() is not None else body[0]
-        if len(body) > 2 or not isinstance(block, cst.With) or len(block.items) != 1:
+        if function.get_docstring() is not None:
+            body.pop(0)
+        block = body[0] if len(body) == 1 else None
+        if not isinstance(block, cst.With) or len(block.items) != 1:
             return False
         item, name = block.items[0], block.items[0].asname
         if name is None or not isinstance(name.name, cst.Name):
