@@ -130,7 +130,13 @@ HOOKS = "repos:\n{0}- repo: https://example.org/a\n{0}  rev: v1\n{0}  hooks:\n{0
 
 class TestPreCommit:
     @pytest.mark.parametrize(
-        "before", [None, HOOKS.format(""), "# c\nfail_fast: true\n" + HOOKS.format("  ")]
+        "before",
+        [
+            None,
+            HOOKS.format(""),
+            "# c\nfail_fast: true\n" + HOOKS.format("  "),
+            HOOKS.format("").replace("id: a", "id: mypy-asyncsession-fix"),
+        ],
     )
     @pytest.mark.parametrize(
         "origin",
