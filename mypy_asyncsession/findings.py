@@ -41,12 +41,14 @@ class Yields:
         code: Whether code follows the yield that runs only if the generator is run to its end.
         catches: Whether an ``except`` around the yield sees the exceptions of who uses it.
         swallows: Whether one of these may end without raising again.
+        always: Whether it yields on every way that does not end in an exception.
     """
 
     once: bool
     code: bool = False
     catches: bool = False
     swallows: bool = False
+    always: bool = True
 
 
 @dataclass(frozen=True, slots=True)

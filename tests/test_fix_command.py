@@ -120,6 +120,27 @@ def test_what_is_left_is_listed(project: Project) -> None:
     assert "left 1" in done.stdout
 
 
+def test_what_the_baseline_has_is_not_listed(project: Project) -> None:
+    project.write("a.py", WRONG)
+    path = project.write("b.py", LEFT)
+    assert "there is no such baseline" in project.fix("--baseline", "baseline.json").stderr
+    check = project.command("--baseline", "baseline.json", "--update-baseline")
+    check[check.index("fix")] = "check"
+    subprocess.run(check, cwd=project.folder, check=True, capture_output=True)
+    for mode in ("--diff", "--force"):
+        done = project.fix("--baseline", "baseline.json", mode)
+        assert done.returncode == (1 if mode == "--diff" else 0)
+        assert "left:" not in done.stdout + done.stderr
+        assert "left 0 (checked 2 source files, 1 in the baseline)" in done.stdout + done.stderr
+    assert (project.folder / "a.py").read_text() == RIGHT
+    more = LEFT.replace("async def use", "async def use_more")[LEFT.index("async def use") :]
+    path.write_text("import os\n" + LEFT + more)
+    done = project.fix("--baseline", "baseline.json")
+    assert done.returncode == 1
+    assert done.stdout.count("left:") == 1
+    assert "b.py:15: left:" in done.stdout
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_diff_applies_and_nothing_is_written(project: Project) -> None:
     texts = {

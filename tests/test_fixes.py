@@ -139,8 +139,88 @@ def test_an_annotation_is_written_with_its_imports() -> None:
     )
 
 
+_INJECTED = """\
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@asynccontextmanager
+async def get_db() -> AsyncIterator[AsyncSession]:
+    yield AsyncSession()
+
+
+async def handler(db: AsyncSession = Depends(get_db)) -> None: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("manual.md", "Scripts say `async with get_db() as db`."),
+        ("scripts/notebook.ipynb", '{"source": "async with get_db() as db: ..."}'),
+        ("broken.py", "async with get_db() as db:\n"),
+        ("other.py", "from app import *\n\nprint(get_db)\n"),
+    ],
+)
+def test_a_decorator_stays_where_others_may_need_it(tmp_path: Path, path: str, text: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write("app.py", _INJECTED)
+    folder.write(path, text)
+    assert folder.fix().mended
+    after = (folder.folder / "app.py").read_text(encoding="utf-8")
+    assert "@asynccontextmanager\nasync def get_db" in after
+    assert "Depends(get_db_dependency)" in after
+
+
+def test_a_decorator_goes_where_nobody_needs_it(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write("app.py", _INJECTED)
+    folder.write("manual.md", "What get_db_url is for.")
+    folder.write(".venv/pyvenv.cfg", "")
+    folder.write(".venv/lib/manual.md", "get_db")
+    assert folder.fix().mended
+    lines = _INJECTED.splitlines(keepends=True)
+    after = (folder.folder / "app.py").read_text(encoding="utf-8")
+    assert after == "".join(line for line in lines if "asynccontextmanager" not in line)
+
+
 def test_a_misuse_is_the_same_after_the_cache() -> None:
     held = Held("COROUTINE", 16, resource=True)
     misuse = Misuse("Use", "AWAIT", "f()", "f", (held,), yields=Yields(True, swallows=True))
     finding = Finding("a.py", Span(1, 0, 1, 3), "session-await", "m", "h", None, misuse)
     assert decode("a.py", finding.span, "session-await", finding.encode()) == finding
+
+
+def test_what_is_there_already_is_depended_on(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write("backend/main.py", "from app.api.routes import handler\n\nprint(handler)\n")
+    folder.write(
+        "backend/app/db/session.py",
+        "from contextlib import asynccontextmanager\n\n"
+        "from sqlalchemy.ext.asyncio import AsyncSession\n\n\n"
+        "@asynccontextmanager\n"
+        "async def get_session():\n    yield AsyncSession()\n\n\n"
+        "async def get_db():\n"
+        '    """A session."""\n'
+        "    async with get_session() as db:\n        yield db\n",
+    )
+    routes = (
+        "from fastapi import Depends\nfrom sqlalchemy.ext.asyncio import AsyncSession\n\n"
+        "from app.db.session import get_session\n\n\n"
+        "async def handler(db: AsyncSession = Depends(get_session)) -> None:\n"
+        "    await db.flush()\n\n\n"
+        "async def work() -> None:\n    await handler()\n"
+    )
+    folder.write("backend/app/api/routes.py", routes)
+    result = folder.fix()
+    assert [outcome.finding.message for outcome in result.mended] == [
+        '"get_session" is an async context manager: FastAPI fails on it in every request'
+    ]
+    after = (folder.folder / "backend/app/api/routes.py").read_text(encoding="utf-8")
+    assert after == routes.replace("get_session", "get_db")
+    assert [outcome.reason for outcome in result.left] == [
+        "what to give it instead is for you to say"
+    ]

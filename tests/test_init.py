@@ -130,7 +130,13 @@ HOOKS = "repos:\n{0}- repo: https://example.org/a\n{0}  rev: v1\n{0}  hooks:\n{0
 
 class TestPreCommit:
     @pytest.mark.parametrize(
-        "before", [None, HOOKS.format(""), "# c\nfail_fast: true\n" + HOOKS.format("  ")]
+        "before",
+        [
+            None,
+            HOOKS.format(""),
+            "# c\nfail_fast: true\n" + HOOKS.format("  "),
+            HOOKS.format("").replace("id: a", "id: mypy-asyncsession-fix"),
+        ],
     )
     @pytest.mark.parametrize(
         "origin",
@@ -301,5 +307,5 @@ def test_the_hooks_that_we_offer() -> None:
     root = Path(__file__).parent.parent
     hooks = yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())
     commands = {hook["entry"].removeprefix("mypy-asyncsession ") for hook in hooks}
-    assert commands <= {"check", "fix"}
+    assert commands == {"check", "fix --force"}
     assert len({hook["id"] for hook in hooks}) == len(hooks)

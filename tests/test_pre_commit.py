@@ -125,7 +125,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
     made.write(
         ".pre-commit-config.yaml",
         f"repos:\n- repo: {hooks.as_posix()}\n  rev: {published(hooks)}\n"
-        "  hooks:\n  - id: mypy-asyncsession\n",
+        "  hooks:\n  - id: mypy-asyncsession\n"
+        "  - id: mypy-asyncsession-fix\n    stages: [manual]\n",
     )
     assert made.git("commit", "-q", "-m", "as it was")[0] == 0
     status, output = made.pre_commit("install", "--install-hooks")
@@ -163,3 +164,19 @@ def test_a_commit_without_python(repository: Repository) -> None:
     repository.write("README.md", "A better shop\n")
     status, output = repository.git("commit", "-m", "words")
     assert (status, "Skipped" in output) == (0, True), output
+
+
+def test_a_wrong_line_is_mended(repository: Repository) -> None:
+    wrong = FILES["src/shop/web.py"].replace("Depends(get_db)", "Depends(get_db())")
+    repository.write("src/shop/web.py", wrong)
+    run = ("run", "--hook-stage", "manual", "mypy-asyncsession-fix")
+    status, output = repository.pre_commit(*run)
+    assert (status, "files were modified by this hook" in output) == (1, True), output
+    assert "src/shop/web.py:9: mended: " in output
+    mended = (repository.root / "src/shop/web.py").read_text(encoding="utf-8")
+    assert mended == FILES["src/shop/web.py"]
+    # What was wrong before, in a file that is not part of the commit, is none of its business.
+    assert (repository.root / "src/shop/old.py").read_text(encoding="utf-8") == FILES[
+        "src/shop/old.py"
+    ]
+    assert repository.git("checkout", "-q", "HEAD", "--", "src/shop/web.py")[0] == 0

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import click
 import pytest
 import yaml
 
@@ -85,7 +86,8 @@ def test_what_is_run_elsewhere_is_there() -> None:
 def test_commands_in_the_text_have_these_options() -> None:
     for words in set(re.findall(r"`mypy-asyncsession ((?:\w+)(?: [\w./-]+)*)`", README)):
         name, *rest = words.split()
-        command = main.commands[name]
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
         options = {
             option for each in command.params for option in (*each.opts, *each.secondary_opts)
         }

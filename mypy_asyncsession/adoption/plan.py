@@ -160,9 +160,13 @@ def _next_steps(folders: list[Path], *, pre_commit: bool) -> Iterator[str]:
     yield ""
     yield "Next:"
     yield "  mypy-asyncsession check          what is found, whether or not mypy passes"
+    yield "  mypy-asyncsession fix --diff     what of it can be mended; without --diff, mend it"
     yield "  mypy-asyncsession check --baseline baseline.json --update-baseline"
-    yield "                                   accept that, so that only new findings fail"
-    if not pre_commit:
+    yield "                                   accept the rest, so that only new findings fail"
+    if pre_commit:
+        yield f"                                   (in {CONFIG}, the hook then needs"
+        yield "                                   args: [--baseline, baseline.json])"
+    else:
         yield "  mypy-asyncsession init --pre-commit"
         yield "                                   have commits checked"
     yield "In CI, beside mypy:"

@@ -33,7 +33,7 @@ def with_hook(path: Path) -> Edit | None:
     if not path.exists():
         return Edit(path, None, "repos:\n" + "".join(f"{line}\n" for line in snippet("  ")))
     text = read(path)
-    if re.search(rf"\bid:\s*['\"]?{_HOOK}\b", text):
+    if re.search(rf"\bid:\s*['\"]?{_HOOK}(?![\w-])", text):
         return Edit(path, text, text)
     lines = text.split("\n")
     keys = [number for number, line in enumerate(lines) if re.match(r"[A-Za-z_'\"]", line)]

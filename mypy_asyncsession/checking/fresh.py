@@ -212,7 +212,10 @@ class Fresh:
             strict=paths & frozenset(self._strict_paths()),
             others=self._others,
             modules={
-                shown(source.path, self._directory): source.natural
+                # One that is built apart has a name that no import has.
+                shown(source.path, self._directory): (
+                    source.natural if "-" in source.module else source.module
+                )
                 for program in self._sources.programs
                 for source in program.sources
             },

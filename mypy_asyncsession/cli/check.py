@@ -87,9 +87,10 @@ def check(
       mypy-asyncsession check --baseline baseline.json
                                                and from then on report what is new
 
-    A finding that is right as it is can be silenced with a comment, `# type: ignore[session-with]`
-    with the finding's own code. In pyproject.toml, mypy's disable_error_code and ignore_errors
-    are heeded, and so is what it excludes.
+    `mypy-asyncsession explain CODE` says what a finding is about, with the CODE in brackets behind
+    it, and `mypy-asyncsession fix --diff` how it can be mended. One that is right as it is can be
+    silenced with a comment, `# type: ignore[session-with]` with its own code. In pyproject.toml,
+    mypy's disable_error_code and ignore_errors are heeded, and so is what it excludes.
 
     The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
     """  # noqa: D301

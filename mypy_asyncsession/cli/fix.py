@@ -47,6 +47,11 @@ _STYLES: Final = ("context-manager", "async-for")
     help="Mend as well where a generator is entered that may swallow exceptions, or whose "
     "source was not read.",
 )
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    help="Do not list what is left and in this file, which check --baseline makes.",
+)
 @click.option("--path", "more", metavar="DIR", multiple=True, help="The same as PATH.")
 @common.config_file
 @click.option(
@@ -70,6 +75,7 @@ def fix(
     only: str | None,
     style: str,
     unsafe: bool,
+    baseline: str | None,
     more: tuple[str, ...],
     config_file: str | None,
     cache_dir: str | None,
@@ -79,7 +85,8 @@ def fix(
 
     PATHs are files and directories; without one, it is the current directory. What is mended is
     checked before anything is written: an edit that does not help, or that mypy objects to, is
-    never made. What is left is listed, with the reason and what to do about it.
+    never made. What is left is listed, with the reason and what to do about it. To leave it for
+    now, accept it with `mypy-asyncsession check --baseline FILE --update-baseline`.
 
     \b
       mypy-asyncsession fix --diff             show what would change, and change nothing
@@ -94,6 +101,9 @@ def fix(
 
     The exit status is 0 if nothing is left to do, 1 if something is, and 2 if it could not run.
     """  # noqa: D301
+    from pathlib import Path
+
+    from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.run import Options as CheckOptions
     from mypy_asyncsession.fixes.apply import write_all
     from mypy_asyncsession.fixes.driver import Options
@@ -122,6 +132,7 @@ def fix(
                 only=codes,
                 style=Style(style),
                 unsafe=unsafe,
+                baseline=Baseline.read(Path(baseline)) if baseline is not None else None,
             ),
             on_progress=progress.update,
         )
@@ -227,6 +238,8 @@ def _line(outcome: Outcome, terminal: Terminal, what: str) -> str:
 
 def _summary(result: Result, terminal: Terminal, *, writes: bool) -> str:
     checked = f"checked {_count(result.checked, 'source file')}"
+    if result.known:
+        checked += f", {result.known} in the baseline"
     if not result.mended and not result.left:
         return terminal.style(f"Success: nothing to mend ({checked})", fg="green", bold=True)
     verb = "Mended" if writes else "Would mend"

@@ -85,7 +85,7 @@ def rollout(
         lost = list(dropped(before or [], config, report.paths))
         terminal.print(_guarded(found, lost))
         return FOUND if lost or found.regressed else NOTHING
-    terminal.print(_as_json(found) if output == "json" else _as_text(found, terminal))
+    terminal.print(_as_json(found) if output == "json" else _as_text(found, terminal, write=write))
     if not write:
         return NOTHING
     edit = with_strict(file, found.patterns())
@@ -113,7 +113,7 @@ def _guarded(found: Rollout, lost: list[str]) -> Iterator[str]:
         yield f"Success: what is strict stays so (checked {found.checked} source files)"
 
 
-def _as_text(found: Rollout, terminal: Terminal) -> Iterator[str]:
+def _as_text(found: Rollout, terminal: Terminal, *, write: bool) -> Iterator[str]:
     from mypy_asyncsession.adoption.rollout import State
 
     rows = [("package", "providers", "precise", "state", "findings"), *map(_row, found.steps)]
@@ -143,7 +143,8 @@ def _as_text(found: Rollout, terminal: Terminal) -> Iterator[str]:
         yield from textwrap.wrap(
             f"Ready: {', '.join(patterns)}", width, break_on_hyphens=False, break_long_words=False
         )
-        yield '"mypy-asyncsession rollout --write" makes them strict.'
+        if not write:
+            yield '"mypy-asyncsession rollout --write" makes them strict.'
     else:
         yield "No further package is ready."
 

@@ -12,6 +12,7 @@ from mypy_asyncsession.fixes.draft import Change
 from mypy_asyncsession.fixes.imports import Import, bound_names, reachable
 from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.overrides import overridden, repoint
+from mypy_asyncsession.fixes.signature import annotation, arguments, handed_on
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.providers.shapes import Can
 
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.fixes.draft import Draft
     from mypy_asyncsession.fixes.mend import Site
     from mypy_asyncsession.fixes.source import SourceFile
-
-#: What a generator function is annotated with; an ``asynccontextmanager`` is written on one.
-_ANNOTATIONS = frozenset(
-    {"AsyncGenerator", "AsyncIterable", "AsyncIterator", "Generator", "Iterable", "Iterator"}
-)
-_FROM_REQUEST = frozenset(
-    {"Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query", "Security"}
-)
 
 
 def entering(
@@ -94,17 +87,18 @@ class _Maker:
         self, named: cst.BaseExpression, owner: SourceFile, function: cst.FunctionDef
     ) -> cst.BaseExpression:
         """Below the context manager function, for all files that depend on it."""
-        parameters = _parameters(function)
-        arguments = _arguments(parameters)
-        text = f"{function.name.value}({arguments})"
-        name, exists = self._name(owner, function.name.value, text)
+        parameters = handed_on(function)
+        given = arguments(parameters)
+        text = f"{function.name.value}({given})"
+        name, exists = self._name(owner, function.name.value, text, parameters)
         if not exists:
-            returns = _annotation(function)
+            returns = annotation(function)
             new = self._function(owner, name, text, parameters, returns)
             if function.get_docstring() is not None:
                 new = _documented(new, function.name.value)
-            lines = sum(line.comment is None for line in function.leading_lines) or 2
-            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * lines
+            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * _apart(
+                function
+            )
 
             def followed(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
                 return cst.FlattenSentinel([old, new.with_changes(leading_lines=blank)])
@@ -171,8 +165,17 @@ class _Maker:
             f"        yield {self._value}\n"
         )
 
-    def _name(self, source: SourceFile, provider: str, call: str) -> tuple[str, bool]:
+    def _name(
+        self,
+        source: SourceFile,
+        provider: str,
+        call: str,
+        parameters: cst.Parameters | None = None,
+    ) -> tuple[str, bool]:
         """The name of the function, and whether it is there already."""
+        for each in source.module.body:
+            if isinstance(each, cst.FunctionDef) and self._does_so(source, each, call, parameters):
+                return each.name.value, True
         base = f"{_snake(provider)}_dependency"
         taken = bound_names(source)
         number = 1
@@ -180,17 +183,39 @@ class _Maker:
             name = base if number == 1 else f"{base}_{number}"
             if name not in taken:
                 return name, False
-            for each in source.module.body:
-                if isinstance(each, cst.FunctionDef) and each.name.value == name:
-                    plain = each.with_changes(
-                        params=cst.Parameters(), returns=None, leading_lines=[]
-                    )
-                    if each.get_docstring() is not None:
-                        inner = plain.body.with_changes(body=plain.body.body[1:])
-                        plain = plain.with_changes(body=inner)
-                    if source.code(plain).split() == self._text(name, call).split():
-                        return name, True
             number += 1
+
+    def _does_so(
+        self,
+        source: SourceFile,
+        function: cst.FunctionDef,
+        call: str,
+        parameters: cst.Parameters | None,
+    ) -> bool:
+        """Whether a function of the project's own does what the new one would do."""
+        wanted = source.code(parameters) if parameters is not None else ""
+        if function.decorators or source.code(function.params) != wanted:
+            return False
+        if source is self._site.source and source.line(function) > self._site.finding.span.line:
+            return False  # it is not there yet when a default is evaluated
+        body = list(function.body.body)
+        if function.get_docstring() is not None:
+            body.pop(0)
+        block = body[0] if len(body) == 1 else None
+        if not isinstance(block, cst.With) or len(block.items) != 1:
+            return False
+        item, name = block.items[0], block.items[0].asname
+        if name is None or not isinstance(name.name, cst.Name):
+            return False
+        awaited = "await " if self._awaited else ""
+        yielding = m.SimpleStatementLine([m.Expr(m.Yield(m.Name(name.name.value)))])
+        return (
+            bool(function.asynchronous) is self._async
+            and bool(block.asynchronous) is self._async
+            and source.code(item.item) == awaited + call
+            and len(block.body.body) == 1
+            and m.matches(block.body.body[0], yielding)
+        )
 
     def _of_parameter(self, named: cst.BaseExpression) -> cst.Annotation | None:
         """``AsyncIterator[T]``, where a parameter or an alias says what is injected."""
@@ -266,54 +291,11 @@ def _documented(function: cst.FunctionDef, provider: str) -> cst.FunctionDef:
     return function.with_changes(body=body.with_changes(body=[line, *body.body]))
 
 
-def _parameters(function: cst.FunctionDef) -> cst.Parameters | None:
-    """The parameters that the new function has to have as well, if there are any.
-
-    What has a plain default is left out: FastAPI would take it from the request.
-
-    Raises:
-        Left: They cannot be handed on.
-    """
-    params = function.params
-    if isinstance(params.star_arg, cst.Param) or params.star_kwarg is not None:
-        raise Left(f'"{function.name.value}" takes any arguments')
-    listed = (*params.posonly_params, *params.params, *params.kwonly_params)
-    if all(each.default is not None and not _is_filled_in(each) for each in listed):
-        return None
-    return params
-
-
-def _is_filled_in(parameter: cst.Param) -> bool:
-    """Whether FastAPI is told where a parameter comes from."""
-    calls = m.findall(parameter, m.Call())
-    return any(
-        isinstance(call, cst.Call) and written(call.func).rpartition(".")[2] in _FROM_REQUEST
-        for call in calls
-    )
-
-
-def _arguments(parameters: cst.Parameters | None) -> str:
-    if parameters is None:
-        return ""
-    given = [each.name.value for each in parameters.posonly_params]
-    given += [
-        f"{each.name.value}={each.name.value}"
-        for each in (*parameters.params, *parameters.kwonly_params)
-    ]
-    return ", ".join(given)
-
-
-def _annotation(function: cst.FunctionDef) -> cst.Annotation | None:
-    """The annotation of the decorated function, which is a generator function as well."""
-    returns = function.returns
-    if returns is None:
-        return None
-    name = returns.annotation
-    if isinstance(name, cst.Subscript):
-        name = name.value
-    if written(name).rpartition(".")[2] in _ANNOTATIONS:
-        return returns
-    return None
+def _apart(function: cst.FunctionDef) -> int:
+    """How many empty lines stand above a function, a heading of its section not counted."""
+    empty = [line.comment is None for line in function.leading_lines]
+    above = len(empty) if all(empty) else empty.index(False)
+    return min(above, 2) or 2
 
 
 def _outermost(source: SourceFile, node: cst.CSTNode) -> cst.CSTNode:

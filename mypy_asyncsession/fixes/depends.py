@@ -14,6 +14,7 @@ from mypy_asyncsession.fixes.managers import check_generator
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
 from mypy_asyncsession.fixes.overrides import overridden, repoint
 from mypy_asyncsession.fixes.source import written
+from mypy_asyncsession.fixes.undecorated import undecorated
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
@@ -32,6 +33,10 @@ def _fits(finding: Finding, misuse: Misuse) -> bool:
 
 def _draft(site: Site) -> Draft:
     named = dependency(site)
+    if site.misuse.how == "MANAGER" and isinstance(named, cst.Name):
+        alone = undecorated(site, named)
+        if alone is not None:
+            return alone
     draft = Draft(key=("depends", site.source.path, id(named)))
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
@@ -284,8 +289,8 @@ def _call(site: Site) -> Draft:
 
 
 MEND = Mend(
-    summary='"Depends": a dependency that enters the context manager, the function itself, '
-    "the alias as the annotation",
+    summary='"Depends": a dependency that enters the context manager, or its decorator gone where '
+    "nobody enters it, the function itself, the alias as the annotation",
     fits=_fits,
     draft=_draft,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import libcst as cst
 
 from mypy_asyncsession.fixes.import_lines import with_imports, without_imports
+from mypy_asyncsession.fixes.long_lines import broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -108,8 +109,13 @@ def _disturbs(inner: Change, outer: Change) -> bool:
     return any(around is outer.node for around in inner.source.ancestors(inner.node))
 
 
-def applied(drafts: Iterable[Draft]) -> dict[SourceFile, bytes]:
-    """The new contents of all files that *drafts* edit."""
+def applied(drafts: Iterable[Draft], limit: int | None = None) -> dict[SourceFile, bytes]:
+    """The new contents of all files that *drafts* edit.
+
+    Args:
+        drafts: The edits.
+        limit: How many characters a line may have that is written, if that matters.
+    """
     changes: dict[SourceFile, list[Change]] = {}
     shared: dict[tuple[object, ...], Change] = {}
     imports: dict[SourceFile, list[Import]] = {}
@@ -130,17 +136,23 @@ def applied(drafts: Iterable[Draft]) -> dict[SourceFile, bytes]:
     for change in shared.values():
         changes[change.source].append(change)
     return {
-        source: _content(source, listed, imports.get(source, []), spare.get(source, set()))
+        source: _content(source, listed, imports.get(source, []), spare.get(source, set()), limit)
         for source, listed in changes.items()
     }
 
 
 def _content(
-    source: SourceFile, changes: list[Change], imports: list[Import], spare: set[str]
+    source: SourceFile,
+    changes: list[Change],
+    imports: list[Import],
+    spare: set[str],
+    limit: int | None,
 ) -> bytes:
     module = source.module.visit(_Editor(changes))
     assert isinstance(module, cst.Module)
     module = without_imports(with_imports(module, imports), spare)
+    if limit is not None:
+        module = broken(module, source.module.code, limit)
     return faithful(source.content, source.module.bytes, module.bytes)
 
 

@@ -6,8 +6,10 @@ that what is written is right.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +18,7 @@ from mypy_asyncsession.checking.run import Options as CheckOptions
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.draft import Draft, applied
+from mypy_asyncsession.fixes.long_lines import longest
 from mypy_asyncsession.fixes.mend import Left, Site, Style
 from mypy_asyncsession.fixes.result import Edited, Outcome, Result
 from mypy_asyncsession.fixes.tree import Tree
@@ -25,6 +28,7 @@ from mypy_asyncsession.fixes.why import unmendable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.findings import Finding, Misuse
     from mypy_asyncsession.fixes.guard import Guard
@@ -44,12 +48,14 @@ class Options:
         only: The codes to mend; all of them if empty.
         style: How generators are entered.
         unsafe: Whether mends are wanted as well whose effect the source does not settle.
+        baseline: What is accepted: it is mended as all else is, and not listed where it is left.
     """
 
     check: CheckOptions = field(default_factory=CheckOptions)
     only: frozenset[str] = frozenset()
     style: Style = Style.CONTEXT_MANAGER
     unsafe: bool = False
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ class _Fix:
         self._options = options
         self._folder = folder
         self._on_progress = on_progress
+        self._limit = longest(guard.directory)
         self._rounds = 0
         self._originals: dict[str, bytes] = {}
         self._texts: dict[str, bytes] = {}
@@ -113,11 +120,12 @@ class _Fix:
         self._defining: set[str] = set()
         self._mended: list[Finding] = []
         self._report = self._check({})
+        self._accepted = self._known(self._options.baseline)
 
     def run(self) -> None:
         """Mend until there is nothing more to mend."""
         while self._rounds < MOST_ROUNDS:
-            tree = Tree(self._read, self._report.modules)
+            tree = Tree(self._read, self._report.modules, self._guard.directory)
             planned = self._plan(tree)
             if not planned:
                 return
@@ -143,14 +151,33 @@ class _Fix:
             )
             if content != self._originals[path]
         ]
-        tree = Tree(self._read, self._report.modules)
-        left = [
-            Outcome(found, self._reason(found, tree))
-            for found in self._report.findings
-            if self._is_wanted(found)
-        ]
-        mended = [Outcome(found, None) for found in self._mended]
-        return Result(edited, mended, left, self._report.problems, self._report.checked)
+        tree = Tree(self._read, self._report.modules, self._guard.directory)
+        accepted = Counter(self._accepted)
+        left = []
+        for found in filter(self._is_wanted, self._report.findings):
+            key = self._key(found)
+            if accepted[key] > 0:
+                accepted[key] -= 1
+            else:
+                left.append(Outcome(found, self._reason(found, tree)))
+        return Result(
+            edited,
+            [Outcome(found, None) for found in self._mended],
+            left,
+            self._report.problems,
+            self._report.checked,
+            known=self._accepted.total() - accepted.total(),
+        )
+
+    def _known(self, baseline: Baseline | None) -> Counter[tuple[str, ...]]:
+        """What the baseline has of that which was found at first."""
+        if baseline is None:
+            return Counter()
+        for path in {found.path for found in self._report.findings}:
+            with contextlib.suppress(Left):
+                self._read(path)
+        new = {id(found) for found in baseline.compare(self._report).report.findings}
+        return Counter(self._key(found) for found in self._report.findings if id(found) not in new)
 
     # Checking
 
@@ -296,12 +323,12 @@ class _Fix:
     def _contents(self, planned: list[_Planned]) -> dict[str, bytes]:
         """The new contents of the files; a mend that cannot be written is left."""
         try:
-            new = applied(each.draft for each in planned)
+            new = applied((each.draft for each in planned), self._limit)
         except Exception:  # noqa: BLE001
             for each in [each for each in planned if not _can_be_written(each.draft)]:
                 planned.remove(each)
                 self._refused.update({self._key(found): _NOT_COVERED for found in each.findings})
-            new = applied(each.draft for each in planned)
+            new = applied((each.draft for each in planned), self._limit)
         return {source.path: content for source, content in new.items()}
 
     def _reason(self, finding: Finding, tree: Tree) -> str:

@@ -32,38 +32,67 @@ def without_imports(module: cst.Module, names: Collection[str]) -> cst.Module:
 
 
 def _is_used(module: cst.Module, name: str) -> bool:
-    """Whether anything but its import mentions a name; a string does, as ``__all__`` does."""
+    """Whether anything but its import mentions a name; a string does, as ``__all__`` does.
+
+    What only documents something does not.
+    """
     mentioned = m.findall(module, m.Name(name) | m.SimpleString())
-    imported = m.findall(module, m.ImportFrom())
-    inside = {id(node) for line in imported for node in m.findall(line, m.Name(name))}
+    documenting = m.Expr(m.SimpleString() | m.ConcatenatedString())
+    apart = m.findall(module, m.ImportFrom() | m.Import() | documenting)
+    inside = {
+        id(node) for each in apart for node in m.findall(each, m.Name(name) | m.SimpleString())
+    }
     return any(
-        name in node.value if isinstance(node, cst.SimpleString) else id(node) not in inside
+        id(node) not in inside and (not isinstance(node, cst.SimpleString) or name in node.value)
         for node in mentioned
     )
 
 
 def _without(body: Sequence[cst.BaseStatement], name: str) -> Iterator[cst.BaseStatement]:
-    for statement in body:
-        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-            yield statement
+    gone: cst.SimpleStatementLine | None = None
+    for position, statement in enumerate(body):
+        kept = _statement_without(statement, name)
+        if kept is None and gone is None and position + 1 < len(body):
+            assert isinstance(statement, cst.SimpleStatementLine)
+            gone = statement
             continue
-        line = statement.body[0]
-        if not isinstance(line, cst.ImportFrom) or isinstance(line.names, cst.ImportStar):
-            yield statement
-            continue
-        kept = [
-            each for each in line.names if (each.evaluated_alias or each.evaluated_name) != name
-        ]
-        if len(kept) == len(line.names) or not kept or _has_comments(line):
-            yield statement
-            continue
-        if line.names[-1] not in kept:
-            kept[-1] = kept[-1].with_changes(comma=line.names[-1].comma)
-        yield statement.with_changes(body=[line.with_changes(names=kept)])
+        if gone is not None:
+            kept = _moved_up(kept or statement, gone, is_first=position == 1)
+            gone = None
+        yield kept or statement
 
 
-def _has_comments(line: cst.ImportFrom) -> bool:
-    return bool(m.findall(line, m.Comment()))
+def _moved_up(
+    statement: cst.BaseStatement, gone: cst.SimpleStatementLine, *, is_first: bool
+) -> cst.BaseStatement:
+    """A statement in the place of the import above it, which stood in a group, or was one."""
+    assert isinstance(statement, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
+    lines = list(statement.leading_lines)
+    if is_first or len(gone.leading_lines) > len(lines):
+        comments = [line for line in lines if line.comment is not None]
+        return statement.with_changes(leading_lines=[*gone.leading_lines, *comments])
+    return statement
+
+
+def _statement_without(statement: cst.BaseStatement, name: str) -> cst.BaseStatement | None:
+    """A statement that does not import a name any more; ``None`` if it does nothing else."""
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return statement
+    line = statement.body[0]
+    if not isinstance(line, (cst.Import, cst.ImportFrom)) or isinstance(line.names, cst.ImportStar):
+        return statement
+    kept = [each for each in line.names if (each.evaluated_alias or each.evaluated_name) != name]
+    if len(kept) == len(line.names) or _has_comments(line if kept else statement):
+        return statement
+    if not kept:
+        return None
+    if line.names[-1] not in kept:
+        kept[-1] = kept[-1].with_changes(comma=line.names[-1].comma)
+    return statement.with_changes(body=[line.with_changes(names=kept)])
+
+
+def _has_comments(node: cst.CSTNode) -> bool:
+    return bool(m.findall(node, m.Comment()))
 
 
 def _extended(module: cst.Module, wanted: Import) -> cst.Module | None:

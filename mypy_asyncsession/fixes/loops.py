@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import libcst as cst
+import libcst.matchers as m
 
 from mypy_asyncsession.fixes import closing
-from mypy_asyncsession.fixes.blocks import leaves, settled
+from mypy_asyncsession.fixes.blocks import is_last, leaves, settled
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.ignores import unignored
 from mypy_asyncsession.fixes.managers import Manager, adopt, manager, operand, primary
 from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 from mypy_asyncsession.fixes.names import only_binding
+from mypy_asyncsession.fixes.regions import check_stays
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.providers.shapes import Can, Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_asyncsession.findings import Finding, Misuse
 
 _EXITS = {"BREAK": cst.Break, "RETURN": cst.Return, "RAISE": cst.Raise}
@@ -139,21 +143,47 @@ def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpr
 
 
 def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpression) -> None:
-    """Enter a generator instead of iterating over it."""
+    """Enter a generator instead of iterating over it.
+
+    Raises:
+        Left: It cannot be entered, or not wherever a loop can go through it.
+    """
     check_doubles(site)
+    yields = site.misuse.yields
+    if yields is not None and not yields.always:
+        provider = site.misuse.callee or site.misuse.name or site.misuse.text
+        raise Left(f'"{provider}" may yield nothing: a loop passes over that, "async with" fails')
     if isinstance(expression, cst.Name):
         if _enter_closed(site, draft, loop, expression):
             return
-        _, value = only_binding(site.source, expression, mentions=2)
+        binding, value = only_binding(site.source, expression, mentions=2)
         made = manager(site, value)
+        if _is_above(site, binding, loop):
+            draft.change(site.source, binding, lambda _old: cst.RemoveFromParent())
+            _to_with(site, draft, loop, made, binding.leading_lines)
+            return
         draft.replace(site.source, value, adopt(draft, site, made))
         _to_with(site, draft, loop, Manager(expression, made.is_async))
         return
     made = manager(site, expression)
     if site.style is Style.ASYNC_FOR:
+        check_stays(site.source, loop)
         closing.of_loop(site, draft, loop, expression)
     else:
         _to_with(site, draft, loop, made)
+
+
+def _is_above(site: Site, binding: cst.SimpleStatementLine, loop: cst.For) -> bool:
+    """Whether a name is given to a generator for the loop below, and needs no name any more."""
+    block = site.source.parent(loop)
+    return (
+        isinstance(block, cst.IndentedBlock)
+        and isinstance(binding.body[0], cst.Assign)
+        and binding.trailing_whitespace.comment is None
+        and binding in block.body
+        and block.body[list(block.body).index(binding) + 1] is loop
+        and not any(line.comment for line in loop.leading_lines)
+    )
 
 
 def _enter_closed(site: Site, draft: Draft, loop: cst.For, name: cst.Name) -> bool:
@@ -176,6 +206,7 @@ def _enter_closed(site: Site, draft: Draft, loop: cst.For, name: cst.Name) -> bo
     ):
         return False
     made = manager(site, call.args[0].value)
+    check_stays(source, loop)
     settled(loop.body)
     target = _as_target(loop.target)
     expression = adopt(draft, site, made)
@@ -206,8 +237,21 @@ def check_doubles(site: Site) -> None:
         raise Left(f'a mock in "{path}" stands for it that can only be iterated over')
 
 
-def _to_with(site: Site, draft: Draft, loop: cst.For, made: Manager) -> None:
+def _to_with(
+    site: Site,
+    draft: Draft,
+    loop: cst.For,
+    made: Manager,
+    above: Sequence[cst.EmptyLine] | None = None,
+) -> None:
     """A loop that goes round once becomes a block.
+
+    Args:
+        site: The finding.
+        draft: Where the edits go.
+        loop: The loop.
+        made: What to enter.
+        above: The comments and empty lines above the block, if they are not the loop's.
 
     Raises:
         Left: It cannot be left as the loop is.
@@ -216,17 +260,19 @@ def _to_with(site: Site, draft: Draft, loop: cst.For, made: Manager) -> None:
         raise Left('only an "async def" can enter it')
     if loop.orelse is not None and leaves(loop.body):
         raise Left('the loop has an "else", and is left early')
-    settled(loop.body)  # or it cannot be done
+    check_stays(site.source, loop)
+    last = loop.orelse is None and is_last(site.source, loop)
+    settled(loop.body, last=last)  # or it cannot be done
     _as_target(loop.target)
     expression = adopt(draft, site, made)
 
     def entered(old: cst.CSTNode) -> cst.With | cst.FlattenSentinel[cst.BaseStatement]:
         assert isinstance(old, cst.For)
         block = cst.With(
-            items=[cst.WithItem(expression, cst.AsName(_as_target(old.target)))],
-            body=settled(old.body),
+            items=[_item(expression, old)],
+            body=settled(old.body, last=last),
             asynchronous=cst.Asynchronous() if made.is_async else None,
-            leading_lines=old.leading_lines,
+            leading_lines=old.leading_lines if above is None else above,
         )
         block = unignored(block)  # type: ignore[assignment]
         if old.orelse is None:
@@ -234,6 +280,13 @@ def _to_with(site: Site, draft: Draft, loop: cst.For, made: Manager) -> None:
         return cst.FlattenSentinel([block, *_statements(old.orelse)])
 
     draft.change(site.source, loop, entered)
+
+
+def _item(expression: cst.BaseExpression, loop: cst.For) -> cst.WithItem:
+    """What the block enters, with the name that the loop had for it, if it had one."""
+    if m.matches(loop.target, m.Name("_")) and not m.findall(loop.body, m.Name("_")):
+        return cst.WithItem(expression)
+    return cst.WithItem(expression, cst.AsName(_as_target(loop.target)))
 
 
 def _statements(orelse: cst.Else) -> list[cst.BaseStatement]:

@@ -107,9 +107,45 @@ def _check_kept(statement: cst.BaseStatement, name: str) -> None:
             if not all(isinstance(target, cst.Name) for target in targets):
                 raise Left(outside)
             holders.update(target.value for target in targets if isinstance(target, cst.Name))
-    for node in m.findall(statement, m.Return()):
-        assert isinstance(node, cst.Return)
+    _check_returned(statement, name, holders)
+
+
+def check_stays(source: SourceFile, loop: cst.For) -> None:
+    """Whether what a loop is given stays in the loop, which is to become a block.
+
+    Raises:
+        Left: It is used by others when the block would have closed it.
+    """
+    function = source.function(loop)
+    if not isinstance(loop.target, cst.Name) or not isinstance(function, cst.FunctionDef):
+        return
+    name = loop.target.value
+    holders = {name}
+    for node in m.findall(loop.body, m.OneOf(m.Assign(), m.AnnAssign())):
+        assert isinstance(node, (cst.Assign, cst.AnnAssign))
         value = node.value
+        if value is None or not (m.matches(value, m.Name(name)) or _holds(value, name)):
+            continue
+        targets = [node.target] if isinstance(node, cst.AnnAssign) else node.targets
+        for target in (
+            each.target if isinstance(each, cst.AssignTarget) else each for each in targets
+        ):
+            if isinstance(target, cst.Name):
+                holders.add(target.value)
+            elif m.matches(target, m.Attribute(value=m.Name("self") | m.Name("cls"))):
+                raise Left(f'"{name}" is kept for longer than a block')
+    _check_returned(loop.body, name, holders)
+    end = source.range(loop).end.line
+    for holder in sorted(holders - {name}):
+        below = [found for found in mentions(function, holder) if source.line(found) > end]
+        if below and not isinstance(source.parent(below[0]), cst.AssignTarget):
+            raise Left(f'"{name}" is used below the loop, as "{holder}"')
+
+
+def _check_returned(node: cst.CSTNode, name: str, holders: set[str]) -> None:
+    for found in m.findall(node, m.Return()):
+        assert isinstance(found, cst.Return)
+        value = found.value
         if value is None:
             continue
         values = (

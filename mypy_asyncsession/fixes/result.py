@@ -70,6 +70,7 @@ class Result:
         left: The findings that are not, with the reasons, where they are now.
         problems: What was in the way.
         checked: How many files were checked.
+        known: How many findings are left that a baseline has.
     """
 
     edited: list[Edited] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Result:
     left: list[Outcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
+    known: int = 0
 
     def as_written(self, written: list[Edited]) -> Result:
         """The same, where only some of the files could be written."""

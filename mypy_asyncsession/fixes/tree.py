@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libcst as cst
+import libcst.matchers as m
 
+from mypy_asyncsession.config import upwards
 from mypy_asyncsession.fixes.imports import aliases, module_of, top_level
 from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_asyncsession.findings import Place
 
@@ -22,19 +26,41 @@ _MOST_STEPS = 8
 
 #: A mock that is told what iterating over it gives: as a generator it does not work.
 _DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
+#: Folders in which no project says anything of its own.
+_INSTALLED = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".mypy_cache",
+        ".mypy-asyncsession",
+        "__pycache__",
+        "node_modules",
+        "site-packages",
+    }
+)
+#: Larger files are data.
+_MOST_BYTES = 4_000_000
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
 
 class Tree:
     """The files as they are before the mends of a round; each is parsed when it is asked for."""
 
-    def __init__(self, read: Callable[[str], bytes], modules: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        read: Callable[[str], bytes],
+        modules: Mapping[str, str],
+        directory: str | None = None,
+    ) -> None:
         """Begin a round.
 
         Args:
             read: Gives the content of a file, by its path; raises ``Left`` where it cannot.
             modules: The name of each file's module, by the file's path.
+            directory: What the paths are relative to; ``None`` if there is nothing around them.
         """
+        self._directory = directory
+        self._elsewhere: dict[str, bool] = {}
         self._read = read
         self._modules = modules
         self._paths = {module: path for path, module in modules.items()}
@@ -74,16 +100,62 @@ class Tree:
             self._mentioning[word] = found
         return self._mentioning[word]
 
+    def is_mentioned_elsewhere(self, name: str) -> bool:
+        """Whether a file of the project that is not one of these has a word in it.
+
+        It may be a test, a notebook, a template or a manual: who reads it may do as it says.
+        """
+        if name not in self._elsewhere:
+            self._elsewhere[name] = self._is_elsewhere(name)
+        return self._elsewhere[name]
+
+    def _is_elsewhere(self, name: str) -> bool:
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        if not all(self._can_be_read(path, word) for path in self._modules):
+            return True
+        if self._directory is None:
+            return False
+        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
+        texts = _texts(_top(self._directory), known)
+        return any(word.search(_content(Path(path))) for path in texts)
+
+    def _can_be_read(self, path: str, word: re.Pattern[bytes]) -> bool:
+        """Whether it can be told what a file says of a word."""
+        try:
+            if word.search(self._read(path)):
+                self.file(path)
+        except Left:
+            return False
+        return True
+
     def is_own(self, source: SourceFile, name: str) -> bool:
         """Whether nobody but a file itself can want a name that it imports."""
         if source.path.endswith("__init__.py"):
             return False
         tail = self.module(source).rpartition(".")[2].encode()
         others = self._importing().get(tail, set()) - {source.path}
-        if any(name.encode() in self._read(path) for path in others):
+        if any(name.encode() in self._read(path) for path in others) and any(
+            self._takes(path, self.module(source), name) for path in others
+        ):
             return False
         # Tests name what they patch in a string, with the module before it.
         return not self.mentioning(tail + b"." + name.encode())
+
+    def _takes(self, path: str, module: str, name: str) -> bool:
+        """Whether a file imports a name from a module; one that cannot be parsed may."""
+        try:
+            source = self.file(path)
+        except Left:
+            return True
+        return any(
+            isinstance(line, cst.ImportFrom)
+            and self._absolute(source, module_of(line)) == module
+            and (
+                isinstance(line.names, cst.ImportStar)
+                or any(alias.evaluated_name == name for alias in line.names)
+            )
+            for line in m.findall(source.module, m.ImportFrom())
+        )
 
     def only_iterated(self, name: str) -> str | None:
         """A file with a double of a provider that can be iterated over and nothing else."""
@@ -196,3 +268,30 @@ def _defined(source: SourceFile, name: str) -> cst.FunctionDef | None:
         if isinstance(each, cst.FunctionDef) and each.name.value == name
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _top(directory: str) -> str:
+    """The folder of the repository that a directory is in, or the directory itself."""
+    *_, last = upwards(directory)
+    return str(last) if any((last / name).exists() for name in (".git", ".hg")) else directory
+
+
+def _texts(top: str, known: set[str]) -> Iterator[str]:
+    """The files of a project, those aside that are known, and what others installed there."""
+    for folder, folders, names in os.walk(top):
+        folders[:] = [
+            each
+            for each in folders
+            if each not in _INSTALLED and not Path(folder, each, "pyvenv.cfg").exists()
+        ]
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.realpath(path) not in known:
+                yield path
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.stat().st_size < _MOST_BYTES else b""
+    except OSError:
+        return b""

@@ -55,13 +55,25 @@ def judged(
     gone = Counter(map(_finding, mended))
     misled = _misled(before, mended)
     expected = Counter(map(_finding, before.findings)) - gone
+    new = []
     for found in after.findings:
         key = _finding(found)
         if expected[key] > 0:
             expected[key] -= 1
         else:
-            what = "it would still be found" if gone[key] else "it would bring another finding"
-            _note(verdict, found.path, edited, f"{what}: {found.message}")
+            new.append(found)
+    reworded: Counter[tuple[object, ...]] = Counter()
+    for found in before.findings:
+        key = _finding(found)
+        if expected[key] > 0:
+            expected[key] -= 1
+            reworded[_use(found)] += 1
+    for found in new:
+        if reworded[_use(found)] > 0:
+            reworded[_use(found)] -= 1
+            continue
+        what = "would still be found" if gone[_finding(found)] else "would bring another finding"
+        _note(verdict, found.path, edited, f"it {what}: {found.message}")
     known = Counter(map(_other, before.others))
     for other in after.others:
         error = _other(other)
@@ -97,6 +109,14 @@ def _note(verdict: Verdict, path: str, edited: Container[str], reason: str) -> N
 
 def _finding(finding: Finding) -> tuple[str, str, str]:
     return finding.path, finding.code, finding.message
+
+
+def _use(finding: Finding) -> tuple[object, ...]:
+    """What a finding is about, whatever it says: a message may name what was mended elsewhere."""
+    misuse = finding.misuse
+    if misuse is None:
+        return _finding(finding)
+    return finding.path, finding.code, misuse.record, misuse.how, misuse.text, misuse.callee
 
 
 def _other(other: Other) -> tuple[str, str | None, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.blocks import beginning
 from mypy_asyncsession.fixes.draft import Change, Draft
 from mypy_asyncsession.fixes.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.loops import check_doubles, enter_loop
@@ -207,7 +208,7 @@ def _enter_rest(
         inner = cst.With(
             items=[cst.WithItem(expression, cst.AsName(cst.Name(name)))],
             body=cst.IndentedBlock(
-                body=_without_blank_lines(body[first + 1 : last + 1]),
+                body=beginning(body[first + 1 : last + 1]),
                 header=unignored(begin, HOLDING | {"misc"}).trailing_whitespace,  # type: ignore[attr-defined]
             ),
             asynchronous=cst.Asynchronous() if made.is_async else None,
@@ -226,16 +227,6 @@ def _enter_rest(
 
     draft.key = ("wrap", source.path, id(statement))
     draft.change(source, block, entered)
-
-
-def _without_blank_lines(body: list[cst.BaseStatement]) -> list[cst.BaseStatement]:
-    """Statements that are to begin a block."""
-    first = body[0]
-    assert isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
-    lines = list(first.leading_lines)
-    while lines and lines[0].comment is None:
-        lines.pop(0)
-    return [first.with_changes(leading_lines=lines), *body[1:]]
 
 
 def _inside(

@@ -71,6 +71,7 @@ from mypy_asyncsession.providers.memo import Frame, Known
 from mypy_asyncsession.providers.scopes import Scope, reaching
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.providers.syntax import (
+    always_raises,
     children,
     definition_of,
     is_stub_body,
@@ -309,7 +310,8 @@ class Evaluator:
         if isinstance(expr, CallExpr):
             return self._call(expr, scope, where)
         if isinstance(expr, AwaitExpr):
-            return self.awaited(self.value(expr.expr, scope, where))
+            coroutine = self.value(expr.expr, scope, where)
+            return UNSURE if _stands_for_others(coroutine) else self.awaited(coroutine)
         if isinstance(expr, ConditionalExpr):
             return either(
                 [
@@ -1529,6 +1531,23 @@ def _qualname(scope: Scope | None, name: str) -> str:
         parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
         scope = scope.parent
     return ".".join(reversed(parts))
+
+
+def _stands_for_others(coroutine: Value) -> bool:
+    """Whether an ``async def`` that only raises is annotated as what the others are without it.
+
+    Who awaits it does not have an async generator in mind.
+    """
+    if not isinstance(coroutine, Thing) or coroutine.shape is not Shape.COROUTINE:
+        return False
+    item = coroutine.item
+    function = coroutine.origin.function if coroutine.origin is not None else None
+    return (
+        isinstance(item, Thing)
+        and item.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
+        and function is not None
+        and always_raises(function.node.body)
+    )
 
 
 def _own_expressions(statement: Node) -> Iterator[Node]:

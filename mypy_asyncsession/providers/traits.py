@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     Block,
     BreakStmt,
     CallExpr,
+    ClassDef,
+    ContinueStmt,
+    Decorator,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
     IfStmt,
@@ -25,7 +29,15 @@ from mypy.nodes import (
 
 from mypy_asyncsession.findings import Yields
 from mypy_asyncsession.providers.shapes import Can, Shape
-from mypy_asyncsession.providers.syntax import children, expressions, statements, yields
+from mypy_asyncsession.providers.syntax import (
+    always_raises,
+    children,
+    expressions,
+    statements,
+    suppresses,
+    walk,
+    yields,
+)
 from mypy_asyncsession.providers.values import Function, Thing
 
 if TYPE_CHECKING:
@@ -38,6 +50,12 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.values import Value
 
 
+#: Functions and methods that only say what has happened.
+_LOGGING: Final = frozenset(
+    {"critical", "debug", "error", "exception", "info", "log", "print", "warn", "warning"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What follows the one yield of a provider.
@@ -46,18 +64,22 @@ class Traits:
         code: Whether code follows it that runs only if the generator is run to its end.
         closes: Whether a ``finally``, a ``with`` or a generator of its own is open at the yield.
         catches: Whether an ``except`` around it sees the exceptions of whoever uses the provider.
+        handles: Whether one of these does more about them than to say so.
         swallows: Whether one of these may end without raising again.
+        always: Whether the yield is reached on every way to the end.
     """
 
     code: bool
     closes: bool
     catches: bool
+    handles: bool = False
     swallows: bool = False
+    always: bool = True
 
     @property
     def matters(self) -> bool:
         """Whether it makes a difference that the generator is left at its yield."""
-        return self.code or self.closes or self.catches
+        return self.code or self.closes or self.handles
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +117,7 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
     scope = source.scope_in(function.node, function.scope)
     if not _exclusive(paths) or any(_is_dead(path) for path, _ in paths):
         return None
-    code = closes = catches = swallows = False
+    code = closes = catches = handles = swallows = False
     for path, yielded in paths:
         for position, step in enumerate(path):
             statement = step.statement
@@ -105,16 +127,21 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
                 closes = closes or _owns(function, statement)
             elif isinstance(statement, WithStmt):
                 closes = True
-                swallows = swallows or any(map(_suppresses, statement.expr))
+                swallows = swallows or any(map(suppresses, statement.expr))
             elif isinstance(statement, TryStmt):
                 if statement.finally_body is not None and step.block is not statement.finally_body:
                     closes = True
                 if step.block is statement.body:
                     catches = catches or bool(statement.handlers)
+                    handles = handles or any(
+                        _acts(handler, caught)
+                        for handler, caught in zip(statement.handlers, statement.vars, strict=True)
+                    )
                     swallows = swallows or _swallows(statement)
                     code = code or statement.else_body is not None
         code = code or any(_more_follows(step) for step in path)
-    return Traits(code, closes, catches, swallows)
+    always = not _without_yield(function.node.body)
+    return Traits(code, closes, catches, handles, swallows, always)
 
 
 def yields_of(value: Value, evaluator: Evaluator) -> Yields | None:
@@ -125,7 +152,7 @@ def yields_of(value: Value, evaluator: Evaluator) -> Yields | None:
     found = traits_of(function, evaluator)
     if found is None:
         return Yields(once=False)
-    return Yields(True, found.code, found.catches, found.swallows)
+    return Yields(True, found.code, found.catches, found.swallows, found.always)
 
 
 def _owns(function: Function, loop: ForStmt | WhileStmt) -> bool:
@@ -206,43 +233,83 @@ def _runs_once(
     return traits(inner, evaluator, depth + 1) is not None
 
 
+def _acts(handler: Block, caught: Node | None) -> bool:
+    """Whether a handler does more than to log an exception, to pass it on or to drop it."""
+    name = caught.name if isinstance(caught, NameExpr) else None
+    for statement in statements(handler):
+        if isinstance(statement, RaiseStmt):
+            again = statement.expr
+            if again is not None and not (isinstance(again, NameExpr) and again.name == name):
+                return True
+        elif isinstance(statement, ExpressionStmt):
+            if not _logs(statement.expr):
+                return True
+        elif isinstance(statement, ReturnStmt):
+            if statement.expr is not None:
+                return True
+        elif not isinstance(statement, (Block, BreakStmt, ContinueStmt, IfStmt, PassStmt)):
+            return True
+    return False
+
+
+def _logs(expression: Node) -> bool:
+    if not isinstance(expression, CallExpr):
+        return False
+    callee = expression.callee
+    return isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _LOGGING
+
+
+#: The ways out of a block without a yield: on to what follows it, and out of the function.
+_ON, _OUT = "on", "out"
+
+
+def _without_yield(block: Block) -> frozenset[str]:
+    """How a block is left where nothing was yielded and nothing was raised."""
+    ways = frozenset({_ON})
+    for statement in block.body:
+        if _ON not in ways:
+            break
+        ways = (ways - {_ON}) | _past(statement)
+    return ways
+
+
+def _past(statement: Node) -> frozenset[str]:
+    if isinstance(statement, ReturnStmt):
+        return frozenset({_OUT})
+    if isinstance(statement, RaiseStmt):
+        return frozenset()
+    if isinstance(statement, IfStmt):
+        branches = [_without_yield(each) for each in statement.body]
+        other = statement.else_body
+        branches.append(frozenset({_ON}) if other is None else _without_yield(other))
+        return frozenset().union(*branches)
+    if isinstance(statement, (Block, WithStmt)):
+        return _without_yield(statement if isinstance(statement, Block) else statement.body)
+    if isinstance(statement, TryStmt):
+        ways = _without_yield(statement.body)
+        if _ON in ways and statement.else_body is not None:
+            ways = (ways - {_ON}) | _without_yield(statement.else_body)
+        return ways
+    # A loop or a match is taken to come to what it has in it.
+    return frozenset() if _yields_in(statement) else frozenset({_ON})
+
+
+def _yields_in(statement: Node) -> bool:
+    return not isinstance(statement, (FuncDef, Decorator, ClassDef)) and any(
+        isinstance(inner, YieldExpr) for inner in walk(statement, into_functions=False)
+    )
+
+
 def _swallows(statement: TryStmt) -> bool:
     """Whether an exception of the ``try`` block may end in one of its handlers."""
     last = statement.finally_body
     if last is not None and any(isinstance(inner, ReturnStmt) for inner in statements(last)):
         return True
     return any(
-        not _raises(handler)
+        not always_raises(handler)
         for handler, type_ in zip(statement.handlers, statement.types, strict=True)
         # Nobody but the interpreter throws this one in, and then nothing goes on.
         if not (isinstance(type_, NameExpr) and type_.name == "GeneratorExit")
-    )
-
-
-def _raises(block: Block) -> bool:
-    """Whether a block always ends in an exception."""
-    if any(isinstance(inner, (ReturnStmt, BreakStmt)) for inner in statements(block)):
-        return False
-    last = next((each for each in reversed(block.body) if not isinstance(each, PassStmt)), None)
-    if isinstance(last, RaiseStmt):
-        return True
-    if isinstance(last, IfStmt):
-        return last.else_body is not None and all(map(_raises, [*last.body, last.else_body]))
-    if isinstance(last, WithStmt):
-        return not any(map(_suppresses, last.expr)) and _raises(last.body)
-    if isinstance(last, TryStmt):
-        if last.finally_body is not None and _raises(last.finally_body):
-            return True
-        return _raises(last.body) and all(map(_raises, last.handlers))
-    return False
-
-
-def _suppresses(expression: Node) -> bool:
-    """Whether a ``with`` of *expression* is there to suppress exceptions."""
-    return (
-        isinstance(expression, CallExpr)
-        and isinstance(expression.callee, (MemberExpr, NameExpr))
-        and expression.callee.name == "suppress"
     )
 
 

@@ -65,10 +65,10 @@ class Lifetimes:
             return
         value, trait, closed = found
         if _hands_on(loop):
-            if not self._is_fixture(spot) and not (closed and not trait.catches):
+            if not self._is_fixture(spot) and not (closed and not trait.handles):
                 yield self._exit(Exit.DELEGATION, loop.expr, value, trait, spot, closed=closed)
             return
-        if closed and not (trait.code or trait.catches):
+        if closed and not (trait.code or trait.handles):
             return
         for way, statement in _exits(loop.body):
             yield self._exit(way, loop.expr, value, trait, spot, closed=closed, statement=statement)
