@@ -1,0 +1,272 @@
+"""What an attribute of a value may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    ClassDef,
+    Decorator,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    OverloadedFuncDef,
+    SuperExpr,
+    TypeInfo,
+    Var,
+)
+from mypy.types import CallableType, Instance, get_proper_type
+
+from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.combine import is_none, is_opaque
+from mypy_asyncsession.providers.evaluate.base import Base, Where, argument_of, qualname_in
+from mypy_asyncsession.providers.from_types import informative
+from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import statements
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    UNSURE,
+    BoundMethod,
+    Class,
+    Function,
+    Managed,
+    Module,
+    Named,
+    Thing,
+    TypedCallable,
+    Value,
+    either,
+    mapped,
+)
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.scopes import Scope
+
+#: The methods of generators and managers that are read by name, whatever class has them.
+PROTOCOL_METHODS = frozenset(
+    {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
+)
+
+
+class Attributes(Base):
+    """Evaluates attributes."""
+
+    def super_attribute(self, expr: SuperExpr, scope: Scope) -> Value:
+        """A method or attribute of the classes after the one around, in its method resolution."""
+        for inner in scope.chain():
+            if isinstance(inner.node, ClassDef) and inner.parent is not None:
+                klass = self.class_of(inner.node, inner.parent)
+                if klass.info is None:
+                    return UNKNOWN
+                receiver = self.instance(klass)
+                return self._class_attribute(klass, expr.name, receiver, None, after=True)
+        return UNKNOWN
+
+    def member(self, expr: MemberExpr, scope: Scope, where: Where) -> Value:
+        """What ``a.b`` may be."""
+        base = self.value(expr.expr, scope, where)
+        found = self.attribute(base, expr.name)
+        owner = expr.expr
+        if found is UNKNOWN and isinstance(owner, (MemberExpr, NameExpr)) and owner.name == "state":
+            return self._loose(expr, scope)
+        return found
+
+    def _loose(self, expr: MemberExpr, scope: Scope) -> Value:
+        """``app.state.name``: what this module, or the one that ``app`` is from, assigns to it."""
+        modules = [scope.module]
+        owner = expr.expr.expr if isinstance(expr.expr, MemberExpr) else None
+        if isinstance(owner, NameExpr):
+            for inner in scope.chain():
+                modules.extend(
+                    binding.target[0]
+                    for binding in inner.names.bindings.get(owner.name, ())
+                    if binding.kind == "from"
+                )
+        sources = [source for module in modules if (source := self.program.source(module))]
+        found = [self.loose(s, expr.name) for s in sources if expr.name in s.loose_attributes()]
+        return either(found, exact=False)
+
+    def loose(self, source: Source, name: str) -> Value:
+        """What a module assigns to ``x.state.NAME``."""
+        found: list[Value] = []
+        for rvalue, chain in source.loose_attributes()[name]:
+            scope = source.scope
+            for node in chain:
+                scope = source.scope_in(node, scope)
+            if isinstance(rvalue, NameExpr) and any(
+                isinstance(node, FuncDef) and argument_of(node, rvalue.name) for node in chain
+            ):
+                return UNKNOWN  # each caller may give another
+            found.append(self.value(rvalue, scope, None))
+        return either(found, exact=False)
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """What an attribute of *base* may be."""
+        return mapped(base, lambda member: self._attribute(member, name))
+
+    def _attribute(self, base: Value, name: str) -> Value:
+        if isinstance(base, Module):
+            return self.module_attribute(base.name, name, None)
+        if isinstance(base, Named):
+            return Named(f"{base.fullname}.{name}")
+        if isinstance(base, Class):
+            return self._class_attribute(base, name, base, None)
+        if isinstance(base, Thing):
+            if base.shape is Shape.SESSIONMAKER and base.by_definition:
+                return UNSURE
+            if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
+                return BoundMethod(base, name)
+            if isinstance(base.type, Instance):
+                klass = Class(base.type.type.fullname, base.type.type)
+                return self._class_attribute(klass, name, base, base.type)
+        return UNKNOWN
+
+    def _class_attribute(
+        self,
+        klass: Class,
+        name: str,
+        receiver: Value,
+        type_: Instance | None,
+        *,
+        after: bool = False,
+    ) -> Value:
+        info = klass.info
+        if info is None:
+            return UNKNOWN
+        if isinstance(receiver, Thing) and not receiver.bare and self._is_field(info, name):
+            return UNKNOWN
+        for base in info.mro[1:] if after else info.mro:
+            source = self.program.source(base.module_name)
+            located = (
+                source.class_named(base.fullname[len(base.module_name) + 1 :]) if source else None
+            )
+            if source is not None and located is None and klass.node is not None:
+                # A class inside a function has no place of its own in the module.
+                located = None
+            if located is None:
+                if base.names.get(name) is not None:
+                    return self._typed_attribute(base, name, type_)
+                continue
+            node, scope = located
+            assert source is not None
+            own = self._own_attribute(source, node, scope, name, receiver)
+            if own is not UNKNOWN:
+                return own
+            if base.names.get(name) is not None:
+                return self._typed_attribute(base, name, type_)
+        return UNKNOWN
+
+    def _is_field(self, info: TypeInfo, name: str) -> bool:
+        """Whether the generated ``__init__`` of a class has a parameter of that name."""
+        for base in info.mro:
+            entry = base.names.get(name)
+            if entry is not None:
+                return isinstance(entry.node, Var) and bool(
+                    "dataclass" in base.metadata
+                    or "attrs" in base.metadata
+                    or any(known.MODEL_CLASSES & {ancestor.fullname} for ancestor in info.mro)
+                )
+        return False
+
+    def _own_attribute(
+        self, source: Source, node: ClassDef, scope: Scope, name: str, receiver: Value
+    ) -> Value:
+        inner = source.scope_in(node, scope)
+        bindings = inner.names.bindings.get(name, [])
+        defs = [binding for binding in bindings if binding.kind in ("def", "class")]
+        if defs:
+            assert defs[-1].node is not None
+            value = self.bound(defs[-1], inner)
+            if isinstance(receiver, Thing) and not (
+                isinstance(value, Function) and value.is_property
+            ):
+                for _, method in source.attributes(node).get(name, ()):
+                    if method is not None:
+                        return UNSURE  # the instance has one of its own in the method's place
+            return self.bind(value, receiver)
+        declared = self.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
+        if isinstance(declared, Var) and informative(declared.type):
+            value = self.types.value(declared.type)
+            if value is not UNKNOWN and not is_opaque(value):
+                return self._richer(source, node, inner, name, value)
+        return self.assigned(source, node, inner, name)
+
+    def _richer(
+        self, source: Source, node: ClassDef, scope: Scope, name: str, value: Value
+    ) -> Value:
+        """What is assigned to an attribute, where mypy's type has lost the definition."""
+        if isinstance(value, TypedCallable):
+            found = self.assigned(source, node, scope, name)
+            if found is not UNKNOWN:
+                return found
+        return value
+
+    def assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
+        """What the body and the methods of a class assign to one of its attributes."""
+        key = ("attribute", id(node), name, self._circumstances(scope))
+        general = not key[-1]
+        return self._once(
+            key, source.module, general, lambda: self._assigned(source, node, scope, name)
+        )
+
+    def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
+        found: list[Value] = []
+        for rvalue, method in source.attributes(node).get(name, ()):
+            inner = scope if method is None else source.scope_in(method, scope)
+            place = None
+            if method is not None:
+                place = next(
+                    (
+                        inner.names.places.get(id(statement))
+                        for statement in statements(method.body)
+                        if getattr(statement, "rvalue", None) is rvalue
+                    ),
+                    None,
+                )
+            found.append(self.value(rvalue, inner, place))
+        known_values = [value for value in found if not is_none(value)]
+        return either(known_values, exact=False)
+
+    def bind(self, value: Value, receiver: Value) -> Value:
+        """A member of a class as *receiver*, an instance or the class, hands it out."""
+        if isinstance(value, Function):
+            if value.is_property:
+                return self.result(replace(value, receiver=receiver), [], {})
+            if value.is_static:
+                return value
+            if isinstance(receiver, Class) and not value.is_class:
+                return value
+            return replace(value, receiver=receiver)
+        if isinstance(value, Managed) and isinstance(value.function, Function):
+            return Managed(self.bind(value.function, receiver), value.is_async)
+        return value
+
+    def _typed_attribute(self, info: TypeInfo, name: str, type_: Instance | None) -> Value:
+        entry = info.names.get(name)
+        if entry is None or entry.node is None:
+            return UNKNOWN
+        origin = self.place(
+            f"{info.fullname}.{name}",
+            self.program.modules.get(info.module_name),
+            getattr(entry.node, "line", 1),
+        )
+        if type_ is not None:
+            found = self.types.method_type(type_, name)
+        else:
+            node = entry.node
+            raw = node.var.type if isinstance(node, Decorator) else getattr(node, "type", None)
+            found = get_proper_type(raw) if raw is not None else None
+        if found is None or not informative(found):
+            return UNKNOWN
+        node = entry.node
+        is_property = (isinstance(node, Decorator) and node.var.is_property) or (
+            isinstance(node, OverloadedFuncDef) and node.is_property
+        )
+        value = self.types.value(found)
+        if isinstance(value, TypedCallable):
+            if is_property and isinstance(found, CallableType):
+                return self.types.value(found.ret_type)
+            return TypedCallable(found, origin)
+        return value

@@ -1,0 +1,80 @@
+"""What awaiting, entering and iterating over a value give."""
+
+from __future__ import annotations
+
+from mypy_asyncsession.providers.evaluate.base import Base
+from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.values import (
+    UNKNOWN,
+    BoundMethod,
+    Container,
+    Thing,
+    Value,
+    either,
+    mapped,
+    thing,
+)
+
+
+class Protocols(Base):
+    """Evaluates ``await``, ``with`` and ``for``."""
+
+    def awaited(self, value: Value) -> Value:
+        """What awaiting *value* gives."""
+
+        def one(member: Value) -> Value:
+            if isinstance(member, Thing) and member.shape in (
+                Shape.COROUTINE,
+                Shape.AWAITABLE_CONTEXT_MANAGER,
+            ):
+                return member.item
+            return UNKNOWN
+
+        return mapped(value, one)
+
+    def entered(self, value: Value) -> Value:
+        """What entering *value* gives, if need be in the way that was meant."""
+
+        def one(member: Value) -> Value:
+            if not isinstance(member, Thing):
+                return UNKNOWN
+            if member.shape in (Shape.SESSION, Shape.SYNC_SESSION):
+                return member
+            if member.shape is Shape.COROUTINE:
+                return self.entered(member.item)
+            return member.item
+
+        return mapped(value, one)
+
+    def iterated(self, value: Value) -> Value:
+        """What iterating over *value* gives."""
+
+        def one(member: Value) -> Value:
+            if isinstance(member, Container):
+                return either(
+                    [self.element(member, key) for key, _ in member.entries]
+                    if member.is_sequence
+                    else []
+                )
+            if not isinstance(member, Thing):
+                return UNKNOWN
+            return self.iterated(member.item) if member.shape is Shape.COROUTINE else member.item
+
+        return mapped(value, one)
+
+    def iterator(self, value: Value) -> Value:
+        """What ``iter`` or ``aiter`` makes of *value*: an iterator is its own."""
+        if not isinstance(value, Thing) or value.can & (Can.NEXT | Can.ASYNC_NEXT):
+            return value
+        shape = Shape.ASYNC_ITERATOR if value.can & Can.ASYNC_ITERATE else Shape.ITERATOR
+        return thing(shape, value.item)
+
+    def protocol(self, method: BoundMethod) -> Value:
+        """What a call of a special method gives."""
+        receiver = method.receiver
+        if method.name in ("__aenter__", "__anext__", "asend"):
+            item = self.entered(receiver)
+            return thing(Shape.COROUTINE, item, label="Coroutine")
+        if method.name in ("__aiter__", "__iter__"):
+            return mapped(receiver, self.iterator)
+        return self.entered(receiver)
