@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libcst as cst
-import libcst.matchers as m
 
 from mypy_asyncsession.config import upwards
 from mypy_asyncsession.fixes.imports import aliases, module_of, top_level
@@ -135,27 +134,28 @@ class Tree:
         tail = self.module(source).rpartition(".")[2].encode()
         others = self._importing().get(tail, set()) - {source.path}
         if any(name.encode() in self._read(path) for path in others) and any(
-            self._takes(path, self.module(source), name) for path in others
+            self._takes(path, tail, name) for path in others
         ):
             return False
         # Tests name what they patch in a string, with the module before it.
         return not self.mentioning(tail + b"." + name.encode())
 
-    def _takes(self, path: str, module: str, name: str) -> bool:
-        """Whether a file imports a name from a module; one that cannot be parsed may."""
-        try:
-            source = self.file(path)
-        except Left:
-            return True
-        return any(
-            isinstance(line, cst.ImportFrom)
-            and self._absolute(source, module_of(line)) == module
-            and (
-                isinstance(line.names, cst.ImportStar)
-                or any(alias.evaluated_name == name for alias in line.names)
-            )
-            for line in m.findall(source.module, m.ImportFrom())
+    def _takes(self, path: str, tail: bytes, name: str) -> bool:
+        """Whether a file imports a name from a module of that name; it is not parsed for that."""
+        lines = re.findall(
+            rb"\bfrom\s+[\w.]*\b" + tail + rb"\s+import\s*(\([^)]*\)|[^\n]*)", self._read(path)
         )
+        word = re.compile(rb"\*|\b" + name.encode() + rb"\b")
+        return any(word.search(line) for line in lines)
+
+    def is_called(self, name: str) -> bool:
+        """Whether a file calls something of that name; none is parsed for that."""
+        call = re.compile(rb"(?<!def )\b" + re.escape(name.encode()) + rb"\s*\(")
+        for path in self._modules:
+            with contextlib.suppress(Left):
+                if call.search(self._read(path)):
+                    return True
+        return False
 
     def only_iterated(self, name: str) -> str | None:
         """A file with a double of a provider that can be iterated over and nothing else."""

@@ -99,7 +99,7 @@ def _is_given_more(function: cst.FunctionDef) -> bool:
 def _is_only_depended_on(tree: Tree, found: tuple[SourceFile, cst.FunctionDef]) -> bool:
     owner, function = found
     name = function.name.value
-    if tree.is_mentioned_elsewhere(name):
+    if tree.is_called(name) or tree.is_mentioned_elsewhere(name):
         return False
     for source in tree.mentioning(name.encode()):
         if source is not owner and tree.function(source, cst.Name(name)) != found:
