@@ -355,6 +355,10 @@ class Collector:
         ):
             return  # one mistake is reported once, where it is made
         value = self._evaluator.value(expression, spot.scope, spot.where)
+        if not self._exhaustive and all(
+            isinstance(each, Thing) and each.can & pairing.needs for each in members(value)
+        ):
+            return  # right, whichever it is
         use = self._made(pairing, value, expression, spot, target)
         if use is not None and not (use.wrong() and self._is_open_member(expression, spot)):
             yield use
