@@ -21,7 +21,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from typing_extensions import Self
@@ -182,34 +182,26 @@ class Snapshot:
             return False
         if any(known is None or state(path) != known for path, known in self.others.items()):
             return False
-        for path, (known, digest) in self.sources.items():
+        return self._same(self.sources, _content, now) and self._same(self.folders, names_in, now)
+
+    def _same(
+        self,
+        states: dict[str, tuple[list[int] | None, str]],
+        read: Callable[[str], str | None],
+        now: int,
+    ) -> bool:
+        """Whether files or directories hold what they held; their states become those of now."""
+        for path, (known, digest) in states.items():
             found = state(path)
             if found is None:
                 return False
             if known is None or found != known:
-                if _content(path) != digest:
+                if read(path) != digest:
                     return False
-                self._renew(self.sources, path, _settled(found, now), known, digest)
-        for folder, (known, digest) in self.folders.items():
-            found = state(folder)
-            if found is None:
-                return False
-            if known is None or found != known:
-                if names_in(folder) != digest:
-                    return False
-                self._renew(self.folders, folder, _settled(found, now), known, digest)
+                settled = _settled(found, now)
+                states[path] = (settled, digest)
+                self.renewed |= settled != known
         return True
-
-    def _renew(
-        self,
-        states: dict[str, tuple[list[int] | None, str]],
-        path: str,
-        new: list[int] | None,
-        old: list[int] | None,
-        digest: str,
-    ) -> None:
-        states[path] = (new, digest)
-        self.renewed |= new != old
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON."""

@@ -205,10 +205,10 @@ class Attributes(Base):
 
     def assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
         """What the body and the methods of a class assign to one of its attributes."""
-        key = ("attribute", id(node), name, self._circumstances(scope))
-        general = not key[-1]
+        circumstances = self._circumstances(scope)
+        key = ("attribute", id(node), name, circumstances)
         return self._once(
-            key, source.module, general, lambda: self._assigned(source, node, scope, name)
+            key, source.module, not circumstances, lambda: self._assigned(source, node, scope, name)
         )
 
     def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:

@@ -56,6 +56,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.scopes import Scope
 
 
+#: The shapes of what is no provider, and holds none.
+_PLAIN = frozenset({Shape.OTHER, Shape.NONE})
+
+
 class Expressions(Base):
     """Evaluates expressions."""
 
@@ -115,13 +119,11 @@ class Expressions(Base):
             declared = get_proper_type(declared.args[-1])
         found = get_proper_type(self.type_of(expr, scope.module)) or declared
         if isinstance(declared, Instance) and isinstance(found, Instance):
-            plain = frozenset({Shape.OTHER}) if declared.type is found.type else frozenset()
-        elif isinstance(declared, UnionType) and declared == found:
-            plain = frozenset({Shape.OTHER, Shape.NONE})
+            agree = declared.type is found.type
         else:
-            return None
-        value = self.types.value(found)
-        is_plain = all(isinstance(m, Thing) and m.shape in plain for m in members(value))
+            agree = isinstance(declared, UnionType) and declared == found
+        value = self.types.value(found) if agree else UNKNOWN
+        is_plain = all(isinstance(m, Thing) and m.shape in _PLAIN for m in members(value))
         return value if is_plain else None
 
     def _callee(self, call: CallExpr, scope: Scope) -> FuncDef | None:

@@ -97,9 +97,9 @@ class Lookup(Base):
 
     def bound(self, binding: Binding, scope: Scope) -> Value:
         """What one binding gives to its name."""
-        key = ("binding", id(binding), self._circumstances(scope))
-        general = not key[-1]
-        return self._once(key, scope.module, general, lambda: self._bind(binding, scope))
+        circumstances = self._circumstances(scope)
+        key = ("binding", id(binding), circumstances)
+        return self._once(key, scope.module, not circumstances, lambda: self._bind(binding, scope))
 
     def _bind(self, binding: Binding, scope: Scope) -> Value:
         node = binding.node

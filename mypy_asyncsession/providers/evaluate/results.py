@@ -48,8 +48,9 @@ class Results(Base):
             tuple(identity(value) for value in arguments),
             tuple((name, identity(value)) for name, value in named.items()),
         )
-        general = is_general(function) and not any(value is not UNKNOWN for value in arguments)
-        general = general and not any(value is not UNKNOWN for value in named.values())
+        general = is_general(function) and all(
+            value is UNKNOWN for value in (*arguments, *named.values())
+        )
         self._calls += 1
         self.frame.calls = max(self.frame.calls, self._calls)
         try:
