@@ -1,6 +1,6 @@
 """Many requests on a small pool: nothing is left checked out, and each commit is there.
 
-``MYPY_ASYNCSESSION_REQUESTS`` says how many there are; ``tests/benchmark_runtime.py`` sends 10,000
+``MYPY_ASYNCSESSION_REQUESTS`` says how many there are; ``tests.bench.runtime`` sends 10,000
 and measures.
 """
 

