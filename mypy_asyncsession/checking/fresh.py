@@ -281,7 +281,7 @@ class Fresh:
             "namespace_packages": self._settings.namespace_packages,
             "num_workers": self._workers(program, memory, folder),
             "output": "json",
-            "plugins": ["mypy_asyncsession.plugin", "mypy_asyncsession.checking.foreign"],
+            "plugins": ["mypy_asyncsession.plugin"],
             "python_executable": python.executable,
             "python_version": python.version,
             "show_traceback": self._options.show_traceback,

@@ -31,6 +31,7 @@ from mypy.types import (
 
 from mypy_asyncsession.plugin.codes import CODES
 from mypy_asyncsession.plugin.inference import Inference
+from mypy_asyncsession.plugin.internals import function_at_hand
 from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.shapes import Can, Shape
@@ -39,10 +40,10 @@ from mypy_asyncsession.providers.values import UNKNOWN, Thing
 from mypy_asyncsession.uses.record import Pairing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy.checker import TypeChecker
-    from mypy.nodes import Expression, MypyFile, SymbolNode
+    from mypy.nodes import Expression, FuncItem, MypyFile, SymbolNode
     from mypy.plugin import FunctionContext, MethodContext
     from mypy.types import Type
 
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.memo import Lasting
     from mypy_asyncsession.providers.program import Program, Source
     from mypy_asyncsession.providers.values import Value
+
+    Hook = Callable[[FunctionContext | MethodContext], Type]
 
 #: For each pairing: the code that rejects it, and the class of what it should have been given.
 _MEANT: Mapping[Pairing, tuple[str, str]] = {
@@ -103,12 +106,12 @@ class Recovery:
         self._source: Source | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
-        self._tree: MypyFile | None = None
+        self._within: MypyFile | FuncItem | None = None
         self._pairings: dict[Expression, Pairing] = {}
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
-        self._tree = None
+        self._within = None
         self._source = None
         self._pairings = {}
 
@@ -170,7 +173,7 @@ class Recovery:
         self, call: CallExpr, default: Type, checker: TypeChecker, build: Build
     ) -> Type | None:
         """In a wrong pairing, the type of what should have been called."""
-        pairing = self._pairing(call, checker.tree)
+        pairing = self._pairing(call, function_at_hand(checker) or checker.tree)
         if pairing is None:
             return None
         code, meant = _MEANT[pairing]
@@ -229,12 +232,12 @@ class Recovery:
             arguments = [anything, anything, item]
         return checker.named_generic_type(meant, arguments)
 
-    def _pairing(self, call: Expression, tree: MypyFile) -> Pairing | None:
+    def _pairing(self, call: Expression, within: MypyFile | FuncItem) -> Pairing | None:
         """How the call is used: a hook is given the expression, not the statement around it."""
-        if tree is not self._tree:
-            self._tree = tree
+        if within is not self._within:
+            self._within = within
             self._pairings = {}
-            for node in walk(tree):
+            for node in walk(within):
                 if isinstance(node, WithStmt):
                     kind = Pairing.ASYNC_WITH if node.is_async else Pairing.WITH
                     for expression in node.expr:
@@ -244,3 +247,45 @@ class Recovery:
                 elif isinstance(node, AwaitExpr):
                     self._pairings[node.expr] = Pairing.AWAIT
         return self._pairings.get(call)
+
+
+class Hooks(dict[str, "Hook | None"]):
+    """The hook of each function, once it is decided: mypy asks at every call."""
+
+    def __init__(self, recovery: Recovery, build: Build) -> None:
+        """Begin with none decided."""
+        super().__init__()
+        self._recovery = recovery
+        self._build = build
+
+    def __missing__(self, fullname: str) -> Hook | None:
+        """Find out which hook a function has."""
+        hook: Hook | None = None
+        decided = is_implicit(fullname)
+        if not decided:
+            answers, decided = self._recovery.answers(fullname)
+            if answers:
+                hook = lambda ctx: self._recovery.result(fullname, ctx, self._build)  # noqa: E731
+        if decided:
+            self[fullname] = hook
+        return hook
+
+
+class WatchedHooks(Hooks):
+    """The same under dmypy: that mypy asks is also the sign that an update goes on."""
+
+    def __init__(self, recovery: Recovery, build: Build, watch: Callable[[], None]) -> None:
+        """Begin with none decided.
+
+        Args:
+            recovery: Says what is recovered.
+            build: The build at hand.
+            watch: Called whenever mypy asks.
+        """
+        super().__init__(recovery, build)
+        self._watch = watch
+
+    def __getitem__(self, fullname: str) -> Hook | None:
+        """The hook of a function."""
+        self._watch()
+        return super().__getitem__(fullname)

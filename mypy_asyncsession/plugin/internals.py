@@ -6,13 +6,14 @@ where one of them does not.
 
 from __future__ import annotations
 
+import difflib
 import gc
 import hashlib
 import importlib
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import mypy.build
 import mypy.errorcodes
@@ -20,6 +21,8 @@ import mypy.errors
 import mypy.nodes
 import mypy.options
 import mypy.plugin
+from mypy.checker import TypeChecker
+from mypy.checker_shared import CheckerScope
 from mypy.errors import CompileError, Errors
 from mypy.fscache import FileSystemCache
 from mypy.options import Options
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
     from mypy.errors import ErrorInfo
-    from mypy.nodes import Expression, MypyFile
+    from mypy.nodes import Expression, FuncItem, MypyFile
     from mypy.types import Type
 
     from mypy_asyncsession.findings import Finding, Span
@@ -83,6 +86,8 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "fixed_format_cache",
         "use_fine_grained_cache",
     ),
+    CheckerScope: ("top_level_function",),
+    TypeChecker: ("scope",),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
@@ -180,6 +185,33 @@ def prepare(options: Options) -> None:
     options.fixed_format_cache = True
 
 
+def spare_suggestions() -> None:
+    """Have mypy look for no similar names: nobody is shown what it would suggest.
+
+    On a tree where many names are not known this takes a thirtieth of a run. Nobody but
+    ``messages.best_matches`` makes a matcher of these two arguments by their names.
+    """
+
+    def matcher(*args: Any, **kwargs: Any) -> object:
+        return _Unlike() if kwargs.keys() == {"a", "b"} else real(*args, **kwargs)
+
+    real = difflib.SequenceMatcher
+    if isinstance(real, type):
+        difflib.SequenceMatcher = matcher  # type: ignore[assignment, misc]
+
+
+class _Unlike:
+    """What is compared has nothing in common."""
+
+    def ratio(self) -> float:
+        return 0.0
+
+
+def function_at_hand(checker: TypeChecker) -> FuncItem | None:
+    """The outermost function around what mypy is checking; ``None`` outside of all functions."""
+    return checker.scope.top_level_function()
+
+
 def announce(module: str, configuration: str, options: Options) -> None:
     """Under dmypy, have the server start anew once the configuration has changed.
 
@@ -241,6 +273,16 @@ class _Watched(dict[str, "list[ErrorInfo]"]):
                 self._serving = False
 
 
+def _manager_of(modules: dict[str, MypyFile]) -> BuildManager | None:
+    # No generator expression: it would be in the list that it goes through, and the two of them
+    # would keep all that is in it alive.
+    for age in range(3):
+        for found in gc.get_objects(age):
+            if type(found) is mypy.build.BuildManager and found.modules is modules:
+                return found
+    return None
+
+
 class Build:
     """One build of mypy's, as far as the plugin takes part in it."""
 
@@ -249,19 +291,12 @@ class Build:
 
         Nothing else leads from a plugin to the error list and to the types. It is looked up at
         once, because workers freeze their heap right after (``build_worker.worker.serve``), and
-        frozen objects have no referrers any more.
+        frozen objects are not listed any more.
 
         Raises:
             CompileError: There is no such manager: this is not a mypy that we know.
         """
-        manager = next(
-            (
-                found
-                for found in gc.get_referrers(modules)
-                if isinstance(found, mypy.build.BuildManager)
-            ),
-            None,
-        )
+        manager = _manager_of(modules)
         if manager is None:
             raise stop(
                 f"mypy {mypy_version} has changed inside (no build manager): "
@@ -548,4 +583,15 @@ def digest(*folders: Path) -> str:
     return result.hexdigest()[:16]
 
 
-__all__ = ["Build", "Recorded", "announce", "digest", "looked_at", "prepare", "stop", "verify"]
+__all__ = [
+    "Build",
+    "Recorded",
+    "announce",
+    "digest",
+    "function_at_hand",
+    "looked_at",
+    "prepare",
+    "spare_suggestions",
+    "stop",
+    "verify",
+]

@@ -23,12 +23,14 @@ class Settings:
         records: Whether findings are reported as whole records, for ``check``, or as messages.
         survey: Whether each module's providers and uses are reported, too.
         strict: Modules that ``check`` says are strict, beside those of the configuration.
+        error_codes: Codes of other plugins that ``check`` found in the files.
     """
 
     config: Config = field(default_factory=Config)
     records: bool = False
     survey: bool = False
     strict: frozenset[str] = frozenset()
+    error_codes: tuple[str, ...] = ()
 
     @property
     def fastapi(self) -> Version | None:
@@ -40,10 +42,10 @@ class Settings:
         """Whether the rules that are off by default are on in *module*."""
         return module in self.strict or self.config.is_strict(module)
 
-    def key(self, module: str) -> str:
-        """What a module's cache depends on. Of overlays, only the module that one is of."""
+    def key(self) -> str:
+        """What every cache depends on: neither on overlays nor on which modules are strict."""
         config = replace(self.config, overlays=(), strict=())
-        return f"{config} {self.records} {self.is_strict(module)}"
+        return f"{config} {self.records}"
 
     def folders(self) -> list[Folder]:
         """The overlays: those configured, then those that came with this package."""
@@ -65,4 +67,4 @@ def settings(config_file: str | None) -> Settings:
     path = discover(config_file, Path.cwd())
     config = load(path) if path is not None else Config()
     run = run_options(config_file)
-    return Settings(config, run.records, run.survey, frozenset(run.strict))
+    return Settings(config, run.records, run.survey, frozenset(run.strict), run.error_codes)

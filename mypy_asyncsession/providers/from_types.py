@@ -59,6 +59,8 @@ class Types:
     def __init__(self, resources: AbstractSet[str] = frozenset()) -> None:
         self.resources = known.RESOURCES | resources
         self._abilities: dict[TypeInfo, Can] = {}
+        #: What is known of instances that are no providers: most are of this kind.
+        self._plain: dict[Instance, Thing] = {}
         self._async = (known.ASYNC_SESSIONS | known.ASYNC_CONNECTIONS) - known.SYNC_SESSIONS
 
     def value(self, type_: Type | None, depth: int = 0) -> Value:
@@ -67,7 +69,7 @@ class Types:
             return UNKNOWN
         proper = get_proper_type(type_)
         if isinstance(proper, Instance):
-            return self._instance(proper, depth)
+            return self._plain.get(proper) or self._instance(proper, depth)
         if isinstance(proper, UnionType):
             return either([self.value(item, depth + 1) for item in proper.items])
         if isinstance(proper, CallableType):
@@ -126,7 +128,10 @@ class Types:
             item = self._argument(type_, known.COROUTINE_TYPES, -1, depth)
         elif can & Can.ITERATE:
             item = self._argument(type_, known.GENERATOR_TYPES | known.ITERATOR_TYPES, 0, depth)
-        return Thing(shape, can, item, type_, info.name, resource=resource)
+        value = Thing(shape, can, item, type_, info.name, resource=resource)
+        if shape is Shape.OTHER and item is UNKNOWN and type_.last_known_value is None:
+            self._plain[type_] = value
+        return value
 
     def _shape(self, info: TypeInfo, can: Can, resource: str | None) -> Shape:
         name = info.fullname
@@ -205,6 +210,7 @@ class Types:
     def forget(self) -> None:
         """Forget what was found about classes: they may have changed."""
         self._abilities.clear()
+        self._plain.clear()
 
     def item_type(self, type_: Instance) -> Type | None:
         """mypy's type of what entering, iterating over or awaiting an instance gives."""

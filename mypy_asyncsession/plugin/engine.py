@@ -1,0 +1,73 @@
+"""All that takes part in a build. In a run in which mypy checks nothing it is not even imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
+from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.plugin.stub_check import misfits
+from mypy_asyncsession.providers.declared import Declared
+from mypy_asyncsession.providers.foreign import is_foreign
+from mypy_asyncsession.providers.from_types import Types
+from mypy_asyncsession.providers.program import Program
+from mypy_asyncsession.rules import PARENT
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.plugin.internals import Build
+    from mypy_asyncsession.plugin.settings import Settings
+    from mypy_asyncsession.providers.memo import Lasting
+    from mypy_asyncsession.providers.overlays import Overlays
+
+
+class Engine:
+    """The hooks and the module pass of a build.
+
+    Attributes:
+        hooks: The hook of each function.
+        module_pass: Finds and reports what is wrong in a module.
+    """
+
+    def __init__(self, build: Build, settings: Settings, overlays: Overlays) -> None:
+        """Begin with nothing found out.
+
+        Args:
+            build: The build to take part in.
+            settings: The project's configuration, and how findings are reported.
+            overlays: The stub files that count as annotations.
+        """
+        self._build = build
+        self._settings = settings
+        self._overlays = overlays
+        self._types = Types(frozenset(settings.config.resources))
+        program = Program(build.modules, build.parse, is_foreign)
+        declared = Declared(overlays, program, self._types)
+        lasting: Lasting | None = None if build.in_daemon else {}
+        self._recovery = Recovery(
+            program, self._types, declared, lasting, infer=settings.config.infer_types
+        )
+        self.module_pass = ModulePass(
+            build, program, self._types, self._recovery, declared, lasting, settings=settings
+        )
+        self.hooks = (
+            WatchedHooks(self._recovery, build, self.module_pass.daemon.watch)
+            if build.in_daemon
+            else Hooks(self._recovery, build)
+        )
+
+    def begin(self) -> None:
+        """mypy has loaded modules: under dmypy, an update begins."""
+        self.module_pass.daemon.begin()
+        self._recovery.begin()
+        self.hooks.clear()
+
+    def show_misfits(self) -> None:
+        """Report where an overlay of the project's does not fit the definitions."""
+        build = self._build
+        for misfit in misfits(self._overlays, build.parse, build.find, self._types):
+            span = Span(misfit.line, 0, misfit.line, 1)
+            build.show(
+                Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place),
+                record=self._settings.records,
+            )
