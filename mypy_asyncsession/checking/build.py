@@ -13,6 +13,7 @@ for the file that overflows the stack only parses, and says ``["at", path]`` bef
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import stat
@@ -85,12 +86,14 @@ def main() -> None:
     """Do the job that is on standard input."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # While the job is still being put together.
+    # While the job is still being put together. What is imported now is there to stay.
+    gc.disable()
     import mypy.build
 
     from mypy_asyncsession.plugin import codes
 
     del mypy, codes
+    gc.enable()
     fields = json.loads(sys.stdin.readline() or "null")
     if fields is None:
         return  # nobody wants it any more

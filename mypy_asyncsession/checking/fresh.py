@@ -10,7 +10,6 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.attempts import Attempts, Plan
-from mypy_asyncsession.checking.cache import Cache
 from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_asyncsession.checking.attempts import Trouble
-    from mypy_asyncsession.checking.cache import Memory
+    from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.interpreter import Interpreter
     from mypy_asyncsession.checking.project import Project, Silenced
@@ -88,7 +87,7 @@ class Fresh:
 
     def __init__(
         self,
-        place: Path,
+        cache: Cache,
         directory: str,
         options: Options,
         config: Config,
@@ -100,7 +99,7 @@ class Fresh:
         self.before: Before | None = None
         self.looked = Looked()
         self.lasting = True
-        self._place = place
+        self._cache = cache
         self._problems = [*problems]
         self._options = options
         self._directory = directory
@@ -114,21 +113,19 @@ class Fresh:
         self._originals = {new: path for path, new in options.instead.items()}
         self._places = Places()
 
-    def report(self, on_progress: Callable[[int, int], None]) -> Report:
+    def report(self, builder: Builder, on_progress: Callable[[int, int], None]) -> Report:
         """Build everything, and say what was found.
+
+        Args:
+            builder: A process that can be used for the first program.
+            on_progress: Called while mypy runs: how many files are done, and how many there are.
 
         Raises:
             CannotRun: Nothing could be checked; the message is one line.
         """
-        self._cache = Cache.open(self._place, chosen=self._options.cache_dir)
-        try:
-            # It imports mypy while the modules are found here.
-            with Builder(self._cache.work) as builder:
-                self._find()
-                self._build(builder, on_progress)
-            return self._report_all()
-        finally:
-            self._cache.close()
+        self._find()
+        self._build(builder, on_progress)
+        return self._report_all()
 
     def _find(self) -> None:
         """Find out which module is which file."""

@@ -86,10 +86,19 @@ def check(
         report = kept.report(files.paths)
         if report is not None:
             return report
-    from mypy_asyncsession.checking.fresh import Fresh
+    from mypy_asyncsession.checking.cache import Cache
+    from mypy_asyncsession.checking.process import Builder
 
-    run = Fresh(place, directory, options, config, settings, python, files, problems)
-    report = run.report(on_progress or (lambda _done, _all: None))
+    cache = Cache.open(place, chosen=options.cache_dir)
+    try:
+        # It imports mypy while the rest is imported, and the modules are found, here.
+        with Builder(cache.work) as builder:
+            from mypy_asyncsession.checking.fresh import Fresh
+
+            run = Fresh(cache, directory, options, config, settings, python, files, problems)
+            report = run.report(builder, on_progress or (lambda _done, _all: None))
+    finally:
+        cache.close()
     if run.before is not None and run.lasting and not options.instead:
         snapshot = Snapshot.take(run.before, run.looked, kept.snapshot)
         if snapshot is not None:
