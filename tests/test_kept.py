@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from mypy_asyncsession.checking import fresh, kept
+from mypy_asyncsession.checking import kept, process
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.run import Options, check
@@ -38,7 +38,7 @@ class Project:
             self._started += 1
             return Builder(work)
 
-        monkeypatch.setattr(fresh, "Builder", builder)
+        monkeypatch.setattr(process, "Builder", builder)
         monkeypatch.delenv("VIRTUAL_ENV", raising=False)
         self.write("app/__init__.py", "")
         self.write("app/db.py", GENERATOR)
