@@ -324,6 +324,8 @@ class TestStatus:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Who starts the tests in the background may have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         # From then on it waits for mypy.
         while process.poll() is None and not (tmp_path / ".mypy-asyncsession" / "work").exists():

@@ -281,6 +281,41 @@ def test_what_changes_during_a_run_is_not_kept(
     assert Snapshot.take(before, looked, None) is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        _shadow,
+        _edit_keeping_time,
+        lambda disk: Path(disk.sources[1]).write_text("x = 2\n"),
+        lambda disk: Path(disk.folder, "five.py").touch(),
+        lambda disk: Path(disk.imported).unlink(),
+    ],
+    ids=["shadowed", "edited", "source edited", "new module", "import deleted"],
+)
+def test_what_changes_during_a_later_run_is_not_kept(
+    tmp_path: Path, change: Callable[[Disk], object]
+) -> None:
+    """What an older snapshot knows is not read again, and may not hide a change."""
+    disk = Disk(tmp_path)
+    old = disk.snapshot(LATER)
+    before, looked = disk.before(LATER), disk.looked()
+    assert Snapshot.take(before, looked, old) == old
+    change(disk)
+    new = Snapshot.take(before, looked, old)
+    assert new is None or not new.holds(disk.sources)
+
+
+def test_where_a_directory_would_be_there_is_a_file(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    looked = Looked({}, [os.path.join(disk.imported, "__init__.py")])
+    snapshot = Snapshot.take(disk.before(LATER), looked, None)
+    assert snapshot is not None
+    assert snapshot.holds(disk.sources)
+    Path(disk.imported).unlink()
+    Path(disk.imported).mkdir()
+    assert not snapshot.holds(disk.sources)
+
+
 def test_a_time_that_is_too_fresh_says_nothing(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     snapshot = disk.snapshot(FRESH)

@@ -187,7 +187,7 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         [path for path, found in asked.items() if found is None],
         [*chain.from_iterable(get_search_dirs(options.python_executable))],
     )
-    say("looked", asdict(looked))
+    say("looked", looked.encode())
     return None
 
 

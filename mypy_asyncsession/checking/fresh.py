@@ -138,7 +138,7 @@ class Fresh:
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._changed = {
-            source.path: _changed(source.path)
+            source.path: _changed(source.path, states)
             for program in self._sources.programs
             for source in program.sources
         }
@@ -421,8 +421,10 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _changed(path: str) -> int:
-    return _state(path)[0]
+def _changed(path: str, states: Mapping[str, list[int] | None]) -> int:
+    """When a file was changed, as it is in its state if that is known."""
+    known = states.get(path)
+    return known[0] if known is not None else _state(path)[0]
 
 
 def _state(path: str) -> tuple[int, int]:

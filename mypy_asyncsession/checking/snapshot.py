@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -56,6 +56,10 @@ class Looked:
         files = {path: known for path, known in self.files.items() if not path.startswith(inside)}
         return Looked(files, self.missing, self.folders)
 
+    def encode(self) -> dict[str, Any]:
+        """As an object for JSON, of the values that it is made of."""
+        return {"files": self.files, "missing": self.missing, "folders": self.folders}
+
     def add(self, other: Looked) -> None:
         """Add what another build looked at."""
         self.files.update(other.files)
@@ -79,16 +83,24 @@ def state_of(found: os.stat_result) -> list[int]:
 
 def names_in(folder: str) -> str:
     """A digest of the names in a directory that an import could find."""
+    return _digest(_listed(folder))
+
+
+def _listed(folder: str) -> dict[str, bool]:
+    """What is in a directory, if it can be read: by each name, whether it is a directory."""
     try:
         with os.scandir(folder) as listing:
-            found = sorted(
-                f"{entry.name}/" if entry.is_dir() else entry.name
-                for entry in listing
-                if ("." not in entry.name or entry.name.endswith(_ENDS))
-                and entry.name != "__pycache__"
-            )
+            return {entry.name: entry.is_dir() for entry in listing}
     except OSError as error:
-        found = [type(error).__name__]
+        return {type(error).__name__: False}
+
+
+def _digest(listed: dict[str, bool]) -> str:
+    found = sorted(
+        f"{name}/" if is_dir else name
+        for name, is_dir in listed.items()
+        if ("." not in name or name.endswith(_ENDS)) and name != "__pycache__"
+    )
     text = "\n".join(found).encode(errors="surrogateescape")
     return blake2b(text, digest_size=16).hexdigest()
 
@@ -108,11 +120,6 @@ class Before:
     sources: dict[str, list[int]]
     others: dict[str, list[int]]
     folders: dict[str, str]
-
-    def files(self) -> Iterator[tuple[str, list[int]]]:
-        """All files, with their states."""
-        yield from self.sources.items()
-        yield from self.others.items()
 
 
 @dataclass(slots=True)
@@ -137,26 +144,25 @@ class Snapshot:
     def take(cls, before: Before, looked: Looked, old: Snapshot | None) -> Self | None:
         """The snapshot of a run that has just ended.
 
+        States are those from before anything was read. So what was changed meanwhile has another
+        one by now, and the snapshot does not hold; only what is read just now has to be looked at.
+
         Args:
             before: What was there when it began.
             looked: What the builds looked at.
-            old: An older one, whose digests need not be made again.
+            old: An older one: what is unchanged since need not be read again.
 
         Returns:
             ``None`` if something was changed meanwhile.
         """
-        if (
-            any(state(path) != known for path, known in before.files())
-            or any(names_in(folder) != known for folder, known in before.folders.items())
-            or any(map(os.path.lexists, looked.missing))
-        ):
-            return None
+        old = old or cls({}, {}, {})
         start = before.start
         sources: dict[str, tuple[list[int] | None, str]] = {}
         for path, found in before.sources.items():
-            known = old.sources.get(path) if old is not None else None
-            digest = known[1] if known is not None and known[0] == found else _content(path)
-            if digest is None:
+            known, digest = old.sources.get(path, (None, None))
+            if known != found:
+                digest = _content(path)
+            if digest is None or (known != found and state(path) != found):
                 return None
             sources[path] = (_settled(found, start), digest)
         others = {
@@ -167,22 +173,32 @@ class Snapshot:
         for path in chain.from_iterable(map(_at_start, looked.folders)):
             found_now = state(path)
             others[path] = found_now and _settled(found_now, start)
-        listed = {_existing(os.path.dirname(path)) for path in looked.missing}
-        listed.update(map(_existing, (*before.folders, *looked.folders)))
         folders: dict[str, tuple[list[int] | None, str]] = {}
-        for folder in sorted(listed):
+        for folder, absent in sorted(_to_watch(before, looked).items()):
             found_now = state(folder)
-            folders[folder] = (found_now and _settled(found_now, start), names_in(folder))
+            known, digest = old.folders.get(folder, (None, None))
+            if digest is None or found_now is None or known != found_now:
+                listed = _listed(folder)
+                digest = _digest(listed)
+                if not absent.isdisjoint(listed):
+                    return None
+            if before.folders.get(folder, digest) != digest:
+                return None
+            folders[folder] = (found_now and _settled(found_now, start), digest)
         return cls(sources, others, folders)
 
     def holds(self, paths: Iterable[str]) -> bool:
         """Whether all is as it was, and *paths* are the files to check; it may go on to do so."""
         now = time.time_ns()
-        if list(paths) != list(self.sources):
-            return False
-        if any(known is None or state(path) != known for path, known in self.others.items()):
-            return False
-        return self._same(self.sources, _content, now) and self._same(self.folders, names_in, now)
+        # An edit is mostly one of these files: then the many others need not be looked at.
+        return (
+            list(paths) == list(self.sources)
+            and self._same(self.sources, _content, now)
+            and self._same(self.folders, names_in, now)
+            and all(
+                known is not None and state(path) == known for path, known in self.others.items()
+            )
+        )
 
     def _same(
         self,
@@ -205,9 +221,7 @@ class Snapshot:
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON."""
-        values = asdict(self)
-        del values["renewed"]
-        return values
+        return {"sources": self.sources, "others": self.others, "folders": self.folders}
 
     @classmethod
     def decode(cls, values: dict[str, Any]) -> Self:
@@ -244,11 +258,22 @@ def _at_start(folder: str) -> Iterator[str]:
     yield from (os.path.join(folder, name) for name in names if name.endswith(_AT_START))
 
 
-def _existing(folder: str) -> str:
-    """A directory, or the nearest one above it that is there."""
-    while not os.path.isdir(folder):  # noqa: PTH112
-        above = os.path.dirname(folder)
-        if above == folder:
-            break
-        folder = above
-    return folder
+def _to_watch(before: Before, looked: Looked) -> dict[str, set[str]]:
+    """The directories in which something could come to be found, and what was not in them.
+
+    Where a directory is not there, that is so of its name in the nearest one above it that is.
+    """
+    missing: dict[str, set[str]] = {folder: set() for folder in (*before.folders, *looked.folders)}
+    for path in looked.missing:
+        folder, name = os.path.split(path)
+        missing.setdefault(folder, set()).add(name)
+    watched: dict[str, set[str]] = {}
+    for folder, absent in missing.items():
+        while not os.path.isdir(folder):  # noqa: PTH112
+            above, name = os.path.split(folder)
+            if above == folder:
+                break
+            # It may be a file.
+            folder, absent = above, set() if os.path.lexists(folder) else {name}  # noqa: PLW2901
+        watched.setdefault(folder, set()).update(absent)
+    return watched
