@@ -318,23 +318,42 @@ class TestStatus:
     @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
     def test_interrupted(self, tmp_path: Path) -> None:
         tree(tmp_path, CLEAN)
+        # Who starts the tests in the background may have it ignored, by what they start as well.
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [sys.executable, "-m", "mypy_asyncsession", "check"],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Who starts the tests in the background may have it ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        signal.signal(signal.SIGINT, handler)
         # From then on it waits for mypy.
-        while process.poll() is None and not (tmp_path / ".mypy-asyncsession" / "work").exists():
+        kept = tmp_path / ".mypy-asyncsession"
+        while process.poll() is None and not list(kept.glob("settings-*.toml")):
             time.sleep(0.005)
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=20)
         assert (process.returncode, stdout) == (130, "")
         assert stderr.strip() == "mypy-asyncsession: interrupted"
+
+    def test_interrupted_in_an_exec(self, tmp_path: Path) -> None:
+        """In an import, say, that makes a dataclass: Python would end by the signal then."""
+        program = (
+            "from mypy_asyncsession.checking import run\n"
+            "from mypy_asyncsession.cli import main\n"
+            "run.check = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
+            "main(['check'])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr.strip()) == (130, "mypy-asyncsession: interrupted")
 
     def test_nobody_reads_on(self, dirty: Path) -> None:
         read, write = os.pipe()

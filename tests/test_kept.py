@@ -307,7 +307,7 @@ def test_what_changes_during_a_later_run_is_not_kept(
 
 def test_where_a_directory_would_be_there_is_a_file(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
-    looked = Looked({}, [os.path.join(disk.imported, "__init__.py")])
+    looked = Looked({}, [str(Path(disk.imported, "__init__.py"))])
     snapshot = Snapshot.take(disk.before(LATER), looked, None)
     assert snapshot is not None
     assert snapshot.holds(disk.sources)

@@ -54,6 +54,9 @@ class Group(click.Group):
             status = super().main(*args, **settings)
         except click.Abort:
             click.echo("mypy-asyncsession: interrupted", err=True)
+            # If the signal came in an exec, as in a dataclass that is being made, Python remembers
+            # that, and would end by the signal in spite of the status; the next exec forgets it.
+            exec("")
             sys.exit(_INTERRUPTED)
         except click.UsageError as error:
             asked = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""

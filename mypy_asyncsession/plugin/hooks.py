@@ -14,6 +14,7 @@ from mypy.nodes import (
     Decorator,
     ForStmt,
     FuncDef,
+    MypyFile,
     OverloadedFuncDef,
     TypeInfo,
     Var,
@@ -35,7 +36,7 @@ from mypy_asyncsession.plugin.internals import function_at_hand
 from mypy_asyncsession.providers.evaluate import Evaluator
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.shapes import Can, Shape
-from mypy_asyncsession.providers.syntax import walk
+from mypy_asyncsession.providers.syntax import expressions, statements
 from mypy_asyncsession.providers.values import UNKNOWN, Thing
 from mypy_asyncsession.uses.record import Pairing
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mypy.checker import TypeChecker
-    from mypy.nodes import Expression, FuncItem, MypyFile, SymbolNode
+    from mypy.nodes import Expression, FuncItem, Node, SymbolNode
     from mypy.plugin import FunctionContext, MethodContext
     from mypy.types import Type
 
@@ -64,6 +65,8 @@ _MEANT: Mapping[Pairing, tuple[str, str]] = {
     Pairing.FOR: ("session-iter", "typing.Iterator"),
     Pairing.AWAIT: ("session-await", "typing.Coroutine"),
 }
+_AWAITS: frozenset[type] = frozenset({AwaitExpr})
+
 #: The shapes whose misuse is recovered; a coroutine counts if what it gives is one of them.
 _PROVIDERS = frozenset(
     {
@@ -107,13 +110,13 @@ class Recovery:
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
         self._within: MypyFile | FuncItem | None = None
-        self._pairings: dict[Expression, Pairing] = {}
+        self._statements: list[Node] = []
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
         self._within = None
         self._source = None
-        self._pairings = {}
+        self._statements = []
 
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
@@ -236,17 +239,20 @@ class Recovery:
         """How the call is used: a hook is given the expression, not the statement around it."""
         if within is not self._within:
             self._within = within
-            self._pairings = {}
-            for node in walk(within):
-                if isinstance(node, WithStmt):
-                    kind = Pairing.ASYNC_WITH if node.is_async else Pairing.WITH
-                    for expression in node.expr:
-                        self._pairings[expression] = kind
-                elif isinstance(node, ForStmt):
-                    self._pairings[node.expr] = Pairing.ASYNC_FOR if node.is_async else Pairing.FOR
-                elif isinstance(node, AwaitExpr):
-                    self._pairings[node.expr] = Pairing.AWAIT
-        return self._pairings.get(call)
+            body = within.defs if isinstance(within, MypyFile) else within.body
+            self._statements = list(statements(body, into_functions=True))
+        for statement in self._statements:
+            end = statement.end_line
+            if end is not None and not statement.line <= call.line <= end:
+                continue
+            if isinstance(statement, WithStmt) and call in statement.expr:
+                return Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+            if isinstance(statement, ForStmt) and call is statement.expr:
+                return Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
+            for node in expressions(statement, _AWAITS):
+                if isinstance(node, AwaitExpr) and node.expr is call:
+                    return Pairing.AWAIT
+        return None
 
 
 class Hooks(dict[str, "Hook | None"]):

@@ -22,11 +22,11 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers.names import Names, names_of
-from mypy_asyncsession.providers.scopes import Scope, nested
+from mypy_asyncsession.providers.scopes import Scope
 from mypy_asyncsession.providers.syntax import definition_of, statements, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy.nodes import Expression, FuncItem, Node
 
@@ -63,6 +63,7 @@ class Source:
         default_factory=dict
     )
     _loose: dict[str, list[tuple[Expression, Chain]]] | None = None
+    _global: list[Chain] = field(default_factory=list)
     _mutated: set[str] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
 
@@ -99,7 +100,7 @@ class Source:
             if method is None or not method.arguments:
                 continue
             me = method.arguments[0].variable.name
-            for inner in walk(method.body):
+            for inner in statements(method.body, into_functions=True):
                 if isinstance(inner, AssignmentStmt):
                     for lvalue in inner.lvalues:
                         if (
@@ -115,29 +116,16 @@ class Source:
     def loose_attributes(self) -> dict[str, list[tuple[Expression, Chain]]]:
         """What the module assigns to ``x.state.NAME``, with the scopes around it."""
         if self._loose is None:
-            self._loose = {}
-            for chain, body in self._bodies():
-                for statement in statements(body):
-                    if not isinstance(statement, AssignmentStmt):
-                        continue
-                    for lvalue in statement.lvalues:
-                        if (
-                            isinstance(lvalue, MemberExpr)
-                            and isinstance(lvalue.expr, (MemberExpr, NameExpr))
-                            and lvalue.expr.name == "state"
-                        ):
-                            self._loose.setdefault(lvalue.name, []).append(
-                                (statement.rvalue, chain)
-                            )
+            self._loose, self._global = self._read_bodies()
         return self._loose
 
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""
         if self._rebound is None:
             self._rebound = {}
-            for chain, body in self._bodies():
-                if not any(isinstance(statement, GlobalDecl) for statement in statements(body)):
-                    continue
+            if self._loose is None:
+                self._loose, self._global = self._read_bodies()
+            for chain in self._global:
                 scope = self.scope
                 for node in chain:
                     scope = self.scope_in(node, scope)
@@ -166,17 +154,32 @@ class Source:
                     self._mutated.add(changed.name)
         return self._mutated
 
-    def _bodies(self) -> Iterator[tuple[Chain, Sequence[Node]]]:
-        """Every body in the module, with the functions and classes that it stands in."""
+    def _read_bodies(self) -> tuple[dict[str, list[tuple[Expression, Chain]]], list[Chain]]:
+        """What is assigned to ``x.state.NAME``, and the functions with a ``global`` statement."""
+        loose: dict[str, list[tuple[Expression, Chain]]] = {}
+        declaring: list[Chain] = []
         stack: list[tuple[Chain, Sequence[Node]]] = [((), self.tree.defs)]
         while stack:
             chain, body = stack.pop()
-            yield chain, body
-            for inner in nested(body):
-                if isinstance(inner, ClassDef):
-                    stack.append(((*chain, inner), inner.defs.body))
-                elif (function := definition_of(inner)) is not None:
+            declares = False
+            for statement in statements(body):
+                if isinstance(statement, AssignmentStmt):
+                    for lvalue in statement.lvalues:
+                        if (
+                            isinstance(lvalue, MemberExpr)
+                            and isinstance(lvalue.expr, (MemberExpr, NameExpr))
+                            and lvalue.expr.name == "state"
+                        ):
+                            loose.setdefault(lvalue.name, []).append((statement.rvalue, chain))
+                elif isinstance(statement, ClassDef):
+                    stack.append(((*chain, statement), statement.defs.body))
+                elif isinstance(statement, GlobalDecl):
+                    declares = True
+                elif (function := definition_of(statement)) is not None:
                     stack.append(((*chain, function), function.body.body))
+            if declares:
+                declaring.append(chain)
+        return loose, declaring
 
     def class_named(self, qualname: str) -> tuple[ClassDef, Scope] | None:
         """The class of that name (``Outer.Inner``), with the scope that it stands in."""

@@ -95,6 +95,14 @@ BLOCKS: Final[dict[type, tuple[str, ...]]] = {
     nodes.MatchStmt: ("bodies",),
     nodes.IfStmt: ("body", "else_body"),
 }
+#: The same, and those of a definition that hold others, or its body.
+_BODIES: Final[dict[type, tuple[str, ...]]] = {
+    **BLOCKS,
+    nodes.FuncDef: ("body",),
+    nodes.Decorator: ("func",),
+    nodes.OverloadedFuncDef: ("items", "impl"),
+    nodes.ClassDef: ("defs",),
+}
 
 
 def children(node: Node) -> Iterator[Node]:
@@ -158,9 +166,15 @@ def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
         _push(stack, current, names)
 
 
-def statements(block: Block | Sequence[Node]) -> Iterator[Node]:
-    """The statements of *block* and of the blocks inside it, functions and classes aside."""
+def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -> Iterator[Node]:
+    """The statements of *block* and of the blocks inside it; unreachable ones are left out.
+
+    Args:
+        block: Where to begin.
+        into_functions: Whether the bodies of functions and classes inside it count.
+    """
     stack: list[Node] = list(reversed(block.body if isinstance(block, Block) else block))
+    inside = _BODIES if into_functions else BLOCKS
     while stack:
         current = stack.pop()
         yield current
@@ -168,8 +182,8 @@ def statements(block: Block | Sequence[Node]) -> Iterator[Node]:
         if kind is Block:
             if not current.is_unreachable:  # type: ignore[attr-defined]
                 stack.extend(reversed(current.body))  # type: ignore[attr-defined]
-        elif kind in BLOCKS:
-            stack.extend(reversed(list(blocks(current))))
+        elif kind in inside:
+            stack.extend(reversed(list(_inside(current, inside[kind]))))
 
 
 #: The same fields, to put what they hold onto a stack.
