@@ -346,8 +346,9 @@ class TestStatus:
             "run.check = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
             "main(['check'])"
         )
+        (tmp_path / "program.py").write_text(program)
         done = subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "-m", "program"],
             cwd=tmp_path,
             capture_output=True,
             text=True,
