@@ -86,16 +86,27 @@ def names_in(folder: str) -> str:
     return _digest(_listed(folder))
 
 
-def _listed(folder: str) -> dict[str, bool]:
-    """What is in a directory, if it can be read: by each name, whether it is a directory."""
+def _listed(folder: str) -> dict[str, bool] | None:
+    """What is in a directory: by each name, whether it is a directory; ``None`` if it is closed."""
     try:
         with os.scandir(folder) as listing:
             return {entry.name: entry.is_dir() for entry in listing}
-    except OSError as error:
-        return {type(error).__name__: False}
+    except OSError:
+        return None
 
 
-def _digest(listed: dict[str, bool]) -> str:
+class _Listings(dict[str, "tuple[list[int] | None, dict[str, bool] | None]"]):
+    """Directories, each read once: their states before that, and what is in them."""
+
+    def __missing__(self, folder: str) -> tuple[list[int] | None, dict[str, bool] | None]:
+        """Read a directory."""
+        self[folder] = found = state(folder), _listed(folder)
+        return found
+
+
+def _digest(listed: dict[str, bool] | None) -> str:
+    if listed is None:
+        return ""
     found = sorted(
         f"{name}/" if is_dir else name
         for name, is_dir in listed.items()
@@ -174,13 +185,14 @@ class Snapshot:
             found_now = state(path)
             others[path] = found_now and _settled(found_now, start)
         folders: dict[str, tuple[list[int] | None, str]] = {}
-        for folder, absent in sorted(_to_watch(before, looked).items()):
-            found_now = state(folder)
+        listings = _Listings()
+        for folder, absent in sorted(_to_watch(before, looked, listings).items()):
+            found_now = listings[folder][0] if folder in listings else state(folder)
             known, digest = old.folders.get(folder, (None, None))
             if digest is None or found_now is None or known != found_now:
-                listed = _listed(folder)
+                found_now, listed = listings[folder]
                 digest = _digest(listed)
-                if not absent.isdisjoint(listed):
+                if not absent.isdisjoint(listed or ()):
                     return None
             if before.folders.get(folder, digest) != digest:
                 return None
@@ -258,22 +270,34 @@ def _at_start(folder: str) -> Iterator[str]:
     yield from (os.path.join(folder, name) for name in names if name.endswith(_AT_START))
 
 
-def _to_watch(before: Before, looked: Looked) -> dict[str, set[str]]:
+def _to_watch(before: Before, looked: Looked, listings: _Listings) -> dict[str, set[str]]:
     """The directories in which something could come to be found, and what was not in them.
 
     Where a directory is not there, that is so of its name in the nearest one above it that is.
     """
     missing: dict[str, set[str]] = {folder: set() for folder in (*before.folders, *looked.folders)}
     for path in looked.missing:
-        folder, name = os.path.split(path)
+        folder, name = _split(path)
         missing.setdefault(folder, set()).add(name)
     watched: dict[str, set[str]] = {}
     for folder, absent in missing.items():
-        while not os.path.isdir(folder):  # noqa: PTH112
-            above, name = os.path.split(folder)
-            if above == folder:
+        while True:
+            above, name = _split(folder)
+            # Mostly it would be in one that has many others: then they are not asked for singly.
+            listed = listings[above][1] if above in missing else None
+            if listed is not None:
+                is_dir, is_there = listed.get(name, False), name in listed
+            else:
+                is_dir, is_there = os.path.isdir(folder), os.path.lexists(folder)  # noqa: PTH112
+            if is_dir or above == folder:
                 break
             # It may be a file.
-            folder, absent = above, set() if os.path.lexists(folder) else {name}  # noqa: PLW2901
+            folder, absent = above, set() if is_there else {name}  # noqa: PLW2901
         watched.setdefault(folder, set()).update(absent)
     return watched
+
+
+def _split(path: str) -> tuple[str, str]:
+    """What ``os.path.split`` gives, which takes longer and is asked for thousands."""
+    folder, _, name = path.rpartition(os.sep)
+    return (folder, name) if name and folder.count(os.sep) else os.path.split(path)

@@ -162,6 +162,7 @@ class _Root:
     imported: Counter[str] = field(default_factory=Counter)
     escapes: Counter[int] = field(default_factory=Counter)
     keeps: bool = True
+    _uses: set[str] | None = None
 
     def add(self, path: str, module: str) -> None:
         self.modules[path] = (module, module)
@@ -173,15 +174,21 @@ class _Root:
     def claims(self) -> set[str]:
         """The names that no other root can share: all but namespace packages, at the top."""
         modules = {module for module, _ in self.modules.values()}
-        return {
-            module
-            for module in modules
-            if modules.isdisjoint(prefix for prefix in _prefixes(module) if prefix != module)
-        }
+        claimed: dict[str, bool] = {"": False}
+
+        def is_inside(package: str) -> bool:
+            """Whether a package is one of the modules, or in one."""
+            if package not in claimed:
+                claimed[package] = package in modules or is_inside(package.rpartition(".")[0])
+            return claimed[package]
+
+        return {module for module in modules if not is_inside(module.rpartition(".")[0])}
 
     def uses(self) -> set[str]:
         """The full names that its files import something by."""
-        return {prefix for name in self.imported for prefix in _prefixes(name)}
+        if self._uses is None:
+            self._uses = {prefix for name in self.imported for prefix in _prefixes(name)}
+        return self._uses
 
     def holds(self, folder: str) -> bool:
         """Whether files in *folder* are named from further up, and must have no second name."""
@@ -217,6 +224,7 @@ class _Root:
         self.modules.update(other.modules)
         self.folders |= other.folders
         self.imported.update(other.imported)
+        self._uses = None
 
     def separated(self, directory: str) -> Iterator[Problem]:
         """Give files of one name different names; the package or the stub keeps it."""
@@ -517,8 +525,11 @@ def _second_names(roots: list[_Root], search: list[str]) -> set[str]:
 
 
 def _prefixes(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    at = name.find(".")
+    while at >= 0:
+        yield name[:at]
+        at = name.find(".", at + 1)
+    yield name
 
 
 def _stem(path: str) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.module_pass import ModulePass
-from mypy_asyncsession.plugin.stub_check import misfits
 from mypy_asyncsession.providers.declared import Declared
 from mypy_asyncsession.providers.foreign import is_foreign
 from mypy_asyncsession.providers.from_types import Types
@@ -64,6 +63,8 @@ class Engine:
 
     def show_misfits(self) -> None:
         """Report where an overlay of the project's does not fit the definitions."""
+        from mypy_asyncsession.plugin.stub_check import misfits  # few runs have one
+
         build = self._build
         for misfit in misfits(self._overlays, build.parse, build.find, self._types):
             span = Span(misfit.line, 0, misfit.line, 1)
