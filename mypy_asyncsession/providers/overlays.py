@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, Decorator, MypyFile
 from mypy.types import CallableType
 
-from mypy_asyncsession.providers.names import names_of
-from mypy_asyncsession.providers.scopes import Scope
 from mypy_asyncsession.providers.syntax import definition_of, dotted
 
 if TYPE_CHECKING:
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Node
     from mypy.types import Type
+
+    from mypy_asyncsession.providers.scopes import Scope
 
     #: Parses a file, given its path and module name; ``None`` where that fails.
     Parse = Callable[[str, str, str | None], MypyFile | None]
@@ -110,6 +110,10 @@ class Overlays:
         if module not in self._files:
             return {}
         if module not in self._stubs:
+            # Most runs read no stub.
+            from mypy_asyncsession.providers.names import names_of
+            from mypy_asyncsession.providers.scopes import Scope
+
             assert self._parse is not None
             tree = self._parse(self.path(module), module, None)
             if tree is None:

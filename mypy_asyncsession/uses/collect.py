@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -319,8 +318,7 @@ class Collector:
                 value = self._evaluator.called(value, [], spot.scope)
             use = self._made(need.pairing, value, argument, spot, None)
             if use is not None:
-                yield replace(
-                    use,
+                yield use._replace(
                     callee=written(argument) if need.called else use.callee,
                     via=callee.name,
                 )

@@ -1,10 +1,12 @@
-"""The record of one use of a provider: all that a rule may look at."""
+"""The record of one use of a provider: all that a rule may look at.
+
+Named tuples, because every run with the plugin waits until these classes are made.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mypy_asyncsession.providers.shapes import Can, Shape
 
@@ -70,8 +72,7 @@ _NEEDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(NamedTuple):
     """An object that an expression may be.
 
     Attributes:
@@ -97,8 +98,7 @@ class Handed:
     yields: Yields | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One use of what an expression hands out.
 
     Attributes:
@@ -140,8 +140,7 @@ class Use:
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(NamedTuple):
     """A method beside the one that it overrides or implements.
 
     Attributes:
@@ -189,8 +188,7 @@ class Role(Enum):
     OVERRIDE = "override"
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(NamedTuple):
     """A dependency that FastAPI is given.
 
     Attributes:
@@ -233,8 +231,7 @@ class Dependency:
     lines: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DirectCall:
+class DirectCall(NamedTuple):
     """A call of a function that leaves out a parameter which only FastAPI fills in.
 
     Attributes:
@@ -266,8 +263,7 @@ class Exit(Enum):
     DELEGATION = "yield"
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyExit:
+class EarlyExit(NamedTuple):
     """A provider that is left at its yield.
 
     Attributes:
@@ -295,8 +291,7 @@ class EarlyExit:
     lines: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Escape:
+class Escape(NamedTuple):
     """A session that gets out of the block that it was opened for.
 
     Attributes:
@@ -327,8 +322,7 @@ class Situation(Enum):
     STORED = "stored"
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(NamedTuple):
     """Something that holds a session, taken for the session.
 
     Attributes:
@@ -354,8 +348,7 @@ class Raw:
     lines: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Double:
+class Double(NamedTuple):
     """A double that is put in the place of a provider.
 
     Attributes:
@@ -377,8 +370,7 @@ class Double:
     lines: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """A question at run time that the definition answers.
 
     Attributes:
@@ -417,8 +409,7 @@ class Kind(Enum):
     PROPERTY = "property"
 
 
-@dataclass(frozen=True, slots=True)
-class Getter:
+class Getter(NamedTuple):
     """A provider at its definition.
 
     Attributes:
