@@ -276,9 +276,11 @@ def test_what_changes_during_a_run_is_not_kept(
 ) -> None:
     disk = Disk(tmp_path)
     before, looked = disk.before(LATER), disk.looked()
-    assert Snapshot.take(before, looked, None) is not None
+    old = Snapshot.take(before, looked, None)
+    assert old is not None
     change(disk)
     assert Snapshot.take(before, looked, None) is None
+    assert Snapshot.take(before, looked, old) is None
 
 
 @pytest.mark.parametrize(

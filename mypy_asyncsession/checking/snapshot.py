@@ -155,8 +155,9 @@ class Snapshot:
     def take(cls, before: Before, looked: Looked, old: Snapshot | None) -> Self | None:
         """The snapshot of a run that has just ended.
 
-        States are those from before anything was read. So what was changed meanwhile has another
-        one by now, and the snapshot does not hold; only what is read just now has to be looked at.
+        The states are those from before anything was read, so one of a file that was changed
+        meanwhile is another one by now. Of a file to check the content counts as well, which
+        may be the old one again: so those are looked at once more.
 
         Args:
             before: What was there when it began.
@@ -173,7 +174,7 @@ class Snapshot:
             known, digest = old.sources.get(path, (None, None))
             if known != found:
                 digest = _content(path)
-            if digest is None or (known != found and state(path) != found):
+            if digest is None or state(path) != found:
                 return None
             sources[path] = (_settled(found, start), digest)
         others = {
