@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    AssignmentExpr,
     AssignmentStmt,
     AwaitExpr,
     Block,
@@ -12,9 +13,12 @@ from mypy.nodes import (
     CallExpr,
     ClassDef,
     Decorator,
+    DictionaryComprehension,
     ExpressionStmt,
     ForStmt,
     FuncDef,
+    GeneratorExpr,
+    MatchStmt,
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
@@ -29,7 +33,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.syntax import blocks, statements, walk, yields
+from mypy_asyncsession.providers.syntax import blocks, statements, suppresses, walk, yields
 from mypy_asyncsession.providers.traits import traits
 from mypy_asyncsession.providers.values import Thing, fullname
 from mypy_asyncsession.uses.handed import handed
@@ -76,16 +80,17 @@ class Lifetimes:
 
     def of_step(self, generator: Expression, call: Expression, spot: Spot) -> Iterator[EarlyExit]:
         """``await anext(provider())``, which drops the generator."""
-        generator = _own(generator, spot)
+        kept, generator = generator, _own(generator, spot)
         found = self._provider(generator, spot)
         if found is None:
             return
         value, trait, closed = found
         function = spot.body.function()
-        if isinstance(generator, NameExpr) and (
-            function is None or closed or _mentions(function.body, generator.name) > 2
-        ):
-            return  # it is kept, and may be closed
+        for name in (kept, generator):
+            if isinstance(name, NameExpr) and (
+                function is None or closed or _mentions(function.body, name.name) > 2
+            ):
+                return  # it is kept, and may be closed
         yield self._exit(Exit.ANEXT, generator, value, trait, spot, closed=closed, statement=call)
 
     def _provider(self, expression: Expression, spot: Spot) -> tuple[Value, Traits, bool] | None:
@@ -161,6 +166,8 @@ class Lifetimes:
             )
             if not isinstance(value, Thing) or value.resource is None:
                 continue
+            if self._is_given(expression, value, spot):
+                continue
             for how, node in self._escapes(statement, target.name, following, spot):
                 span = span_of(node)  # type: ignore[arg-type]
                 yield Escape(
@@ -172,6 +179,13 @@ class Lifetimes:
                     function=spot.body.outermost(),
                     lines=tuple(range(span.line, span.end_line + 1)),
                 )
+
+    def _is_given(self, call: CallExpr, session: Thing, spot: Spot) -> bool:
+        """Whether a call is given such a session: then the block need not be what closes it."""
+        return any(
+            isinstance(value, Thing) and value.resource == session.resource
+            for value in (self._evaluator.value(each, spot.scope, spot.where) for each in call.args)
+        )
 
     def _escapes(
         self, statement: WithStmt, name: str, following: Sequence[Node], spot: Spot
@@ -250,9 +264,19 @@ def _exits(block: Block, *, inner_loop: bool = False) -> Iterator[tuple[Exit, No
             continue
         for child in blocks(statement):
             for way, found in _exits(child, inner_loop=inner_loop or isinstance(statement, _LOOPS)):
-                caught = isinstance(statement, TryStmt) and child is statement.body
-                if way is not Exit.RAISE or not (caught and statement.handlers):  # type: ignore[attr-defined]
+                if way is not Exit.RAISE or not _may_catch(statement, child):
                     yield way, found
+
+
+def _may_catch(statement: Node, block: Block) -> bool:
+    """Whether an exception in a block of a statement may end there."""
+    if isinstance(statement, TryStmt):
+        return block is statement.body and bool(statement.handlers)
+    return isinstance(statement, WithStmt) and any(
+        suppresses(each)
+        or (isinstance(each, CallExpr) and getattr(each.callee, "name", None) == "raises")
+        for each in statement.expr
+    )
 
 
 def _own(generator: Expression, spot: Spot) -> Expression:
@@ -327,8 +351,19 @@ def _binds(statement: Node, name: str) -> bool:
             targets = list(inner.lvalues)
         elif isinstance(inner, WithStmt):
             targets = [target for target in inner.target if target is not None]
+            # One that is entered again is open again.
+            targets += (each for each in inner.expr if isinstance(each, NameExpr))
         elif isinstance(inner, ForStmt):
             targets = [inner.index]
+        elif isinstance(inner, MatchStmt):
+            return True  # a pattern may
         if any(_mentions(target, name) for target in targets):
             return True
-    return False
+    return any(
+        (isinstance(node, AssignmentExpr) and node.target.name == name)
+        or (
+            isinstance(node, (GeneratorExpr, DictionaryComprehension))
+            and any(_mentions(index, name) for index in node.indices)
+        )
+        for node in walk(statement)
+    )
