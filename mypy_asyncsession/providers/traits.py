@@ -12,6 +12,7 @@ from mypy.nodes import (
     ClassDef,
     ContinueStmt,
     Decorator,
+    EllipsisExpr,
     ExpressionStmt,
     ForStmt,
     FuncDef,
@@ -21,6 +22,7 @@ from mypy.nodes import (
     PassStmt,
     RaiseStmt,
     ReturnStmt,
+    StrExpr,
     TryStmt,
     WhileStmt,
     WithStmt,
@@ -129,7 +131,8 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
                 closes = True
                 swallows = swallows or any(map(suppresses, statement.expr))
             elif isinstance(statement, TryStmt):
-                if statement.finally_body is not None and step.block is not statement.finally_body:
+                last = statement.finally_body
+                if last is not None and step.block is not last and not _says_nothing(last):
                     closes = True
                 if step.block is statement.body:
                     catches = catches or bool(statement.handlers)
@@ -329,4 +332,15 @@ def _more_follows(step: _Step) -> bool:
             or (isinstance(statement, ReturnStmt) and statement.expr is None)
         )
         for statement in step.block.body[step.position + 1 :]
+    )
+
+
+def _says_nothing(block: Block) -> bool:
+    return all(
+        isinstance(statement, PassStmt)
+        or (
+            isinstance(statement, ExpressionStmt)
+            and isinstance(statement.expr, (EllipsisExpr, StrExpr))
+        )
+        for statement in block.body
     )
