@@ -46,15 +46,7 @@ def check(use: Use) -> Problem | None:
     message = subject(use, wrong)
     if not wrong.shape.uncalled:
         message += f": {used(use, 'await')}"
-    if wrong.shape in (Shape.SESSION, Shape.SYNC_SESSION) and use.callee:
-        hint: str | None = (
-            f'Leave out "await", and close the session: "async with {use.text} as s:"'
-        )
-        if wrong.shape is Shape.SYNC_SESSION:
-            hint = f'Leave out "await", and close the session: "with {use.text} as s:"'
-    else:
-        hint = instead(use, wrong)
-    return Problem(message, hint, wrong.place)
+    return Problem(message, instead(use, wrong), wrong.place)
 
 
 RULE = Rule(

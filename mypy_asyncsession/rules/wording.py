@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.shapes import ABILITIES, Can, Shape
 from mypy_asyncsession.uses.record import Handed, Pairing
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def subject(use: Use, handed: Handed) -> str:
         return f'"{use.text}" was not called'
     what = shape.value
     if shape in (Shape.SESSION, Shape.SYNC_SESSION) and handed.label:
-        kind = "an" if handed.label[0] in "AEIOU" else "a"
+        kind = "an" if handed.label[0].lower() in "aeiou" else "a"
         what = f"{kind} {handed.label}"
     if use.callee is None:
         if handed.name:
@@ -70,19 +70,57 @@ def entering(use: Use, expression: str, keyword: str) -> str:
 
 
 def instead(use: Use, handed: Handed) -> str | None:
-    """What to write to get at what *handed* holds, in the form that fits *use*."""
-    shape = handed.shape
+    """What to write to get at what *handed* holds, in the form that fits *use*.
+
+    It is right when it is followed; where that is not sure, there is none.
+    """
     if use.via is not None:
         return _given(use, handed)
-    if use.pairing in (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT):
+    if not _is_literal(use):
+        return None
+    if use.target is None and use.pairing not in _STATEMENTS:
+        use = use._replace(target=_bound(handed))
+    return _instead(use, handed)
+
+
+_STATEMENTS = (Pairing.ASYNC_WITH, Pairing.WITH, Pairing.ASYNC_FOR, Pairing.FOR)
+_ON_STACK = (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT)
+_STEPS = (Pairing.ANEXT, Pairing.NEXT, Pairing.ANEXT_METHOD, Pairing.NEXT_METHOD)
+_SESSIONS = (Shape.SESSION, Shape.SYNC_SESSION)
+
+
+def _is_literal(use: Use) -> bool:
+    """Whether the text can be read in one way only: that of an ``await`` has no parentheses."""
+    before, awaits, operand = use.text.partition("await ")
+    if not awaits:
+        return True
+    is_whole = use.callee is None and (operand.endswith(")") or operand.isidentifier())
+    return is_whole and not before and "await " not in operand
+
+
+def _bound(handed: Handed) -> str | None:
+    """A name for what the hint enters, where the use is no statement that has one."""
+    while handed.item is not None and (handed.shape is Shape.COROUTINE or handed.shape.uncalled):
+        handed = handed.item
+    held = handed if handed.shape in _SESSIONS else handed.item
+    if held is not None and held.shape is Shape.NONE:
+        return None
+    if handed.shape is Shape.ENGINE or (held and held.label and held.label.endswith("Connection")):
+        return "connection"
+    return "session" if held is None or held.shape in _SESSIONS else "value"
+
+
+def _instead(use: Use, handed: Handed) -> str | None:
+    shape = handed.shape
+    if shape.uncalled:
+        return _once_called(use, handed)
+    if use.pairing in _ON_STACK:
         return _on_stack(use, handed)
     if shape is Shape.NONE:
         return "Test it for None before it is entered"
     if shape is Shape.ENGINE:
         keyword = "async with" if handed.label and "Async" in handed.label else "with"
         return _write(use, f"{use.text}.connect()", keyword)
-    if shape.uncalled:
-        return _once_called(use, handed)
     if shape is Shape.RESULT and use.pairing is Pairing.ASYNC_FOR:
         return _write(use, use.text, "for")
     if use.pairing is Pairing.FOR and handed.can & Can.ASYNC_ITERATE:
@@ -108,12 +146,11 @@ def _entered(use: Use, handed: Handed) -> str | None:
     shape = handed.shape
     if shape is Shape.ASYNC_GENERATOR:
         if use.callee is None:
-            made = (
-                f'"asynccontextmanager({handed.name})(...)"'
-                if handed.name
-                else ('"asynccontextmanager(...)"')
-            )
-            return f"Enter it through {made} where it is made"
+            # What has to be awaited for it is no generator function, whatever its name.
+            awaited = use.text.startswith("await ") and f"{handed.name}(" in use.text
+            made = f"asynccontextmanager({handed.name})" if handed.name and not awaited else None
+            through = f"{made}(...)" if made else "asynccontextmanager(...)"
+            return f'Enter it through "{through}" where it is made'
         return _write(use, call(use, "asynccontextmanager"), "async with")
     if shape is Shape.GENERATOR:
         if use.callee is None:
@@ -138,26 +175,35 @@ def _write(use: Use, expression: str, keyword: str) -> str:
 
 
 def _once_called(use: Use, handed: Handed) -> str | None:
-    item = handed.item
-    expression = f"{use.text}()"
-    if use.pairing is Pairing.AWAIT:
-        return f'Call it: "await {expression}"'
-    keyword = use.pairing.value if use.pairing in _STATEMENTS else "async with"
-    if item is not None and not item.can & use.pairing.needs:
-        if item.shape is Shape.COROUTINE:
-            expression = f"await {expression}"
-        elif item.shape is Shape.ASYNC_GENERATOR:
-            expression, keyword = f"asynccontextmanager({use.text})()", "async with"
-        elif item.can & Can.ASYNC_ENTER:
-            keyword = "async with"
-        elif item.can & Can.ENTER:
-            keyword = "with"
-        else:
-            return "Call it first"
-    return f'Call it: "{entering(use, expression, keyword)}"'
+    item, callee = _of_call(handed), use.text
+    if item is None or callee in ("...", "lambda"):
+        return None
+    if use.callee is not None and use.callee.rpartition(".")[2] in _MANAGING:
+        if handed.name is None or not handed.name.isidentifier():
+            return f'Give "{use.callee}" the function, and call what that gives'
+        callee = f"{use.callee}({handed.name})"
+    elif callee.startswith("await "):
+        callee = f"({callee})"
+    called = use._replace(text=f"{callee}()", callee=callee, arguments=False)
+    if not item.can & use.pairing.needs:
+        return _instead(called, item)
+    if use.pairing in _STEPS and item.item is not None and item.item.shape in _SESSIONS:
+        return _entered(called, item)  # a step alone leaves the session at its yield
+    if use.pairing in _STATEMENTS:
+        return f'Call it: "{entering(use, called.text, use.pairing.value)}"'
+    return f'Call it: "{called.text}"'
 
 
-_STATEMENTS = (Pairing.ASYNC_WITH, Pairing.WITH, Pairing.ASYNC_FOR, Pairing.FOR)
+def _of_call(handed: Handed) -> Handed | None:
+    if handed.item is None and handed.shape is Shape.SESSIONMAKER:
+        # What is not said of a sessionmaker is as SQLAlchemy has it by default.
+        made = {"async_sessionmaker": Shape.SESSION, "sessionmaker": Shape.SYNC_SESSION}
+        shape = made.get(handed.label or "")
+        return Handed(shape, ABILITIES[shape]) if shape is not None else None
+    return handed.item
+
+
+_MANAGING = ("asynccontextmanager", "contextmanager")
 
 
 def _once_awaited(use: Use, handed: Handed) -> str | None:
@@ -165,7 +211,11 @@ def _once_awaited(use: Use, handed: Handed) -> str | None:
     if not use.in_async:
         return 'Await it first, in an "async def"'
     awaited = f"await {use.text}"
-    if item is None or item.can & use.pairing.needs:
+    if item is None:
+        return f'Await it first: "{awaited}"'
+    if item.shape.uncalled:
+        return _once_called(use._replace(text=awaited, callee=None, arguments=False), item)
+    if item.can & use.pairing.needs:
         if use.pairing in _STATEMENTS:
             return f'Write "{entering(use, awaited, use.pairing.value)}"'
         return f'Await it first: "{awaited}"'
@@ -181,24 +231,36 @@ def _once_awaited(use: Use, handed: Handed) -> str | None:
 
 
 def _on_stack(use: Use, handed: Handed) -> str | None:
-    method = use.pairing.value
-    prefix = "await " if use.pairing is Pairing.ENTER_ASYNC_CONTEXT else ""
-    shape = handed.shape
+    shape, item = handed.shape, handed.item
     if shape is Shape.COROUTINE:
-        return f'Await it first: "{prefix}stack.{method}(await {use.text})"'
+        if item is None or not use.in_async or item.shape.uncalled:
+            return _once_awaited(use, handed)
+        fits = item.can & use.pairing.needs
+        return f'Await it first: "{use.pairing.value}(await {use.text})"' if fits else None
     if shape is Shape.ASYNC_GENERATOR and use.callee:
-        inner = call(use, "asynccontextmanager")
-        return f'Write "await stack.enter_async_context({inner})"'
+        return _stacked(use, call(use, "asynccontextmanager"), Pairing.ENTER_ASYNC_CONTEXT)
     if shape is Shape.GENERATOR and use.callee:
-        inner = call(use, "contextmanager")
-        return f'Write "stack.enter_context({inner})"'
-    if shape.uncalled:
-        return f'Call it: "{prefix}stack.{method}({use.text}())"'
+        return _stacked(use, call(use, "contextmanager"), Pairing.ENTER_CONTEXT)
     if handed.can & Can.ASYNC_ENTER:
-        return f'Write "await stack.enter_async_context({use.text})"'
+        return _stacked(use, use.text, Pairing.ENTER_ASYNC_CONTEXT)
     if handed.can & Can.ENTER:
-        return f'Write "stack.enter_context({use.text})"'
+        return _stacked(use, use.text, Pairing.ENTER_CONTEXT)
     return None
+
+
+def _stacked(use: Use, expression: str, method: Pairing) -> str:
+    """To enter *expression* on the stack, whose name is not known."""
+    entered = f'"{method.value}({expression})"'
+    if method is use.pairing:
+        return f"Write {entered}"
+    if method is Pairing.ENTER_CONTEXT:
+        return f"Write {entered}" + (
+            ', without "await"' if use.pairing is Pairing.ENTER_ASYNC_CONTEXT else ""
+        )
+    hint = f"Await {entered}"
+    if use.pairing is Pairing.ENTER_CONTEXT:
+        hint += " of an AsyncExitStack"
+    return hint if use.in_async else f'{hint}, in an "async def"'
 
 
 def entered_instead(exit_: EarlyExit, then: str = "") -> str:
