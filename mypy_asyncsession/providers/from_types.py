@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from mypy.expandtype import expand_type_by_instance
@@ -53,6 +54,17 @@ _SAY_NOTHING = frozenset(
 _CALLABLES_OF = {"functools.partial": 0, "functools._lru_cache_wrapper": 0}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bounded(Thing):
+    """What a type variable stands for: its bound says what it can do, not which class it is."""
+
+
+def _bounded(value: Value) -> Value:
+    if not isinstance(value, Thing):
+        return value
+    return Bounded(**{field.name: getattr(value, field.name) for field in fields(value)})
+
+
 class Types:
     """Reads types, given the full names of the resources that the project configured."""
 
@@ -73,7 +85,8 @@ class Types:
         if isinstance(proper, UnionType):
             return either([self.value(item, depth + 1) for item in proper.items])
         if isinstance(proper, CallableType):
-            if proper.is_type_obj():
+            made = get_proper_type(proper.ret_type)
+            if proper.is_type_obj() and not isinstance(made, TypeVarType):  # no ``type[T]``
                 return Class(proper.type_object().fullname, proper.type_object(), type=proper)
             return TypedCallable(proper)
         if isinstance(proper, Overloaded):
@@ -83,7 +96,9 @@ class Types:
         if isinstance(proper, NoneType):
             return Thing(Shape.NONE, type=proper, label="None")
         if isinstance(proper, TypeVarType):
-            return self.value(proper.upper_bound, depth + 1)
+            bound = self.value(proper.upper_bound, depth + 1)
+            # A sessionmaker makes what its variable is bound to, unless it is told which class.
+            return bound if proper.fullname.startswith("sqlalchemy.") else _bounded(bound)
         if isinstance(proper, TypeType):
             inner = get_proper_type(proper.item)
             if isinstance(inner, Instance):

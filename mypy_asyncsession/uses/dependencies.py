@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mypy.expandtype import expand_type, expand_type_by_instance
+from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import (
     ArgKind,
+    AssertStmt,
     AssignmentStmt,
     CallExpr,
     Decorator,
     DictExpr,
     FuncDef,
     IndexExpr,
-    LambdaExpr,
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
@@ -22,7 +24,6 @@ from mypy.nodes import (
     TupleExpr,
     TypeAliasExpr,
     TypeInfo,
-    WithStmt,
 )
 from mypy.subtypes import is_subtype
 from mypy.types import (
@@ -31,6 +32,8 @@ from mypy.types import (
     Instance,
     NoneType,
     TypedDictType,
+    TypeType,
+    TypeVarType,
     UninhabitedType,
     UnionType,
     get_proper_type,
@@ -38,7 +41,7 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.from_types import informative
+from mypy_asyncsession.providers.from_types import Bounded, informative
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import only_raises, statements, walk, yields
 from mypy_asyncsession.providers.values import (
@@ -53,6 +56,7 @@ from mypy_asyncsession.providers.values import (
     fullname,
 )
 from mypy_asyncsession.uses.annotations import Annotations
+from mypy_asyncsession.uses.closing import Closing, class_at
 from mypy_asyncsession.uses.fastapi import UNWRAPS
 from mypy_asyncsession.uses.handed import handed, place_of, provider_of
 from mypy_asyncsession.uses.record import Dependency, DirectCall, Drive, Role
@@ -76,10 +80,6 @@ _NAMES = frozenset(name.rpartition(".")[2] for name in known.DEPENDS)
 _UNDRIVEN = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
 _MANAGERS = frozenset({Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER})
 _ITERATORS = frozenset({Shape.ASYNC_ITERATOR, Shape.ITERATOR})
-#: Functions that drive or close what they are given.
-_DRIVES = frozenset(
-    {"aclosing", "anext", "closing", "enter_async_context", "enter_context", "next"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class Dependencies:
         self._source = source
         self._unwraps = version >= UNWRAPS
         self._annotations = Annotations(evaluator.program, source)
+        self._closing = Closing(evaluator)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
         self._naming: dict[str, bool] = {}
@@ -332,7 +333,7 @@ class Dependencies:
             mismatch=None if _names(expression, wanted) else self._mismatch(driven, wanted),
             asked_for=self._asked_for(driven, wanted),
             parameter=parameter[1] if parameter else None,
-            handled=parameter is not None and _handles(*parameter),
+            handled=parameter is not None and self._closing.handles(*parameter, scope),
             opens=driven.opens,
             decorated=driven.decorated,
             callable_class=driven.callable_class,
@@ -385,26 +386,27 @@ class Dependencies:
                     Drive.RAW, result, result.type if isinstance(result, Thing) else None
                 )
             item = self._evaluator.iterated(result)
+            type_ = self._exact(function, item, self._item_type(type_))
             if isinstance(item, Thing) and _is_raw(item):
-                return _Driven(Drive.RAW, item, item.type)
-            return _Driven(Drive.ENTERED, item, _type(item) or self._item_type(type_))
+                return _Driven(Drive.RAW, item, type_)
+            return _Driven(Drive.ENTERED, item, type_)
         if isinstance(node, FuncDef) and node.is_coroutine:
             if function.partial and not self._unwraps:
                 return _Driven(Drive.RAW, result)
             item = self._evaluator.awaited(result)
+            type_ = self._exact(function, item, self._item_type(type_))
             if isinstance(item, Thing) and _is_raw(item):
-                return _Driven(Drive.RAW, item, item.type)
+                return _Driven(Drive.RAW, item, type_)
             opens = isinstance(item, Thing) and self._opens(function, item)
-            return _Driven(Drive.AWAITED, item, _type(item) or self._item_type(type_), opens)
+            return _Driven(Drive.AWAITED, item, type_, opens)
         if function.wraps is not UNKNOWN and self._unwraps:
             return self._driven(function.wraps, None, depth + 1)
+        type_ = self._exact(function, result, type_)
         if not isinstance(result, Thing):
             return _Driven(Drive.VALUE, result, type_)
         if _is_raw(result):
-            return _Driven(Drive.RAW, result, result.type or type_)
-        return _Driven(
-            Drive.VALUE, result, result.type or type_, opens=self._opens(function, result)
-        )
+            return _Driven(Drive.RAW, result, type_)
+        return _Driven(Drive.VALUE, result, type_, opens=self._opens(function, result))
 
     def _driven_by_type(self, value: TypedCallable) -> _Driven | None:
         if not isinstance(value.type, CallableType) or has_type_vars(value.type.ret_type):
@@ -449,7 +451,10 @@ class Dependencies:
         for statement in statements(node.body):
             if isinstance(statement, ReturnStmt) and statement.expr is not None:
                 where = scope.names.places.get(id(statement))
-                found.append(self._is_construction(statement.expr, scope, where))
+                found.append(
+                    self._is_construction(statement.expr, scope, where)
+                    and not self._closing.keeps(node, statement.expr, function.scope)
+                )
         return bool(found) and all(found)
 
     def _is_construction(self, expression: Expression, scope: Scope, where: Where) -> bool:
@@ -480,6 +485,46 @@ class Dependencies:
             instance = self._evaluator.instance(value)
             return instance.type if isinstance(instance, Thing) else None
         return None
+
+    def _exact(self, function: Function, value: Value, declared: Type | None) -> Type | None:
+        """The type of what a function gives; ``None`` where it may be narrower than mypy says."""
+        if not isinstance(value, Thing) or value.type is None:
+            return declared
+        receiver = self._receiver(function)
+        if isinstance(value, Bounded):
+            return self._resolved(function, declared, receiver) if declared is not None else None
+        if informative(declared) or function.is_static or not isinstance(value.type, Instance):
+            return value.type
+        # An unannotated body may return ``self`` or ``cls()``, to mypy the class it stands in.
+        owners = (class_at(self._evaluator, scope) for scope in function.scope.chain())
+        owner = next(filter(None, owners), None)
+        found = value.type.type
+        if owner is None or found not in owner.mro:
+            return value.type
+        return value.type if receiver is not None and receiver.type is found else None
+
+    def _receiver(self, function: Function) -> Instance | None:
+        """The object that a method is bound to, or one of the class that it is bound to."""
+        receiver = function.receiver
+        if isinstance(receiver, Class):
+            receiver = self._evaluator.instance(receiver)
+        type_ = receiver.type if isinstance(receiver, Thing) else None
+        return type_ if isinstance(type_, Instance) else None
+
+    def _resolved(self, function: Function, type_: Type, receiver: Instance | None) -> Type:
+        """A type with the variables filled in that the object a method is bound to decides."""
+        signature = self._evaluator.signature(function.node, function.scope)
+        if receiver is None or not isinstance(signature, CallableType):
+            return type_
+        owner = receiver.type.get_containing_type_info(function.node.name)
+        if owner is None:
+            return type_
+        type_ = expand_type_by_instance(type_, map_instance_to_supertype(receiver, owner))
+        own = get_proper_type(signature.arg_types[0]) if signature.arg_types else None
+        if isinstance(own, TypeType):
+            own = own.item
+        # ``Self``, in either spelling.
+        return expand_type(type_, {own.id: receiver}) if isinstance(own, TypeVarType) else type_
 
     def _result_type(self, function: Function) -> Type | None:
         signature = self._evaluator.signature(function.node, function.scope)
@@ -550,10 +595,6 @@ def _is_decorated(value: Value) -> bool:
     return (
         isinstance(value, Function) and isinstance(value.node, FuncDef) and value.node.is_decorated
     )
-
-
-def _type(value: Value) -> Type | None:
-    return value.type if isinstance(value, Thing) else None
 
 
 def _has_call(value: Thing) -> bool:
@@ -630,36 +671,18 @@ def _is_overrides(node: Node) -> bool:
 
 
 def _is_read(function: FuncDef, name: str) -> bool:
-    """Whether the body of a function reads one of its parameters."""
-    return any(isinstance(node, NameExpr) and node.name == name for node in walk(function.body))
-
-
-def _handles(function: FuncItem, name: str) -> bool:
-    """Whether a function drives or closes what a parameter is, or hands it on."""
-    if isinstance(function, LambdaExpr):
-        return True
-    for node in walk(function.body):
-        if isinstance(node, WithStmt) and any(_mentions(item, name) for item in node.expr):
-            return True
-        if isinstance(node, CallExpr):
-            callee = node.callee
-            if (
-                isinstance(callee, MemberExpr)
-                and callee.name in ("close", "aclose", "__aenter__", "__anext__")
-                and _mentions(callee.expr, name)
-            ):
-                return True
-            if (
-                isinstance(callee, (NameExpr, MemberExpr))
-                and callee.name in _DRIVES
-                and any(_mentions(argument, name) for argument in node.args)
-            ):
-                return True
-        elif type(node).__name__ in ("ReturnStmt", "YieldExpr", "ForStmt", "AwaitExpr"):
-            expression = getattr(node, "expr", None)
-            if isinstance(expression, NameExpr) and expression.name == name:
-                return True
-    return False
+    """Whether the body of a function reads one of its parameters, and does not ask what it is."""
+    nodes = list(walk(function.body))
+    asserted = {id(each) for node in nodes if isinstance(node, AssertStmt) for each in walk(node)}
+    asks = any(
+        isinstance(node, CallExpr)
+        and isinstance(node.callee, NameExpr)
+        and node.callee.name == "isinstance"
+        and any(_mentions(argument, name) for argument in node.args[:1])
+        and id(node) not in asserted
+        for node in nodes
+    )
+    return not asks and any(_mentions(node, name) for node in nodes)
 
 
 def _mentions(node: Node, name: str) -> bool:

@@ -1,0 +1,203 @@
+"""Whether a function closes what it is given, or hands it to what does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    ClassDef,
+    ForStmt,
+    FuncDef,
+    IndexExpr,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    WithStmt,
+    YieldExpr,
+)
+
+from mypy_asyncsession.providers.syntax import definition_of, dotted, walk
+from mypy_asyncsession.providers.values import Class, Function, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression, FuncItem, Node, TypeInfo
+
+    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.scopes import Scope
+
+#: Methods that drive or close an object, called or handed on to be called.
+_METHODS = frozenset({"close", "aclose", "__aenter__", "__aexit__", "__anext__"})
+#: Functions that drive or close what they are given.
+_DRIVES = frozenset(
+    {
+        "aclosing",
+        "anext",
+        "callback",
+        "closing",
+        "enter_async_context",
+        "enter_context",
+        "next",
+        "push_async_callback",
+        "push_async_exit",
+    }
+)
+_EXITS = ("__aexit__", "__exit__")
+#: How many functions an object is followed into.
+_DEPTH = 2
+
+
+class Closing:
+    """Follows an object through the functions of a project to where it is closed."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    def handles(self, function: FuncItem, name: str, scope: Scope, depth: int = 0) -> bool:
+        """Whether a function drives or closes what a parameter is, or hands it on.
+
+        Args:
+            function: The function.
+            name: The parameter.
+            scope: The scope that the function stands in.
+            depth: How many functions it has been followed into.
+        """
+        if isinstance(function, LambdaExpr):
+            return True
+        for node in walk(function.body):
+            if _closes(node, name) or _hands_back(node, name):
+                return True
+            if any(self._is_kept(target, scope) for target in _stores(node, name)):
+                return True
+            if isinstance(node, CallExpr) and self._passes(node, name, function, scope, depth):
+                return True
+        return False
+
+    def keeps(self, function: FuncItem, made: Expression, scope: Scope) -> bool:
+        """Whether a function that returns what it has made leaves it to others to close as well."""
+        name = made.name if isinstance(made, NameExpr) else None
+        if name is None:
+            return False
+        for node in walk(function.body):
+            if _closes(node, name) or any(_stores(node, name)):
+                return True
+            if isinstance(node, AssignmentStmt) and any(
+                isinstance(target, NameExpr) and target.name == name for target in node.lvalues
+            ):  # ``request.state.db = session = Maker()``
+                if any(isinstance(target, (MemberExpr, IndexExpr)) for target in node.lvalues):
+                    return True
+            elif isinstance(node, CallExpr) and any(_is(each, name) for each in node.args):
+                # A method that nobody can read, ``sessions.append``, may keep it for somebody.
+                if self._passes(node, name, function, scope, 0):
+                    return True
+                if isinstance(node.callee, MemberExpr) and not isinstance(
+                    self._callee(node.callee, function, scope), (Function, Class)
+                ):
+                    return True
+        return False
+
+    def _callee(self, callee: Expression, function: FuncItem, scope: Scope) -> Value:
+        source = self._evaluator.program.source(scope.module)
+        inner = source.scope_in(function, scope) if source is not None else scope
+        return self._evaluator.value(callee, inner, None)
+
+    def _passes(
+        self, call: CallExpr, name: str, function: FuncItem, scope: Scope, depth: int
+    ) -> bool:
+        """Whether a call gives an object to a function of the project that closes it."""
+        if depth >= _DEPTH or not any(_is(argument, name) for argument in call.args):
+            return False
+        given = list(zip(call.args, call.arg_names, strict=True))
+        if self._takes(self._callee(call.callee, function, scope), given, name, depth):
+            return True
+        # ``tasks.add_task(finish, db)``
+        return len(given) > 1 and self._takes(
+            self._callee(call.args[0], function, scope), given[1:], name, depth
+        )
+
+    def _takes(
+        self, callee: Value, given: list[tuple[Expression, str | None]], name: str, depth: int
+    ) -> bool:
+        if isinstance(callee, Class):
+            if callee.info is not None and any(callee.info.get(each) for each in _EXITS):
+                return True
+            callee = self._evaluator.attribute(self._evaluator.instance(callee), "__init__")
+        if not isinstance(callee, Function) or not isinstance(callee.node, FuncDef):
+            return False
+        formal = [argument.variable.name for argument in callee.node.arguments]
+        if callee.receiver is not None and not callee.is_static:
+            formal = formal[1:]
+        for position, (argument, keyword) in enumerate(given):
+            if not _is(argument, name):
+                continue
+            parameter = keyword or (formal[position] if position < len(formal) else None)
+            if parameter in formal and self.handles(
+                callee.node, parameter, callee.scope, depth + 1
+            ):
+                return True
+        return False
+
+    def _is_kept(self, target: MemberExpr | IndexExpr, scope: Scope) -> bool:
+        """Whether somebody closes what is stored there, or may do so."""
+        if dotted(target) != f"self.{getattr(target, 'name', None)}":
+            return True  # ``request.state.db``
+        info = class_at(self._evaluator, scope)
+        if info is None:
+            return False
+        if any(info.get(each) for each in _EXITS):
+            return True
+        attribute = f"self.{target.name}"  # type: ignore[union-attr]
+        return any(_closes(node, attribute) for node in self._bodies(info))
+
+    def _bodies(self, info: TypeInfo) -> Iterator[Node]:
+        """All that stands in the methods of a class and of those that it descends from."""
+        for base in info.mro:
+            source = self._evaluator.program.source(base.module_name)
+            qualname = base.fullname[len(base.module_name) + 1 :]
+            located = source.class_named(qualname) if source is not None else None
+            for statement in located[0].defs.body if located is not None else ():
+                method = definition_of(statement)
+                if method is not None:
+                    yield from walk(method.body)
+
+
+def class_at(evaluator: Evaluator, scope: Scope) -> TypeInfo | None:
+    """The class that a scope is the body of, or ``None``."""
+    if not isinstance(scope.node, ClassDef) or scope.parent is None:
+        return None
+    return evaluator.class_of(scope.node, scope.parent).info
+
+
+def _is(node: Node, target: str) -> bool:
+    return isinstance(node, (NameExpr, MemberExpr)) and dotted(node) == target
+
+
+def _closes(node: Node, target: str) -> bool:
+    """Whether a node enters, drives or closes an object, or names what does."""
+    if isinstance(node, WithStmt):
+        return any(_is(item, target) for item in node.expr)
+    if isinstance(node, MemberExpr):
+        return node.name in _METHODS and _is(node.expr, target)
+    if isinstance(node, CallExpr) and isinstance(node.callee, (NameExpr, MemberExpr)):
+        drives = node.callee.name in _DRIVES or node.callee.name in _METHODS
+        return drives and any(_is(argument, target) for argument in node.args)
+    return False
+
+
+def _hands_back(node: Node, name: str) -> bool:
+    return (
+        isinstance(node, (ReturnStmt, YieldExpr, ForStmt, AwaitExpr))
+        and node.expr is not None
+        and _is(node.expr, name)
+    )
+
+
+def _stores(node: Node, name: str) -> Iterator[MemberExpr | IndexExpr]:
+    """The attributes and elements that an object is stored in."""
+    if isinstance(node, AssignmentStmt) and _is(node.rvalue, name):
+        yield from (each for each in node.lvalues if isinstance(each, (MemberExpr, IndexExpr)))
