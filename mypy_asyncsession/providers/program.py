@@ -62,8 +62,7 @@ class Source:
     _attributes: dict[int, dict[str, list[tuple[Expression, FuncDef | None]]]] = field(
         default_factory=dict
     )
-    _loose: dict[str, list[tuple[Expression, Chain]]] | None = None
-    _global: list[Chain] = field(default_factory=list)
+    _bodies: tuple[dict[str, list[tuple[Expression, Chain]]], list[Chain]] | None = None
     _mutated: set[str] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
 
@@ -115,17 +114,13 @@ class Source:
 
     def loose_attributes(self) -> dict[str, list[tuple[Expression, Chain]]]:
         """What the module assigns to ``x.state.NAME``, with the scopes around it."""
-        if self._loose is None:
-            self._loose, self._global = self._read_bodies()
-        return self._loose
+        return self._read_bodies()[0]
 
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""
         if self._rebound is None:
             self._rebound = {}
-            if self._loose is None:
-                self._loose, self._global = self._read_bodies()
-            for chain in self._global:
+            for chain in self._read_bodies()[1]:
                 scope = self.scope
                 for node in chain:
                     scope = self.scope_in(node, scope)
@@ -156,6 +151,8 @@ class Source:
 
     def _read_bodies(self) -> tuple[dict[str, list[tuple[Expression, Chain]]], list[Chain]]:
         """What is assigned to ``x.state.NAME``, and the functions with a ``global`` statement."""
+        if self._bodies is not None:
+            return self._bodies
         loose: dict[str, list[tuple[Expression, Chain]]] = {}
         declaring: list[Chain] = []
         stack: list[tuple[Chain, Sequence[Node]]] = [((), self.tree.defs)]
@@ -179,7 +176,8 @@ class Source:
                     stack.append(((*chain, function), function.body.body))
             if declares:
                 declaring.append(chain)
-        return loose, declaring
+        self._bodies = loose, declaring
+        return self._bodies
 
     def class_named(self, qualname: str) -> tuple[ClassDef, Scope] | None:
         """The class of that name (``Outer.Inner``), with the scope that it stands in."""

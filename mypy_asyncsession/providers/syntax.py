@@ -15,6 +15,8 @@ from mypy.nodes import (
     CallExpr,
     ClassDef,
     Decorator,
+    EllipsisExpr,
+    ExpressionStmt,
     FuncDef,
     IfStmt,
     LambdaExpr,
@@ -25,6 +27,7 @@ from mypy.nodes import (
     PassStmt,
     RaiseStmt,
     ReturnStmt,
+    StrExpr,
     TryStmt,
     WithStmt,
     YieldExpr,
@@ -239,16 +242,18 @@ def only_raises(function: FuncItem) -> bool:
 
 def is_stub_body(function: FuncItem) -> bool:
     """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``."""
-    for statement in function.body.body:
-        kind = type(statement).__name__
-        if kind in ("PassStmt", "RaiseStmt"):
-            continue
-        if kind == "ExpressionStmt":
-            inner = type(statement.expr).__name__  # type: ignore[attr-defined]
-            if inner in ("EllipsisExpr", "StrExpr"):
-                continue
-        return False
-    return True
+    return all(
+        isinstance(statement, RaiseStmt) or says_nothing(statement)
+        for statement in function.body.body
+    )
+
+
+def says_nothing(statement: Node) -> bool:
+    """Whether a statement does nothing: ``...``, ``pass``, a docstring."""
+    return isinstance(statement, PassStmt) or (
+        isinstance(statement, ExpressionStmt)
+        and isinstance(statement.expr, (EllipsisExpr, StrExpr))
+    )
 
 
 def dotted(node: Node) -> str | None:

@@ -12,7 +12,6 @@ from mypy.nodes import (
     ClassDef,
     ContinueStmt,
     Decorator,
-    EllipsisExpr,
     ExpressionStmt,
     ForStmt,
     FuncDef,
@@ -22,7 +21,6 @@ from mypy.nodes import (
     PassStmt,
     RaiseStmt,
     ReturnStmt,
-    StrExpr,
     TryStmt,
     WhileStmt,
     WithStmt,
@@ -35,6 +33,7 @@ from mypy_asyncsession.providers.syntax import (
     always_raises,
     children,
     expressions,
+    says_nothing,
     statements,
     suppresses,
     walk,
@@ -132,7 +131,11 @@ def traits_of(function: Function, evaluator: Evaluator, depth: int = 0) -> Trait
                 swallows = swallows or any(map(suppresses, statement.expr))
             elif isinstance(statement, TryStmt):
                 last = statement.finally_body
-                if last is not None and step.block is not last and not _says_nothing(last):
+                if (
+                    last is not None
+                    and step.block is not last
+                    and not all(map(says_nothing, last.body))
+                ):
                     closes = True
                 if step.block is statement.body:
                     catches = catches or bool(statement.handlers)
@@ -332,15 +335,4 @@ def _more_follows(step: _Step) -> bool:
             or (isinstance(statement, ReturnStmt) and statement.expr is None)
         )
         for statement in step.block.body[step.position + 1 :]
-    )
-
-
-def _says_nothing(block: Block) -> bool:
-    return all(
-        isinstance(statement, PassStmt)
-        or (
-            isinstance(statement, ExpressionStmt)
-            and isinstance(statement.expr, (EllipsisExpr, StrExpr))
-        )
-        for statement in block.body
     )

@@ -63,13 +63,22 @@ def _is_reference(argument: Expression) -> bool:
     return isinstance(argument, RefExpr) and isinstance(argument.node, (FuncDef, Decorator))
 
 
-def matched(call: CallExpr, function: Function) -> Iterator[tuple[str, Expression]]:
-    """The parameters of *function* with the arguments that *call* gives them."""
+def matched(
+    call: CallExpr, function: Function, *, after: int = 0
+) -> Iterator[tuple[str, Expression]]:
+    """The parameters of *function* with the arguments that *call* gives them.
+
+    Args:
+        call: The call.
+        function: What is called, or is an argument that is called with those that follow it.
+        after: How many arguments are for something else.
+    """
     formal = [argument.variable.name for argument in function.node.arguments]
     if function.receiver is not None and not function.is_static:
         formal = formal[1:]
     position = 0
-    for argument, kind, name in zip(call.args, call.arg_kinds, call.arg_names, strict=True):
+    given = list(zip(call.args, call.arg_kinds, call.arg_names, strict=True))
+    for argument, kind, name in given[after:]:
         if kind is ArgKind.ARG_POS and position < len(formal):
             yield formal[position], argument
             position += 1

@@ -22,6 +22,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.providers.syntax import definition_of, dotted, walk
 from mypy_asyncsession.providers.values import Class, Function, Value
+from mypy_asyncsession.uses.arguments import matched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,16 +113,15 @@ class Closing:
         """Whether a call gives an object to a function of the project that closes it."""
         if depth >= _DEPTH or not any(_is(argument, name) for argument in call.args):
             return False
-        given = list(zip(call.args, call.arg_names, strict=True))
-        if self._takes(self._callee(call.callee, function, scope), given, name, depth):
+        if self._takes(self._callee(call.callee, function, scope), call, name, depth):
             return True
         # ``tasks.add_task(finish, db)``
-        return len(given) > 1 and self._takes(
-            self._callee(call.args[0], function, scope), given[1:], name, depth
+        return len(call.args) > 1 and self._takes(
+            self._callee(call.args[0], function, scope), call, name, depth, after=1
         )
 
     def _takes(
-        self, callee: Value, given: list[tuple[Expression, str | None]], name: str, depth: int
+        self, callee: Value, call: CallExpr, name: str, depth: int, *, after: int = 0
     ) -> bool:
         if isinstance(callee, Class):
             if callee.info is not None and any(callee.info.get(each) for each in _EXITS):
@@ -129,18 +129,11 @@ class Closing:
             callee = self._evaluator.attribute(self._evaluator.instance(callee), "__init__")
         if not isinstance(callee, Function) or not isinstance(callee.node, FuncDef):
             return False
-        formal = [argument.variable.name for argument in callee.node.arguments]
-        if callee.receiver is not None and not callee.is_static:
-            formal = formal[1:]
-        for position, (argument, keyword) in enumerate(given):
-            if not _is(argument, name):
-                continue
-            parameter = keyword or (formal[position] if position < len(formal) else None)
-            if parameter in formal and self.handles(
-                callee.node, parameter, callee.scope, depth + 1
-            ):
-                return True
-        return False
+        return any(
+            self.handles(callee.node, parameter, callee.scope, depth + 1)
+            for parameter, argument in matched(call, callee, after=after)
+            if _is(argument, name)
+        )
 
     def _is_kept(self, target: MemberExpr | IndexExpr, scope: Scope) -> bool:
         """Whether somebody closes what is stored there, or may do so."""

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 _LOOPS = (ForStmt, WhileStmt)
 _DEFINITIONS = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
+_EXPECTING_NAMES = known.EXPECTS_FAILURE_METHODS | {
+    name.rpartition(".")[2] for name in known.EXPECTS_FAILURE
+}
 
 
 class Lifetimes:
@@ -274,7 +277,11 @@ def _may_catch(statement: Node, block: Block) -> bool:
         return block is statement.body and bool(statement.handlers)
     return isinstance(statement, WithStmt) and any(
         suppresses(each)
-        or (isinstance(each, CallExpr) and getattr(each.callee, "name", None) == "raises")
+        or (
+            isinstance(each, CallExpr)
+            and isinstance(each.callee, (MemberExpr, NameExpr))
+            and each.callee.name in _EXPECTING_NAMES
+        )
         for each in statement.expr
     )
 
