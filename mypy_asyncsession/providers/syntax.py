@@ -269,6 +269,11 @@ def dotted(node: Node) -> str | None:
     return None
 
 
+def mentions(node: Node, name: str) -> int:
+    """How often a name stands in *node*."""
+    return sum(isinstance(inner, NameExpr) and inner.name == name for inner in walk(node))
+
+
 def returned(function: FuncItem) -> list[Expression]:
     """The expressions that *function* returns."""
     return [

@@ -16,6 +16,7 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     IfStmt,
+    MatchStmt,
     MemberExpr,
     NameExpr,
     PassStmt,
@@ -195,12 +196,12 @@ def _inner(
 
 
 def _exclusive(paths: list[tuple[tuple[_Step, ...], YieldExpr]]) -> bool:
-    """Whether at most one of the yields is reached: they stand in branches of one ``if``."""
+    """Whether at most one yield is reached: they stand in branches of one ``if`` or ``match``."""
     if len(paths) == 1:
         return True
     branches = []
     for path, _ in paths:
-        conditions = [step for step in path if isinstance(step.statement, IfStmt)]
+        conditions = [step for step in path if isinstance(step.statement, (IfStmt, MatchStmt))]
         if not conditions:
             return False
         branches.append((id(conditions[0].statement), id(conditions[0].block)))
@@ -331,7 +332,8 @@ def _more_follows(step: _Step) -> bool:
         return False
     return any(
         not (
-            isinstance(statement, (PassStmt, BreakStmt))
+            says_nothing(statement)
+            or isinstance(statement, BreakStmt)
             or (isinstance(statement, ReturnStmt) and statement.expr is None)
         )
         for statement in step.block.body[step.position + 1 :]

@@ -71,7 +71,7 @@ class Closing:
         if isinstance(function, LambdaExpr):
             return True
         for node in walk(function.body):
-            if _closes(node, name) or _hands_back(node, name):
+            if closes(node, name) or _hands_back(node, name):
                 return True
             if any(self._is_kept(target, scope) for target in _stores(node, name)):
                 return True
@@ -85,7 +85,7 @@ class Closing:
         if name is None:
             return False
         for node in walk(function.body):
-            if _closes(node, name) or any(_stores(node, name)):
+            if closes(node, name) or any(_stores(node, name)):
                 return True
             if isinstance(node, AssignmentStmt) and any(
                 isinstance(target, NameExpr) and target.name == name for target in node.lvalues
@@ -145,7 +145,7 @@ class Closing:
         if any(info.get(each) for each in _EXITS):
             return True
         attribute = f"self.{target.name}"  # type: ignore[union-attr]
-        return any(_closes(node, attribute) for node in self._bodies(info))
+        return any(closes(node, attribute) for node in self._bodies(info))
 
     def _bodies(self, info: TypeInfo) -> Iterator[Node]:
         """All that stands in the methods of a class and of those that it descends from."""
@@ -170,7 +170,7 @@ def _is(node: Node, target: str) -> bool:
     return isinstance(node, (NameExpr, MemberExpr)) and dotted(node) == target
 
 
-def _closes(node: Node, target: str) -> bool:
+def closes(node: Node, target: str) -> bool:
     """Whether a node enters, drives or closes an object, or names what does."""
     if isinstance(node, WithStmt):
         return any(_is(item, target) for item in node.expr)

@@ -47,11 +47,12 @@ from mypy_asyncsession.providers.values import (
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.uses.doubles import Doubles
+from mypy_asyncsession.uses.escapes import Escapes
+from mypy_asyncsession.uses.exits import Exits
 from mypy_asyncsession.uses.expected import Expected
 from mypy_asyncsession.uses.fixtures import is_of_fixture
 from mypy_asyncsession.uses.getters import Getters
 from mypy_asyncsession.uses.handed import handed
-from mypy_asyncsession.uses.lifetimes import Lifetimes
 from mypy_asyncsession.uses.overrides import Overrides, is_open_stub
 from mypy_asyncsession.uses.probes import Probes
 from mypy_asyncsession.uses.raw import RawResults
@@ -133,7 +134,8 @@ class Collector:
         self._source = source
         self._expected = Expected(evaluator)
         self._overrides = Overrides(evaluator)
-        self._lifetimes = Lifetimes(evaluator)
+        self._escapes = Escapes(evaluator)
+        self._exits = Exits(evaluator)
         self._raw = RawResults(evaluator, source.module)
         self._doubles = Doubles(evaluator)
         self._probes = Probes(evaluator) if probes else None
@@ -152,7 +154,7 @@ class Collector:
         for position, statement in enumerate(statements):
             yield from self._statement(statement, body)
             if isinstance(statement, WithStmt):
-                yield from self._lifetimes.of_block(
+                yield from self._escapes.of_block(
                     statement, statements[position + 1 :], Spot(body, statement)
                 )
 
@@ -183,7 +185,7 @@ class Collector:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, spot, statement.index)
-                yield from self._lifetimes.of_loop(statement, spot)
+                yield from self._exits.of_loop(statement, spot)
             elif isinstance(statement, ReturnStmt):
                 yield from self._raw.of_return(statement, spot)
             elif isinstance(statement, AssignmentStmt):
@@ -269,13 +271,13 @@ class Collector:
             if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
                 yield from self._use(pairing, callee.expr, spot, None)
             if pairing is Pairing.ANEXT_METHOD:
-                yield from self._lifetimes.of_step(callee.expr, call, spot)
+                yield from self._exits.of_step(callee.expr, call, spot)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
             name = fullname(self._evaluator.value(callee, spot.scope, spot.where))
             if name in _BUILTINS:
                 yield from self._use(_BUILTINS[name], call.args[0], spot, None)
                 if callee.name == "anext":
-                    yield from self._lifetimes.of_step(call.args[0], call, spot)
+                    yield from self._exits.of_step(call.args[0], call, spot)
         for argument in self._awaited(call, spot, known.AWAITING):
             for use in self._use(Pairing.AWAIT, argument, spot, None):
                 # Until Python 3.12 asyncio takes a generator for a coroutine.

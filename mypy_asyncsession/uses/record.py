@@ -71,6 +71,13 @@ _NEEDS = {
     Pairing.AWAIT: Can.AWAIT,
 }
 
+_KINDS = {
+    Can.ASYNC_ENTER: Can.ASYNC_ENTER | Can.ENTER,
+    Can.ENTER: Can.ASYNC_ENTER | Can.ENTER,
+    Can.ASYNC_ITERATE: Can.ASYNC_ITERATE | Can.ITERATE,
+    Can.ITERATE: Can.ASYNC_ITERATE | Can.ITERATE,
+}
+
 
 class Handed(NamedTuple):
     """An object that an expression may be.
@@ -134,6 +141,9 @@ class Use(NamedTuple):
         unfit = [each for each in self.given if not each.can & self.pairing.needs]
         if not unfit or (not self.exact and len(unfit) < len(self.given)):
             return None
+        kinds = _KINDS.get(self.pairing.needs)
+        if kinds and len(unfit) < len(self.given) and all(each.can & kinds for each in self.given):
+            return None  # it has an async and a sync form, and a flag says which
         if self.callee is not None and len(self.given) > 1:
             # A function among what a call may give: some union of callables, and no provider.
             unfit = [each for each in unfit if not each.shape.uncalled]
