@@ -26,7 +26,7 @@ from mypy_asyncsession.providers.scopes import Scope
 from mypy_asyncsession.providers.syntax import definition_of, statements, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy.nodes import Expression, FuncItem, Node
 
@@ -301,6 +301,16 @@ class Program:
                 return None
             node = entry.node if entry is not None else None
         return node
+
+    def methods(self, info: TypeInfo) -> Iterator[FuncDef]:
+        """The methods that a class defines itself, where its source is at hand."""
+        source = self.source(info.module_name)
+        qualname = info.fullname[len(info.module_name) + 1 :]
+        located = source.class_named(qualname) if source is not None else None
+        for statement in located[0].defs.body if located is not None else ():
+            method = definition_of(statement)
+            if method is not None:
+                yield method
 
     def path_of(self, node: SymbolNode) -> str:
         """The file that a definition stands in; empty where it is not known."""

@@ -20,7 +20,7 @@ from mypy.nodes import (
     YieldExpr,
 )
 
-from mypy_asyncsession.providers.syntax import definition_of, dotted, walk
+from mypy_asyncsession.providers.syntax import dotted, walk
 from mypy_asyncsession.providers.values import Class, Function, Value
 from mypy_asyncsession.uses.arguments import matched
 
@@ -145,18 +145,12 @@ class Closing:
         if any(info.get(each) for each in _EXITS):
             return True
         attribute = f"self.{target.name}"  # type: ignore[union-attr]
-        return any(closes(node, attribute) for node in self._bodies(info))
-
-    def _bodies(self, info: TypeInfo) -> Iterator[Node]:
-        """All that stands in the methods of a class and of those that it descends from."""
-        for base in info.mro:
-            source = self._evaluator.program.source(base.module_name)
-            qualname = base.fullname[len(base.module_name) + 1 :]
-            located = source.class_named(qualname) if source is not None else None
-            for statement in located[0].defs.body if located is not None else ():
-                method = definition_of(statement)
-                if method is not None:
-                    yield from walk(method.body)
+        return any(
+            closes(node, attribute)
+            for base in info.mro
+            for method in self._evaluator.program.methods(base)
+            for node in walk(method.body)
+        )
 
 
 def class_at(evaluator: Evaluator, scope: Scope) -> TypeInfo | None:

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
     ClassDef,
     Decorator,
     FuncDef,
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
+    StrExpr,
     SuperExpr,
     TypeInfo,
     Var,
@@ -23,7 +26,7 @@ from mypy_asyncsession.providers.combine import is_none, is_opaque
 from mypy_asyncsession.providers.evaluate.base import Base, Where, argument_of, qualname_in
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import statements
+from mypy_asyncsession.providers.syntax import statements, walk
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     UNSURE,
@@ -41,6 +44,8 @@ from mypy_asyncsession.providers.values import (
 )
 
 if TYPE_CHECKING:
+    from mypy.nodes import FuncItem
+
     from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
 
@@ -178,6 +183,8 @@ class Attributes(Base):
         defs = [binding for binding in bindings if binding.kind in ("def", "class")]
         if defs:
             assert defs[-1].node is not None
+            if self._is_replaced(source, node, scope, name):
+                return UNSURE
             value = self.bound(defs[-1], inner)
             if isinstance(receiver, Thing) and not (
                 isinstance(value, Function) and value.is_property
@@ -192,6 +199,25 @@ class Attributes(Base):
             if value is not UNKNOWN and not is_opaque(value):
                 return self._richer(source, node, inner, name, value)
         return self.assigned(source, node, inner, name)
+
+    def _is_replaced(self, source: Source, node: ClassDef, scope: Scope, name: str) -> bool:
+        """Whether a class is given another member in place of the one that its body defines."""
+        if f"{node.name}.{name}" in scope.names.patched:
+            return True  # ``Database.session = asynccontextmanager(Database.session)``
+        for decorator in node.decorators:
+            maker = decorator.callee if isinstance(decorator, CallExpr) else decorator
+            function = self.value(maker, scope, None)
+            if isinstance(function, Function) and _sets(function.node, name):
+                return True
+        symbol = self.program.symbol(f"{source.module}.{qualname_in(scope, node.name)}")
+        bases = symbol.mro[1:] if isinstance(symbol, TypeInfo) else ()
+        for base in bases:
+            if base.names.get("__init_subclass__") is not None and any(
+                method.name == "__init_subclass__" and _sets(method, name)
+                for method in self.program.methods(base)
+            ):
+                return True
+        return False
 
     def _richer(
         self, source: Source, node: ClassDef, scope: Scope, name: str, value: Value
@@ -270,3 +296,21 @@ class Attributes(Base):
                 return self.types.value(found.ret_type)
             return TypedCallable(found, origin)
         return value
+
+
+def _sets(function: FuncItem, name: str) -> bool:
+    """Whether a function puts something into an attribute of that name, or one that it computes."""
+    for node in walk(function.body):
+        if isinstance(node, AssignmentStmt):
+            if any(isinstance(each, MemberExpr) and each.name == name for each in node.lvalues):
+                return True
+        elif (
+            isinstance(node, CallExpr)
+            and isinstance(node.callee, NameExpr)
+            and node.callee.name == "setattr"
+            and len(node.args) > 1
+        ):
+            attribute = node.args[1]
+            if not isinstance(attribute, StrExpr) or attribute.value == name:
+                return True
+    return False
