@@ -254,6 +254,7 @@ DEPENDS: Final = frozenset(
         "fastapi.params.Security",
     }
 )
+DEPENDS_NAMES: Final = frozenset(name.rpartition(".")[2] for name in DEPENDS)
 
 #: Blocks in which a misuse is the point.
 EXPECTS_FAILURE: Final = frozenset(

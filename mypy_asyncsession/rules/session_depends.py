@@ -155,6 +155,9 @@ def _raw(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
     if handed.shape not in _DRIVEN_ONCE_NAMED:
         return message, _enter(record, handed)
     if handed.name and handed.name != record.text:
+        if "." in handed.name:  # to name a class is not to have an object of it
+            method = handed.name.rpartition(".")[2]
+            return message, f'Depend on the method "{method}" of the object itself'
         return message, _instead(record, handed.name)
     if handed.shape is Shape.COROUTINE:
         return message, 'Depend on a coroutine function: "async def" instead of "def"'

@@ -20,6 +20,7 @@ from mypy.nodes import (
     LambdaExpr,
     MemberExpr,
     NameExpr,
+    OperatorAssignmentStmt,
     OverloadedFuncDef,
     ReturnStmt,
     SuperExpr,
@@ -46,6 +47,7 @@ from mypy_asyncsession.providers.values import (
 )
 from mypy_asyncsession.uses.arguments import matched, may_need, needs
 from mypy_asyncsession.uses.dependencies import Dependencies, may_be_alias
+from mypy_asyncsession.uses.direct_calls import DirectCalls
 from mypy_asyncsession.uses.doubles import Doubles
 from mypy_asyncsession.uses.escapes import Escapes
 from mypy_asyncsession.uses.exits import Exits
@@ -140,6 +142,7 @@ class Collector:
         self._doubles = Doubles(evaluator)
         self._probes = Probes(evaluator) if probes else None
         self._dependencies = Dependencies(evaluator, source, fastapi)
+        self._direct_calls = DirectCalls(evaluator, self._dependencies)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
@@ -178,7 +181,11 @@ class Collector:
             if not statement.is_unreachable:
                 yield from self._body(statement.body, body)
         else:
-            if isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues)):
+            if (
+                isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues))
+            ) or (
+                isinstance(statement, OperatorAssignmentStmt) and _may_override(statement.lvalue)
+            ):
                 yield from self._dependencies.of_override(
                     statement, spot.scope, spot.where, spot.body.outermost()
                 )
@@ -287,8 +294,8 @@ class Collector:
             owner = spot.body.outermost()
             yield from self._dependencies.of_call(call, spot.scope, spot.where, owner)
             yield from self._dependencies.of_update(call, spot.scope, spot.where, owner)
-        if self._dependencies.may_be_direct_call(call):
-            yield from self._dependencies.of_direct_call(
+        if self._direct_calls.may_be_one(call):
+            yield from self._direct_calls.of_call(
                 call, spot.scope, spot.where, spot.body.outermost()
             )
         if call.args:
