@@ -219,6 +219,8 @@ class Types:
             for ability, method in METHODS.items():
                 if info.get(method) is not None:
                     found |= ability
+            if info.get("__getitem__") is not None:
+                found |= Can.ITERATE  # by positions, until an IndexError
             self._abilities[info] = found
         return found
 

@@ -71,6 +71,9 @@ class Getters:
         given = bound if is_property else self._evaluator.called(bound, [], spot.scope)
         value = value if is_property else bound
         inner = value.function if isinstance(value, Managed) else value
+        if isinstance(inner, Function) and inner.node is not function:
+            # A decorator has put another function in its place; the annotation is of this one.
+            inner = self._bound(self._evaluator.defined(function, spot.scope), spot.scope)
         if not isinstance(given, Thing) or not isinstance(inner, Function):
             return
         if not self._is_provider(given, value, inner):
