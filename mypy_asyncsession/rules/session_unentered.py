@@ -43,13 +43,21 @@ _TAKEN = {
     Situation.STORED: '"{detail}" is to hold the {session}',
 }
 
+_DONE = {Shape.COROUTINE: "awaited", Shape.SESSIONMAKER: "called"}
+
 
 def check(raw: Raw) -> Problem | None:
     """Whether something is taken for the session that it holds."""
     handed = raw.handed
     if handed is None:
         return None
-    done = "awaited" if handed.shape is Shape.COROUTINE else "entered"
+    if raw.situation is Situation.UNSTARTED:
+        return Problem(
+            f'"{raw.text}" is a connection that nobody has started: "{raw.detail}" fails before',
+            f'Enter it: "async with {raw.callee}() as {raw.text}:"',
+            handed.place,
+        )
+    done = _DONE.get(handed.shape, "entered")
     taken = _TAKEN[raw.situation].format(detail=raw.detail, session=raw.session, done=done)
     made = ""
     if handed.name and handed.name != raw.callee:
@@ -60,7 +68,8 @@ def check(raw: Raw) -> Problem | None:
 
 
 def _instead(raw: Raw, handed: Handed) -> str:
-    provider = raw.callee or handed.name
+    # To name the class of a method is not to have an object of it.
+    provider = raw.callee or (handed.name if "." not in (handed.name or "") else None)
     if handed.shape is Shape.COROUTINE:
         return f'Await it: "await {raw.text}"' if raw.callee else "Await it where it is made"
     made = f"{provider}(...)" if provider else raw.text
@@ -68,6 +77,9 @@ def _instead(raw: Raw, handed: Handed) -> str:
         made = f"asynccontextmanager({provider})(...)" if provider else "asynccontextmanager(...)"
     elif handed.shape in (Shape.GENERATOR, Shape.ITERATOR):
         made = f"contextmanager({provider})(...)" if provider else "contextmanager(...)"
+    if handed.shape is Shape.SESSIONMAKER:
+        keyword = "with" if handed.label == "sessionmaker" else "async with"
+        return f'Call it, and enter what it gives: "{keyword} {raw.text}() as session:"'
     is_async = bool(handed.can & (Can.ASYNC_ENTER | Can.ASYNC_ITERATE))
     keyword = "async with" if is_async else "with"
     return f'Enter it, and use the session inside: "{keyword} {made} as session:"'

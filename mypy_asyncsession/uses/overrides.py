@@ -155,7 +155,9 @@ class Overrides:
     ) -> Override | None:
         here = self._handed(info, name, scope)
         there = self._handed(base, name, scope)
-        if here is None or there is None or self._says_nothing(base, name):
+        if here is None or there is None:
+            return None
+        if self._says_nothing(base, name) and not _gives_session(there):
             return None
         if _admits_several(base, name):
             return None
@@ -196,6 +198,15 @@ class Overrides:
             if written is not None and written.name == name:
                 return written
         return None
+
+
+def _gives_session(method: Handed) -> bool:
+    """Whether a coroutine gives a session: then its ``async`` is meant, whoever fills it in."""
+    return (
+        method.shape is Shape.COROUTINE
+        and method.item is not None
+        and method.item.resource is not None
+    )
 
 
 def _alike(here: Node, there: Node | None) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
-from mypy.types import AnyType, CallableType, Instance, get_proper_type
+from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.providers.syntax import mentions, walk
 from mypy_asyncsession.providers.values import Either, Thing, members
 from mypy_asyncsession.uses.fixtures import is_of_fixture
 from mypy_asyncsession.uses.handed import handed
@@ -17,8 +18,9 @@ from mypy_asyncsession.uses.spans import span_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, Node
     from mypy.types import Type
 
     from mypy_asyncsession.providers.evaluate import Evaluator
@@ -44,6 +46,8 @@ _MYPYS = {
     Situation.RETURNED: "return-value",
     Situation.STORED: "assignment",
 }
+#: The methods of a connection that start it.
+_STARTS = frozenset({"__aenter__", "__await__", "start"})
 
 
 class RawResults:
@@ -55,6 +59,8 @@ class RawResults:
 
     def of_attribute(self, member: MemberExpr, spot: Spot) -> Iterator[Raw]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
+        if member.name in known.CONNECTING_ATTRIBUTES:
+            yield from self._of_unstarted(member, spot)
         found = self._holder(member.expr, spot)
         if found is None:
             return
@@ -62,6 +68,32 @@ class RawResults:
         if _has(holder, member.name) or not _has(session, member.name):
             return
         yield self._raw(Situation.ATTRIBUTE, member.expr, holder, session, member.name, spot)
+
+    def _of_unstarted(self, member: MemberExpr, spot: Spot) -> Iterator[Raw]:
+        """``connection = engine.connect()``, which is neither awaited nor entered."""
+        function = spot.body.function()
+        name = member.expr.name if isinstance(member.expr, NameExpr) else None
+        bindings = spot.scope.names.bindings.get(name, []) if name is not None else []
+        if function is None or name is None or len(bindings) != 1:
+            return
+        made = bindings[0].node
+        if bindings[0].kind != "assign" or not _is_connect(made):
+            return
+        connection = self._evaluator.value(made, spot.scope, bindings[0].blocks)
+        if not isinstance(connection, Thing) or connection.resource not in known.ASYNC_CONNECTIONS:
+            return
+        # Whoever else sees it, or any method that may start it.
+        asked = [
+            node.name
+            for node in walk(function.body)
+            if isinstance(node, MemberExpr)
+            and isinstance(node.expr, NameExpr)
+            and node.expr.name == name
+        ]
+        if mentions(function.body, name) > len(asked) + 1 or _STARTS & set(asked):
+            return
+        raw = self._raw(Situation.UNSTARTED, member.expr, connection, connection, member.name, spot)
+        yield raw._replace(callee=written(made.callee))
 
     def of_call(self, call: CallExpr, spot: Spot) -> Iterator[Raw]:
         """``f(cm)``, where the parameter is annotated as a session."""
@@ -95,10 +127,15 @@ class RawResults:
             yield from self._given(Situation.RETURNED, statement.expr, function.name, spot)
 
     def of_assignment(self, statement: AssignmentStmt, spot: Spot) -> Iterator[Raw]:
-        """``self.session: AsyncSession = cm()``."""
-        if statement.type is not None and self._is_session(statement.type):
-            target = written(statement.lvalues[0])
-            yield from self._given(Situation.STORED, statement.rvalue, target, spot)
+        """``self.session: AsyncSession = cm()``, or without its type where that is declared."""
+        if not isinstance(statement.rvalue, (CallExpr, MemberExpr, NameExpr)):
+            return
+        target = statement.lvalues[0]
+        declared = statement.type
+        if declared is None and isinstance(target, MemberExpr):
+            declared = self._evaluator.type_of(target, self._module)
+        if declared is not None and self._is_session(declared):
+            yield from self._given(Situation.STORED, statement.rvalue, written(target), spot)
 
     def _given(
         self, situation: Situation, expression: Expression, where: str, spot: Spot
@@ -148,7 +185,11 @@ class RawResults:
         type_ = self._evaluator.type_of(member.expr, self._module)
         proper = get_proper_type(type_) if type_ is not None else None
         if isinstance(proper, Instance):
-            return proper.type.fullname in known.HOLDER_TYPES
+            info = proper.type
+            return info.fullname in known.HOLDER_TYPES or (
+                member.name in known.SESSION_ATTRIBUTES
+                and (info.fullname in known.ASYNC_CONNECTIONS or info.get(member.name) is None)
+            )
         if proper is None or isinstance(proper, AnyType):
             return member.name in known.SESSION_ATTRIBUTES
         return False
@@ -158,17 +199,35 @@ class RawResults:
         value = self._evaluator.value(expression, spot.scope, spot.where)
         found = []
         for member in members(value):
+            if not isinstance(member, Thing):
+                return None
             session = _held(member)
-            if not isinstance(member, Thing) or session is None:
+            if member.shape is Shape.SESSIONMAKER:
+                made = self._evaluator.called(member, [], spot.scope)
+                session = made if isinstance(made, Thing) and made.resource is not None else None
+            if session is None:
                 return None
             found.append((member, session))
         return found[0] if found else None
 
     def _is_session(self, type_: Type | None) -> bool:
         proper = get_proper_type(type_) if type_ is not None else None
+        if isinstance(proper, UnionType):
+            items = [
+                each for each in proper.items if not isinstance(get_proper_type(each), NoneType)
+            ]
+            return bool(items) and all(map(self._is_session, items))
         return isinstance(proper, Instance) and (
             self._evaluator.types.resource(proper.type) is not None
         )
+
+
+def _is_connect(node: Node | None) -> TypeGuard[CallExpr]:
+    return (
+        isinstance(node, CallExpr)
+        and isinstance(node.callee, MemberExpr)
+        and node.callee.name == "connect"
+    )
 
 
 def _held(value: object, depth: int = 0) -> Thing | None:
@@ -189,5 +248,6 @@ def _has(value: Thing, name: str) -> bool:
         return True
     if isinstance(value.type, Instance):
         info = value.type.type
-        return info.get(name) is not None or info.fallback_to_any
+        looked_up = info.get("__getattr__") is not None
+        return info.get(name) is not None or info.fallback_to_any or looked_up
     return value.resource is not None and name in known.SESSION_ATTRIBUTES

@@ -327,6 +327,7 @@ class Situation(Enum):
     """How something that holds a session is taken for one."""
 
     ATTRIBUTE = "attribute"
+    UNSTARTED = "unstarted"
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"

@@ -36,6 +36,7 @@ from mypy_asyncsession.providers.values import (
     Managed,
     Module,
     Named,
+    Returns,
     Thing,
     TypedCallable,
     Value,
@@ -125,8 +126,21 @@ class Attributes(Base):
                 return BoundMethod(base, name)
             if isinstance(base.type, Instance):
                 klass = Class(base.type.type.fullname, base.type.type)
-                return self._class_attribute(klass, name, base, base.type)
+                found = self._class_attribute(klass, name, base, base.type)
+                is_begin = base.shape is Shape.SESSIONMAKER and name == "begin"
+                return self._beginning(base, found) if is_begin else found
         return UNKNOWN
+
+    def _beginning(self, maker: Thing, begin: Value) -> Value:
+        """``maker.begin``, which gives a manager of what the maker makes, by any type of it."""
+        current = self.program.current
+        if current is None or not isinstance(begin, TypedCallable):
+            return begin
+        manager = self.called(begin, [], current.scope)
+        session = self.called(maker, [], current.scope)
+        if not isinstance(manager, Thing) or session is UNKNOWN:
+            return begin
+        return Returns(replace(manager, item=session), begin.origin)
 
     def _class_attribute(
         self,
