@@ -38,6 +38,7 @@ _MOCKS = frozenset(
         "mock.mock.MagicMock",
     }
 )
+_COPYING = frozenset({"autospec", "create", "spec", "spec_set", "wraps"})
 _COROUTINE = Handed(Shape.COROUTINE, Can.AWAIT, "coroutine")
 
 
@@ -71,7 +72,7 @@ class Doubles:
         real = self._handed_by(target, spot)
         if real is None:
             return
-        double = self._double(new, named, spot)
+        double = self._double(new, named, real, spot)
         if double is None:
             return
         span = span_of(call)
@@ -79,7 +80,7 @@ class Doubles:
             target=text,
             there=real,
             here=double,
-            double=written(new) if new is not None else "AsyncMock",
+            double=written(new) if new is not None else _made_name(named),
             span=span,
             function=spot.body.outermost(),
             lines=tuple(range(span.line, span.end_line + 1)),
@@ -115,30 +116,63 @@ class Doubles:
         return found if found.item.resource is not None else None
 
     def _double(
-        self, new: Expression | None, named: dict[str, Expression], spot: Spot
+        self, new: Expression | None, named: dict[str, Expression], real: Handed, spot: Spot
     ) -> Handed | None:
         """What a call of the double gives."""
         if new is None:
-            made = named.get("new_callable")
-            if made is None or "side_effect" in named:
-                return None
-            kind = fullname(self._evaluator.value(made, spot.scope, spot.where))
-            return _COROUTINE if kind in _ASYNC_MOCKS else None
-        if isinstance(new, CallExpr):
-            kind = fullname(self._evaluator.value(new.callee, spot.scope, spot.where))
-            options = dict(zip(new.arg_names, new.args, strict=True))
+            return self._made_by_patch(named, real, spot)
+        made = self._mock(new, spot)
+        if made is not None:
+            kind = fullname(self._evaluator.value(made.callee, spot.scope, spot.where))
+            options = dict(zip(made.arg_names, made.args, strict=True))
             if kind in _ASYNC_MOCKS:
                 return None if "side_effect" in options else _COROUTINE
             if kind in _MOCKS:
-                result = options.get("return_value")
-                if result is None or "side_effect" in options:
+                if "return_value" not in options or "side_effect" in options:
                     return None
-                value = self._evaluator.value(result, spot.scope, spot.where)
-                return handed(value, self._evaluator, spot.scope)
+                return self._given(options["return_value"], spot)
         value = self._evaluator.value(new, spot.scope, spot.where)
         if not isinstance(value, (Function, Managed)):
             return None
         return handed(self._evaluator.called(value, [], spot.scope), self._evaluator, spot.scope)
+
+    def _made_by_patch(
+        self, named: dict[str, Expression], real: Handed, spot: Spot
+    ) -> Handed | None:
+        """What a call of the mock gives that ``patch`` makes itself."""
+        if "side_effect" in named:
+            return None
+        made = named.get("new_callable")
+        if made is not None:
+            kind = fullname(self._evaluator.value(made, spot.scope, spot.where))
+            return _COROUTINE if kind in _ASYNC_MOCKS else None
+        # It is an AsyncMock for a coroutine function, else a MagicMock; others copy what they are.
+        if "return_value" not in named or real.shape is Shape.COROUTINE or _COPYING & set(named):
+            return None
+        return self._given(named["return_value"], spot)
+
+    def _given(self, result: Expression, spot: Spot) -> Handed | None:
+        value = self._evaluator.value(result, spot.scope, spot.where)
+        return handed(value, self._evaluator, spot.scope)
+
+    def _mock(self, new: Expression, spot: Spot) -> CallExpr | None:
+        """The call that made a double, here or where its name is bound, if nothing changes it."""
+        if isinstance(new, CallExpr):
+            return new
+        if not isinstance(new, NameExpr):
+            return None
+        names = spot.scope.names
+        bindings = names.bindings.get(new.name, [])
+        if len(bindings) != 1 or bindings[0].kind != "assign":
+            return None
+        if any(each.startswith(f"{new.name}.") for each in names.patched):
+            return None  # ``mock.side_effect = ...``
+        made = bindings[0].node
+        return made if isinstance(made, CallExpr) else None
+
+
+def _made_name(named: dict[str, Expression]) -> str:
+    return "AsyncMock" if "new_callable" in named else "MagicMock"
 
 
 def _shown(expression: Expression) -> str:
