@@ -41,6 +41,7 @@ class Shape(Enum):
     GENERATOR = "a generator"
     ITERATOR = "an iterator"
     CONTEXT_MANAGER = "a sync context manager"
+    MISMADE = "a context manager of what is no generator of its kind"
     SESSION = "a session"
     SYNC_SESSION = "a sync session"
     FUNCTION = "a function that was not called"

@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.wording import described
 from mypy_asyncsession.uses.record import Dependency, DirectCall, Drive, Handed, Role
 
 #: FastAPI drives these if it is given the function that makes them.
@@ -136,7 +137,7 @@ def _manager(record: Dependency, handed: Handed) -> tuple[str | None, str | None
     else:
         consequence = f"FastAPI would inject the manager, not the {item or 'session'}"
     return (
-        f'"{record.text}" is {handed.shape.value}: {consequence}',
+        f'"{record.text}" is {described(handed)}: {consequence}',
         _enter(record, handed),
     )
 
@@ -180,6 +181,8 @@ def _enter(record: Dependency, handed: Handed) -> str:
         return "Depend on a generator that enters it, or on a function that returns it"
     if record.drive is Drive.MANAGER and record.callee in _MANAGING and handed.name:
         return _instead(record, handed.name)
+    if handed.shape is Shape.MISMADE:
+        return f'Remove "@{handed.label}"' if record.decorated else "Depend on a generator function"
     kind, keyword = ("an async", "async with") if handed.can & Can.ASYNC_ENTER else ("a", "with")
     hint = f"Depend on {kind} generator that enters it"
     entered = _entered(record, handed)

@@ -27,7 +27,7 @@ def subject(use: Use, handed: Handed) -> str:
         if shape is Shape.SESSIONMAKER:
             return f'"{use.text}" is a sessionmaker that was not called'
         return f'"{use.text}" was not called'
-    what = shape.value
+    what = described(handed)
     if shape in (Shape.SESSION, Shape.SYNC_SESSION) and handed.label:
         kind = "an" if handed.label[0].lower() in "aeiou" else "a"
         what = f"{kind} {handed.label}"
@@ -43,6 +43,14 @@ def subject(use: Use, handed: Handed) -> str:
     if shape in (Shape.SESSION, Shape.SYNC_SESSION):
         return f'"{use.callee}" gives {what}'
     return f'"{use.callee}" is {what}'
+
+
+def described(handed: Handed) -> str:
+    """What something is: ``an async context manager``, ``"contextmanager" of a coroutine``."""
+    if handed.shape is Shape.MISMADE and handed.item is not None:
+        inner = handed.item.shape
+        return f'"{handed.label}" of {_FUNCTIONS.get(inner, inner.value)}'
+    return handed.shape.value
 
 
 def used(use: Use, verb: str) -> str:
@@ -114,10 +122,12 @@ def _instead(use: Use, handed: Handed) -> str | None:
     shape = handed.shape
     if shape.uncalled:
         return _once_called(use, handed)
-    if use.pairing in _ON_STACK:
+    if use.pairing in _ON_STACK and shape is not Shape.MISMADE:
         return _on_stack(use, handed)
     if shape is Shape.NONE:
         return "Test it for None before it is entered"
+    if shape is Shape.MISMADE:
+        return _made_anew(handed)
     if shape is Shape.ENGINE:
         keyword = "async with" if handed.label and "Async" in handed.label else "with"
         return _write(use, f"{use.text}.connect()", keyword)
@@ -128,6 +138,17 @@ def _instead(use: Use, handed: Handed) -> str | None:
     if shape is Shape.COROUTINE:
         return _once_awaited(use, handed)
     return _entered(use, handed)
+
+
+def _made_anew(handed: Handed) -> str | None:
+    """What is to be made of the function that a manager cannot be made of."""
+    inner = handed.item.shape if handed.item is not None else None
+    if inner in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER):
+        return "It is a context manager without it: make it once"
+    if inner is Shape.COROUTINE:
+        return f'"{handed.label}" makes one of a function that yields, not of one that returns'
+    suited = "asynccontextmanager" if inner is Shape.ASYNC_GENERATOR else "contextmanager"
+    return f'Use "{suited}" instead of "{handed.label}"'
 
 
 def _given(use: Use, handed: Handed) -> str | None:

@@ -13,6 +13,7 @@ from mypy_asyncsession.providers import by_name, known
 from mypy_asyncsession.providers.evaluate.base import Base, Where, is_read_by_name
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.providers.syntax import is_stub_body
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     UNSURE,
@@ -42,6 +43,17 @@ if TYPE_CHECKING:
 
 #: How many arguments of a call are looked at.
 ARGUMENTS = 6
+
+#: What a function surely gives that ``contextmanager`` cannot make a manager of.
+_UNSUITED = frozenset(
+    {
+        Shape.ASYNC_CONTEXT_MANAGER,
+        Shape.ASYNC_GENERATOR,
+        Shape.CONTEXT_MANAGER,
+        Shape.COROUTINE,
+        Shape.GENERATOR,
+    }
+)
 
 
 class Calls(Base):
@@ -107,6 +119,14 @@ class Calls(Base):
             if isinstance(inner, Thing):
                 item = inner.item
                 origin = inner.origin
+                if _is_mismade(callee, inner):
+                    label = "asynccontextmanager" if callee.is_async else "contextmanager"
+                    return Thing(
+                        Shape.MISMADE, item=inner, label=label, origin=origin, by_definition=True
+                    )
+                if inner.shape is Shape.COROUTINE:
+                    # A stub without a yield: it says what those yield that stand for it.
+                    item = self.iterated(inner.item)
             return Thing(
                 shape,
                 Can.ASYNC_ENTER if callee.is_async else Can.ENTER,
@@ -280,3 +300,13 @@ def _depends_on_arguments(callee: Value) -> bool:
         return True
     name = fullname(callee)
     return name is not None and is_read_by_name(name)
+
+
+def _is_mismade(managed: Managed, made: Thing) -> bool:
+    """Whether a manager is made of what it cannot step through."""
+    if made.can & (Can.ASYNC_NEXT if managed.is_async else Can.NEXT):
+        return False
+    function = managed.function
+    if isinstance(function, Function) and is_stub_body(function.node):
+        return False  # one without a yield stands for others that have it
+    return made.shape in _UNSUITED

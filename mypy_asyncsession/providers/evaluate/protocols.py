@@ -42,6 +42,8 @@ class Protocols(Base):
                 return member
             if member.shape is Shape.COROUTINE:
                 return self.entered(member.item)
+            if member.shape is Shape.MISMADE:
+                return member.item.item if isinstance(member.item, Thing) else UNKNOWN
             return member.item
 
         return mapped(value, one)
