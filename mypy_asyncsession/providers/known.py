@@ -93,8 +93,11 @@ TASK_MAKERS: Final = frozenset(
         "asyncio.tasks.create_task",
         "asyncio.ensure_future",
         "asyncio.tasks.ensure_future",
+        "asyncio.events.AbstractEventLoop.create_task",
     }
 )
+#: The names of responses that read what they are given after the function has returned.
+STREAMING_RESPONSES: Final = frozenset({"EventSourceResponse", "StreamingResponse"})
 
 
 ASYNC_GENERATOR_TYPES: Final = frozenset(

@@ -1,8 +1,10 @@
 """Letting a session out of the block that it was opened for.
 
 ## What it does
-Rejects a session that is returned from the ``with`` block that opened it, stored as the last thing
-in it, used after it, or given to a task that outlives it.
+Rejects a session that is returned from the ``with`` block that opened it, alone, in an object that
+keeps it, or in a generator or coroutine that is yet to run (``StreamingResponse(rows(session))``);
+that is stored as the last thing in the block, used after it, or given to a task that outlives it.
+A manager that hands out a session of somebody else closes nothing, and may be left with it.
 
 ## Why is this bad
 The block has closed the session. SQLAlchemy lets a closed session begin anew: it takes another
@@ -31,6 +33,15 @@ from mypy_asyncsession.uses.record import Escape
 
 _HOW = {
     "returned": ("is returned closed", 'Yield it from an "@asynccontextmanager" function'),
+    "held": (
+        "is closed before the object is used that is returned with it",
+        'Yield the object from an "@asynccontextmanager" function',
+    ),
+    "coroutine": ("is closed before the coroutine runs that uses it", "Await it inside the block"),
+    "generator": (
+        "is closed before the generator runs that uses it",
+        "Open the session in the generator",
+    ),
     "stored": ("is stored, and then closed", "Use it inside the block"),
     "task": (
         "is given to a task that outlives its block",

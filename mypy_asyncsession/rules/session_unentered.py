@@ -3,7 +3,8 @@
 ## What it does
 Rejects an attribute of a session that is asked of a generator, a context manager or a coroutine
 which was never entered or awaited, and such an object where a session is expected: as an argument,
-as a return value, or stored in an attribute that is annotated as one.
+as a return value, or stored in an attribute that is annotated as one. The same is said of a
+sessionmaker that was not called, and of an ``engine.connect()`` that nobody awaits or enters.
 
 ## Why is this bad
 The session was not opened. It raises ``AttributeError`` when the attribute is used, which may be

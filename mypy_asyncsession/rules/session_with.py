@@ -3,7 +3,8 @@
 ## What it does
 Rejects ``async with``, ``with``, ``enter_async_context`` and ``enter_context`` on an async
 generator, a coroutine, a generator, a provider or sessionmaker that was not called, on a sync
-context manager where an async one is needed, and the reverse.
+context manager where an async one is needed, and the reverse; and on what ``contextmanager`` or
+``asynccontextmanager`` has made of a function that is no generator of its kind.
 
 ## Why is this bad
 It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not before.

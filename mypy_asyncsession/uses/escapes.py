@@ -11,17 +11,20 @@ from mypy.nodes import (
     CallExpr,
     ClassDef,
     Decorator,
+    DictExpr,
     DictionaryComprehension,
     ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
+    ListExpr,
     MatchStmt,
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
     RaiseStmt,
     ReturnStmt,
+    SetExpr,
     TupleExpr,
     WithStmt,
     YieldExpr,
@@ -29,8 +32,10 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import dotted, mentions, statements, walk, yields
-from mypy_asyncsession.providers.values import Thing, fullname
+from mypy_asyncsession.providers.values import Class, Function, Thing, fullname
+from mypy_asyncsession.uses.arguments import matched
 from mypy_asyncsession.uses.opening import opens
 from mypy_asyncsession.uses.record import Escape
 from mypy_asyncsession.uses.spans import span_of, written
@@ -40,9 +45,13 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, Expression, Node
 
-    from mypy_asyncsession.providers.evaluate import Evaluator
+    from mypy_asyncsession.providers.evaluate import Evaluator, Where
+    from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.values import Value
     from mypy_asyncsession.uses.spots import Spot
 
+#: What runs only when it is awaited or iterated over.
+_LAZY = frozenset({Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.GENERATOR})
 _DEFINITIONS = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
 
 
@@ -98,8 +107,11 @@ class Escapes:
         function = spot.body.function()
         if isinstance(function, FuncDef) and not yields(function):
             for inner in statements(statement.body):
-                if isinstance(inner, ReturnStmt) and _is_or_holds(inner.expr, name):
-                    yield "returned", inner
+                if isinstance(inner, ReturnStmt) and inner.expr is not None:
+                    where = spot.scope.names.places.get(id(inner))
+                    how = self._returned(inner.expr, name, statement.body, spot.scope, where)
+                    if how is not None:
+                        yield how, inner
         body = statement.body.body
         for position, inner in enumerate(body):
             if (
@@ -112,9 +124,67 @@ class Escapes:
                 yield "stored", inner
         for call in self._tasks(statement.body, name, spot):
             yield "task", call
+        if function is not None and len(spot.scope.names.bindings.get(name, ())) == 1:
+            # Nothing else can be meant by it: all that comes after in the function counts.
+            end = statement.end_line or statement.line
+            following = [each for each in statements(function.body) if each.line > end]
         used = _used_after(following, name)
         if used is not None:
             yield "used", used
+
+    def _returned(
+        self, expression: Expression, name: str, block: Block, scope: Scope, where: Where
+    ) -> str | None:
+        """How what is returned from a block uses the session after it, if it does."""
+        items = _items(expression)
+        if items is not None:
+            found = (self._returned(item, name, block, scope, where) for item in items)
+            return "returned" if "returned" in found else None
+        if isinstance(expression, NameExpr):
+            return "returned" if expression.name == name else None
+        if not isinstance(expression, CallExpr):
+            return None
+        callee = expression.callee
+        if (
+            isinstance(callee, (MemberExpr, NameExpr))
+            and callee.name in known.STREAMING_RESPONSES
+            and expression.args
+        ):
+            streamed = self._returned(expression.args[0], name, block, scope, where)
+            return streamed if streamed in ("coroutine", "generator") else None
+        if isinstance(callee, NameExpr):
+            inner = next(
+                (each for each in statements(block) if _is_closure(each, callee.name, name)), None
+            )
+            if isinstance(inner, FuncDef):
+                return "generator" if inner.is_generator else "coroutine"
+        if not any(isinstance(each, NameExpr) and each.name == name for each in expression.args):
+            return None
+        made = self._evaluator.value(expression, scope, where)
+        if isinstance(made, Thing) and made.shape in _LAZY:
+            return "coroutine" if made.shape is Shape.COROUTINE else "generator"
+        maker = self._evaluator.value(callee, scope, where)
+        return "held" if self._keeps(maker, expression, name) else None
+
+    def _keeps(self, maker: Value, call: CallExpr, name: str) -> bool:
+        """Whether a call makes an object that keeps an argument in an attribute."""
+        if not isinstance(maker, Class) or maker.info is None:
+            return False
+        init = self._evaluator.attribute(self._evaluator.instance(maker), "__init__")
+        if not isinstance(init, Function) or not isinstance(init.node, FuncDef):
+            return False
+        kept = {
+            parameter
+            for parameter, argument in matched(call, init)
+            if isinstance(argument, NameExpr) and argument.name == name
+        }
+        return any(
+            isinstance(inner, AssignmentStmt)
+            and isinstance(inner.rvalue, NameExpr)
+            and inner.rvalue.name in kept
+            and any(isinstance(target, MemberExpr) for target in inner.lvalues)
+            for inner in statements(init.node.body)
+        )
 
     def _tasks(self, body: Block, name: str, spot: Spot) -> Iterator[CallExpr]:
         """The tasks in a block that are given the session and not waited for in it."""
@@ -158,10 +228,23 @@ class Escapes:
         )
 
 
-def _is_or_holds(expression: Expression | None, name: str) -> bool:
-    if isinstance(expression, TupleExpr):
-        return any(_is_or_holds(item, name) for item in expression.items)
-    return isinstance(expression, NameExpr) and expression.name == name
+def _items(expression: Expression) -> list[Expression] | None:
+    """The elements of a literal."""
+    if isinstance(expression, DictExpr):
+        return [value for _, value in expression.items]
+    return expression.items if isinstance(expression, (ListExpr, SetExpr, TupleExpr)) else None
+
+
+def _is_closure(statement: Node, function: str, name: str) -> bool:
+    """Whether a statement defines a function of that name, which uses a variable around it."""
+    return (
+        isinstance(statement, FuncDef)
+        and statement.name == function
+        and (statement.is_generator or statement.is_coroutine)
+        and mentions(statement.body, name) > 0
+        and not _binds(statement.body, name)
+        and all(argument.variable.name != name for argument in statement.arguments)
+    )
 
 
 def _does_something(statement: Node) -> bool:

@@ -305,7 +305,7 @@ class Escape(NamedTuple):
     """A session that gets out of the block that it was opened for.
 
     Attributes:
-        how: ``returned``, ``stored``, ``task`` or ``used``.
+        how: ``returned``, ``held``, ``coroutine``, ``generator``, ``stored``, ``task`` or ``used``.
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.
