@@ -182,16 +182,21 @@ class RawResults:
 
     def may_hold(self, member: MemberExpr) -> bool:
         """A quick look: most attributes are of objects whose type settles it."""
-        type_ = self._evaluator.type_of(member.expr, self._module)
+        return self._may_be_of(self._evaluator.type_of(member.expr, self._module), member.name)
+
+    def _may_be_of(self, type_: Type | None, name: str) -> bool:
         proper = get_proper_type(type_) if type_ is not None else None
         if isinstance(proper, Instance):
             info = proper.type
             return info.fullname in known.HOLDER_TYPES or (
-                member.name in known.SESSION_ATTRIBUTES
-                and (info.fullname in known.ASYNC_CONNECTIONS or info.get(member.name) is None)
+                name in known.SESSION_ATTRIBUTES
+                and (info.fullname in known.ASYNC_CONNECTIONS or info.get(name) is None)
             )
-        if proper is None or isinstance(proper, AnyType):
-            return member.name in known.SESSION_ATTRIBUTES
+        if isinstance(proper, UnionType):
+            return any(self._may_be_of(item, name) for item in proper.items)
+        # ``self.session = None`` comes first, in a body without annotations.
+        if proper is None or isinstance(proper, (AnyType, NoneType)):
+            return name in known.SESSION_ATTRIBUTES
         return False
 
     def _holder(self, expression: Expression, spot: Spot) -> tuple[Thing, Thing] | None:
