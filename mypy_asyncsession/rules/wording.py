@@ -205,7 +205,8 @@ def _once_called(use: Use, handed: Handed) -> str | None:
         callee = f"{use.callee}({handed.name})"
     elif callee.startswith("await "):
         callee = f"({callee})"
-    called = use._replace(text=f"{callee}()", callee=callee, arguments=False)
+    text = f"{callee}(...)" if handed.takes else f"{callee}()"
+    called = use._replace(text=text, callee=callee, arguments=handed.takes)
     if not item.can & use.pairing.needs:
         return _instead(called, item)
     if use.pairing in _STEPS and item.item is not None and item.item.shape in _SESSIONS:

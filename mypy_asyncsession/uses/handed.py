@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy.nodes import ArgKind
+from mypy.types import CallableType
+
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.providers.shapes import Can, Shape
 from mypy_asyncsession.providers.traits import yields_of
@@ -54,7 +57,15 @@ def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> 
         item = handed(result, evaluator, scope, depth + 1) if depth < 3 else None
         if item is None or item.shape in (Shape.OTHER, Shape.NONE):
             return None
-        return Handed(Shape.FUNCTION, Can.NOTHING, "function", item, None, item.name, item.place)
+        return Handed(
+            Shape.FUNCTION,
+            Can.NOTHING,
+            "function",
+            item,
+            name=item.name,
+            place=item.place,
+            takes=_takes(value),
+        )
     if isinstance(value, Class):
         info = value.info
         if info is None or info.metaclass_type is None:
@@ -66,6 +77,21 @@ def handed(value: Value, evaluator: Evaluator, scope: Scope, depth: int = 0) -> 
             return None
         return Handed(Shape.CLASS, Can.NOTHING, "class", item, None, None, None)
     return None
+
+
+def _takes(function: Value) -> bool:
+    """Whether a function has to be given arguments."""
+    if isinstance(function, Managed):
+        return _takes(function.function)
+    if isinstance(function, TypedCallable) and isinstance(function.type, CallableType):
+        return ArgKind.ARG_POS in function.type.arg_kinds
+    if not isinstance(function, Function):
+        return False
+    required = sum(
+        each.kind in (ArgKind.ARG_POS, ArgKind.ARG_NAMED) for each in function.node.arguments
+    )
+    is_bound = function.receiver is not None and not function.is_static
+    return required > is_bound + len(function.preset)
 
 
 def _name(origin: Origin | None) -> str | None:

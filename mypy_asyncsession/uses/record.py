@@ -92,6 +92,7 @@ class Handed(NamedTuple):
         place: Where that provider is defined, if its source was read.
         through: The provider that it was got from, by its full name, if that is another one.
         yields: How the function yields that made a generator, if its source was read.
+        takes: Whether a call of it needs arguments, where it is a function.
     """
 
     shape: Shape
@@ -103,6 +104,7 @@ class Handed(NamedTuple):
     place: Place | None = None
     through: str | None = None
     yields: Yields | None = None
+    takes: bool = False
 
 
 class Use(NamedTuple):
