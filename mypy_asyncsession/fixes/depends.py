@@ -38,6 +38,8 @@ def _draft(site: Site) -> Draft:
         if alone is not None:
             return alone
     draft = Draft(key=("depends", site.source.path, id(named)))
+    if site.misuse.how == "UNBOUND":
+        raise Left("which object's method is meant is for you to say")
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
         return draft

@@ -84,6 +84,13 @@ def _judged(record: Dependency, handed: Handed | None) -> tuple[str | None, str 
         )
     if record.drive is Drive.SESSIONMAKER:
         return _sessionmaker(record, handed)
+    if record.drive is Drive.UNBOUND:
+        if record.role is Role.OVERRIDE:
+            return None, None
+        return (
+            f'"{record.text}" is a method of no object: FastAPI asks every request for its "self"',
+            "Depend on the method of an object, or on one that is static or of the class",
+        )
     if handed is None:
         return None, None
     if record.drive is Drive.CALLED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, FuncDef, NameExpr, ReturnStmt
+from mypy.nodes import CallExpr, ClassDef, FuncDef, MemberExpr, NameExpr, ReturnStmt
 from mypy.types import CallableType, Instance, has_type_vars
 
 from mypy_asyncsession.providers import known
@@ -73,6 +73,8 @@ class Driving:
             made = self._evaluator.called(value, [], self._source.scope)
             return Driven(Drive.MANAGER, made, decorated=_is_decorated(value.function))
         if isinstance(value, Function):
+            if isinstance(expression, MemberExpr) and _is_unbound(value):
+                return Driven(Drive.UNBOUND, UNKNOWN)
             return self._driven_function(value, depth)
         if isinstance(value, Class):
             if value.fullname in known.SESSIONMAKERS | known.ASYNC_SESSIONMAKERS:
@@ -188,6 +190,20 @@ class Driving:
         if isinstance(callee, Class):
             return True
         return isinstance(callee, Thing) and callee.shape is Shape.SESSIONMAKER
+
+
+def _is_unbound(function: Function) -> bool:
+    """Whether this is a method that was asked of its class, and wants an object for ``self``."""
+    arguments = function.node.arguments
+    return (
+        isinstance(function.scope.node, ClassDef)
+        and function.receiver is None
+        and not (function.is_static or function.is_class or function.partial)
+        and bool(arguments)
+        and arguments[0].variable.name == "self"
+        and arguments[0].initializer is None
+        and arguments[0].type_annotation is None
+    )
 
 
 def _is_decorated(value: Value) -> bool:

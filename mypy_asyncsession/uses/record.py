@@ -189,6 +189,7 @@ class Drive(Enum):
     CALLED = "is given what a call returns"
     ALIAS = "is given an alias that holds a dependency"
     SESSIONMAKER = "is given a sessionmaker"
+    UNBOUND = "asks the request for the object that the method is of"
 
 
 class Role(Enum):
