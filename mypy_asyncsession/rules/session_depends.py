@@ -186,10 +186,13 @@ def _instead(record: Dependency, name: str) -> str:
 def _enter(record: Dependency, handed: Handed) -> str:
     if handed.shape in (Shape.SESSION, Shape.SYNC_SESSION):
         return "Depend on a generator that enters it, or on a function that returns it"
+    if handed.shape is Shape.MISMADE:
+        inner = handed.item.shape if handed.item is not None else None
+        if record.decorated and inner in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
+            return f'Remove "@{handed.label}"'
+        return "Depend on a generator function that yields the session"
     if record.drive is Drive.MANAGER and record.callee in _MANAGING and handed.name:
         return _instead(record, handed.name)
-    if handed.shape is Shape.MISMADE:
-        return f'Remove "@{handed.label}"' if record.decorated else "Depend on a generator function"
     kind, keyword = ("an async", "async with") if handed.can & Can.ASYNC_ENTER else ("a", "with")
     hint = f"Depend on {kind} generator that enters it"
     entered = _entered(record, handed)

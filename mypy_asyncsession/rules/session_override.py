@@ -116,7 +116,8 @@ def _instead(override: Override) -> str:
         return f'Decorate "{override.method}" of "{override.owner}" with "@asynccontextmanager"'
     if here is Shape.GENERATOR and there is Shape.CONTEXT_MANAGER:
         return f'Decorate "{override.method}" of "{override.owner}" with "@contextmanager"'
-    if there is Shape.COROUTINE and here in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+    given = override.there.item.shape if override.there.item is not None else None
+    if there is Shape.COROUTINE and given in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
         return f'Declare "{override.method}" of "{override.base}" without "async"'
     return f'Give both the shape that the callers of "{override.base}.{override.method}" need'
 

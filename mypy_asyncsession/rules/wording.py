@@ -73,7 +73,10 @@ def entering(use: Use, expression: str, keyword: str) -> str:
     """A whole ``with`` or ``for`` line: ``async with f() as s:``."""
     if keyword in ("for", "async for"):
         return f"{keyword} {use.target or 'item'} in {expression}:"
-    target = f" as {use.target}" if use.target else ""
+    bound = use.target
+    if bound is not None and "," in bound and bound[0] not in "([":
+        bound = f"({bound})"  # else the second name would be another manager
+    target = f" as {bound}" if bound else ""
     return f"{keyword} {expression}{target}:"
 
 
@@ -127,7 +130,7 @@ def _instead(use: Use, handed: Handed) -> str | None:
     if shape is Shape.NONE:
         return "Test it for None before it is entered"
     if shape is Shape.MISMADE:
-        return _made_anew(handed)
+        return _made_anew(use, handed)
     if shape is Shape.ENGINE:
         keyword = "async with" if handed.label and "Async" in handed.label else "with"
         return _write(use, f"{use.text}.connect()", keyword)
@@ -140,15 +143,21 @@ def _instead(use: Use, handed: Handed) -> str | None:
     return _entered(use, handed)
 
 
-def _made_anew(handed: Handed) -> str | None:
+def _made_anew(use: Use, handed: Handed) -> str | None:
     """What is to be made of the function that a manager cannot be made of."""
     inner = handed.item.shape if handed.item is not None else None
     if inner in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER):
-        return "It is a context manager without it: make it once"
+        return f'Leave out "{handed.label}": it is a context manager without it'
+    if not use.pairing.enters:
+        return f'Leave out "{handed.label}"'
     if inner is Shape.COROUTINE:
-        return f'"{handed.label}" makes one of a function that yields, not of one that returns'
-    suited = "asynccontextmanager" if inner is Shape.ASYNC_GENERATOR else "contextmanager"
-    return f'Use "{suited}" instead of "{handed.label}"'
+        return f'Leave out "{handed.label}", and await it: it yields nothing'
+    is_async = inner is Shape.ASYNC_GENERATOR
+    suited = "asynccontextmanager" if is_async else "contextmanager"
+    hint = f'Use "{suited}" instead of "{handed.label}"'
+    if use.pairing.is_async is not is_async:
+        hint += f', and enter it with "{"async with" if is_async else "with"}"'
+    return hint
 
 
 def _given(use: Use, handed: Handed) -> str | None:

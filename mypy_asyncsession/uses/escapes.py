@@ -17,10 +17,12 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     GeneratorExpr,
+    GlobalDecl,
     ListExpr,
     MatchStmt,
     MemberExpr,
     NameExpr,
+    NonlocalDecl,
     OverloadedFuncDef,
     RaiseStmt,
     ReturnStmt,
@@ -43,7 +45,7 @@ from mypy_asyncsession.uses.spans import span_of, written
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import Block, Expression, Node
+    from mypy.nodes import Block, Expression, FuncItem, Node
 
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
     from mypy_asyncsession.providers.scopes import Scope
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 
 #: What runs only when it is awaited or iterated over.
 _LAZY = frozenset({Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.GENERATOR})
+#: The methods of an event loop that run it.
+_RUNNING = frozenset({"run_forever", "run_until_complete"})
 _DEFINITIONS = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
 
 
@@ -104,6 +108,8 @@ class Escapes:
     def _escapes(
         self, statement: WithStmt, name: str, following: Sequence[Node], spot: Spot
     ) -> Iterator[tuple[str, Node]]:
+        if _binds(statement.body, name):
+            return  # it is something else by then
         function = spot.body.function()
         if isinstance(function, FuncDef) and not yields(function):
             for inner in statements(statement.body):
@@ -124,10 +130,13 @@ class Escapes:
                 yield "stored", inner
         for call in self._tasks(statement.body, name, spot):
             yield "task", call
-        if function is not None and len(spot.scope.names.bindings.get(name, ())) == 1:
-            # Nothing else can be meant by it: all that comes after in the function counts.
-            end = statement.end_line or statement.line
-            following = [each for each in statements(function.body) if each.line > end]
+        if function is not None:
+            if _is_shared(name, function):
+                return  # what is bound by another function meanwhile is not known
+            if _is_bound_once(name, function, spot):
+                # Nothing else can be meant by it: all that comes after in the function counts.
+                end = statement.end_line or statement.line
+                following = [each for each in statements(function.body) if each.line > end]
         used = _used_after(following, name)
         if used is not None:
             yield "used", used
@@ -201,7 +210,7 @@ class Escapes:
                 continue
             if not any(mentions(argument, name) for argument in call.args):
                 continue
-            if kept is None or mentions(body, kept) == 1:
+            if (kept is None or mentions(body, kept) == 1) and not _waits(body, call.line, name):
                 yield call
 
     def _starts_task(self, call: CallExpr, body: Block, spot: Spot) -> bool:
@@ -220,11 +229,16 @@ class Escapes:
         if not isinstance(value, Thing) or value.label != "BackgroundTasks":
             return False
         name = dotted(tasks)
-        return not any(
-            isinstance(node, AwaitExpr)
-            and isinstance(node.expr, CallExpr)
-            and dotted(node.expr.callee) == name
+        given = [
+            node
             for node in walk(body)
+            if isinstance(node, MemberExpr)
+            and node.name == "add_task"
+            and dotted(node.expr) == name
+        ]
+        # Whoever else sees them in the block may run them there.
+        return len(given) == sum(
+            isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name for node in walk(body)
         )
 
 
@@ -244,6 +258,34 @@ def _is_closure(statement: Node, function: str, name: str) -> bool:
         and mentions(statement.body, name) > 0
         and not _binds(statement.body, name)
         and all(argument.variable.name != name for argument in statement.arguments)
+    )
+
+
+def _is_shared(name: str, function: FuncItem) -> bool:
+    """Whether a name is one of another function as well."""
+    return any(
+        isinstance(each, (GlobalDecl, NonlocalDecl)) and name in each.names
+        for each in statements(function.body, into_functions=True)
+    )
+
+
+def _is_bound_once(name: str, function: FuncItem, spot: Spot) -> bool:
+    """Whether a name can mean but one thing in a function, wherever it is bound."""
+    return len(spot.scope.names.bindings.get(name, ())) == 1 and all(
+        argument.variable.name != name for argument in function.arguments
+    )
+
+
+def _waits(body: Block, line: int, name: str) -> bool:
+    """Whether a block waits for anything after a line, other than for the session itself."""
+    return any(
+        (
+            (isinstance(node, AwaitExpr) and not mentions(node, name))
+            or (isinstance(node, (ForStmt, WithStmt)) and node.is_async)
+            or (isinstance(node, MemberExpr) and node.name in _RUNNING)
+        )
+        and node.line > line
+        for node in walk(body)
     )
 
 

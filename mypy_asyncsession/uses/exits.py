@@ -67,6 +67,13 @@ class Exits:
             return
         if closed and not (trait.code or trait.handles):
             return
+        function = spot.body.function()
+        if (
+            isinstance(loop.expr, NameExpr)
+            and function is not None
+            and mentions(function.body, loop.expr.name) > 2
+        ):
+            return  # it may be run to its end later
         for way, statement in _exits(loop.body):
             yield self._exit(way, loop.expr, value, trait, spot, closed=closed, statement=statement)
             return
@@ -82,6 +89,7 @@ class Exits:
         for name in (kept, generator):
             if isinstance(name, NameExpr) and (
                 function is None
+                or name.name in spot.scope.names.outer
                 or closed
                 or mentions(function.body, name.name) > 2
                 or _is_kept(function.body, name.name)

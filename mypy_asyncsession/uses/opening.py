@@ -4,29 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import FuncDef, MemberExpr, NameExpr, YieldExpr
+from mypy.nodes import (
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    ForStmt,
+    IfStmt,
+    MatchStmt,
+    MemberExpr,
+    NameExpr,
+    TryStmt,
+    WhileStmt,
+    WithStmt,
+    YieldExpr,
+)
+from mypy.types import Instance
 
 from mypy_asyncsession.providers.names import ITERATING
 from mypy_asyncsession.providers.shapes import Can
-from mypy_asyncsession.providers.syntax import dotted, walk, yields
-from mypy_asyncsession.providers.values import Function, Thing
+from mypy_asyncsession.providers.syntax import dotted, returned, statements, walk, yields
+from mypy_asyncsession.providers.values import Thing
 from mypy_asyncsession.uses.closing import closes
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression
+    from collections.abc import Iterator
+
+    from mypy.nodes import Block, Expression, FuncDef, FuncItem, Node
 
     from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.scopes import Scope
-    from mypy_asyncsession.providers.values import Value
+    from mypy_asyncsession.providers.values import Function, Value
 
-#: What the end of a block calls where it closes something.
-_CLOSING = frozenset({"__aexit__", "__exit__", "aclose", "close", "remove"})
 #: How many managers a session is followed into.
 _DEPTH = 4
+#: What the end of a block calls where it closes something.
+_CLOSING = frozenset({"__aexit__", "__exit__", "aclose", "close"})
+#: What gives the session of a manager inside another.
+_ENTERING = frozenset({"__aenter__", "__enter__", "enter_async_context", "enter_context"})
 
 
 def opens(manager: Value, evaluator: Evaluator, *, bare: bool, depth: int = 0) -> bool:
-    """Whether the session of a manager is its own: what cannot be looked into is taken to be.
+    """Whether the session of a manager is its own.
+
+    One that cannot be looked into is taken to close its session, as most do.
 
     Args:
         manager: What is entered.
@@ -35,7 +55,7 @@ def opens(manager: Value, evaluator: Evaluator, *, bare: bool, depth: int = 0) -
         depth: How many managers the session has been followed into.
     """
     if not isinstance(manager, Thing) or depth > _DEPTH:
-        return True
+        return depth == 0
     function = manager.origin.function if manager.origin is not None else None
     if function is not None and yields(function.node):
         source = evaluator.program.source(function.scope.module)
@@ -45,11 +65,69 @@ def opens(manager: Value, evaluator: Evaluator, *, bare: bool, depth: int = 0) -
             for each in yields(function.node)
             if isinstance(each, YieldExpr) and each.expr is not None
         )
-    method = "__aexit__" if manager.can & Can.ASYNC_ENTER else "__exit__"
-    leaves = evaluator.attribute(manager, method)
-    return not (isinstance(leaves, Function) and isinstance(leaves.node, FuncDef)) or any(
-        isinstance(node, MemberExpr) and node.name in _CLOSING for node in walk(leaves.node.body)
+    is_async = bool(manager.can & Can.ASYNC_ENTER)
+    enters = _method(manager, "__aenter__" if is_async else "__enter__", evaluator)
+    leaves = _method(manager, "__aexit__" if is_async else "__exit__", evaluator)
+    if enters is None or leaves is None:
+        return True
+    closed = _closed(leaves)
+    return any(
+        {given, *_sources(enters, given)} & closed for given in map(_given, returned(enters))
     )
+
+
+def _method(manager: Thing, name: str, evaluator: Evaluator) -> FuncDef | None:
+    """A method of the class of a manager, where its source is at hand."""
+    info = manager.type.type if isinstance(manager.type, Instance) else None
+    for base in info.mro if info is not None else ():
+        if name in base.names:
+            methods = evaluator.program.methods(base)
+            return next((each for each in methods if each.name == name), None)
+    return None
+
+
+def _given(expression: Expression) -> str | None:
+    """What is returned, as written; for ``await self.manager.__aenter__()`` the manager."""
+    if isinstance(expression, AwaitExpr):
+        expression = expression.expr
+    callee = expression.callee if isinstance(expression, CallExpr) else None
+    if isinstance(callee, MemberExpr) and callee.name in _ENTERING:
+        return dotted(callee.expr)
+    return dotted(expression)
+
+
+def _sources(function: FuncItem, name: str | None) -> set[str | None]:
+    """The managers that a function has taken a name from."""
+    return {
+        _given(statement.rvalue)
+        for statement in statements(function.body)
+        if isinstance(statement, AssignmentStmt)
+        and any(dotted(target) == name for target in statement.lvalues)
+    }
+
+
+def _closed(function: FuncItem) -> set[str | None]:
+    """What a function closes on every way through it, as written."""
+    return {
+        dotted(node.expr)
+        for statement in _always(function.body)
+        for node in walk(statement, into_functions=False)
+        if isinstance(node, MemberExpr) and node.name in _CLOSING
+    }
+
+
+def _always(block: Block) -> Iterator[Node]:
+    """The simple statements of a block, and of those in it that are entered in any case."""
+    for statement in block.body:
+        if isinstance(statement, WithStmt):
+            yield from statement.expr
+            yield from _always(statement.body)
+        elif isinstance(statement, TryStmt):
+            yield from _always(statement.body)
+            if statement.finally_body is not None:
+                yield from _always(statement.finally_body)
+        elif not isinstance(statement, (ForStmt, IfStmt, MatchStmt, WhileStmt)):
+            yield statement
 
 
 def _is_own(
@@ -65,14 +143,18 @@ def _is_own(
     name = dotted(yielded)
     if name is None:
         return False
-    closed = any(closes(node, name) for node in walk(function.node.body))
+    closed = any(
+        closes(node, name)
+        for statement in _always(function.node.body)
+        for node in (statement, *walk(statement, into_functions=False))
+    )
     if not isinstance(yielded, NameExpr):
         return closed
     if any(argument.variable.name == name for argument in function.node.arguments):
         return bare
     bindings = scope.names.bindings.get(name, [])
-    if len(bindings) == 1 and closed:
-        return True
+    if len(bindings) == 1 and bindings[0].kind == "assign":
+        return closed and isinstance(bindings[0].node, (AwaitExpr, CallExpr))
     for binding in bindings:
         if "with" in binding.kind:
             entered = evaluator.value(binding.node, scope, binding.blocks)  # type: ignore[arg-type]

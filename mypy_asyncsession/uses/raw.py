@@ -18,9 +18,8 @@ from mypy_asyncsession.uses.spans import span_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TypeGuard
 
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Expression
     from mypy.types import Type
 
     from mypy_asyncsession.providers.evaluate import Evaluator
@@ -77,11 +76,21 @@ class RawResults:
         if function is None or name is None or len(bindings) != 1:
             return
         made = bindings[0].node
-        if bindings[0].kind != "assign" or not _is_connect(made):
+        if not (
+            bindings[0].kind == "assign"
+            and isinstance(made, CallExpr)
+            and isinstance(made.callee, MemberExpr)
+            and made.callee.name == "connect"
+        ):
             return
         connection = self._evaluator.value(made, spot.scope, bindings[0].blocks)
         if not isinstance(connection, Thing) or connection.resource not in known.ASYNC_CONNECTIONS:
             return
+        engine = self._evaluator.value(made.callee.expr, spot.scope, bindings[0].blocks)
+        if not isinstance(engine, Thing) or engine.shape is not Shape.ENGINE:
+            return
+        if any(name in scope.names.outer for scope in spot.scope.chain()):
+            return  # others see it as well
         # Whoever else sees it, or any method that may start it.
         asked = [
             node.name
@@ -225,14 +234,6 @@ class RawResults:
         return isinstance(proper, Instance) and (
             self._evaluator.types.resource(proper.type) is not None
         )
-
-
-def _is_connect(node: Node | None) -> TypeGuard[CallExpr]:
-    return (
-        isinstance(node, CallExpr)
-        and isinstance(node.callee, MemberExpr)
-        and node.callee.name == "connect"
-    )
 
 
 def _held(value: object, depth: int = 0) -> Thing | None:

@@ -11,6 +11,7 @@ from mypy.nodes import (
     ClassDef,
     Decorator,
     FuncDef,
+    IndexExpr,
     MemberExpr,
     NameExpr,
     OverloadedFuncDef,
@@ -28,6 +29,7 @@ from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import statements, walk
 from mypy_asyncsession.providers.values import (
+    RECURSIVE,
     UNKNOWN,
     UNSURE,
     BoundMethod,
@@ -42,10 +44,11 @@ from mypy_asyncsession.providers.values import (
     Value,
     either,
     mapped,
+    members,
 )
 
 if TYPE_CHECKING:
-    from mypy.nodes import FuncItem
+    from mypy.nodes import Expression, FuncItem
 
     from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
@@ -54,6 +57,10 @@ if TYPE_CHECKING:
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
+#: The methods of a metaclass that make a class.
+_MAKING = frozenset({"__call__", "__init__", "__new__", "__prepare__"})
+#: The methods of a class that have a say in what its attributes are.
+_FORMING = frozenset({"__getattribute__", "__init_subclass__"})
 
 
 class Attributes(Base):
@@ -199,10 +206,16 @@ class Attributes(Base):
             assert defs[-1].node is not None
             if self._is_replaced(source, node, scope, name):
                 return UNSURE
-            value = self.bound(defs[-1], inner)
+            # ``session = asynccontextmanager(session)`` may stand below the method.
+            last = bindings[-1]
+            value = self.bound(last, inner)
+            if last is not defs[-1] and (value is UNKNOWN or len(last.blocks) > 1):
+                return UNSURE
             if isinstance(receiver, Thing) and not (
                 isinstance(value, Function) and value.is_property
             ):
+                if name in source.open_attributes(node):
+                    return UNSURE
                 for _, method in source.attributes(node).get(name, ()):
                     if method is not None:
                         return UNSURE  # the instance has one of its own in the method's place
@@ -211,27 +224,59 @@ class Attributes(Base):
         if isinstance(declared, Var) and informative(declared.type):
             value = self.types.value(declared.type)
             if value is not UNKNOWN and not is_opaque(value):
+                if declared.is_inferred and len(source.attributes(node).get(name, ())) > 1:
+                    # mypy has inferred it from the first assignment; others may differ.
+                    others = self.assigned(source, node, inner, name)
+                    known_others = [m for m in members(others) if isinstance(m, Thing)]
+                    return either([value, *known_others], exact=False)
                 return self._richer(source, node, inner, name, value)
         return self.assigned(source, node, inner, name)
 
     def _is_replaced(self, source: Source, node: ClassDef, scope: Scope, name: str) -> bool:
         """Whether a class is given another member in place of the one that its body defines."""
-        if f"{node.name}.{name}" in scope.names.patched:
+        current = self.program.current
+        if any(each and name in each.patched(node.name) for each in (source, current)):
             return True  # ``Database.session = asynccontextmanager(Database.session)``
-        for decorator in node.decorators:
-            maker = decorator.callee if isinstance(decorator, CallExpr) else decorator
-            function = self.value(maker, scope, None)
-            if isinstance(function, Function) and _sets(function.node, name):
-                return True
+        if any(self._may_replace(each, scope, name) for each in node.decorators):
+            return True
         symbol = self.program.symbol(f"{source.module}.{qualname_in(scope, node.name)}")
-        bases = symbol.mro[1:] if isinstance(symbol, TypeInfo) else ()
-        for base in bases:
-            if base.names.get("__init_subclass__") is not None and any(
-                method.name == "__init_subclass__" and _sets(method, name)
-                for method in self.program.methods(base)
-            ):
-                return True
-        return False
+        if not isinstance(symbol, TypeInfo):
+            return False
+        metaclass = symbol.metaclass_type
+        if metaclass is not None and any(
+            method.name in _MAKING and (_sets(method, name) or _sets_elements(method))
+            for method in self.program.methods(metaclass.type)
+        ):
+            return True
+        return any(
+            method.name == "__getattribute__"
+            or (method.name == "__init_subclass__" and base is not symbol and _sets(method, name))
+            for base in symbol.mro
+            if not _FORMING.isdisjoint(base.names)
+            for method in self.program.methods(base)
+        )
+
+    def _may_replace(self, decorator: Expression, scope: Scope, name: str) -> bool:
+        """Whether a decorator of a class may put another member in the place of one.
+
+        One whose source is not at hand is taken to leave the class as it is, as most do.
+        """
+        maker = decorator.callee if isinstance(decorator, CallExpr) else decorator
+        function = self.value(maker, scope, None)
+        if isinstance(function, Class):
+            return self.program.source(function.fullname.rpartition(".")[0]) is not None
+        if not isinstance(function, Function):
+            return False
+        source = self.program.source(function.scope.module)
+        inner = source.scope_in(function.node, function.scope) if source else function.scope
+        for part in walk(function.node.body):
+            if isinstance(part, ClassDef):
+                return True  # it may give another class
+            if isinstance(part, CallExpr) and part.args:
+                helper = self.value(part.callee, inner, None)
+                if isinstance(helper, Function) and _sets(helper.node, name):
+                    return True
+        return _sets(function.node, name)
 
     def _richer(
         self, source: Source, node: ClassDef, scope: Scope, name: str, value: Value
@@ -252,6 +297,8 @@ class Attributes(Base):
         )
 
     def _assigned(self, source: Source, node: ClassDef, scope: Scope, name: str) -> Value:
+        if name in source.open_attributes(node):
+            return UNKNOWN
         found: list[Value] = []
         for rvalue, method in source.attributes(node).get(name, ()):
             inner = scope if method is None else source.scope_in(method, scope)
@@ -266,6 +313,8 @@ class Attributes(Base):
                     None,
                 )
             found.append(self.value(rvalue, inner, place))
+        if RECURSIVE in found:
+            return UNKNOWN  # ``self.session = self.session()``: it is now the one, now the other
         known_values = [value for value in found if not is_none(value)]
         return either(known_values, exact=False)
 
@@ -310,6 +359,15 @@ class Attributes(Base):
                 return self.types.value(found.ret_type)
             return TypedCallable(found, origin)
         return value
+
+
+def _sets_elements(function: FuncDef) -> bool:
+    """Whether a function puts something into a dict, such as the names of a class to be made."""
+    return any(
+        isinstance(node, AssignmentStmt)
+        and any(isinstance(each, IndexExpr) for each in node.lvalues)
+        for node in walk(function.body)
+    )
 
 
 def _sets(function: FuncItem, name: str) -> bool:

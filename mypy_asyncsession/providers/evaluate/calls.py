@@ -13,7 +13,6 @@ from mypy_asyncsession.providers import by_name, known
 from mypy_asyncsession.providers.evaluate.base import Base, Where, is_read_by_name
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Can, Shape
-from mypy_asyncsession.providers.syntax import is_stub_body
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     UNSURE,
@@ -50,7 +49,6 @@ _UNSUITED = frozenset(
         Shape.ASYNC_CONTEXT_MANAGER,
         Shape.ASYNC_GENERATOR,
         Shape.CONTEXT_MANAGER,
-        Shape.COROUTINE,
         Shape.GENERATOR,
     }
 )
@@ -306,7 +304,7 @@ def _is_mismade(managed: Managed, made: Thing) -> bool:
     """Whether a manager is made of what it cannot step through."""
     if made.can & (Can.ASYNC_NEXT if managed.is_async else Can.NEXT):
         return False
-    function = managed.function
-    if isinstance(function, Function) and is_stub_body(function.node):
-        return False  # one without a yield stands for others that have it
+    if made.shape is Shape.COROUTINE:
+        # One without a yield may stand for others that have it, unless it returns a session.
+        return isinstance(made.item, Thing) and made.item.resource is not None
     return made.shape in _UNSUITED

@@ -91,6 +91,9 @@ class Lookup(Base):
                     if value is not UNKNOWN and not isinstance(value, Named)
                 ]
                 firm = [value for value, binding in found if not binding.fallback]
+                if any(b.kind in ("def", "class") and not b.fallback for b in bindings):
+                    # Each defines its own, and what is imported beside it decides.
+                    firm = [value for value, _ in found]
                 values = firm or [value for value, _ in found] or values[:1]
             values = [value for value in values if not is_none(value)] or values[:1]
         return either(values, exact=False)
