@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.declared import Declared
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.memo import Lasting
-    from mypy_asyncsession.providers.program import Program, Source
+    from mypy_asyncsession.providers.program import Program
+    from mypy_asyncsession.providers.source import Source
     from mypy_asyncsession.providers.values import Value
 
     Hook = Callable[[FunctionContext | MethodContext], Type]

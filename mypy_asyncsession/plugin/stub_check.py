@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.providers.from_types import Types
     from mypy_asyncsession.providers.overlays import Overlays, Parse, Stub
-    from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.source import Source
     from mypy_asyncsession.providers.values import Value
 
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.providers.evaluate import Evaluator
-    from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.source import Source
 
 
 def facts(source: Source, evaluator: Evaluator) -> str:

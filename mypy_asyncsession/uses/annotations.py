@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
-    from mypy_asyncsession.providers.program import Program, Source
+    from mypy_asyncsession.providers.program import Program
+    from mypy_asyncsession.providers.source import Source
 
 #: ``str.splitlines`` knows more ends of a line than Python's grammar has.
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.providers.evaluate import Evaluator
-    from mypy_asyncsession.providers.program import Source
+    from mypy_asyncsession.providers.source import Source
     from mypy_asyncsession.providers.values import Value
     from mypy_asyncsession.uses.arguments import Need
     from mypy_asyncsession.uses.fastapi import Version

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
-    from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.source import Source
     from mypy_asyncsession.uses.driven import Driven
     from mypy_asyncsession.uses.fastapi import Version
 

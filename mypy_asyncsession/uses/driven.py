@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.providers.evaluate import Evaluator, Where
-    from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.source import Source
     from mypy_asyncsession.uses.fastapi import Version
 
 #: What has to be driven before there is anything in it.

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.providers.evaluate import Where
-    from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.source import Source
 
 
 class Body:

@@ -50,8 +50,8 @@ from mypy_asyncsession.providers.values import (
 if TYPE_CHECKING:
     from mypy.nodes import Expression, FuncItem
 
-    from mypy_asyncsession.providers.program import Source
     from mypy_asyncsession.providers.scopes import Scope
+    from mypy_asyncsession.providers.source import Source
 
 #: The methods of generators and managers that are read by name, whatever class has them.
 PROTOCOL_METHODS = frozenset(
