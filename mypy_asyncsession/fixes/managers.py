@@ -58,6 +58,8 @@ def _made(
         raise Left("it is not known what it holds")
     held, rest = holds[0], holds[1:]
     if held.shape in _UNCALLED:
+        if held.shape == Shape.SESSIONMAKER.name and _is_made_here(expression):
+            raise Left("a sessionmaker that was given no engine makes sessions without one")
         called = cst.Call(primary(expression))
         if not rest and held.shape == Shape.SESSIONMAKER.name:
             return Manager(called, is_async=prefer_async)
@@ -79,6 +81,11 @@ def _made(
     if len(ways) > 1:
         return Manager(expression, is_async=prefer_async)
     return Manager(expression, is_async=ways[0] is Can.ASYNC_ENTER)
+
+
+def _is_made_here(expression: cst.BaseExpression) -> bool:
+    """Whether this is ``async_sessionmaker()`` itself, and not the name of a configured one."""
+    return isinstance(expression, cst.Call) and not expression.args
 
 
 def _anchor(site: Site, expression: cst.BaseExpression) -> cst.CSTNode:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mypy.types import CallableType
 
+from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.values import (
@@ -14,6 +15,7 @@ from mypy_asyncsession.providers.values import (
     Container,
     Either,
     Literal,
+    Managed,
     Thing,
     TypedCallable,
     Value,
@@ -70,13 +72,15 @@ def combine_result(inferred: Value, declared: Value) -> Value:
     """Put together what a function returns and what its annotation says that it returns."""
     if inferred is UNKNOWN or inferred is RECURSIVE:
         return inferred if declared is UNKNOWN else declared
+    if isinstance(inferred, Managed) and isinstance(declared, TypedCallable):
+        return inferred
     if not isinstance(declared, Thing):
         return inferred if declared is UNKNOWN or is_opaque(declared) else declared
     if isinstance(inferred, Thing):
         if inferred.shape is declared.shape:
             item = declared.item if declared.item is not UNKNOWN else inferred.item
             return replace(declared, item=item, origin=inferred.origin)
-        if inferred.origin is not None and inferred.shape in UNMISTAKABLE:
+        if inferred.origin is not None and _is_unmistakable(inferred):
             if declared.can & inferred.can:
                 # A wider annotation of the same thing.
                 return replace(declared, origin=inferred.origin)
@@ -87,6 +91,15 @@ def combine_result(inferred: Value, declared: Value) -> Value:
 
 #: The shapes that a function has by its definition, whatever its annotation says.
 UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
+#: The labels of what the decorators of contextlib have made.
+_MADE = {None, *(name.rpartition(".")[2] for name in known.CONTEXT_MANAGERS_MADE)}
+
+
+def _is_unmistakable(value: Thing) -> bool:
+    """Whether a definition decides what this is: a generator function, or what was made of one."""
+    return value.shape in UNMISTAKABLE or (
+        value.shape in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER) and value.label in _MADE
+    )
 
 
 def is_none(value: Value) -> bool:

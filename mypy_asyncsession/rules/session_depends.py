@@ -197,7 +197,10 @@ def _enter(record: Dependency, handed: Handed) -> str:
     hint = f"Depend on {kind} generator that enters it"
     entered = _entered(record, handed)
     if entered is not None:
-        hint += f': "{keyword} {entered}() as session: yield session"'
+        held = handed.item
+        plain = held is not None and held.resource is None and held.label is not None
+        name = "value" if plain else "session"
+        hint += f': "{keyword} {entered}() as {name}: yield {name}"'
     if record.decorated:
         decorator = "asynccontextmanager" if handed.can & Can.ASYNC_ENTER else "contextmanager"
         owner = record.text if record.callee is None else handed.name or record.text

@@ -175,6 +175,8 @@ def _given(use: Use, handed: Handed) -> str | None:
 def _entered(use: Use, handed: Handed) -> str | None:
     shape = handed.shape
     if shape is Shape.ASYNC_GENERATOR:
+        if handed.yields is not None and not handed.yields.once:
+            return _write(use, use.text, "async for")  # a stream, which has no one thing in it
         if use.callee is None:
             # What has to be awaited for it is no generator function, whatever its name.
             awaited = use.text.startswith("await ") and f"{handed.name}(" in use.text
@@ -208,6 +210,9 @@ def _once_called(use: Use, handed: Handed) -> str | None:
     item, callee = _of_call(handed), use.text
     if item is None or callee in ("...", "lambda"):
         return None
+    if use.callee is not None and use.callee.rpartition(".")[2] == handed.label:
+        # ``async_sessionmaker()``, which mistakes the class for the one that was configured.
+        return "Enter what the sessionmaker gives that an engine was given to"
     if use.callee is not None and use.callee.rpartition(".")[2] in _MANAGING:
         if handed.name is None or not handed.name.isidentifier():
             return f'Give "{use.callee}" the function, and call what that gives'
@@ -242,6 +247,9 @@ def _once_awaited(use: Use, handed: Handed) -> str | None:
     if not use.in_async:
         return 'Await it first, in an "async def"'
     awaited = f"await {use.text}"
+    if item is None and use.pairing is Pairing.ASYNC_FOR:
+        line = entering(use, awaited, "for")
+        return f'Await it first: "{line}", or "async {line}", as what it gives has it'
     if item is None:
         return f'Await it first: "{awaited}"'
     if item.shape.uncalled:

@@ -159,7 +159,11 @@ class Getters:
         if not agree(own, says):
             return Annotated.WRONG
         if session_inside(own) is not None and session_inside(says) is None:
-            return Annotated.VAGUE
+            # A class of a package that is not installed is known by its name alone.
+            source = self._evaluator.program.current
+            named = self._evaluator.annotated(declared, source.scope) if source else UNKNOWN
+            if not (isinstance(named, Thing) and session_inside(named) is not None):
+                return Annotated.VAGUE
         return Annotated.PRECISE
 
 

@@ -58,7 +58,7 @@ PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
 #: The methods of a metaclass that make a class.
-_MAKING = frozenset({"__call__", "__init__", "__new__", "__prepare__"})
+_MAKING = frozenset({"__init__", "__new__", "__prepare__"})
 #: The methods of a class that have a say in what its attributes are.
 _FORMING = frozenset({"__getattribute__", "__init_subclass__"})
 
