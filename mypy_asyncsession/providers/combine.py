@@ -92,7 +92,7 @@ def combine_result(inferred: Value, declared: Value) -> Value:
 #: The shapes that a function has by its definition, whatever its annotation says.
 UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
 #: The labels of what the decorators of contextlib have made.
-_MADE = {None, *(name.rpartition(".")[2] for name in known.CONTEXT_MANAGERS_MADE)}
+_MADE = frozenset({None, *(name.rpartition(".")[2] for name in known.CONTEXT_MANAGERS_MADE)})
 
 
 def _is_unmistakable(value: Thing) -> bool:

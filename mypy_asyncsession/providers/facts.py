@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, Var
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, TypeInfo, Var
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.from_types import informative
+from mypy_asyncsession.providers.opening import closes_own, kept, opens_in
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import definition_of, statements
+from mypy_asyncsession.providers.syntax import definition_of, is_stub_body, statements
 from mypy_asyncsession.providers.traits import traits_of
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
@@ -77,6 +78,7 @@ def _members(
             inner = source.scope_in(statement, scope)
             inside = f"{prefix}{statement.name}."
             yield from _members(source, evaluator, statement.defs.body, inner, inside)
+            yield from _of_class(statement, source, evaluator, prefix)
             for attribute in source.attributes(statement):
                 if not _in_interface(evaluator, f"{module}.{inside}{attribute}"):
                     value = evaluator.assigned(source, statement, inner, attribute)
@@ -103,6 +105,21 @@ def _function(
         inner = value.function if isinstance(value, Managed) else value
         if isinstance(inner, Function):
             yield f"{name} {traits_of(inner, evaluator)}"
+            yield f"{name} {[opens_in(inner, evaluator, bare=bare) for bare in (True, False)]}"
+    elif is_stub_body(function):
+        yield f"{name} says nothing"
+    elif function.name == "__init__" and (attributes := kept(function)):
+        yield f"{name} keeps {sorted(attributes)}"
+
+
+def _of_class(node: ClassDef, source: Source, evaluator: Evaluator, prefix: str) -> Iterator[str]:
+    name = prefix + node.name
+    if put := source.patched(node.name):
+        yield f"{name} is given {sorted(put)}"
+    info = evaluator.program.symbol(f"{source.module}.{name}")
+    for enter, is_async in (("__aenter__", True), ("__enter__", False)):
+        if isinstance(info, TypeInfo) and enter in info.names:
+            yield f"{name} {enter} {closes_own(info, evaluator, is_async=is_async)}"
 
 
 def _in_interface(evaluator: Evaluator, fullname: str) -> bool:

@@ -145,6 +145,10 @@ class Source:
         """The attributes that the module sets, anywhere, of what has a name in it."""
         return self._read_bodies().patched.get(name, set())
 
+    def patches(self, attribute: str) -> bool:
+        """Whether the module sets an attribute of that name, of whatever has a name in it."""
+        return any(attribute in found for found in self._read_bodies().patched.values())
+
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""
         if self._rebound is None:

@@ -16,10 +16,10 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     ReturnStmt,
-    WithStmt,
     YieldExpr,
 )
 
+from mypy_asyncsession.providers.opening import closes, stands_for
 from mypy_asyncsession.providers.syntax import dotted, walk
 from mypy_asyncsession.providers.values import Class, Function, Value
 from mypy_asyncsession.uses.arguments import matched
@@ -32,22 +32,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.scopes import Scope
 
-#: Methods that drive or close an object, called or handed on to be called.
-_METHODS = frozenset({"close", "aclose", "__aenter__", "__aexit__", "__anext__"})
-#: Functions that drive or close what they are given.
-_DRIVES = frozenset(
-    {
-        "aclosing",
-        "anext",
-        "callback",
-        "closing",
-        "enter_async_context",
-        "enter_context",
-        "next",
-        "push_async_callback",
-        "push_async_exit",
-    }
-)
 _EXITS = ("__aexit__", "__exit__")
 #: How many functions an object is followed into.
 _DEPTH = 2
@@ -92,7 +76,7 @@ class Closing:
             ):  # ``request.state.db = session = Maker()``
                 if any(isinstance(target, (MemberExpr, IndexExpr)) for target in node.lvalues):
                     return True
-            elif isinstance(node, CallExpr) and any(_is(each, name) for each in node.args):
+            elif isinstance(node, CallExpr) and any(stands_for(each, name) for each in node.args):
                 # A method that nobody can read, ``sessions.append``, may keep it for somebody.
                 if self._passes(node, name, function, scope, 0):
                     return True
@@ -111,7 +95,7 @@ class Closing:
         self, call: CallExpr, name: str, function: FuncItem, scope: Scope, depth: int
     ) -> bool:
         """Whether a call gives an object to a function of the project that closes it."""
-        if depth >= _DEPTH or not any(_is(argument, name) for argument in call.args):
+        if depth >= _DEPTH or not any(stands_for(argument, name) for argument in call.args):
             return False
         if self._takes(self._callee(call.callee, function, scope), call, name, depth):
             return True
@@ -132,7 +116,7 @@ class Closing:
         return any(
             self.handles(callee.node, parameter, callee.scope, depth + 1)
             for parameter, argument in matched(call, callee, after=after)
-            if _is(argument, name)
+            if stands_for(argument, name)
         )
 
     def _is_kept(self, target: MemberExpr | IndexExpr, scope: Scope) -> bool:
@@ -160,31 +144,15 @@ def class_at(evaluator: Evaluator, scope: Scope) -> TypeInfo | None:
     return evaluator.class_of(scope.node, scope.parent).info
 
 
-def _is(node: Node, target: str) -> bool:
-    return isinstance(node, (NameExpr, MemberExpr)) and dotted(node) == target
-
-
-def closes(node: Node, target: str) -> bool:
-    """Whether a node enters, drives or closes an object, or names what does."""
-    if isinstance(node, WithStmt):
-        return any(_is(item, target) for item in node.expr)
-    if isinstance(node, MemberExpr):
-        return node.name in _METHODS and _is(node.expr, target)
-    if isinstance(node, CallExpr) and isinstance(node.callee, (NameExpr, MemberExpr)):
-        drives = node.callee.name in _DRIVES or node.callee.name in _METHODS
-        return drives and any(_is(argument, target) for argument in node.args)
-    return False
-
-
 def _hands_back(node: Node, name: str) -> bool:
     return (
         isinstance(node, (ReturnStmt, YieldExpr, ForStmt, AwaitExpr))
         and node.expr is not None
-        and _is(node.expr, name)
+        and stands_for(node.expr, name)
     )
 
 
 def _stores(node: Node, name: str) -> Iterator[MemberExpr | IndexExpr]:
     """The attributes and elements that an object is stored in."""
-    if isinstance(node, AssignmentStmt) and _is(node.rvalue, name):
+    if isinstance(node, AssignmentStmt) and stands_for(node.rvalue, name):
         yield from (each for each in node.lvalues if isinstance(each, (MemberExpr, IndexExpr)))

@@ -38,6 +38,7 @@ from mypy_asyncsession.providers.syntax import children, definition_of, dotted, 
 from mypy_asyncsession.providers.values import (
     UNKNOWN,
     UNSURE,
+    Class,
     Either,
     Function,
     Module,
@@ -466,6 +467,8 @@ class Collector:
                     owner = self._evaluator.value(current.expr, spot.scope, spot.where)
                     if isinstance(owner, Module):
                         return True
+                if self._source.patches(current.name) and self._is_patched(current, spot):
+                    return True
             if isinstance(current, IndexExpr) and isinstance(current.base, NameExpr):
                 return current.base.name in self._source.mutated()
             if isinstance(current, CallExpr):
@@ -474,6 +477,15 @@ class Collector:
                 current = current.expr
             else:
                 return False
+
+    def _is_patched(self, member: MemberExpr, spot: Spot) -> bool:
+        """Whether the module puts another method in the place of this one, in its class."""
+        owner = self._evaluator.value(member.expr, spot.scope, spot.where)
+        type_ = owner.type if isinstance(owner, Thing) else None
+        name = type_.type.name if isinstance(type_, Instance) else None
+        if isinstance(owner, Class):
+            name = owner.fullname.rpartition(".")[2]
+        return name is not None and member.name in self._source.patched(name)
 
     def _is_stack(self, receiver: Expression, spot: Spot) -> bool:
         value = self._evaluator.value(receiver, spot.scope, spot.where)

@@ -34,11 +34,11 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers import known
+from mypy_asyncsession.providers.opening import kept, opens
 from mypy_asyncsession.providers.shapes import Shape
 from mypy_asyncsession.providers.syntax import dotted, mentions, statements, walk, yields
 from mypy_asyncsession.providers.values import Class, Function, Thing, fullname
 from mypy_asyncsession.uses.arguments import matched
-from mypy_asyncsession.uses.opening import opens
 from mypy_asyncsession.uses.record import Escape
 from mypy_asyncsession.uses.spans import span_of, written
 
@@ -182,17 +182,10 @@ class Escapes:
         init = self._evaluator.attribute(self._evaluator.instance(maker), "__init__")
         if not isinstance(init, Function) or not isinstance(init.node, FuncDef):
             return False
-        kept = {
+        return not kept(init.node).isdisjoint(
             parameter
             for parameter, argument in matched(call, init)
             if isinstance(argument, NameExpr) and argument.name == name
-        }
-        return any(
-            isinstance(inner, AssignmentStmt)
-            and isinstance(inner.rvalue, NameExpr)
-            and inner.rvalue.name in kept
-            and any(isinstance(target, MemberExpr) for target in inner.lvalues)
-            for inner in statements(init.node.body)
         )
 
     def _tasks(self, body: Block, name: str, spot: Spot) -> Iterator[CallExpr]:

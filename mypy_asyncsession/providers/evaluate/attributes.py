@@ -234,8 +234,7 @@ class Attributes(Base):
 
     def _is_replaced(self, source: Source, node: ClassDef, scope: Scope, name: str) -> bool:
         """Whether a class is given another member in place of the one that its body defines."""
-        current = self.program.current
-        if any(each and name in each.patched(node.name) for each in (source, current)):
+        if name in source.patched(node.name):
             return True  # ``Database.session = asynccontextmanager(Database.session)``
         if any(self._may_replace(each, scope, name) for each in node.decorators):
             return True

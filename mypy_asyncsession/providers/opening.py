@@ -1,4 +1,7 @@
-"""Whether a context manager opens the session that it hands out, and so closes it again."""
+"""Whether a context manager opens the session that it hands out, and so closes it again.
+
+What is found here of one module, others rely on: it is part of the facts of that module.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +27,32 @@ from mypy_asyncsession.providers.names import ITERATING
 from mypy_asyncsession.providers.shapes import Can
 from mypy_asyncsession.providers.syntax import dotted, returned, statements, walk, yields
 from mypy_asyncsession.providers.values import Thing
-from mypy_asyncsession.uses.closing import closes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Block, Expression, FuncDef, FuncItem, Node
+    from mypy.nodes import Block, Expression, FuncDef, FuncItem, Node, TypeInfo
 
     from mypy_asyncsession.providers.evaluate import Evaluator
     from mypy_asyncsession.providers.scopes import Scope
     from mypy_asyncsession.providers.values import Function, Value
 
+#: Methods that drive or close an object, called or handed on to be called.
+_METHODS = frozenset({"close", "aclose", "__aenter__", "__aexit__", "__anext__"})
+#: Functions that drive or close what they are given.
+_DRIVES = frozenset(
+    {
+        "aclosing",
+        "anext",
+        "callback",
+        "closing",
+        "enter_async_context",
+        "enter_context",
+        "next",
+        "push_async_callback",
+        "push_async_exit",
+    }
+)
 #: How many managers a session is followed into.
 _DEPTH = 4
 #: What the end of a block calls where it closes something.
@@ -58,16 +76,26 @@ def opens(manager: Value, evaluator: Evaluator, *, bare: bool, depth: int = 0) -
         return depth == 0
     function = manager.origin.function if manager.origin is not None else None
     if function is not None and yields(function.node):
-        source = evaluator.program.source(function.scope.module)
-        scope = source.scope_in(function.node, function.scope) if source is not None else None
-        return scope is None or all(
-            _is_own(each.expr, function, scope, evaluator, bare=bare, depth=depth)
-            for each in yields(function.node)
-            if isinstance(each, YieldExpr) and each.expr is not None
-        )
-    is_async = bool(manager.can & Can.ASYNC_ENTER)
-    enters = _method(manager, "__aenter__" if is_async else "__enter__", evaluator)
-    leaves = _method(manager, "__aexit__" if is_async else "__exit__", evaluator)
+        return opens_in(function, evaluator, bare=bare, depth=depth)
+    info = manager.type.type if isinstance(manager.type, Instance) else None
+    return info is None or closes_own(info, evaluator, is_async=bool(manager.can & Can.ASYNC_ENTER))
+
+
+def opens_in(function: Function, evaluator: Evaluator, *, bare: bool, depth: int = 0) -> bool:
+    """Whether a generator function opens all that it yields; the rest is as for ``opens``."""
+    source = evaluator.program.source(function.scope.module)
+    scope = source.scope_in(function.node, function.scope) if source is not None else None
+    return scope is None or all(
+        _is_own(each.expr, function, scope, evaluator, bare=bare, depth=depth)
+        for each in yields(function.node)
+        if isinstance(each, YieldExpr) and each.expr is not None
+    )
+
+
+def closes_own(info: TypeInfo, evaluator: Evaluator, *, is_async: bool) -> bool:
+    """Whether a class of managers closes what it hands out, or what it has got that from."""
+    enters = _method(info, "__aenter__" if is_async else "__enter__", evaluator)
+    leaves = _method(info, "__aexit__" if is_async else "__exit__", evaluator)
     if enters is None or leaves is None:
         return True
     closed = _closed(leaves)
@@ -76,10 +104,22 @@ def opens(manager: Value, evaluator: Evaluator, *, bare: bool, depth: int = 0) -
     )
 
 
-def _method(manager: Thing, name: str, evaluator: Evaluator) -> FuncDef | None:
-    """A method of the class of a manager, where its source is at hand."""
-    info = manager.type.type if isinstance(manager.type, Instance) else None
-    for base in info.mro if info is not None else ():
+def kept(function: FuncDef) -> set[str]:
+    """The parameters of an ``__init__`` that it keeps in attributes as they are."""
+    parameters = {argument.variable.name for argument in function.arguments}
+    return {
+        statement.rvalue.name
+        for statement in statements(function.body)
+        if isinstance(statement, AssignmentStmt)
+        and isinstance(statement.rvalue, NameExpr)
+        and statement.rvalue.name in parameters
+        and any(isinstance(target, MemberExpr) for target in statement.lvalues)
+    }
+
+
+def _method(info: TypeInfo, name: str, evaluator: Evaluator) -> FuncDef | None:
+    """A method of a class, where its source is at hand."""
+    for base in info.mro:
         if name in base.names:
             methods = evaluator.program.methods(base)
             return next((each for each in methods if each.name == name), None)
@@ -163,3 +203,20 @@ def _is_own(
         elif binding.kind not in ITERATING:
             return False
     return bool(bindings)
+
+
+def closes(node: Node, target: str) -> bool:
+    """Whether a node enters, drives or closes an object, or names what does."""
+    if isinstance(node, WithStmt):
+        return any(stands_for(item, target) for item in node.expr)
+    if isinstance(node, MemberExpr):
+        return node.name in _METHODS and stands_for(node.expr, target)
+    if isinstance(node, CallExpr) and isinstance(node.callee, (NameExpr, MemberExpr)):
+        drives = node.callee.name in _DRIVES or node.callee.name in _METHODS
+        return drives and any(stands_for(argument, target) for argument in node.args)
+    return False
+
+
+def stands_for(node: Node, target: str) -> bool:
+    """Whether a node is a name or an attribute, as written."""
+    return isinstance(node, (NameExpr, MemberExpr)) and dotted(node) == target
