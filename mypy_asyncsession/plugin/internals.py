@@ -496,13 +496,17 @@ class Build:
             and (code.code not in _IN_PLACE or _begins_at(info, span))
         ]
         if gone:
-            positions = {(info.line, info.column, info.code) for info in gone}
+            # With the notes to it, those without a code say which comment does not cover it.
+            codes = {info.code for info in gone} | {None}
+            places = {(info.line, info.column) for info in gone}
             listed[:] = [
                 info
                 for info in listed
                 if info not in gone
                 and not (
-                    info.severity == "note" and (info.line, info.column, info.code) in positions
+                    info.severity == "note"
+                    and info.code in codes
+                    and (info.line, info.column) in places
                 )
             ]
 
