@@ -84,8 +84,11 @@ def _made(
 
 
 def _is_made_here(expression: cst.BaseExpression) -> bool:
-    """Whether this is ``async_sessionmaker()`` itself, and not the name of a configured one."""
-    return isinstance(expression, cst.Call) and not expression.args
+    """Whether this is ``async_sessionmaker()`` itself, and not what gives a configured one."""
+    if not isinstance(expression, cst.Call) or expression.args:
+        return False
+    maker = expression.func.attr if isinstance(expression.func, cst.Attribute) else expression.func
+    return isinstance(maker, cst.Name) and maker.value in ("async_sessionmaker", "sessionmaker")
 
 
 def _anchor(site: Site, expression: cst.BaseExpression) -> cst.CSTNode:

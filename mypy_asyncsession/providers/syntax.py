@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem
 
+#: The statements that define a function or a class.
+DEFINITIONS: Final = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
+
 #: The fields of a node that hold nodes, or lists (also of lists) of nodes, in source order.
 FIELDS: Final[dict[type, tuple[str, ...]]] = {
     nodes.MypyFile: ("defs",),

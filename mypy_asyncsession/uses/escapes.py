@@ -9,8 +9,6 @@ from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
     CallExpr,
-    ClassDef,
-    Decorator,
     DictExpr,
     DictionaryComprehension,
     ExpressionStmt,
@@ -23,7 +21,6 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     NonlocalDecl,
-    OverloadedFuncDef,
     RaiseStmt,
     ReturnStmt,
     SetExpr,
@@ -36,7 +33,14 @@ from mypy.nodes import (
 from mypy_asyncsession.providers import known
 from mypy_asyncsession.providers.opening import kept, opens
 from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.providers.syntax import dotted, mentions, statements, walk, yields
+from mypy_asyncsession.providers.syntax import (
+    DEFINITIONS,
+    dotted,
+    mentions,
+    statements,
+    walk,
+    yields,
+)
 from mypy_asyncsession.providers.values import Class, Function, Thing, fullname
 from mypy_asyncsession.uses.arguments import matched
 from mypy_asyncsession.uses.record import Escape
@@ -56,7 +60,6 @@ if TYPE_CHECKING:
 _LAZY = frozenset({Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.GENERATOR})
 #: The methods of an event loop that run it.
 _RUNNING = frozenset({"run_forever", "run_until_complete"})
-_DEFINITIONS = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
 
 
 class Escapes:
@@ -298,7 +301,7 @@ def _used_after(following: Sequence[Node], name: str) -> Node | None:
                 return None
         if _binds(statement, name):
             return None
-        if isinstance(statement, _DEFINITIONS):
+        if isinstance(statement, DEFINITIONS):
             continue  # it may have a parameter of that name, and runs when it is called
         for node in walk(statement, into_functions=False):
             if (

@@ -9,13 +9,9 @@ from mypy.nodes import (
     AssignmentStmt,
     BreakStmt,
     CallExpr,
-    ClassDef,
-    Decorator,
     ForStmt,
-    FuncDef,
     MemberExpr,
     NameExpr,
-    OverloadedFuncDef,
     RaiseStmt,
     ReturnStmt,
     TryStmt,
@@ -25,7 +21,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.syntax import blocks, mentions, suppresses, walk
+from mypy_asyncsession.providers.syntax import DEFINITIONS, blocks, mentions, suppresses, walk
 from mypy_asyncsession.providers.traits import traits
 from mypy_asyncsession.providers.values import Thing, fullname
 from mypy_asyncsession.uses.handed import handed
@@ -43,7 +39,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.uses.spots import Spot
 
 _LOOPS = (ForStmt, WhileStmt)
-_DEFINITIONS = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
 _EXPECTING_NAMES = known.EXPECTS_FAILURE_METHODS | {
     name.rpartition(".")[2] for name in known.EXPECTS_FAILURE
 }
@@ -62,7 +57,7 @@ class Exits:
             return
         value, trait, closed = found
         if _hands_on(loop, wrapped=_of_session(value)):
-            if not self._is_fixture(spot) and not (closed and not trait.handles):
+            if not spot.body.is_fixture() and not (closed and not trait.handles):
                 yield self._exit(Exit.DELEGATION, loop.expr, value, trait, spot, closed=closed)
             return
         if closed and not (trait.code or trait.handles):
@@ -147,9 +142,6 @@ class Exits:
             lines=tuple(range(span.line, span.end_line + 1)),
         )
 
-    def _is_fixture(self, spot: Spot) -> bool:
-        return spot.body.is_fixture()
-
 
 def _of_session(generator: Value) -> bool:
     item = generator.item if isinstance(generator, Thing) else None
@@ -191,7 +183,7 @@ def _exits(block: Block, *, inner_loop: bool = False) -> Iterator[tuple[Exit, No
             yield Exit.BREAK, statement
         elif isinstance(statement, RaiseStmt):
             yield Exit.RAISE, statement
-        elif isinstance(statement, _DEFINITIONS):
+        elif isinstance(statement, DEFINITIONS):
             continue
         for child in blocks(statement):
             # A ``break`` in the ``else`` of a loop leaves the loop around it.
