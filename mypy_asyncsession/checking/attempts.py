@@ -47,6 +47,7 @@ class Plan:
         placeholder: The file to build in place of one that is left out, or of a package's.
         show_traceback: Whether a crash is shown on standard error.
         others: Whether mypy's own errors are wanted as well.
+        parsed: Whether the modules are only parsed.
     """
 
     options: dict[str, Any]
@@ -57,6 +58,7 @@ class Plan:
     placeholder: Callable[[bool], str]
     show_traceback: bool = False
     others: bool = False
+    parsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class Attempts:
             },
             modules=modules,
             others=self.plan.others,
+            parsed=self.plan.parsed,
         )
 
     def _paths(self) -> Iterator[str]:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from mypy_asyncsession.checking.snapshot import Looked, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
@@ -52,6 +52,7 @@ class Job:
         modules: The same for some modules, by mypy's pattern for their names.
         search_only: Whether to look for the file that mypy overflows the stack on.
         others: Whether mypy's own errors are wanted as well.
+        parsed: Whether the modules are only parsed: mypy does not analyse them.
     """
 
     sources: list[tuple[str, str]]
@@ -61,6 +62,7 @@ class Job:
     modules: dict[str, dict[str, Any]] = field(default_factory=dict)
     search_only: bool = False
     others: bool = False
+    parsed: bool = False
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -152,8 +154,8 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     from mypy.defaults import RECURSION_LIMIT
     from mypy.errors import CompileError
     from mypy.fscache import FileSystemCache
-    from mypy.modulefinder import get_search_dirs
 
+    from mypy_asyncsession.checking.parsed_build import look
     from mypy_asyncsession.plugin.internals import looked_at
 
     sys.setrecursionlimit(RECURSION_LIMIT)
@@ -170,6 +172,13 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         elif messages or path in paths:
             say("errors", path, messages)
 
+    if job.parsed:
+        unreadable = _unreadable(job, options)
+        if unreadable:
+            return Stop([], None, unreadable)
+        asked = look(sources, options, lambda path, messages: say("errors", path, messages))
+        _say_looked(say, asked, options)
+        return None
     try:
         result = build.build(sources, options, flush_errors=flush, fscache=disk)
     except CompileError as error:
@@ -177,7 +186,16 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         path = next((source.path for source in sources if source.module == module), None)
         return Stop(stopped or error.messages, path, _unreadable(job, options))
     result.manager.metastore.close()
-    asked = looked_at(disk)
+    _say_looked(say, looked_at(disk), options)
+    return None
+
+
+def _say_looked(
+    say: Callable[..., None], asked: Mapping[str, os.stat_result | None], options: Options
+) -> None:
+    """Say what was looked at on disk."""
+    from mypy.modulefinder import get_search_dirs
+
     looked = Looked(
         {
             path: state_of(found)
@@ -188,7 +206,6 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         [*chain.from_iterable(get_search_dirs(options.python_executable))],
     )
     say("looked", looked.encode())
-    return None
 
 
 def _refusal() -> str | None:

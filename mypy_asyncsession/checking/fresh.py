@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.attempts import Attempts, Plan
+from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.interpreter import Interpreter
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.project import Project, Silenced
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.checking.sources import Program, Sources
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.survey import Survey
@@ -302,6 +303,7 @@ class Fresh:
             placeholder=lambda package: self._cache.placeholder(package=package),
             show_traceback=self._options.show_traceback,
             others=self._options.others,
+            parsed=self._options.engine is Engine.PARSED,
         )
 
     def _plugin_settings(

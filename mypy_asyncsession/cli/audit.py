@@ -64,8 +64,8 @@ def audit(
     from mypy_asyncsession.audit.page import page
     from mypy_asyncsession.audit.plain import as_json, as_markdown
     from mypy_asyncsession.audit.table import show
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
     options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)

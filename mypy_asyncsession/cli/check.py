@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS
@@ -54,6 +55,14 @@ _MOST_MENDED: Final = 10
     help="How many processes to use besides the main one.  [default: as many as pay]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice([engine.value for engine in Engine]),
+    default=Engine.MYPY.value,
+    show_default=True,
+    help="mypy analyses the code and infers types; parsed only reads it, without mypy's types: on "
+    "trial, and it says less where only types can tell.",
+)
+@click.option(
     "--show-traceback",
     is_flag=True,
     help="If mypy crashes, show where: for a report of a bug.",
@@ -69,6 +78,7 @@ def check(
     baseline: str | None,
     update_baseline: bool,
     workers: int | None,
+    engine: str,
     show_traceback: bool,
 ) -> int:
     """Find session providers that are used in the wrong way.
@@ -94,7 +104,7 @@ def check(
 
     The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
     """  # noqa: D301
-    from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.cli.output import text
 
     old = _baseline(baseline, update=update_baseline)
@@ -103,6 +113,7 @@ def check(
         cache_dir=cache_dir,
         strict=strict,
         workers=workers,
+        engine=Engine(engine),
         show_traceback=show_traceback,
     )
     report = common.run(paths, options, quiet=quiet)

@@ -11,8 +11,8 @@ from mypy_asyncsession.cli.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Report
-    from mypy_asyncsession.checking.run import Options
 
 config_file = click.option(
     "--config-file",

@@ -104,7 +104,7 @@ def fix(
     from pathlib import Path
 
     from mypy_asyncsession.checking.baseline import Baseline
-    from mypy_asyncsession.checking.run import Options as CheckOptions
+    from mypy_asyncsession.checking.options import Options as CheckOptions
     from mypy_asyncsession.fixes.apply import write_all
     from mypy_asyncsession.fixes.driver import Options
     from mypy_asyncsession.fixes.driver import fix as run

@@ -68,7 +68,7 @@ def rollout(
     """  # noqa: D301
     from mypy_asyncsession.adoption import rollout as rolling
     from mypy_asyncsession.adoption.strict_list import dropped, earlier, with_strict
-    from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.config import Config, discover, load
 
     file = discover(None, Path.cwd())

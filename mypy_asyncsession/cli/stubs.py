@@ -43,8 +43,8 @@ def stubs(
     The exit status is 0, or 2 if it could not run.
     """  # noqa: D301
     from mypy_asyncsession.audit.stub_files import MARK, stub_files
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
     options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)

@@ -113,9 +113,8 @@ class UnenteredUses:
 
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``f(cm)``, where the parameter is annotated as a session."""
-        type_ = self._interpreter.type_of(call.callee, self._module)
-        callee = get_proper_type(type_) if type_ is not None else None
-        if not isinstance(callee, CallableType):
+        callee = self._interpreter.callable_type(call.callee, point.scope, point.where)
+        if callee is None:
             return
         for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
             if name is not None:
@@ -151,7 +150,7 @@ class UnenteredUses:
         target = statement.lvalues[0]
         declared = statement.type
         if declared is None and isinstance(target, MemberExpr):
-            declared = self._interpreter.type_of(target, self._module)
+            declared = self._interpreter.declared_attribute(target, point.scope, point.where)
         if declared is not None and self._is_session(declared):
             yield from self._given(Situation.STORED, statement.rvalue, written(target), point)
 

@@ -293,16 +293,16 @@ class Walker:
             owner = point.body.outermost()
             yield from self._dependencies.of_call(call, point.scope, point.where, owner)
             yield from self._dependencies.of_update(call, point.scope, point.where, owner)
-        if self._direct_calls.may_be_one(call):
+        if self._direct_calls.may_be_one(call, point.scope):
             yield from self._direct_calls.of_call(
                 call, point.scope, point.where, point.body.outermost()
             )
         if call.args:
-            for protocol, argument in self._overrides.expected(call, self._source.module):
+            for protocol, argument in self._overrides.expected(call, point.scope, point.where):
                 yield from self._overrides.of_argument(
                     protocol, argument, point.scope, point.where, point.body.outermost()
                 )
-            if may_need(call):
+            if may_need(call, point.scope, self._interpreter.program):
                 yield from self._given(call, point)
             yield from self._raw.of_call(call, point)
             yield from self._doubles.of_call(call, point)

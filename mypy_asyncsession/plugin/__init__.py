@@ -85,7 +85,7 @@ class AsyncSessionPlugin(Plugin):
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """Called once for each module that was parsed."""
         if self._made is not None:
-            self._made.module_pass.daemon.expect(file)
+            self._made.daemon.expect(file)
         return []
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:

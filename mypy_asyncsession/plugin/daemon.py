@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.semantic.imports import imported
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mypy.nodes import MypyFile
+    from mypy.nodes import Expression, MypyFile
     from mypy.options import Options
+    from mypy.types import Type
 
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.module_pass import ModulePass, Report
@@ -44,9 +46,12 @@ class _Module:
 class Daemon:
     """Keeps the findings of a daemon's modules from one update to the next."""
 
-    def __init__(self, build: Build, module_pass: ModulePass) -> None:
+    def __init__(
+        self, build: Build, module_pass: ModulePass, replaced: dict[Expression, Type]
+    ) -> None:
         self._build = build
         self._pass = module_pass
+        self._replaced = replaced
         self._modules: dict[str, _Module] = {}
         self._updating = False
         #: What has changed in this update, in all of its steps.
@@ -76,12 +81,18 @@ class Daemon:
         module = tree.fullname
         before = self._modules.get(module)
         if before is not None and before.tree is not tree:
-            self._pass.discard(before.tree)
+            self._discard(before.tree)
         self._modules[module] = _Module(tree, self._build.options, None)
         if self._updating:
             self.watch()
         else:
             self._go_through(self._modules[module])
+
+    def _discard(self, tree: MypyFile) -> None:
+        """Let go of what belongs to a tree that another has replaced."""
+        for node in walk(tree):
+            self._replaced.pop(node, None)  # type: ignore[call-overload]
+        self._build.forget_types_of(tree)
 
     def _go_through(self, module: _Module) -> None:
         module.reports = self._pass.examine(module.tree)
@@ -93,7 +104,7 @@ class Daemon:
         self._pass.program.forget()
         gone = [name for name in self._modules if name not in self._build.modules]
         for name in gone:
-            self._pass.discard(self._modules.pop(name).tree)
+            self._discard(self._modules.pop(name).tree)
         changed = [name for name, module in self._modules.items() if module.reports is None]
         self._changed.update(changed, gone)
         gone_through = self._importers(self._changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.rules import PARENT
@@ -26,6 +27,7 @@ class Engine:
     Attributes:
         hooks: The hook of each function.
         module_pass: Finds and reports what is wrong in a module.
+        daemon: Keeps what was found from one update of dmypy to the next.
     """
 
     def __init__(self, build: Build, settings: Settings, overlays: Overlays) -> None:
@@ -49,15 +51,18 @@ class Engine:
         self.module_pass = ModulePass(
             build, program, self._types, self._recovery, declared, lasting, settings=settings
         )
+        self.daemon = Daemon(build, self.module_pass, self._recovery.replaced)
+        if build.in_daemon:
+            self.module_pass.in_daemon = self.daemon.passed
         self.hooks = (
-            WatchedHooks(self._recovery, build, self.module_pass.daemon.watch)
+            WatchedHooks(self._recovery, build, self.daemon.watch)
             if build.in_daemon
             else Hooks(self._recovery, build)
         )
 
     def begin(self) -> None:
         """mypy has loaded modules: under dmypy, an update begins."""
-        self.module_pass.daemon.begin()
+        self.daemon.begin()
         self._recovery.begin()
         self.hooks.clear()
 

@@ -25,7 +25,8 @@ from mypy.types import CallableType, Instance, get_proper_type
 from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of, qualname_in
+from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
+from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.values import (
@@ -49,6 +50,7 @@ from mypy_asyncsession.semantic.values import (
 
 if TYPE_CHECKING:
     from mypy.nodes import Expression, FuncItem
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
+#: Those of generators alone.
+_SENDING = frozenset({"asend", "send"})
 #: The methods of a metaclass that make a class.
 _MAKING = frozenset({"__init__", "__new__", "__prepare__"})
 #: The methods of a class that have a say in what its attributes are.
@@ -129,7 +133,9 @@ class Attributes(Base):
         if isinstance(base, ObjectValue):
             if base.shape is Shape.SESSIONMAKER and base.by_definition:
                 return UNSURE
-            if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
+            if name in _SENDING and base.shape not in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
+                pass  # a stream's own
+            elif name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
                 return BoundMethod(base, name)
             if isinstance(base.type, Instance):
                 klass = ClassValue(base.type.type.fullname, base.type.type)
@@ -221,8 +227,9 @@ class Attributes(Base):
                         return UNSURE  # the instance has one of its own in the method's place
             return self.bind(value, receiver)
         declared = self.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
-        if isinstance(declared, Var) and informative(declared.type):
-            value = self.types.value(declared.type)
+        type_ = self.program.type_of(declared) if isinstance(declared, Var) else None
+        if isinstance(declared, Var) and informative(type_):
+            value = self.types.value(type_)
             if value is not UNKNOWN and not is_opaque(value):
                 if declared.is_inferred and len(source.attributes(node).get(name, ())) > 1:
                     # mypy has inferred it from the first assignment; others may differ.
@@ -331,6 +338,18 @@ class Attributes(Base):
             return ManagerFactory(self.bind(value.function, receiver), value.is_async)
         return value
 
+    def declared_attribute(self, expr: MemberExpr, scope: Scope, where: Where) -> Type | None:
+        """The type that an attribute is declared with, or ``None``."""
+        if self.program.analysed:
+            return self.type_of(expr, scope.module)
+        owner = self.value(expr.expr, scope, where)
+        if not isinstance(owner, ObjectValue) or not isinstance(owner.type, Instance):
+            return None
+        entry = owner.type.type.get(expr.name)
+        if entry is None or not isinstance(entry.node, Var):
+            return None
+        return self.types.method_type(owner.type, expr.name)
+
     def _typed_attribute(self, info: TypeInfo, name: str, type_: Instance | None) -> Value:
         entry = info.names.get(name)
         if entry is None or entry.node is None:
@@ -344,7 +363,7 @@ class Attributes(Base):
             found = self.types.method_type(type_, name)
         else:
             node = entry.node
-            raw = node.var.type if isinstance(node, Decorator) else getattr(node, "type", None)
+            raw = self.program.type_of(node)
             found = get_proper_type(raw) if raw is not None else None
         if found is None or not informative(found):
             return UNKNOWN

@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from mypy.nodes import CallExpr, ClassDef, Expression, FuncDef, MemberExpr, MypyFile, SuperExpr
-
 from mypy_asyncsession.models import READ_BY_NAME
 from mypy_asyncsession.semantic.evaluation_cache import Frame, Known
 from mypy_asyncsession.semantic.value_identity import identity
@@ -24,8 +22,17 @@ from mypy_asyncsession.semantic.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mypy.nodes import FuncItem, Node
-    from mypy.types import ProperType, Type
+    from mypy.nodes import (
+        CallExpr,
+        ClassDef,
+        Expression,
+        FuncItem,
+        MemberExpr,
+        MypyFile,
+        Node,
+        SuperExpr,
+    )
+    from mypy.types import CallableType, ProperType, Type
 
     from mypy_asyncsession.semantic.bindings import Binding
     from mypy_asyncsession.semantic.declared import Declared
@@ -147,7 +154,8 @@ class Base(ABC):
             return RECURSIVE
         self._busy.add(key)
         calls, depth = self._calls, self._depth
-        inner = self.frame = Frame(lasts=module != self._current(), calls=calls, depth=depth)
+        lasts = not self.program.analysed or module != self._current()
+        inner = self.frame = Frame(lasts=lasts, calls=calls, depth=depth)
         leaned, self.program.modules_read = self.program.modules_read, inner.leaned
         try:
             value = evaluate()
@@ -178,6 +186,8 @@ class Base(ABC):
 
     def _settled(self, modules: set[str]) -> bool:
         """Whether mypy is done with these modules: it has let go of their trees."""
+        if not self.program.analysed:
+            return True
         return not any(self.program.modules[module].defs for module in modules)
 
     def _circumstances(self, scope: Scope) -> tuple[object, ...]:
@@ -246,6 +256,14 @@ class Base(ABC):
         """mypy's type of a function, or ``None`` where it has no annotation."""
 
     @abstractmethod
+    def callable_type(self, callee: Expression, scope: Scope, where: Where) -> CallableType | None:
+        """The type of what is called, without what it is bound to; ``None`` if it has several."""
+
+    @abstractmethod
+    def type_of(self, expr: Expression, module: str) -> Type | None:
+        """mypy's own type of an expression of the module at hand."""
+
+    @abstractmethod
     def call(self, expr: CallExpr, scope: Scope, where: Where) -> Value:
         """What a call may give."""
 
@@ -300,15 +318,6 @@ class Base(ABC):
     @abstractmethod
     def attribute(self, base: Value, name: str) -> Value:
         """What an attribute of *base* may be."""
-
-
-def qualname_in(scope: Scope | None, name: str) -> str:
-    """The name, inside its module, of what a scope defines under *name*."""
-    parts = [name]
-    while scope is not None and scope.node is not None:
-        parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
-        scope = scope.parent
-    return ".".join(reversed(parts))
 
 
 def argument_of(node: FuncItem, name: str) -> object | None:

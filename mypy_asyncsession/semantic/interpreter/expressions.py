@@ -27,7 +27,7 @@ from mypy.nodes import (
     SuperExpr,
     TupleExpr,
 )
-from mypy.types import CallableType, Instance, Type, UnionType, get_proper_type
+from mypy.types import CallableType, Instance, NoneType, Type, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.combine import combine, is_none
@@ -153,6 +153,8 @@ class Expressions(Base):
 
     def _structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
         if isinstance(expr, NameExpr):
+            if expr.name == "None":
+                return ObjectValue(Shape.NONE, type=NoneType(), label="None")
             return self.name(expr.name, scope, where)
         if isinstance(expr, MemberExpr):
             return self.member(expr, scope, where)
