@@ -117,12 +117,15 @@ class RunOptions:
         survey: Whether each module's providers and uses are reported, too.
         error_codes: Codes of other plugins that the sources name in inline comments.
         strict: Modules that are strict, and are built under another name than their own.
+        packages: The directories in which installed packages are looked up, where it is not the
+            running Python that says so.
     """
 
     records: bool = field(default=False, metadata=_read_by(_flag))
     survey: bool = field(default=False, metadata=_read_by(_flag))
     error_codes: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
     strict: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
+    packages: tuple[str, ...] | None = field(default=None, metadata=_read_by(_strings))
 
 
 def load(path: str | Path) -> Config:
@@ -195,13 +198,18 @@ def upwards(directory: str | Path) -> Iterator[Path]:
     here = Path(directory).absolute()
     for folder in (here, *here.parents):
         yield folder
-        if any((folder / name).exists() for name in (".git", ".hg")):
+        if is_root(folder):
             return
+
+
+def is_root(folder: Path) -> bool:
+    """Whether a directory is the top of a repository."""
+    return any((folder / name).exists() for name in (".git", ".hg"))
 
 
 def misplaced(path: str | Path) -> str | None:
     """What to say if our section stands in an ini file, where mypy takes it for a module's."""
-    if _is_toml(path):
+    if _is_toml(path) or not Path(path).is_file():
         return None
     parser = configparser.RawConfigParser()
     try:
@@ -252,7 +260,7 @@ def _tools(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: cannot be read: not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # it stops at numbers that are too long, too
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     tools = tables.get("tool", {})
     return tools if isinstance(tools, dict) else {}

@@ -45,6 +45,8 @@ class Plan:
         settings: Writes the file that the plugin reads, with the error codes of other plugins.
         error_codes: Those that the sources name.
         placeholder: The file to build in place of one that is left out, or of a package's.
+        packages: The directories in which installed packages are looked up; ``None`` for those
+            of the running Python.
         show_traceback: Whether a crash is shown on standard error.
         others: Whether mypy's own errors are wanted as well.
     """
@@ -55,6 +57,7 @@ class Plan:
     settings: Callable[[frozenset[str]], str]
     error_codes: frozenset[str]
     placeholder: Callable[[bool], str]
+    packages: tuple[str, ...] | None = None
     show_traceback: bool = False
     others: bool = False
 
@@ -85,7 +88,6 @@ class Attempts:
         left_out: The files that it is built without.
         unchecked: The files whose unannotated bodies mypy does not check.
         troubles: Which were added to these, and why.
-        python: An interpreter whose packages could not be read.
         looked: What mypy looked at, at the last attempt.
     """
 
@@ -95,7 +97,6 @@ class Attempts:
     left_out: set[str]
     unchecked: set[str] = field(default_factory=set)
     troubles: list[Trouble] = field(default_factory=list)
-    python: str | None = None
     looked: Looked = field(default_factory=Looked)
     _error_codes: frozenset[str] = frozenset()
     _skipped: set[str] = field(default_factory=set)
@@ -118,7 +119,6 @@ class Attempts:
         for _ in range(MOST):
             with self.builder() as builder:
                 outcome = builder.build(self._job(), on_module)
-            self.python = outcome.python or self.python
             if outcome.stop is not None:
                 self._after_stop(outcome.stop)
             elif outcome.crash is not None:
@@ -164,6 +164,7 @@ class Attempts:
                 "num_workers": self._workers,
             },
             modules=modules,
+            packages=self.plan.packages,
             others=self.plan.others,
         )
 

@@ -17,7 +17,6 @@ import gc
 import json
 import os
 import stat
-import subprocess
 import sys
 import threading
 import traceback
@@ -50,6 +49,8 @@ class Job:
         search: Directories in which imports are looked up.
         options: mypy's options, by name.
         modules: The same for some modules, by mypy's pattern for their names.
+        packages: Directories in which installed packages are looked up; ``None`` for those of
+            the running Python.
         search_only: Whether to look for the file that mypy overflows the stack on.
         others: Whether mypy's own errors are wanted as well.
     """
@@ -59,6 +60,7 @@ class Job:
     search: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    packages: list[str] | tuple[str, ...] | None = None
     search_only: bool = False
     others: bool = False
 
@@ -152,13 +154,14 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     from mypy.defaults import RECURSION_LIMIT
     from mypy.errors import CompileError
     from mypy.fscache import FileSystemCache
-    from mypy.modulefinder import get_search_dirs
 
-    from mypy_asyncsession.plugin.internals import looked_at
+    from mypy_asyncsession.plugin.internals import look_for_packages_in, looked_at
 
     sys.setrecursionlimit(RECURSION_LIMIT)
     options = _options(job)
-    sources = _sources(job, options, say)
+    packages = _packages(job)
+    look_for_packages_in(packages)
+    sources = _sources(job, options, packages)
     disk = FileSystemCache()
 
     paths = {source.path for source in sources}
@@ -185,7 +188,7 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             if found is not None and not stat.S_ISDIR(found.st_mode)
         },
         [path for path, found in asked.items() if found is None],
-        [*chain.from_iterable(get_search_dirs(options.python_executable))],
+        packages,
     )
     say("looked", looked.encode())
     return None
@@ -230,22 +233,25 @@ def _options(job: Job) -> Options:
     return options
 
 
-def _sources(job: Job, options: Options, say: Callable[..., None]) -> list[BuildSource]:
-    """The sources; how imports are looked up goes into *options*."""
-    from mypy.errors import CompileError
-    from mypy.modulefinder import BuildSource, get_search_dirs
+def _packages(job: Job) -> list[str]:
+    """Where installed packages are looked up. No Python is run for that."""
+    from mypy.modulefinder import get_search_dirs
 
-    try:
-        _, installed = get_search_dirs(options.python_executable)
-    except (OSError, ValueError, SyntaxError, subprocess.SubprocessError, CompileError):
-        say("python", options.python_executable)
-        options.python_executable = sys.executable
-        _, installed = get_search_dirs(options.python_executable)
+    if job.packages is None:
+        return [*chain.from_iterable(get_search_dirs(sys.executable))]
+    named = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return [*named, *job.packages]
+
+
+def _sources(job: Job, options: Options, packages: list[str]) -> list[BuildSource]:
+    """The sources; how imports are looked up goes into *options*."""
+    from mypy.modulefinder import BuildSource
+
     # mypy refuses to look up imports in site-packages by this path (compute_search_paths).
     inside = [
         folder
         for folder in job.search
-        if any(folder == site or folder.startswith(site + os.sep) for site in installed)
+        if any(folder == site or folder.startswith(site + os.sep) for site in packages)
     ]
     options.mypy_path = [folder for folder in job.search if folder not in inside]
     return [

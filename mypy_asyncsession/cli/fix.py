@@ -177,12 +177,10 @@ def _is_strict(codes: frozenset[str]) -> bool:
 
 
 def _backups(directory: str, cache_dir: str | None) -> Backups:
-    from pathlib import Path
-
-    from mypy_asyncsession.checking.kept import FOLDER
+    from mypy_asyncsession.checking.place import place
     from mypy_asyncsession.fixes.backups import Backups
 
-    return Backups(Path(directory, cache_dir or FOLDER))
+    return Backups(place(directory, cache_dir).folder)
 
 
 def _restore(paths: tuple[str, ...], directory: str, cache_dir: str | None) -> int:
