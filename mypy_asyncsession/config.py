@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.reading import read_text
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -209,11 +211,11 @@ def is_root(folder: Path) -> bool:
 
 def misplaced(path: str | Path) -> str | None:
     """What to say if our section stands in an ini file, where mypy takes it for a module's."""
-    if _is_toml(path) or not Path(path).is_file():
+    if _is_toml(path):
         return None
     parser = configparser.RawConfigParser()
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read_string(read_text(path))
     except (OSError, UnicodeDecodeError, configparser.Error):
         return None  # mypy's to complain about
     for section in parser.sections():
@@ -255,7 +257,7 @@ def _tools(path: Path) -> dict[str, Any]:
     if not _is_toml(path):
         raise ConfigError(f"{path}: not a TOML file: write [tool.{TABLE}] in pyproject.toml")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

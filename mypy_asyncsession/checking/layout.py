@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.reading import read_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -140,9 +142,6 @@ def _value(text: str, key: str) -> str:
 def _text(path: Path) -> str:
     """The text of a file, if it is one that can be read."""
     try:
-        if not path.is_file():
-            return ""
-        with path.open("rb") as opened:
-            return opened.read(_MOST).decode("utf-8-sig", errors="replace").replace("\0", "")
+        return read_bytes(path)[:_MOST].decode("utf-8-sig", errors="replace").replace("\0", "")
     except OSError:
         return ""

@@ -19,6 +19,7 @@ from typing import Final
 
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.config import is_root, upwards
+from mypy_asyncsession.reading import read_bytes
 
 #: The name in the working directory of what is kept between runs.
 FOLDER: Final = ".mypy-asyncsession"
@@ -163,15 +164,17 @@ def _read_key(path: Path) -> bytes | None:
 def _read(path: Path) -> bytes | None:
     """What is in a file; ``None`` if it is a link, or no file."""
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
+        if stat.S_ISLNK(os.lstat(path).st_mode):
             return None
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         return None
 
 
 def _write_new(path: Path, text: str) -> None:
     """Write a file that is not there yet; none is left that is only half of it."""
+    if os.path.lexists(path):
+        return
     try:
         opened = open(path, "x", encoding="utf-8")  # noqa: PTH123, SIM115
     except FileExistsError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.config import ConfigError, upwards
+from mypy_asyncsession.reading import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -126,12 +127,13 @@ def _sections(path: Path) -> Mapping[str, Mapping[str, Any]] | None:
     """The sections of a file, under the names of the ini format; ``None`` if none is mypy's."""
     if not path.is_file():
         return None
+    tables: dict[str, Any] = {}
+    parser = configparser.RawConfigParser()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if path.suffix == ".toml":
             tables = tomllib.loads(text)
         else:
-            parser = configparser.RawConfigParser()
             parser.read_string(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +119,7 @@ class _Files:
             self._path = path
             try:
                 # Not splitlines: what it takes for the end of a line is none to Python.
-                self._lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+                self._lines = read_text(path, errors="replace").split("\n")
             except OSError:
                 self._lines = []
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
