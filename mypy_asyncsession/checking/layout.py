@@ -87,8 +87,13 @@ def _real(executable: Path) -> Path:
 
 
 def _folders(prefix: Path) -> Iterator[Path]:
+    seen: set[str] = set()  # lib64 is mostly a link
     for pattern in _PLACES:
-        yield from sorted(folder for folder in prefix.glob(pattern) if folder.is_dir())
+        for folder in sorted(prefix.glob(pattern)):
+            real = os.path.realpath(folder)
+            if folder.is_dir() and real not in seen:
+                seen.add(real)
+                yield folder
 
 
 def _of_version(folders: Iterable[Path], version: tuple[int, int]) -> Iterator[Path]:

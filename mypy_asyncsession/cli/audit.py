@@ -29,8 +29,8 @@ from mypy_asyncsession.cli.terminal import Terminal
 @click.option(
     "--app",
     metavar="MODULE:APP",
-    help="Import a FastAPI or Starlette application, and list the dependencies that it has and "
-    "that cannot be driven, in place of the sources.",
+    help="Import a FastAPI or Starlette application, which executes it, and list the dependencies "
+    "that it has and that cannot be driven, in place of the sources.",
 )
 @common.config_file
 @common.cache_dir
@@ -53,6 +53,8 @@ def audit(
       mypy-asyncsession audit src --html audit.html  with a picture to look at in a browser
       mypy-asyncsession audit --output json        for other programs
       mypy-asyncsession audit --app shop.main:app  what FastAPI cannot drive in a real application
+
+    With --app the application's code is executed; without it, nothing of the project is.
 
     The exit status is 0 if every use is right, 1 if one is wrong, and 2 if it could not run.
     """  # noqa: D301
@@ -95,6 +97,7 @@ def _application(target: str, output: str, config_file: str | None) -> int:
     from mypy_asyncsession.cli.application import audit_application, lines
     from mypy_asyncsession.config import Config, discover, load
 
+    click.echo(f"note: {target.partition(':')[0]} is imported: its code is executed", err=True)
     path = config_file or discover(None, Path.cwd())
     config = load(path) if path is not None else Config()
     problems = audit_application(target, resources=config.resources)
