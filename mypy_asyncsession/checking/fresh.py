@@ -238,10 +238,7 @@ class Fresh:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _report(self, trouble: Trouble) -> None:
-        # mypy quotes what it did not expect, whatever that is.
-        message = "".join(
-            char if char.isprintable() else ascii(char)[1:-1] for char in trouble.message
-        )
+        message = trouble.message
         what = (
             "the file is left out"
             if trouble.left_out

@@ -9,6 +9,7 @@ import click
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.printable import printable_record
 
 
 @click.command(short_help="List the session providers, and who uses them wrongly.")
@@ -73,6 +74,7 @@ def audit(
     options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
     report = common.run(paths, options)
     found = inventory(report)
+    shown = printable_record(found)
     terminal = Terminal.of_stdout()
     if html is not None:
         try:
@@ -82,10 +84,10 @@ def audit(
     if output == "json":
         terminal.print(as_json(found))
     elif output == "markdown":
-        terminal.print(as_markdown(found))
+        terminal.print(as_markdown(shown))
     else:
         show(
-            found,
+            shown,
             colored=terminal.colored,
             width=terminal.width if terminal.interactive else None,
         )

@@ -12,6 +12,7 @@ from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
@@ -158,7 +159,7 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         )
     if mended and not quiet:
         for identity in sorted(compared.mended)[:_MOST_MENDED]:
-            click.echo(f"{old.path}: note: mended: {described(identity)}", err=True)
+            click.echo(f"{old.path}: note: mended: {printable(described(identity))}", err=True)
         click.echo(
             f"{old.path}: warning: {mended} finding{'' if mended == 1 else 's'} in it "
             f"{'is' if mended == 1 else 'are'} mended: add --update-baseline",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from mypy_asyncsession import __version__
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +86,9 @@ class Group(click.Group):
 
 
 def _cannot_run(message: str) -> NoReturn:
-    line = " ".join(message.replace(os.path.join(os.getcwd(), ""), "").split())  # noqa: PTH109
+    with contextlib.suppress(OSError):  # the directory may be gone
+        message = message.replace(os.path.join(os.getcwd(), ""), "")  # noqa: PTH109
+    line = printable(" ".join(message.split()))
     click.echo(f"mypy-asyncsession: error: {line}", err=True)
     sys.exit(COULD_NOT_RUN)
 

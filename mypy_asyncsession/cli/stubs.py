@@ -8,6 +8,7 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import NOTHING
+from mypy_asyncsession.printable import printable
 
 
 @click.command(short_help="Write stubs with the types that getters should have.")
@@ -61,7 +62,7 @@ def stubs(
             write(folder / name, text.encode())
         except OSError as error:
             raise CannotRun(f'"{folder / name}" cannot be written: {error.strerror}') from None
-        click.echo(str(folder / name))
+        click.echo(printable(str(folder / name)))
     written = sum(name.endswith(".pyi") for name in files)
     if written:
         click.echo(
