@@ -15,6 +15,7 @@ from mypy_asyncsession.checking.build import Job
 from mypy_asyncsession.checking.imports import named_codes
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.checking.snapshot import Looked
+from mypy_asyncsession.refused import printed_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -219,6 +220,9 @@ class Attempts:
         crash = outcome.crash or ""
         if self.plan.show_traceback:
             sys.stderr.write(crash)
+        refused = printed_in_words(crash)
+        if refused is not None:
+            raise CannotRun(refused)
         place = outcome.crashed_at()
         if place is not None and self._learn_codes(place[0]):
             return

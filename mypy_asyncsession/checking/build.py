@@ -13,6 +13,7 @@ for the file that overflows the stack only parses, and says ``["at", path]`` bef
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 #: The stack in which a search parses: mypy's checker, which is not run then, needs several times
 #: as much as the parser, and has 8 MiB.
 SEARCH_STACK: Final = 1024 * 1024
+
+#: How many files to have open, where that is allowed.
+_MOST_FILES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def main() -> None:
     """Do the job that is on standard input."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _allow_files()
     # While the job is still being put together. What is imported now is there to stay.
     gc.disable()
     import mypy.build
@@ -110,6 +115,17 @@ def main() -> None:
     out.flush()
     sys.stderr.flush()
     os._exit(0)  # as mypy does: to free all that it holds takes longer
+
+
+def _allow_files() -> None:
+    """Have as many files open as may be: mypy's cache alone takes several dozen."""
+    try:
+        import resource
+    except ImportError:  # there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _MOST_FILES)), hard))
 
 
 def _sayer(out: TextIO) -> Callable[..., None]:

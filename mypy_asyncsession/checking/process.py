@@ -122,7 +122,12 @@ class Builder:
         if not ended:
             outcome.killed = status != 0
             self._log.seek(0)
-            outcome.crash = self._log.read().decode(errors="replace") or f"exit status {status}"
+            printed = self._log.read().decode(errors="replace")
+            outcome.crash = printed or (
+                f"exit status {status}"
+                if status >= 0
+                else f"ended by signal {-status}: there may not be enough memory"
+            )
         return outcome
 
 

@@ -8,7 +8,7 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
 from mypy_asyncsession.printable import printable_record
 
 
@@ -99,7 +99,7 @@ def _application(target: str, output: str, config_file: str | None) -> int:
     from mypy_asyncsession.cli.application import audit_application, lines
     from mypy_asyncsession.config import Config, discover, load
 
-    click.echo(f"note: {target.partition(':')[0]} is imported: its code is executed", err=True)
+    tell(f"note: {target.partition(':')[0]} is imported: its code is executed")
     path = config_file or discover(None, Path.cwd())
     config = load(path) if path is not None else Config()
     problems = audit_application(target, resources=config.resources)

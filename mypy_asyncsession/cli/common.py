@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mypy_asyncsession.cli.progress import Progress
+from mypy_asyncsession.cli.terminal import tell
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ cache_dir = click.option(
 def warn(problem: Problem) -> None:
     """Say on standard error what was in the way."""
     place, message = printable(problem.place), printable(problem.message)
-    click.echo(f"{place}: warning: {message}", err=True)
+    tell(f"{place}: warning: {message}")
 
 
 def run(paths: Sequence[str], options: Options, *, quiet: bool = False) -> Report:

@@ -11,7 +11,7 @@ import click
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _report(result: Result, *, diff: bool, writes: bool, failed: bool) -> int:
             sys.stdout.buffer.writelines(edited.diff())
         sys.stdout.buffer.flush()
         for line in lines:
-            click.echo(line, err=True)
+            tell(line)
     else:
         terminal.print(lines)
     return FOUND if failed or result.left or (result.mended and not writes) else NOTHING

@@ -11,7 +11,7 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
 from mypy_asyncsession.printable import json_text, printable
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def rollout(
     terminal = Terminal.of_stdout()
     if guard:
         if before is None:
-            click.echo("note: git does not know an earlier list: it is not compared", err=True)
+            tell("note: git does not know an earlier list: it is not compared")
         lost = list(dropped(before or [], config, report.paths))
         terminal.print(_guarded(found, lost))
         return FOUND if lost or found.regressed else NOTHING

@@ -8,6 +8,7 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import NOTHING
+from mypy_asyncsession.cli.terminal import tell
 from mypy_asyncsession.printable import printable
 
 
@@ -65,15 +66,12 @@ def stubs(
         click.echo(printable(str(folder / name)))
     written = sum(name.endswith(".pyi") for name in files)
     if written:
-        click.echo(
+        tell(
             f"Wrote {written} stub file{'' if written == 1 else 's'}: to apply them, set "
-            f'overlays = ["{output}"] in [tool.mypy-asyncsession]',
-            err=True,
+            f'overlays = ["{output}"] in [tool.mypy-asyncsession]'
         )
     else:
-        click.echo(
-            "Every getter of a session says what it gives: there is nothing to write", err=True
-        )
+        tell("Every getter of a session says what it gives: there is nothing to write")
     return NOTHING
 
 
