@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -101,7 +102,7 @@ def _in_output(error: OSError) -> bool:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     path = place.tb_frame.f_code.co_filename if place is not None else ""
-    return bool({"cli", "click", "rich"}.intersection(path.split(os.sep)))
+    return bool({"cli", "click", "rich"}.intersection(Path(path).parts))
 
 
 def _described(error: Exception) -> str:
