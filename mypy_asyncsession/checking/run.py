@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.interpreter import interpreter
-from mypy_asyncsession.checking.kept import FOLDER, Kept
+from mypy_asyncsession.checking.kept import Kept
 from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.place import KEY_VARIABLE, place
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.report import Problem
 from mypy_asyncsession.checking.snapshot import Snapshot
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 #: The directory in the cache for runs that survey: their results are not those of a check.
 _SURVEYS: Final = "surveys"
+
+_NO_KEY: Final = (
+    "nothing is kept between runs: there is no cache directory of the user's outside of the "
+    f"project for the key to it: set XDG_CACHE_HOME or {KEY_VARIABLE}"
+)
 
 
 def check(
@@ -53,10 +59,14 @@ def check(
     settings = project(directory)
     python = interpreter(settings, directory)
     files = find_files(paths, settings, directory)
-    place = Path(directory, options.cache_dir or FOLDER, _SURVEYS if options.survey else "")
+    part = _SURVEYS if options.survey else ""
+    keep = place(directory, options.cache_dir)
+    if keep.private is None and options.cache_dir is not None:
+        warnings.append(Problem(options.cache_dir, 0, _NO_KEY))
     problems = [*warnings, *files.problems]
     how = (options.strict, options.survey, options.others, options.engine)
-    kept = Kept(place, (directory, paths, how, config, settings, python, problems))
+    folder = keep.private / part if keep.private is not None else None
+    kept = Kept(folder, (directory, paths, how, config, settings, python, problems))
     if not options.instead:
         report = kept.report(files.paths)
         if report is not None:
@@ -64,7 +74,7 @@ def check(
     from mypy_asyncsession.checking.cache import Cache
     from mypy_asyncsession.checking.process import Builder
 
-    cache = Cache.open(place, chosen=options.cache_dir)
+    cache = Cache.open(keep, options.cache_dir, part)
     try:
         # It imports mypy while the rest is imported, and the modules are found, here.
         with Builder(cache.work) as builder:

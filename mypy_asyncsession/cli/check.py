@@ -12,7 +12,8 @@ from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
@@ -126,7 +127,7 @@ def check(
         lines = FORMATS[output](report, terminal)
         if statistics:
             for line in text.counts(report):
-                click.echo(line, err=True)
+                tell(line)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
 
@@ -157,10 +158,9 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         if not quiet:
             number = compared.updated.findings.total()
             new = number - (old.findings.total() - mended)
-            click.echo(
+            tell(
                 f"{old.path}: {number} finding{'' if number == 1 else 's'} written "
-                f"({new} new, {mended} mended)",
-                err=True,
+                f"({new} new, {mended} mended)"
             )
         return replace(
             compared.report,
@@ -169,10 +169,9 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         )
     if mended and not quiet:
         for identity in sorted(compared.mended)[:_MOST_MENDED]:
-            click.echo(f"{old.path}: note: mended: {described(identity)}", err=True)
-        click.echo(
+            tell(f"{old.path}: note: mended: {printable(described(identity))}")
+        tell(
             f"{old.path}: warning: {mended} finding{'' if mended == 1 else 's'} in it "
-            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline",
-            err=True,
+            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline"
         )
     return compared.report

@@ -65,6 +65,8 @@ class AsyncSessionPlugin(Plugin):
             raise stop(self._trouble)
         if self._build is None or self._build.modules is not modules:
             self._build = Build(modules)
+            if self._settings.packages is not None and self._build.in_worker:
+                self._build.look_for_packages_in(self._settings.packages)
             self._overlays.begin(self._build.parse)
             self._made = None
             if self._settings.config.overlays and not self._build.in_worker:

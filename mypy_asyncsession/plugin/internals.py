@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import mypy.build
 import mypy.errorcodes
 import mypy.errors
+import mypy.modulefinder
 import mypy.nodes
 import mypy.options
 import mypy.plugin
@@ -66,6 +67,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "modules",
         "options",
         "parallel_worker",
+        "search_paths",
         "source_set",
     ),
     FileSystemCache: ("stat_or_none_cache",),
@@ -95,6 +97,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
     ),
     CheckerScope: ("top_level_function",),
     TypeChecker: ("scope",),
+    mypy.modulefinder.SearchPaths: ("package_path",),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
@@ -300,6 +303,13 @@ class ErrorList:
 
     modules: Modules
     in_daemon: bool = False
+
+    def look_for_packages_in(self, folders: tuple[str, ...]) -> None:
+        """Look installed packages up in these directories alone, in a worker as well.
+
+        The paths belong to the module finder, too (``BuildManager.__init__``).
+        """
+        self._manager.search_paths.package_path = folders
 
     @property
     @abstractmethod
@@ -660,6 +670,20 @@ def _parsed(path: str, module: str, text: str | None, options: Options) -> MypyF
     return tree
 
 
+def look_for_packages_in(folders: list[str]) -> None:
+    """Have builds in this process look installed packages up in these directories alone.
+
+    mypy asks the Python that it is given where its packages are, by running it
+    (``modulefinder.get_search_dirs``). The function is decorated, so mypy looks it up by its name
+    even where it is compiled.
+    """
+
+    def get_search_dirs(_python: str | None) -> tuple[list[str], list[str]]:
+        return folders, []
+
+    mypy.modulefinder.get_search_dirs = get_search_dirs  # type: ignore[assignment]
+
+
 def looked_at(disk: FileSystemCache) -> Mapping[str, os.stat_result | None]:
     """What a build asked about on disk; ``None`` for what was not there.
 
@@ -686,6 +710,7 @@ __all__ = [
     "announce",
     "digest",
     "function_at_hand",
+    "look_for_packages_in",
     "looked_at",
     "prepare",
     "spare_suggestions",
