@@ -13,7 +13,7 @@ from mypy_asyncsession.fixes.imports import Import, bound_names
 from mypy_asyncsession.fixes.injected import check_injected
 from mypy_asyncsession.fixes.managers import check_generator
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
-from mypy_asyncsession.fixes.overrides import overridden, repoint
+from mypy_asyncsession.fixes.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.fixes.undecorated import undecorated
 
@@ -153,6 +153,7 @@ def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
     provider = site.tree.at(site.finding.provider)
     called = _only_call(function)
     if provider is not None and called and site.tree.function(owner, called) == provider:
+        check_seen(site.tree, function.name.value)
         for source, key in overridden(site.tree):
             if site.tree.function(source, key) == wrapper:
                 name = _named_in(site, draft, source, provider[0], provider[1].name.value)

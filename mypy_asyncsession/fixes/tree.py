@@ -62,6 +62,7 @@ class Tree:
         """
         self._directory = directory
         self._elsewhere: dict[str, bool] = {}
+        self._overriding: dict[str, bytes] | None = None
         self._read = read
         self._modules = modules
         self._paths = {module: path for path, module in modules.items()}
@@ -123,6 +124,23 @@ class Tree:
         known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
         texts = _texts(_top(self._directory), known)
         return any(word.search(_content(Path(path))) for path in texts)
+
+    def overridden_elsewhere(self, name: str) -> str | None:
+        """A file that is not one of these, and that may put something in a dependency's place."""
+        if self._overriding is None:
+            self._overriding = dict(self._that_override())
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        return next((path for path, text in self._overriding.items() if word.search(text)), None)
+
+    def _that_override(self) -> Iterator[tuple[str, bytes]]:
+        if self._directory is None:
+            return
+        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
+        for path in sorted(_texts(_top(self._directory), known)):
+            if path.endswith((".py", ".ipynb")):
+                content = _content(Path(path))
+                if b"dependency_overrides" in content:
+                    yield os.path.relpath(path, self._directory), content
 
     def _can_be_read(self, path: str, word: re.Pattern[bytes]) -> bool:
         """Whether it can be told what a file says of a word."""
