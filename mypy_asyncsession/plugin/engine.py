@@ -14,6 +14,8 @@ from mypy_asyncsession.providers.program import Program
 from mypy_asyncsession.rules import PARENT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.providers.memo import Lasting
@@ -49,6 +51,7 @@ class Engine:
         self.module_pass = ModulePass(
             build, program, self._types, self._recovery, declared, lasting, settings=settings
         )
+        self.module_pass.daemon.misfits = self._misfits
         self.hooks = (
             WatchedHooks(self._recovery, build, self.module_pass.daemon.watch)
             if build.in_daemon
@@ -63,12 +66,15 @@ class Engine:
 
     def show_misfits(self) -> None:
         """Report where an overlay of the project's does not fit the definitions."""
+        for found in self._misfits():
+            self._build.show(found, record=self._settings.records)
+
+    def _misfits(self) -> Iterator[Finding]:
+        if not self._settings.config.overlays:
+            return
         from mypy_asyncsession.plugin.stub_check import misfits  # few runs have one
 
         build = self._build
         for misfit in misfits(self._overlays, build.parse, build.find, self._types):
             span = Span(misfit.line, 0, misfit.line, 1)
-            build.show(
-                Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place),
-                record=self._settings.records,
-            )
+            yield Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place)

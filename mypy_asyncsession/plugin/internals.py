@@ -36,7 +36,7 @@ from mypy_asyncsession.providers.syntax import walk
 if TYPE_CHECKING:
     import os
     from _collections_abc import dict_values
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
@@ -304,6 +304,7 @@ class Build:
             )
         self._manager: BuildManager = manager
         self._expected: dict[str, dict[int, list[str]]] = {}
+        self._elsewhere: set[str] = set()
         self.modules = modules
 
     @property
@@ -549,6 +550,18 @@ class Build:
         ]
         messages = errors.format_messages(path, tuples, manager.error_formatter)
         manager.flush_errors(path, messages, False)
+
+    def report_elsewhere(self, findings: Iterable[Finding]) -> None:
+        """Under dmypy, put errors in files that are no modules into the error list of an update."""
+        errors, options = self.errors, self._manager.options
+        findings = list(findings)
+        self._elsewhere.update(finding.path for finding in findings)
+        for path in self._elsewhere:
+            errors.error_info_map.pop(path, None)
+        for finding in findings:
+            errors.set_file(finding.path, None, options)
+            code = CODES.get(finding.code, PARENT_CODE)
+            self.report(finding.span, finding.message, finding.hint, code, (), "")
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file again, whose tree mypy has freed, or a text; ``None`` if that fails."""

@@ -77,13 +77,14 @@ class ModulePass:
         self._leaned: dict[str, set[str]] = {}
         self.program = program
         self.evaluator = Evaluator(program, types, declared, lasting)
-        self.evaluator.definitions_first = build.in_daemon
+        self.evaluator.past_types = build.in_daemon
         self.daemon = Daemon(build, self)
 
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
         try:
             if tree.is_stub or self._build.is_silent(tree) or is_foreign(tree.path):
+                self.daemon.passed_over(tree)
                 return set()
             if self._build.in_daemon:
                 self.daemon.passed(tree)

@@ -16,6 +16,7 @@ from mypy_asyncsession.providers.values import (
     Either,
     Literal,
     Managed,
+    Named,
     Thing,
     TypedCallable,
     Value,
@@ -28,10 +29,15 @@ from mypy_asyncsession.providers.values import (
 def combine(structural: Value, typed: Value) -> Value:
     """Put together what the definitions say and what mypy says of one expression.
 
-    A definition that contradicts its annotation is believed before it. Otherwise the type says
-    which of the possible objects it is, since mypy follows flow and generics, and the definition
-    adds where it comes from.
+    What definitions settle is believed before any type, which dmypy may not have brought up to
+    date; only what they leave open in it, generics mostly, is the type's to say. Otherwise the
+    type says which of the possible objects it is, since mypy follows flow, and the definition adds
+    where it comes from.
     """
+    if isinstance(structural, Named):
+        return structural
+    if isinstance(structural, Thing) and structural.shape is not Shape.NONE:
+        return _completed(structural, typed)
     unknown = (UNKNOWN, RECURSIVE)
     if structural in unknown or typed in unknown or is_none(typed):
         return typed if structural in unknown else structural
@@ -66,6 +72,13 @@ def combine(structural: Value, typed: Value) -> Value:
         # A name that is bound anew, or flow that only mypy follows: either may be right.
         return either([*members(result), *options], exact=False)
     return result
+
+
+def _completed(structural: Thing, typed: Value) -> Thing:
+    """What definitions settle, holding what the type says where they do not say what it holds."""
+    if structural.item is UNKNOWN and isinstance(typed, Thing) and typed.shape is structural.shape:
+        return replace(structural, item=typed.item)
+    return structural
 
 
 def combine_result(inferred: Value, declared: Value) -> Value:

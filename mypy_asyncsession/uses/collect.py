@@ -434,7 +434,7 @@ class Collector:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
-        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._evaluator.definitions_first:
+        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._evaluator.past_types:
             return False
         if self._exhaustive:
             return False
