@@ -266,7 +266,7 @@ class _Maker:
 
     def _repoint_overrides(self, owner: SourceFile, function: cst.FunctionDef, name: str) -> None:
         """``app.dependency_overrides[provider]``, in tests mostly, has to name the new one."""
-        check_seen(self._site.tree, function.name.value)
+        check_seen(self._site.tree, owner, function.name)
         for source, key in overridden(self._site.tree):
             if self._site.tree.function(source, key) == (owner, function):
                 new = self._named(source, key, owner, name)
@@ -278,7 +278,7 @@ class _Maker:
         Raises:
             Left: Another file overrides something of that name.
         """
-        check_seen(self._site.tree, written(named).rpartition(".")[2])
+        check_seen(self._site.tree, self._site.source, named)
         for source, key in overridden(self._site.tree):
             if written(key).rpartition(".")[2] != written(named).rpartition(".")[2]:
                 continue

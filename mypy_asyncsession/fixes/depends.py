@@ -153,7 +153,7 @@ def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
     provider = site.tree.at(site.finding.provider)
     called = _only_call(function)
     if provider is not None and called and site.tree.function(owner, called) == provider:
-        check_seen(site.tree, function.name.value)
+        check_seen(site.tree, owner, function.name)
         for source, key in overridden(site.tree):
             if site.tree.function(source, key) == wrapper:
                 name = _named_in(site, draft, source, provider[0], provider[1].name.value)

@@ -35,12 +35,16 @@ def check_injected(site: Site, source: SourceFile, named: cst.BaseExpression) ->
         return
     alias = _alias(source, named)
     if alias is not None:
-        for file in site.tree.mentioning(alias.encode()):
-            for function, name in _annotated(file, alias):
-                check_function(site, file, function, name)
+        origin = site.tree.origin(source, alias)
+        for file in site.tree.mentioning(alias.value.encode()):
+            for function, parameter in _annotated(file, alias.value):
+                annotation = parameter.annotation
+                assert annotation is not None
+                if site.tree.origin(file, annotation.annotation) == origin:
+                    check_function(site, file, function, parameter.name.value)
 
 
-def _alias(source: SourceFile, named: cst.BaseExpression) -> str | None:
+def _alias(source: SourceFile, named: cst.BaseExpression) -> cst.Name | None:
     """The name of ``Annotated[..., Depends(...)]``, where that has one."""
     assignment = source.around(named, cst.Assign) or source.around(named, cst.AnnAssign)
     if isinstance(assignment, cst.Assign):
@@ -49,14 +53,14 @@ def _alias(source: SourceFile, named: cst.BaseExpression) -> str | None:
         target = assignment.target
     else:
         return None
-    return target.value if isinstance(target, cst.Name) else None
+    return target if isinstance(target, cst.Name) else None
 
 
-def _annotated(source: SourceFile, alias: str) -> Iterator[tuple[cst.FunctionDef, str]]:
-    """The functions with a parameter of that annotation, and the name of the parameter."""
+def _annotated(source: SourceFile, alias: str) -> Iterator[tuple[cst.FunctionDef, cst.Param]]:
+    """The functions with a parameter of that annotation, and the parameter."""
     annotation = m.Annotation(m.Name(alias) | m.Attribute(attr=m.Name(alias)))
     for parameter in m.findall(source.module, m.Param(annotation=annotation)):
         assert isinstance(parameter, cst.Param)
         function = source.around(parameter, cst.FunctionDef)
         if function is not None:
-            yield function, parameter.name.value
+            yield function, parameter

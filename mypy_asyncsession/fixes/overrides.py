@@ -29,7 +29,7 @@ def overridden(tree: Tree) -> Iterator[tuple[SourceFile, cst.BaseExpression]]:
             yield source, key
 
 
-def check_seen(tree: Tree, name: str) -> None:
+def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None:
     """Whether everything is seen that puts something in the place of a dependency.
 
     What is not repointed would go on to name the old dependency, and a test would no longer use
@@ -37,11 +37,13 @@ def check_seen(tree: Tree, name: str) -> None:
 
     Args:
         tree: The files.
-        name: The last part of the dependency's name.
+        owner: The file that names the dependency.
+        named: The dependency.
 
     Raises:
         Left: A file may override it in a way that cannot be repointed.
     """
+    name, origin = written(named).rpartition(".")[2], tree.origin(owner, named)
     path = tree.overridden_elsewhere(name)
     if path is not None:
         raise Left(f'"{path}" overrides it, and is not among the files to mend')
@@ -51,7 +53,8 @@ def check_seen(tree: Tree, name: str) -> None:
     for source in files:
         keys = {id(key) for key in _keys(source)}
         for node in m.findall(source.module, m.Name(name)):
-            if _may_be_key(source, node, keys):
+            key = _may_be_key(source, node, keys)
+            if key is not None and origin in (None, tree.origin(source, key)):
                 raise Left(f'"{source.path}" may override it in a way that the mend does not cover')
 
 
@@ -84,19 +87,20 @@ def _is_imported(source: SourceFile, key: cst.BaseExpression) -> bool:
     return isinstance(root, cst.Name) and root.value in bound_names(source)
 
 
-def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> bool:
-    """Whether a mention of a dependency may be one that overrides it, beside the known ones."""
+def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> cst.BaseExpression | None:
+    """What may override a dependency, beside the known ones, where this mentions it."""
     parent = source.parent(node)
     if isinstance(parent, cst.Attribute) and parent.attr is node:
         node, parent = parent, source.parent(parent)
-    if id(node) in keys or isinstance(parent, (cst.FunctionDef, cst.ImportAlias, cst.Attribute)):
-        return False
+    assert isinstance(node, cst.BaseExpression)
+    if id(node) in keys:
+        return None
     if isinstance(parent, cst.Arg):
         call = source.parent(parent)
         if not isinstance(call, cst.Call) or parent.keyword is node:
-            return False
-        return written(call.func).rpartition(".")[2] not in _DEPENDING
-    return isinstance(parent, (cst.DictElement, cst.Element, cst.Index))
+            return None
+        return node if written(call.func).rpartition(".")[2] not in _DEPENDING else None
+    return node if isinstance(parent, (cst.DictElement, cst.Element, cst.Index)) else None
 
 
 def repoint(

@@ -138,7 +138,7 @@ def check_stays(source: SourceFile, loop: cst.For) -> None:
         ):
             if isinstance(target, cst.Name):
                 holders.add(target.value)
-            elif m.matches(target, m.Attribute(value=_OBJECT)) or isinstance(target, cst.Subscript):
+            elif m.matches(target, m.Attribute(_OBJECT) | m.Subscript(m.Attribute())):
                 raise Left(f'"{name}" is kept for longer than a block')
     _check_put_away(loop.body, name)
     _check_returned(loop.body, name, holders)

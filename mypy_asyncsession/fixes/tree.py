@@ -226,6 +226,26 @@ class Tree:
                         return self._absolute(source, text), text, alias.evaluated_name
         return None
 
+    def origin(self, source: SourceFile, node: cst.BaseExpression) -> tuple[str, str] | None:
+        """The module that defines what a file names, as far as it is known, and its name there."""
+        if isinstance(node, cst.Attribute):
+            module = self.module_named(source, node.value)
+            name = node.attr.value
+        elif isinstance(node, cst.Name):
+            module, name = self.module(source), node.value
+        else:
+            return None
+        for _ in range(_MOST_STEPS):
+            path = self._paths.get(module or "")
+            try:
+                found = self.imported(self.file(path), name) if path is not None else None
+            except Left:
+                found = None
+            if found is None:
+                break
+            module, _, name = found
+        return (module, name) if module is not None else None
+
     def module_named(self, source: SourceFile, node: cst.BaseExpression) -> str | None:
         """The module that an expression of a file is, by its imports."""
         text = source.code(node).replace(" ", "")

@@ -518,8 +518,11 @@ class Build:
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
+        loaded = self.modules.get(module)
+        if loaded is not None and loaded.path:
+            return loaded.path
         named = self._manager.source_set.source_modules.get(module)
-        if named:
+        if named and self._manager.fscache.isfile(named):
             return named
         found = self._manager.find_module_cache.find_module(module)
         return found if isinstance(found, str) else None
