@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.report import Problem
     from mypy_asyncsession.fixes.backups import Backups
+    from mypy_asyncsession.fixes.journal import Journal
     from mypy_asyncsession.fixes.result import Outcome, Result
 
 _STYLES: Final = ("context-manager", "async-for")
@@ -138,14 +139,16 @@ def fix(
         )
     for problem in result.problems:
         _warn(problem)
+    journal = _journal(directory, cache_dir)
     failed = False
     if writes:
+        journal.tidy()
         backups = _backups(directory, cache_dir) if backup and result.edited else None
-        written, problems = write_all(result.edited, directory, backups)
+        written, problems = write_all(result.edited, directory, backups, journal)
         for problem in problems:
             _warn(problem)
         failed = bool(problems)
-        result = result.as_written(written)
+        result = result.as_written(written, problems)
     return _report(result, diff=diff, writes=writes, failed=failed)
 
 
@@ -185,9 +188,19 @@ def _backups(directory: str, cache_dir: str | None) -> Backups:
     return Backups(Path(directory, cache_dir or FOLDER))
 
 
+def _journal(directory: str, cache_dir: str | None) -> Journal:
+    from pathlib import Path
+
+    from mypy_asyncsession.checking.kept import FOLDER
+    from mypy_asyncsession.fixes.journal import Journal
+
+    return Journal(Path(directory, cache_dir or FOLDER))
+
+
 def _restore(paths: tuple[str, ...], directory: str, cache_dir: str | None) -> int:
     from mypy_asyncsession.checking.report import CannotRun
 
+    _journal(directory, cache_dir).tidy()
     full = [os.path.abspath(path) for path in paths]
     outcomes = list(_backups(directory, cache_dir).restore(full, directory))
     if not outcomes:

@@ -149,7 +149,9 @@ CONFIGURATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "strict": {"mypy-asyncsession": {"strict": ["backend0.*", "backend2.*"]}},
     "no inference": {"mypy-asyncsession": {"infer-types": False}},
     "no overlays": {"mypy-asyncsession": {"overlays": []}},
-    "fewer codes": {"mypy": {"disable_error_code": ["session-with"]}},
+    "fewer codes": {
+        "mypy": {"overrides": [{"module": "backend0.*", "disable_error_code": ["session-with"]}]}
+    },
 }
 
 
