@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_asyncsession.fixes.backups import Backups
+    from mypy_asyncsession.fixes.journal import Journal
     from mypy_asyncsession.fixes.result import Outcome, Result
 
 _STYLES: Final = ("context-manager", "async-for")
@@ -138,14 +139,16 @@ def fix(
         )
     for problem in result.problems:
         common.warn(problem)
+    journal = _journal(directory, cache_dir)
     failed = False
     if writes:
+        journal.tidy()
         backups = _backups(directory, cache_dir) if backup and result.edited else None
-        written, problems = write_all(result.edited, directory, backups)
+        written, problems = write_all(result.edited, directory, backups, journal)
         for problem in problems:
             common.warn(problem)
         failed = bool(problems)
-        result = result.as_written(written)
+        result = result.as_written(written, problems)
     return _report(result, diff=diff, writes=writes, failed=failed)
 
 
@@ -179,9 +182,17 @@ def _backups(directory: str, cache_dir: str | None) -> Backups:
     return Backups(place(directory, cache_dir).folder)
 
 
+def _journal(directory: str, cache_dir: str | None) -> Journal:
+    from mypy_asyncsession.checking.place import place
+    from mypy_asyncsession.fixes.journal import Journal
+
+    return Journal(place(directory, cache_dir).private)
+
+
 def _restore(paths: tuple[str, ...], directory: str, cache_dir: str | None) -> int:
     from mypy_asyncsession.checking.report import CannotRun, Problem
 
+    _journal(directory, cache_dir).tidy()
     full = [os.path.abspath(path) for path in paths]
     outcomes = list(_backups(directory, cache_dir).restore(full, directory))
     if not outcomes:

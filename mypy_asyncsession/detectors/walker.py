@@ -438,7 +438,7 @@ class Walker:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
-        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.definitions_first:
+        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
             return False
         if self._exhaustive:
             return False

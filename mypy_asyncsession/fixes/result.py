@@ -22,11 +22,13 @@ class Edited:
         path: The file, as it is shown.
         old: What was in it.
         new: What is in it now.
+        needs: The files that have to be written before: they define what this one imports.
     """
 
     path: str
     old: bytes
     new: bytes
+    needs: frozenset[str] = frozenset()
 
     def diff(self) -> Iterator[bytes]:
         """The difference, as ``git apply`` takes it, where paths are relative."""
@@ -92,8 +94,21 @@ class Result:
     checked: int = 0
     known: int = 0
 
-    def as_written(self, written: list[Edited]) -> Result:
-        """The same, where only some of the files could be written."""
+    def as_written(self, written: list[Edited], problems: list[Problem]) -> Result:
+        """The same, where only some of the files could be written.
+
+        Args:
+            written: The files that were.
+            problems: Why others were not.
+        """
         paths = {each.path for each in self.edited} - {each.path for each in written}
-        mended = [each for each in self.mended if each.finding.path not in paths]
-        return replace(self, edited=written, mended=mended)
+        reasons = {problem.path: problem.message for problem in problems}
+        other = problems[-1].message if problems else ""
+        mended, left = [], list(self.left)
+        for each in self.mended:
+            path = each.finding.path
+            if path in paths:
+                left.append(Outcome(each.finding, f"the file {reasons.get(path, other)}"))
+            else:
+                mended.append(each)
+        return replace(self, edited=written, mended=mended, left=left)

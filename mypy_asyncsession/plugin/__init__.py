@@ -51,7 +51,7 @@ class AsyncSessionPlugin(Plugin):
         self._made: Engine | None = None
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
         self._key = f"{mypy_asyncsession.__version__} {_sources()} {self._settings.key()}"
-        announce(__name__, f"{self._settings} {self._trouble}", options)
+        announce(__name__, f"{self._settings} {self._overlays.state()} {self._trouble}", options)
         if self._trouble is None:
             prepare(options)
         declare(self._settings.error_codes)

@@ -18,12 +18,13 @@ from mypy_asyncsession.semantic.imports import imported
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mypy.nodes import Expression, MypyFile
     from mypy.options import Options
     from mypy.types import Type
 
+    from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.module_pass import ModulePass, Report
 
@@ -56,6 +57,8 @@ class Daemon:
         self._updating = False
         #: What has changed in this update, in all of its steps.
         self._changed: set[str] = set()
+        #: What is wrong in files that are no modules: what mypy showed of it has been dropped.
+        self.misfits: Callable[[], Iterable[Finding]] = tuple
 
     def begin(self) -> None:
         """mypy has loaded modules: if there were some before, this is an update."""
@@ -88,6 +91,15 @@ class Daemon:
         else:
             self._go_through(self._modules[module])
 
+    def passed_over(self, tree: MypyFile) -> None:
+        """mypy has checked a module that is not gone through: a stub, for one.
+
+        It may have come in the place of one that was, and others may be read in its light.
+        """
+        if self._updating:
+            self._changed.add(tree.fullname)
+            self.watch()
+
     def _discard(self, tree: MypyFile) -> None:
         """Let go of what belongs to a tree that another has replaced."""
         for node in walk(tree):
@@ -102,7 +114,7 @@ class Daemon:
         # One update may go through several modules, and mypy looks after each of them.
         self._updating = not final
         self._pass.program.forget()
-        gone = [name for name in self._modules if name not in self._build.modules]
+        gone = [name for name, module in self._modules.items() if not self._is_there(name, module)]
         for name in gone:
             self._discard(self._modules.pop(name).tree)
         changed = [name for name, module in self._modules.items() if module.reports is None]
@@ -116,6 +128,12 @@ class Daemon:
             else:
                 self._pass.publish(module.tree, module.reports or [])
             self._build.settle_ignores(module.tree)
+        self._build.report_elsewhere(self.misfits())
+
+    def _is_there(self, name: str, module: _Module) -> bool:
+        """Whether a module is there, and the same file: a stub beside it takes its place."""
+        tree = self._build.modules.get(name)
+        return tree is not None and tree.path == module.tree.path
 
     def _importers(self, changed: Iterable[str]) -> set[str]:
         """*changed* and every module that imports one of them, however indirectly."""

@@ -15,6 +15,8 @@ from mypy_asyncsession.semantic.from_mypy_types import Types
 from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
@@ -53,7 +55,8 @@ class Engine:
         )
         self.daemon = Daemon(build, self.module_pass, self._recovery.replaced)
         if build.in_daemon:
-            self.module_pass.in_daemon = self.daemon.passed
+            self.module_pass.in_daemon = self.daemon
+        self.daemon.misfits = self._misfits
         self.hooks = (
             WatchedHooks(self._recovery, build, self.daemon.watch)
             if build.in_daemon
@@ -68,12 +71,15 @@ class Engine:
 
     def show_misfits(self) -> None:
         """Report where an overlay of the project's does not fit the definitions."""
+        for found in self._misfits():
+            self._build.show(found, record=self._settings.records)
+
+    def _misfits(self) -> Iterator[Finding]:
+        if not self._settings.config.overlays:
+            return
         from mypy_asyncsession.plugin.stub_check import misfits  # few runs have one
 
         build = self._build
         for misfit in misfits(self._overlays, build.parse, build.find, self._types):
             span = Span(misfit.line, 0, misfit.line, 1)
-            build.show(
-                Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place),
-                record=self._settings.records,
-            )
+            yield Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place)

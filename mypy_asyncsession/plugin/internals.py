@@ -42,7 +42,7 @@ from mypy_asyncsession.semantic.syntax import walk
 if TYPE_CHECKING:
     import os
     from _collections_abc import dict_values
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
@@ -304,13 +304,6 @@ class ErrorList:
     modules: Modules
     in_daemon: bool = False
 
-    def look_for_packages_in(self, folders: tuple[str, ...]) -> None:
-        """Look installed packages up in these directories alone, in a worker as well.
-
-        The paths belong to the module finder, too (``BuildManager.__init__``).
-        """
-        self._manager.search_paths.package_path = folders
-
     @property
     @abstractmethod
     def errors(self) -> Errors:
@@ -458,8 +451,16 @@ class Build(ErrorList):
             )
         self._manager: BuildManager = manager
         self._expected: dict[str, dict[int, list[str]]] = {}
+        self._elsewhere: set[str] = set()
         self.modules: dict[str, MypyFile] = modules
         self.in_daemon = bool(manager.options.fine_grained_incremental)
+
+    def look_for_packages_in(self, folders: tuple[str, ...]) -> None:
+        """Look installed packages up in these directories alone, in a worker as well.
+
+        The paths belong to the module finder, too (``BuildManager.__init__``).
+        """
+        self._manager.search_paths.package_path = folders
 
     @property
     def errors(self) -> Errors:
@@ -554,8 +555,11 @@ class Build(ErrorList):
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
+        loaded = self.modules.get(module)
+        if loaded is not None and loaded.path:
+            return loaded.path
         named = self._manager.source_set.source_modules.get(module)
-        if named:
+        if named and self._manager.fscache.isfile(named):
             return named
         found = self._manager.find_module_cache.find_module(module)
         return found if isinstance(found, str) else None
@@ -586,6 +590,18 @@ class Build(ErrorList):
         ]
         messages = errors.format_messages(path, tuples, manager.error_formatter)
         manager.flush_errors(path, messages, False)
+
+    def report_elsewhere(self, findings: Iterable[Finding]) -> None:
+        """Under dmypy, put errors in files that are no modules into the error list of an update."""
+        errors, options = self.errors, self._manager.options
+        findings = list(findings)
+        self._elsewhere.update(finding.path for finding in findings)
+        for path in self._elsewhere:
+            errors.error_info_map.pop(path, None)
+        for finding in findings:
+            errors.set_file(finding.path, None, options)
+            code = CODES.get(finding.code, PARENT_CODE)
+            self.report(finding.span, finding.message, finding.hint, code, (), "")
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file again, whose tree mypy has freed, or a text; ``None`` if that fails."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mypy_asyncsession.detectors.misuse import misuse
 from mypy_asyncsession.detectors.record import Pairing, Use
@@ -18,8 +18,6 @@ from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.interpreter import Interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mypy.errorcodes import ErrorCode
     from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
@@ -43,6 +41,16 @@ class Report:
     code: str
     record: Record
     problem: Problem
+
+
+class InDaemon(Protocol):
+    """What is done with modules under dmypy, in place of a pass over each alone."""
+
+    def passed(self, tree: MypyFile) -> None:
+        """mypy has checked a module."""
+
+    def passed_over(self, tree: MypyFile) -> None:
+        """mypy has checked a module that is not gone through."""
 
 
 class ModulePass:
@@ -79,17 +87,19 @@ class ModulePass:
         self._leaned: dict[str, set[str]] = {}
         self.program = program
         self.interpreter = Interpreter(program, types, declared, lasting)
-        self.interpreter.definitions_first = build.in_daemon
+        self.interpreter.past_types = build.in_daemon
         #: Under dmypy, what is done with a module in place of a pass over it alone.
-        self.in_daemon: Callable[[MypyFile], None] | None = None
+        self.in_daemon: InDaemon | None = None
 
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
         try:
             if tree.is_stub or self._build.is_silent(tree) or is_foreign(tree.path):
+                if self.in_daemon is not None:
+                    self.in_daemon.passed_over(tree)
                 return set()
             if self.in_daemon is not None:
-                self.in_daemon(tree)
+                self.in_daemon.passed(tree)
                 return set()
             self.publish(tree, self.examine(tree))
             leaned = self._leaned.pop(tree.fullname, set())

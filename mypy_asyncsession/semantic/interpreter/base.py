@@ -60,8 +60,8 @@ class Base(ABC):
         declared: Reads overlays, which count as annotations of the functions that they name.
         inferred: mypy's types of the expressions of the module at hand.
         recovered: Expressions whose type in ``inferred`` is what we told mypy, not what it found.
-        definitions_first: Whether what a definition says goes before a type. dmypy re-checks a
-            function before the import that it depends on, and leaves it a type of the past.
+        past_types: Whether a type may be of the past, so that none settles anything by itself:
+            dmypy re-checks a function before the import that it depends on, and leaves it there.
         frame: What the evaluation at hand has come across.
         thorough: Whether nothing is taken for settled that could also be read, and nothing is
             known for good: slower, and to the same end.
@@ -90,7 +90,7 @@ class Base(ABC):
         self.declared = declared
         self.inferred: Mapping[Expression, Type] = {}
         self.recovered: Mapping[Expression, Type] = {}
-        self.definitions_first = False
+        self.past_types = False
         self._busy: set[tuple[object, ...]] = set()
         self._memo: dict[tuple[object, ...], Known] = {}
         self._lasting = None if self.thorough else lasting

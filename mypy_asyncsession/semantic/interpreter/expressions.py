@@ -42,7 +42,6 @@ from mypy_asyncsession.semantic.values import (
     ContainerValue,
     FunctionValue,
     LiteralValue,
-    NamedValue,
     ObjectValue,
     Value,
     fullname,
@@ -92,8 +91,6 @@ class Expressions(Base):
             return structural
         if structural is UNSURE:
             return UNSURE
-        if self.definitions_first and isinstance(structural, (ObjectValue, NamedValue)):
-            return structural
         return combine(structural, self.types.value(found))
 
     def _evident(self, expr: Expression, scope: Scope) -> Value | None:
@@ -101,7 +98,7 @@ class Expressions(Base):
 
         That word stands: see ``combine_result``. Most calls are of this kind.
         """
-        if self.thorough or self.definitions_first or scope.module != self._current():
+        if self.thorough or self.past_types or scope.module != self._current():
             return None
         if not isinstance(expr, (AwaitExpr, CallExpr)):
             return None
