@@ -1,0 +1,1 @@
+"""What a program means: the control flow of its functions, and what holds at each point of it."""
