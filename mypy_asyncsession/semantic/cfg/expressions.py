@@ -336,6 +336,14 @@ class Expressions:
             if flow.loose:
                 yield self.condition(node.right, out)
             return
+        if isinstance(node, ConditionalExpr):
+            test = Branches()
+            yield self.condition(node.cond, test)
+            for loose, part in ((test.true, node.if_expr), (test.false, node.else_expr)):
+                flow.loose = loose
+                if loose:
+                    yield self.condition(part, out)
+            return
         known = _truth(node)
         if known is None:
             yield self.value(node)

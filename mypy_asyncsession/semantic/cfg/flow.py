@@ -137,14 +137,14 @@ class Flow:
     def jump(self, way: Way) -> None:
         """Send all that is loose away."""
         kind = KIND_OF[way]
-        if kind != EdgeKind.NORMAL and any(
-            edge not in (EdgeKind.NORMAL, kind) for _, edge in self.loose
-        ):
-            self.point(PointKind.JOIN, None)
+        if kind != EdgeKind.NORMAL and any(edge != kind for _, edge in self.loose):
+            # An exception goes on after a ``finally``: what was last done there did not raise it.
+            self.point(PointKind.JOIN, self.statement)
+            self.loose = [(self.loose[0][0], kind)]
         if self.loose:
             target = self.target(way)
             for source, edge in self.loose:
-                self.graph.connect(source, target, kind if edge == EdgeKind.NORMAL else edge)
+                self.graph.connect(source, target, edge)
         self.dead()
 
     def dead(self) -> None:
