@@ -96,7 +96,11 @@ def _decided(point: Point, values: dict[int, object]) -> int:
 
 
 def _next(
-    graph: Graph, labels: list[tuple[str, int] | None], current: set[int], kinds: int, values: dict
+    graph: Graph,
+    labels: list[tuple[str, int] | None],
+    current: set[int],
+    kinds: int,
+    values: dict[int, object],
 ) -> set[int]:
     """The points at which something is said next, or which are an end."""
     found: set[int] = set()

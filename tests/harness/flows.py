@@ -11,7 +11,10 @@ import contextlib
 import random
 import sys
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: What becomes of an event.
 OK, TRUE, FALSE = "ok", "true", "false"
@@ -19,7 +22,7 @@ ERROR, CANCEL, CLOSE = "error", "cancel", "close"
 SWALLOW, ABANDON = "swallow", "abandon"
 
 
-class Odd(Exception):  # noqa: N818
+class Odd(Exception):
     """An exception whose class the graph does not know."""
 
 
@@ -47,78 +50,80 @@ class Run:
     """One run of one function: decides, and writes down what happened."""
 
     def __init__(self, seed: int, budget: int = 60) -> None:
-        self._random = random.Random(seed)
+        self.random = random.Random(seed)
         self.budget = budget
         self.events: list[Event] = []
 
-    def _chance(self, chance: float) -> bool:
-        return self.budget > 0 and self._random.random() < chance
+    def chance(self, chance: float) -> bool:
+        """Whether something is to happen; nothing more does when the budget is spent."""
+        return self.budget > 0 and self.random.random() < chance
 
-    def _event(self, kind: str, number: int, *, raises: float = 0.12, waits: bool = False) -> Event:
+    def event(self, kind: str, number: int, *, raises: float = 0.12, waits: bool = False) -> Event:
+        """Write down that something happens, and raise an exception instead now and then."""
         self.budget -= 1
         event = Event((kind, number))
         self.events.append(event)
-        if self._chance(raises):
+        if self.chance(raises):
             classes: list[type[BaseException]] = [Odd, ValueError, KeyError]
             if waits:
                 classes.append(CancelledError)
-            error = self._random.choice(classes)()
+            error = self.random.choice(classes)()
             event.outcome = outcome_of(error)
             raise error
         return event
 
     def t(self, number: int) -> int:
         """A call, of whatever kind."""
-        self._event("call", number)
+        self.event("call", number)
         return number
 
     def c(self, number: int) -> bool:
         """A condition."""
-        event = self._event("call", number)
-        event.value = self._random.random() < 0.5
+        event = self.event("call", number)
+        event.value = self.random.random() < 0.5
         return bool(event.value)
 
     def more(self, number: int) -> bool:
         """The condition of a loop."""
-        event = self._event("call", number)
-        event.value = self._chance(0.6)
+        event = self.event("call", number)
+        event.value = self.chance(0.6)
         return bool(event.value)
 
     def stop(self, number: int) -> bool:
         """A condition that ends a loop."""
-        event = self._event("call", number)
-        event.value = not self._chance(0.6)
+        event = self.event("call", number)
+        event.value = not self.chance(0.6)
         return bool(event.value)
 
     def v(self, number: int) -> int:
         """A number to match."""
-        event = self._event("call", number)
-        event.value = self._random.randrange(4)
-        return self._random.randrange(0, 1) + int(str(event.value))
+        event = self.event("call", number)
+        event.value = value = self.random.randrange(4)
+        return value
 
     def it(self, number: int) -> _Iterable:
         """Something to iterate over."""
-        self._event("call", number)
+        self.event("call", number)
         return _Iterable(self, number)
 
     def m(self, number: int) -> _Manager:
         """A manager that swallows nothing."""
-        self._event("call", number)
+        self.event("call", number)
         return _Manager(self, number, swallows=False)
 
     def quiet(self, number: int) -> _Manager:
         """A manager that may swallow exceptions."""
-        self._event("call", number)
+        self.event("call", number)
         return _Manager(self, number, swallows=True)
 
     def w(self, number: int) -> _Awaitable:
         """Something to wait for."""
-        self._event("call", number)
+        self.event("call", number)
         return _Awaitable(self, number)
 
     def y(self, number: int) -> int:
         """What is yielded; the yield itself comes next."""
-        self._event("call", number)
+        self.event("call", number)
         return number
 
 
@@ -128,15 +133,15 @@ class _Iterable:
     number: int
 
     def __iter__(self) -> _Iterable:
-        self.run._event("iterate", self.number)
+        self.run.event("iterate", self.number)
         return self
 
     def __aiter__(self) -> _Iterable:
         return self.__iter__()
 
     def _next(self, *, waits: bool) -> int | None:
-        event = self.run._event("next", self.number, waits=waits)
-        event.outcome = TRUE if self.run._chance(0.6) else FALSE
+        event = self.run.event("next", self.number, waits=waits)
+        event.outcome = TRUE if self.run.chance(0.6) else FALSE
         return 1 if event.outcome == TRUE else None
 
     def __next__(self) -> int:
@@ -157,10 +162,9 @@ class _Awaitable:
     run: Run
     number: int
 
-    def __await__(self) -> Any:
-        self.run._event("await", self.number, waits=True)
-        return self.number
-        yield  # a generator, as an iterator of its own has to be
+    def __await__(self) -> Iterator[None]:
+        self.run.event("await", self.number, waits=True)
+        return iter(())
 
 
 @dataclass
@@ -170,14 +174,14 @@ class _Manager:
     swallows: bool
 
     def _enter(self, *, waits: bool) -> int:
-        self.run._event("enter", self.number, waits=waits)
+        self.run.event("enter", self.number, waits=waits)
         return self.number
 
     def _leave(self, error: BaseException | None, *, waits: bool) -> bool:
-        event = self.run._event("leave", self.number, waits=waits)
+        event = self.run.event("leave", self.number, waits=waits)
         if error is None:
             return self.swallows
-        if self.swallows and self.run._chance(0.6):
+        if self.swallows and self.run.chance(0.6):
             event.outcome = SWALLOW
             return True
         event.outcome = outcome_of(error)
@@ -219,7 +223,7 @@ class Writer:
     def source(self) -> str:
         """The whole of it."""
         self.lines = [f"{'async ' if self.is_async else ''}def f():"]
-        self._block(1, loop=False, jumps=True, handler=False)
+        self._block(1, loop=False)
         if self.is_generator:
             self.lines.append(f"    yield y({self._next()})")
         return "\n".join(self.lines) + "\n"
@@ -282,76 +286,78 @@ class Writer:
             return f"(yield {self._call('y')})"
         return self._call("t")
 
-    def _block(self, depth: int, *, loop: bool, jumps: bool, handler: bool) -> None:
+    def _block(self, depth: int, *, loop: bool) -> None:
         for _ in range(self._random.choice([1, 1, 2, 3])):
             self._size -= 1
-            self._statement(depth, loop=loop, jumps=jumps, handler=handler)
+            self._statement(depth, loop=loop)
 
-    def _statement(self, depth: int, *, loop: bool, jumps: bool, handler: bool) -> None:
+    def _statement(self, depth: int, *, loop: bool) -> None:
         choose = self._random
         if depth > 6 or self._size < 0 or choose.random() < 0.35:
-            self._simple(depth, loop=loop, jumps=jumps, handler=handler)
+            self._simple(depth, loop=loop)
             return
-        inside = {"jumps": jumps, "handler": handler}
         kind = choose.choice(["if", "while", "for", "try", "try", "with", "match"])
         word = "async " if self.is_async and choose.random() < 0.5 else ""
         if kind == "if":
             self._put(depth, f"if {self._condition()}:")
-            self._block(depth + 1, loop=loop, **inside)
+            self._block(depth + 1, loop=loop)
             if choose.random() < 0.3:
                 self._put(depth, f"elif {self._condition()}:")
-                self._block(depth + 1, loop=loop, **inside)
+                self._block(depth + 1, loop=loop)
             if choose.random() < 0.4:
                 self._put(depth, "else:")
-                self._block(depth + 1, loop=loop, **inside)
+                self._block(depth + 1, loop=loop)
         elif kind == "while":
             if choose.random() < 0.3:
                 self._put(depth, "while True:")
                 end = choose.choice(["break", "return", "raise ValueError"])
-                self._put(depth + 1, f"if {self._call('stop')}: {end if jumps else 'break'}")
+                self._put(depth + 1, f"if {self._call('stop')}: {end}")
             else:
                 self._put(depth, f"while {self._call('more')}:")
-            self._block(depth + 1, loop=True, **inside)
-            self._else(depth, loop=loop, **inside)
+            self._block(depth + 1, loop=True)
+            self._else(depth, loop=loop)
         elif kind == "for":
             self._put(depth, f"{word}for x in {self._call('it')}:")
-            self._block(depth + 1, loop=True, **inside)
-            self._else(depth, loop=loop, **inside)
+            self._block(depth + 1, loop=True)
+            self._else(depth, loop=loop)
         elif kind == "with":
             items = [
                 self._call(choose.choice(["m", "quiet"])) + choose.choice(["", " as s"])
                 for _ in range(choose.choice([1, 1, 2]))
             ]
             self._put(depth, f"{word}with {', '.join(items)}:")
-            self._block(depth + 1, loop=loop, **inside)
+            self._block(depth + 1, loop=loop)
         elif kind == "match":
             self._put(depth, f"match {self._call('v')}:")
             for value in range(choose.choice([1, 2])):
                 guard = f" if {self._condition()}" if choose.random() < 0.3 else ""
                 self._put(depth + 1, f"case {value}{guard}:")
-                self._block(depth + 2, loop=loop, **inside)
+                self._block(depth + 2, loop=loop)
             if choose.random() < 0.5:
                 self._put(depth + 1, choose.choice(["case _:", "case other:"]))
-                self._block(depth + 2, loop=loop, **inside)
+                self._block(depth + 2, loop=loop)
         else:
-            self._try(depth, loop=loop, **inside)
+            self._try(depth, loop=loop)
 
-    def _else(self, depth: int, *, loop: bool, jumps: bool, handler: bool) -> None:
+    def _else(self, depth: int, *, loop: bool) -> None:
         if self._random.random() < 0.4:
             self._put(depth, "else:")
-            self._block(depth + 1, loop=loop, jumps=jumps, handler=handler)
+            self._block(depth + 1, loop=loop)
 
-    def _try(self, depth: int, *, loop: bool, jumps: bool, handler: bool) -> None:
+    def _try(self, depth: int, *, loop: bool) -> None:
         choose = self._random
         has_handlers = choose.random() < 0.7
         has_finally = not has_handlers or choose.random() < 0.5
         if has_finally and self._depth_of_finally >= (2 if self.exact else 4):
             has_handlers, has_finally = True, False
         star = (
-            has_handlers and not self.exact and sys.version_info >= (3, 11) and choose.random() < 0.1
+            has_handlers
+            and not self.exact
+            and sys.version_info >= (3, 11)
+            and choose.random() < 0.1
         )
         self._put(depth, "try:")
-        self._block(depth + 1, loop=loop, jumps=jumps, handler=handler)
+        self._block(depth + 1, loop=loop)
         if has_handlers:
             classes = ["Exception", "BaseException", "GeneratorExit"]
             if not self.exact:
@@ -368,18 +374,18 @@ class Writer:
                 if choose.random() < 0.25 and (caught == "Exception" or not self.exact):
                     again = "raise e" if name and choose.random() < 0.5 else "raise"
                     self._put(depth + 1, f"if {self._call('c')}: {again}")
-                self._block(depth + 1, loop=loop, jumps=jumps, handler=True)
+                self._block(depth + 1, loop=loop)
             if choose.random() < 0.1 and not star:
                 self._put(depth, "except:")
-                self._block(depth + 1, loop=loop, jumps=jumps, handler=True)
-            self._else(depth, loop=loop, jumps=jumps, handler=handler)
+                self._block(depth + 1, loop=loop)
+            self._else(depth, loop=loop)
         if has_finally:
             self._put(depth, "finally:")
             self._depth_of_finally += 1
-            self._block(depth + 1, loop=loop, jumps=jumps, handler=False)
+            self._block(depth + 1, loop=loop)
             self._depth_of_finally -= 1
 
-    def _simple(self, depth: int, *, loop: bool, jumps: bool, handler: bool) -> None:
+    def _simple(self, depth: int, *, loop: bool) -> None:
         kinds = ["expression"] * 5 + ["assign", "assert", "raise", "return", "pass", "def", "del"]
         if loop:
             kinds += ["break", "continue", "break"]
@@ -390,9 +396,9 @@ class Writer:
             self._put(depth, f"name = {self._expression()}")
         elif kind == "assert":
             self._put(depth, f"assert {self._condition()}, {self._call('t')}")
-        elif kind == "raise" and jumps:
+        elif kind == "raise":
             self._put(depth, f"raise {self._random.choice(['Odd', 'ValueError()', 'KeyError'])}")
-        elif kind == "return" and jumps:
+        elif kind == "return":
             value = self._expression() if not (self.is_async and self.is_generator) else ""
             self._put(depth, f"return {value}")
         elif kind == "def":
@@ -434,7 +440,7 @@ def run(source: str, writer: Writer, seed: int) -> tuple[list[Event], str]:
         made = names["f"]()
         if writer.is_async:
             _finish(made)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         return now.events, RAISED
@@ -470,22 +476,22 @@ def _generator(made: Any, now: Run, *, is_async: bool) -> str:
         return _finish(result) if is_async else result
 
     done = StopAsyncIteration if is_async else StopIteration
-    method, arguments = "send", (None,)
+    method: str = "send"
+    arguments: tuple[object, ...] = (None,)
     try:
         while True:
             number = step(method, *arguments)
             event = Event(("yield", number))
             now.events.append(event)
-            choice = now._random.random() if now.budget > 0 else 0.0
+            choice = now.random.random() if now.budget > 0 else 0.0
             method, arguments = "send", (None,)
             if choice < 0.6:
                 continue
             if choice < 0.7:
                 event.outcome = ABANDON
                 return ABANDONED
-            error = ValueError() if choice < 0.8 else CancelledError()
-            if choice > 0.9:
-                error = GeneratorExit()
+            thrown = [ValueError, CancelledError, GeneratorExit]
+            error = thrown[int((choice - 0.7) * 10)]()
             event.outcome = outcome_of(error)
             method, arguments = "throw", (error,)
     except done:
