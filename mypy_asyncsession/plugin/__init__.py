@@ -22,7 +22,7 @@ from mypy_asyncsession.plugin.internals import (
     verify,
 )
 from mypy_asyncsession.plugin.settings import Settings, settings
-from mypy_asyncsession.providers.overlays import Overlays
+from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.providers.imports import imported
+from mypy_asyncsession.semantic.imports import imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

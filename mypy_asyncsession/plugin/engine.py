@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.module_pass import ModulePass
-from mypy_asyncsession.providers.declared import Declared
-from mypy_asyncsession.providers.foreign import is_foreign
-from mypy_asyncsession.providers.from_types import Types
-from mypy_asyncsession.providers.program import Program
 from mypy_asyncsession.rules import PARENT
+from mypy_asyncsession.semantic.declared import Declared
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
-    from mypy_asyncsession.providers.memo import Lasting
-    from mypy_asyncsession.providers.overlays import Overlays
+    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
+    from mypy_asyncsession.semantic.overlays import Overlays
 
 
 class Engine:
@@ -42,7 +42,7 @@ class Engine:
         self._types = Types(frozenset(settings.config.resources))
         program = Program(build.modules, build.parse, is_foreign)
         declared = Declared(overlays, program, self._types)
-        lasting: Lasting | None = None if build.in_daemon else {}
+        lasting: ProgramCache | None = None if build.in_daemon else {}
         self._recovery = Recovery(
             program, self._types, declared, lasting, infer=settings.config.infer_types
         )

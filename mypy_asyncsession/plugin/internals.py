@@ -31,7 +31,7 @@ from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
 from mypy.version import __version__ as mypy_version
 
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
-from mypy_asyncsession.providers.syntax import walk
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     import os

@@ -6,33 +6,33 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.detectors.misuse import misuse
+from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.walker import Walker
 from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.models.fastapi import version_in
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.daemon import Daemon
-from mypy_asyncsession.providers.evaluate import Evaluator
-from mypy_asyncsession.providers.facts import facts
-from mypy_asyncsession.providers.foreign import is_foreign
-from mypy_asyncsession.providers.syntax import walk
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
-from mypy_asyncsession.uses.collect import Collector
-from mypy_asyncsession.uses.fastapi import installed
-from mypy_asyncsession.uses.misuse import misuse
-from mypy_asyncsession.uses.record import Pairing, Use
+from mypy_asyncsession.semantic.facts import facts
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.interpreter import Interpreter
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     from mypy.errorcodes import ErrorCode
     from mypy.nodes import MypyFile
 
+    from mypy_asyncsession.detectors.record import Record
+    from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.plugin.hooks import Recovery
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
-    from mypy_asyncsession.providers.declared import Declared
-    from mypy_asyncsession.providers.from_types import Types
-    from mypy_asyncsession.providers.memo import Lasting
-    from mypy_asyncsession.providers.program import Program
     from mypy_asyncsession.rules import Rule
-    from mypy_asyncsession.uses.fastapi import Version
-    from mypy_asyncsession.uses.record import Record
+    from mypy_asyncsession.semantic.declared import Declared
+    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
+    from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ModulePass:
         types: Types,
         recovery: Recovery,
         declared: Declared | None,
-        lasting: Lasting | None,
+        lasting: ProgramCache | None,
         settings: Settings,
     ) -> None:
         """Take part in a build.
@@ -76,8 +76,8 @@ class ModulePass:
         self._recovery = recovery
         self._leaned: dict[str, set[str]] = {}
         self.program = program
-        self.evaluator = Evaluator(program, types, declared, lasting)
-        self.evaluator.definitions_first = build.in_daemon
+        self.interpreter = Interpreter(program, types, declared, lasting)
+        self.interpreter.definitions_first = build.in_daemon
         self.daemon = Daemon(build, self)
 
     def run(self, tree: MypyFile) -> set[str]:
@@ -90,7 +90,7 @@ class ModulePass:
                 return set()
             self.publish(tree, self.examine(tree))
             leaned = self._leaned.pop(tree.fullname, set())
-            return (leaned | self.program.leaned_on) - {tree.fullname}
+            return (leaned | self.program.modules_read) - {tree.fullname}
         finally:
             self._recovery.forget()
             if not self._build.in_daemon:
@@ -99,14 +99,14 @@ class ModulePass:
 
     def examine(self, tree: MypyFile) -> list[Report]:
         """What is wrong in *tree*, whose types mypy has found."""
-        self.program.leaned_on.clear()
-        self.evaluator.reset(self._build.types(), self._recovery.replaced)
+        self.program.modules_read.clear()
+        self.interpreter.reset(self._build.types(), self._recovery.replaced)
         try:
             with self._build.also_enabled(self._strict(tree)):
                 getters = self._build.enabled(CODES[session_getter.RULE.code])
                 probes = self._build.enabled(CODES[session_probe.RULE.code])
-            collector = Collector(
-                self.evaluator,
+            collector = Walker(
+                self.interpreter,
                 self.program.enter(tree),
                 self._version(),
                 getters=self._survey or getters,
@@ -142,7 +142,8 @@ class ModulePass:
     def _version(self) -> Version:
         """The version of FastAPI: the one configured, or the one installed."""
         if self._fastapi is None:
-            self._fastapi = installed(self.program)
+            tree = self.program.modules.get("fastapi")
+            self._fastapi = version_in(tree.path if tree is not None else "")
         return self._fastapi
 
     def discard(self, tree: MypyFile) -> None:
@@ -189,12 +190,12 @@ class ModulePass:
         tree = self._build.modules.get(module)
         if tree is None or tree.is_stub or is_foreign(tree.path):
             return ""
-        self.program.leaned_on.clear()
-        self.evaluator.reset({}, {})
+        self.program.modules_read.clear()
+        self.interpreter.reset({}, {})
         try:
-            return facts(self.program.enter(tree), self.evaluator)
+            return facts(self.program.enter(tree), self.interpreter)
         finally:
-            self._leaned[module] = set(self.program.leaned_on)
+            self._leaned[module] = set(self.program.modules_read)
             self.program.leave(for_good=False)
 
 

@@ -24,7 +24,7 @@ from mypy_asyncsession.rules.rule import PARENT, Problem, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.uses.record import Record
+    from mypy_asyncsession.detectors.record import Record
 
 RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,

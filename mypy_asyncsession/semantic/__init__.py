@@ -1,1 +1,1 @@
-"""What a program means: the control flow of its functions, and what holds at each point of it."""
+"""What a callable or an expression hands out: its shape, its resource, and where it is defined."""

@@ -91,11 +91,11 @@ def cold(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
 
 
 def thorough(workspace: Workspace, seeds: Seeds) -> Iterator[Run]:
-    """Like ``cold``, with the evaluator's shortcuts off."""
+    """Like ``cold``, with the interpreter's shortcuts off."""
     start = (
-        "from mypy_asyncsession.providers.evaluate import Evaluator\n"
+        "from mypy_asyncsession.semantic.interpreter import Interpreter\n"
         "from mypy.__main__ import console_entry\n"
-        "Evaluator.thorough = True\n"
+        "Interpreter.thorough = True\n"
         "console_entry()"
     )
     for step in range(1, workspace.steps + 1):
