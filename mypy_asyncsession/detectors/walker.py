@@ -153,12 +153,10 @@ class Walker:
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
-        for position, statement in enumerate(statements):
+        for statement in statements:
             yield from self._statement(statement, body)
             if isinstance(statement, WithStmt):
-                yield from self._escapes.of_block(
-                    statement, statements[position + 1 :], ProgramPoint(body, statement)
-                )
+                yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)

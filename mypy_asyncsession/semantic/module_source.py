@@ -23,6 +23,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 
@@ -78,6 +79,7 @@ class ModuleSource:
     _attributes: dict[int, tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]] = (
         field(default_factory=dict)
     )
+    _flows: dict[int, FunctionFlow] = field(default_factory=dict)
     _bodies: _Bodies | None = None
     _mutated: set[str] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
@@ -94,6 +96,13 @@ class ModuleSource:
                 names = names_of(node.body.body, self.module, is_package=self.is_package)
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
+
+    def flow_of(self, node: FuncItem | MypyFile) -> FunctionFlow:
+        """The control flow of a function of the module, or of the module itself."""
+        flow = self._flows.get(id(node))
+        if flow is None:
+            flow = self._flows[id(node)] = FunctionFlow(node)
+        return flow
 
     def attributes(self, node: ClassDef) -> dict[str, list[tuple[Expression, FuncDef | None]]]:
         """What the methods and the body of a class assign to its attributes.
