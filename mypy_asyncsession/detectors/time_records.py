@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.findings import Span
+    from mypy_asyncsession.findings import Place, Span
 
 
 class Neglect(Enum):
@@ -39,6 +39,38 @@ class Unawaited(NamedTuple):
     callee: str
     detail: str | None
     in_async: bool
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+class LateCommit(NamedTuple):
+    """A provider that commits once the response was sent, where it is depended on.
+
+    Attributes:
+        text: The dependency as written: ``get_db``.
+        depends: What names it, as written: ``Depends``.
+        provider: The provider, as a reader knows it.
+        place: Where the provider is defined.
+        commit: What commits after its yield, as written there.
+        has_scope: Whether this FastAPI can be told to end it before, with ``scope``.
+        in_generator: Whether a dependency that yields depends on it, which ends after it.
+        role: Where it is named, by the name of a member of ``Role``.
+        parameter: The parameter's name.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    text: str
+    depends: str
+    provider: str
+    place: Place | None
+    commit: str
+    has_scope: bool
+    in_generator: bool
+    role: str
+    parameter: str | None
     span: Span
     function: str
     lines: tuple[int, ...]
