@@ -16,6 +16,7 @@ from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
 from mypy_asyncsession.semantic.late_commits import LateCommits
+from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closes_own, kept, opens_in
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
@@ -125,6 +126,8 @@ def _of_class(
     node: ClassDef, source: ModuleSource, interpreter: Interpreter, prefix: str
 ) -> Iterator[str]:
     name = prefix + node.name
+    if may_map(node):
+        yield f"{name} maps {described(MappedClasses(interpreter).own(source, node, source.scope))}"
     if put := source.patched(node.name):
         yield f"{name} is given {sorted(put)}"
     info = interpreter.program.symbol(f"{source.module}.{name}")
