@@ -181,7 +181,13 @@ def fails(mark: Mark) -> bool:
     """
     if mark.code == "session-depends":
         return "outside of FastAPI" in mark.parts
-    return mark.code in {"session-with", "session-iter", "session-await", "session-unentered"}
+    return mark.code in {
+        "session-with",
+        "session-iter",
+        "session-await",
+        "session-unentered",
+        "session-lazy-load",
+    }
 
 
 def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from mypy_asyncsession.detectors.time_records import LateCommit, Unawaited
+from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
@@ -475,4 +475,5 @@ Record = (
     | DirectCall
     | Unawaited
     | LateCommit
+    | LazyLoad
 )

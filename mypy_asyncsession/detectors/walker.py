@@ -40,6 +40,7 @@ from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
@@ -140,6 +141,7 @@ class Walker:
         self._escapes = Escapes(interpreter)
         self._exits = EarlyExits(interpreter)
         self._raw = UnenteredUses(interpreter, source.module)
+        self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         self._doubles = Doubles(interpreter)
         self._probes = Probes(interpreter) if probes else None
@@ -232,7 +234,9 @@ class Walker:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
-        yield from self._body(function.body.body, point.body.inside(function, decorators))
+        body = point.body.inside(function, decorators)
+        yield from self._lazy.of_function(function, body)
+        yield from self._body(function.body.body, body)
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
