@@ -12,6 +12,7 @@ from mypy_asyncsession.detectors.record import (
     UnenteredUse,
     Use,
 )
+from mypy_asyncsession.detectors.time_records import Unawaited
 from mypy_asyncsession.findings import Held, Misuse
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 
@@ -56,6 +57,8 @@ def misuse(record: Record) -> Misuse:
         )
     if isinstance(record, Getter):
         return Misuse(kind, annotation=record.right, imports=record.imports)
+    if isinstance(record, Unawaited):
+        return Misuse(kind, record.how.name, record.text, record.callee)
     if isinstance(record, DirectCall):
         return Misuse(kind, callee=record.callee, parameter=record.parameter)
     return Misuse(kind)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_asyncsession.detectors.time_records import Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
@@ -472,4 +473,5 @@ Record = (
     | Probe
     | Dependency
     | DirectCall
+    | Unawaited
 )

@@ -45,6 +45,7 @@ from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
@@ -87,6 +88,7 @@ _USING = frozenset(
         LambdaExpr,
         MemberExpr,
         YieldFromExpr,
+        *NEGLECTING,
     }
 )
 _METHODS = {
@@ -138,6 +140,7 @@ class Walker:
         self._escapes = Escapes(interpreter)
         self._exits = EarlyExits(interpreter)
         self._raw = UnenteredUses(interpreter, source.module)
+        self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         self._doubles = Doubles(interpreter)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, fastapi)
@@ -196,6 +199,7 @@ class Walker:
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+            yield from self._unawaited.of_statement(statement, point)
             for child in children(statement):
                 if isinstance(child, Block):
                     yield from self._statement(child, body)
@@ -253,19 +257,24 @@ class Walker:
             elif isinstance(node, CallExpr):
                 yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
+                yield from self._unawaited.of_expression(node, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
+                yield from self._unawaited.of_expression(node, point)
                 if self._injects and may_be_alias(node):
                     yield from self._dependencies.of_alias(
                         node, point.scope, point.where, point.body.outermost()
                     )
             elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
+                yield from self._unawaited.of_expression(node, point)
                 for index, sequence, is_async in zip(
                     node.indices, node.sequences, node.is_async, strict=False
                 ):
                     pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
                     yield from self._use(pairing, sequence, point, index)
+            else:
+                yield from self._unawaited.of_expression(node, point)
 
     def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
         callee = call.callee

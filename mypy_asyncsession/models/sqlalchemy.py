@@ -80,3 +80,39 @@ SESSION_ATTRIBUTES: Final = frozenset(
 CONNECTING_ATTRIBUTES: Final = frozenset(
     {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
 )
+#: The methods of async sessions and connections that are coroutine functions.
+COROUTINE_METHODS: Final = frozenset(
+    {
+        "aclose",
+        "close",
+        "close_all",
+        "commit",
+        "connection",
+        "delete",
+        "exec",
+        "exec_driver_sql",
+        "execute",
+        "flush",
+        "get",
+        "get_one",
+        "get_raw_connection",
+        "invalidate",
+        "merge",
+        "refresh",
+        "remove",
+        "reset",
+        "rollback",
+        "run_sync",
+        "scalar",
+        "scalars",
+    }
+)
+#: What a sync session has and an async one does not.
+SYNC_ONLY_ATTRIBUTES: Final = frozenset(
+    {
+        "bulk_insert_mappings",
+        "bulk_save_objects",
+        "bulk_update_mappings",
+        "query",
+    }
+)

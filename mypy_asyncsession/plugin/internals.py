@@ -102,6 +102,8 @@ _VAGUE = (
     mypy.errorcodes.CALL_OVERLOAD,
     mypy.errorcodes.RETURN_VALUE,
     mypy.errorcodes.ASSIGNMENT,
+    mypy.errorcodes.UNUSED_COROUTINE,
+    mypy.errorcodes.OPERATOR,
 )
 _OUR_CODES = frozenset(CODES) | {PARENT_CODE.code}
 #: What stands for a code of ours on a line whose comment names none.
@@ -124,9 +126,13 @@ _SUPERSEDED = {
         "Incompatible return value type ",
         "Incompatible types in assignment ",
     ),
+    "session-unawaited": (
+        'Value of type "Coroutine[',
+        '"Coroutine[Any, Any, ',
+    ),
 }
 #: The codes for which a line is not enough to tell that mypy means the same.
-_IN_PLACE = frozenset({"session-unentered"})
+_IN_PLACE = frozenset({"session-unawaited", "session-unentered"})
 
 
 def _begins_at(info: ErrorInfo, span: Span) -> bool:

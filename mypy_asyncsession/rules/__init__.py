@@ -16,6 +16,7 @@ from mypy_asyncsession.rules import (
     session_mock,
     session_override,
     session_probe,
+    session_unawaited,
     session_unentered,
     session_with,
 )
@@ -31,6 +32,7 @@ RULES: Final[tuple[Rule, ...]] = (
     session_iter.RULE,
     session_await.RULE,
     session_unentered.RULE,
+    session_unawaited.RULE,
     session_depends.RULE,
     depends_type.RULE,
     session_early_exit.RULE,

@@ -81,6 +81,7 @@ class ModuleSource:
     _bodies: _Bodies | None = None
     _mutated: set[str] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
+    _run_in_sync: frozenset[str] | None = None
 
     def scope_in(self, node: FuncItem | ClassDef, parent: Scope) -> Scope:
         """A scope for the body of *node*, with nothing known about its parameters."""
@@ -181,6 +182,20 @@ class ModuleSource:
                 if isinstance(changed, NameExpr):
                     self._mutated.add(changed.name)
         return self._mutated
+
+    def run_in_sync(self) -> frozenset[str]:
+        """The names of the functions that the module gives to a ``run_sync``."""
+        if self._run_in_sync is None:
+            self._run_in_sync = frozenset(
+                argument.name
+                for node in walk(self.tree)
+                if isinstance(node, CallExpr)
+                and isinstance(node.callee, MemberExpr)
+                and node.callee.name == "run_sync"
+                for argument in node.args[:1]
+                if isinstance(argument, (MemberExpr, NameExpr))
+            )
+        return self._run_in_sync
 
     def _read_bodies(self) -> _Bodies:
         """What stands in the bodies of the module, whichever functions they are of."""

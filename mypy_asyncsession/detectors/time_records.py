@@ -1,0 +1,44 @@
+"""The records of what becomes of a session in time: whether it runs, and when."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.findings import Span
+
+
+class Neglect(Enum):
+    """What is done with a coroutine instead of awaiting it."""
+
+    DROPPED = "dropped"
+    ASSIGNED = "assigned"
+    TESTED = "tested"
+    COMPARED = "compared"
+    ATTRIBUTE = "attribute"
+    INDEXED = "indexed"
+
+
+class Unawaited(NamedTuple):
+    """A coroutine of a session's that is never awaited.
+
+    Attributes:
+        how: What is done with it instead.
+        text: The call that makes it, as written.
+        callee: What is called, as written.
+        detail: The name that it is assigned to, or the attribute that is asked of it.
+        in_async: Whether it stands in an ``async def``, where ``await`` is allowed.
+        span: Where the call stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    how: Neglect
+    text: str
+    callee: str
+    detail: str | None
+    in_async: bool
+    span: Span
+    function: str
+    lines: tuple[int, ...]
