@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from mypy_asyncsession.detectors.time_records import Unawaited
+from mypy_asyncsession.detectors.time_records import ConcurrentUse, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
@@ -474,4 +474,5 @@ Record = (
     | Dependency
     | DirectCall
     | Unawaited
+    | ConcurrentUse
 )
