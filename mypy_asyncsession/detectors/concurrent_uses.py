@@ -19,7 +19,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.detectors.time_records import ConcurrentUse, Together
+from mypy_asyncsession.detectors.state_records import ConcurrentUse, Together
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.models.asyncio import (
     GATHERING,

@@ -24,8 +24,9 @@ from mypy.types import CallableType, Instance, get_proper_type
 
 from mypy_asyncsession.detectors.annotations import Annotations
 from mypy_asyncsession.detectors.injection import ITERATORS, MANAGERS, UNDRIVEN, Driving
+from mypy_asyncsession.detectors.late_commits import LateCommitUses
 from mypy_asyncsession.detectors.object_info import object_info, provider_of
-from mypy_asyncsession.detectors.record import Dependency, Role
+from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import mismatch
 from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES, UNWRAPS
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.injection import Injection
+    from mypy_asyncsession.detectors.time_records import LateCommit
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
@@ -58,6 +60,7 @@ class Dependencies:
         self._annotations = Annotations(interpreter.program, source)
         self._driving = Driving(interpreter, source, version)
         self._closing = Closing(interpreter)
+        self._late = LateCommitUses(interpreter, version)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
 
@@ -65,7 +68,7 @@ class Dependencies:
 
     def of_function(
         self, function: FuncItem, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in the parameters of a function."""
         type_ = function.type
         declared = type_.arg_types if isinstance(type_, CallableType) else []
@@ -95,7 +98,7 @@ class Dependencies:
 
     def of_alias(
         self, index: IndexExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in ``Annotated[T, Depends(f)]`` outside an annotation."""
         items = index.index.items if isinstance(index.index, TupleExpr) else []
         calls = [item for item in items[1:] if isinstance(item, CallExpr)]
@@ -111,7 +114,7 @@ class Dependencies:
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
         if id(call) not in self._seen and self.is_depends(call, scope, where):
             yield from self._dependency(call, Role.LIST, None, scope, where, owner, None, None)
@@ -192,15 +195,19 @@ class Dependencies:
         owner: str,
         span: Span | None,
         parameter: tuple[FuncItem, str] | None,
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         expression = _argument(call)
         if expression is None:
             return
-        driven = self._driving.driven(self._interpreter.value(expression, scope, where), expression)
+        value = self._interpreter.value(expression, scope, where)
+        span = span or span_of(call)
+        driven = self._driving.driven(value, expression)
         if driven is not None:
-            yield self._record(
-                driven, expression, role, wanted, span or span_of(call), owner, scope, parameter
-            )
+            yield self._record(driven, expression, role, wanted, span, owner, scope, parameter)
+            if driven.drive is Drive.ENTERED:
+                yield from self._late.of_dependency(
+                    call, expression, value, role, span, owner, parameter
+                )
 
     def _overrides(
         self, new: Expression, scope: Scope, where: Where, owner: str

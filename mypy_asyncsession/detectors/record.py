@@ -8,7 +8,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from mypy_asyncsession.detectors.time_records import ConcurrentUse, Unawaited
+from mypy_asyncsession.detectors.state_records import ConcurrentUse
+from mypy_asyncsession.detectors.time_records import LateCommit, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
@@ -475,4 +476,5 @@ Record = (
     | DirectCall
     | Unawaited
     | ConcurrentUse
+    | LateCommit
 )

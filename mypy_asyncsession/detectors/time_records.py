@@ -44,37 +44,33 @@ class Unawaited(NamedTuple):
     lines: tuple[int, ...]
 
 
-class Together(Enum):
-    """How several tasks come to run at once."""
-
-    GATHERED = "gathered"
-    STARTED = "started"
-    BESIDE = "beside"
-
-
-class ConcurrentUse(NamedTuple):
-    """A session or connection that several tasks use at once.
+class LateCommit(NamedTuple):
+    """A provider that commits once the response was sent, where it is depended on.
 
     Attributes:
-        how: How they come to run at once.
-        name: The session, as written.
-        kind: The name of its class.
-        tasks: How many they are; ``0`` for one for each round of a loop.
-        users: What uses it, as written, each once.
-        methods: What is done with it, by the names of its methods.
-        place: Where one of the functions uses it, if that is elsewhere.
-        span: Where they are run, or the second of them is started.
+        text: The dependency as written: ``get_db``.
+        depends: What names it, as written: ``Depends``.
+        provider: The provider, as a reader knows it.
+        place: Where the provider is defined.
+        commit: What commits after its yield, as written there.
+        has_scope: Whether this FastAPI can be told to end it before, with ``scope``.
+        in_generator: Whether a dependency that yields depends on it, which ends after it.
+        role: Where it is named, by the name of a member of ``Role``.
+        parameter: The parameter's name.
+        span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
     """
 
-    how: Together
-    name: str
-    kind: str
-    tasks: int
-    users: tuple[str, ...]
-    methods: tuple[str, ...]
+    text: str
+    depends: str
+    provider: str
     place: Place | None
+    commit: str
+    has_scope: bool
+    in_generator: bool
+    role: str
+    parameter: str | None
     span: Span
     function: str
     lines: tuple[int, ...]

@@ -10,7 +10,7 @@ from mypy_asyncsession.detectors.misuse import misuse
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.walker import Walker
 from mypy_asyncsession.findings import Finding, Span
-from mypy_asyncsession.models.fastapi import version_in
+from mypy_asyncsession.models.fastapi import NEWEST, version_in
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
@@ -143,7 +143,9 @@ class ModulePass:
         """The version of FastAPI: the one configured, or the one installed."""
         if self._fastapi is None:
             tree = self.program.modules.get("fastapi")
-            self._fastapi = version_in(tree.path if tree is not None else "")
+            if tree is None:
+                return NEWEST  # mypy loads it with the first module that imports it
+            self._fastapi = version_in(tree.path)
         return self._fastapi
 
     def discard(self, tree: MypyFile) -> None:

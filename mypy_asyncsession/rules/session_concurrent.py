@@ -34,7 +34,7 @@ async def counts(session: AsyncSession) -> object:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.time_records import ConcurrentUse, Together
+from mypy_asyncsession.detectors.state_records import ConcurrentUse, Together
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 #: How many of the users are named.
