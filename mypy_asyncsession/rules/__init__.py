@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.rules import (
     depends_type,
     session_await,
+    session_concurrent,
     session_delegate,
     session_depends,
     session_early_exit,
@@ -41,6 +42,7 @@ RULES: Final[tuple[Rule, ...]] = (
     session_delegate.RULE,
     session_escape.RULE,
     session_lazy_load.RULE,
+    session_concurrent.RULE,
     session_late_commit.RULE,
     session_override.RULE,
     session_mock.RULE,
