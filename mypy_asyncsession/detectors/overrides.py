@@ -22,7 +22,7 @@ from mypy_asyncsession.detectors.record import ObjectInfo, Override
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, only_raises, walk
-from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
+from mypy_asyncsession.semantic.values import UNSURE, ClassValue, FunctionValue, ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +174,10 @@ class Overrides:
 
     def _handed(self, info: TypeInfo, name: str, scope: Scope) -> ObjectInfo | None:
         method = self._interpreter.attribute(ClassValue(info.fullname, info), name)
-        return object_info(self._interpreter.called(method, [], scope), self._interpreter, scope)
+        given = self._interpreter.called(method, [], scope)
+        if given is UNSURE and isinstance(method, FunctionValue) and is_stub_body(method.node):
+            given = self._interpreter.promised(method)
+        return object_info(given, self._interpreter, scope)
 
     def _says_nothing(self, info: TypeInfo, name: str) -> bool:
         """Whether the method is a bare ``async def f(self): ...`` that others are to fill in."""

@@ -93,6 +93,8 @@ class ObjectInfo(NamedTuple):
         through: The provider that it was got from, by its full name, if that is another one.
         yields: How the function yields that made a generator, if its source was read.
         takes: Whether a call of it needs arguments, where it is a function.
+        promised: Whether only a stub says so, which others implement.
+        of_sessions: Whether it is of a library of sessions, as a transaction is.
     """
 
     shape: Shape
@@ -105,6 +107,8 @@ class ObjectInfo(NamedTuple):
     through: str | None = None
     yields: Yields | None = None
     takes: bool = False
+    promised: bool = False
+    of_sessions: bool = False
 
 
 class Use(NamedTuple):

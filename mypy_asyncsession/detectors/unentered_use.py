@@ -17,9 +17,10 @@ from mypy_asyncsession.models.sqlalchemy import (
     SESSION_ATTRIBUTES,
 )
 from mypy_asyncsession.models.typing import HOLDER_TYPES
+from mypy_asyncsession.semantic.interpreter.evidence import suffices
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import mentions, walk
-from mypy_asyncsession.semantic.values import ObjectValue, UnionValue, members
+from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, UnionValue, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,9 +124,24 @@ class UnenteredUses:
             else:
                 formal = callee.argument_by_position(position)
             if formal is not None and self._is_session(formal.typ):
+                if formal.name and self._suffices(call, formal.name, argument, point):
+                    continue
                 yield from self._given(
                     Situation.ARGUMENT, argument, formal.name or written(call.callee), point
                 )
+
+    def _suffices(
+        self, call: CallExpr, name: str, argument: Expression, point: ProgramPoint
+    ) -> bool:
+        """Whether the body of what is called works with what it is given."""
+        callee = self._interpreter.value(call.callee, point.scope, point.where)
+        if not isinstance(callee, FunctionValue):
+            return False
+        given = self._interpreter.value(argument, point.scope, point.where)
+        return all(
+            isinstance(member, ObjectValue) and suffices(callee.node, name, member)
+            for member in members(given)
+        )
 
     def of_return(self, statement: ReturnStmt, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``return cm()`` from a function annotated as giving a session."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+#: The packages whose classes and functions are about sessions.
+SESSION_PACKAGES: Final = frozenset({"sqlalchemy", "sqlmodel"})
 #: SQLAlchemy's public resources by the names under which they are imported or defined.
 ASYNC_SESSIONS: Final = frozenset(
     {

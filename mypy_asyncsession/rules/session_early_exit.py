@@ -34,13 +34,14 @@ async def report() -> object:
 from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import EarlyExit, Exit
+from mypy_asyncsession.rules.pairings import holds_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import entered_instead
 
 
 def check(exit_: EarlyExit) -> Problem | None:
     """Whether a provider is left at its yield."""
-    if exit_.way is Exit.DELEGATION:
+    if exit_.way is Exit.DELEGATION or not holds_resource(exit_.handed):
         return None
     provider = exit_.callee or exit_.text
     if exit_.closed:

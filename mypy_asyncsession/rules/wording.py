@@ -118,7 +118,9 @@ def _bound(handed: ObjectInfo) -> str | None:
         return None
     if handed.shape is Shape.ENGINE or (held and held.label and held.label.endswith("Connection")):
         return "connection"
-    return "session" if held is None or held.shape in _SESSIONS else "value"
+    if held is None:
+        return "session" if handed.shape is Shape.SESSIONMAKER else "value"
+    return "session" if held.shape in _SESSIONS else "value"
 
 
 def _instead(use: Use, handed: ObjectInfo) -> str | None:

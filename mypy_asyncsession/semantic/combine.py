@@ -54,7 +54,8 @@ def combine(structural: Value, typed: Value) -> Value:
                 item = member.item if option.item is UNKNOWN else option.item
                 return replace(member, item=item, origin=option.origin, bare=option.bare)
             if option.can == member.can and member.shape is not Shape.OTHER:
-                return replace(member, shape=option.shape, origin=option.origin)
+                item = option.item if member.item is UNKNOWN else member.item
+                return replace(member, shape=option.shape, item=item, origin=option.origin)
         return member
 
     result = map_members(typed, refined)
@@ -77,6 +78,9 @@ def combine_result(inferred: Value, declared: Value) -> Value:
     if not isinstance(declared, ObjectValue):
         return inferred if declared is UNKNOWN or is_opaque(declared) else declared
     if isinstance(inferred, ObjectValue):
+        if _is_resource_itself(inferred) and declared.shape in UNMISTAKABLE:
+            # ``async def f() -> AsyncGenerator[...]: return Maker()``
+            return replace(inferred, by_definition=True)
         if inferred.shape is declared.shape:
             item = declared.item if declared.item is not UNKNOWN else inferred.item
             return replace(declared, item=item, origin=inferred.origin)
@@ -93,6 +97,10 @@ def combine_result(inferred: Value, declared: Value) -> Value:
 UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTINE})
 #: The labels of what the decorators of contextlib have made.
 _MADE = frozenset({None, *(name.rpartition(".")[2] for name in CONTEXT_MANAGERS_MADE)})
+
+
+def _is_resource_itself(value: ObjectValue) -> bool:
+    return value.shape in (Shape.SESSION, Shape.SYNC_SESSION) and value.resource is not None
 
 
 def _is_unmistakable(value: ObjectValue) -> bool:

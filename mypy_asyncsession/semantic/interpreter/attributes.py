@@ -26,8 +26,9 @@ from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of, qualname_in
+from mypy_asyncsession.semantic.interpreter.evidence import denied
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import statements, walk
+from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 from mypy_asyncsession.semantic.values import (
     RECURSIVE,
     UNKNOWN,
@@ -48,6 +49,8 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy.nodes import Expression, FuncItem
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -220,9 +223,14 @@ class Attributes(Base):
                     if method is not None:
                         return UNSURE  # the instance has one of its own in the method's place
             return self.bind(value, receiver)
+        if bindings and self._is_left_open(source, node, name):
+            return UNSURE
+        bare = isinstance(receiver, ObjectValue) and receiver.bare
         declared = self.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
         if isinstance(declared, Var) and informative(declared.type):
             value = self.types.value(declared.type)
+            if any(denied(method.body, f"self.{name}", value) for method in _methods(node)):
+                return UNSURE
             if value is not UNKNOWN and not is_opaque(value):
                 if declared.is_inferred and len(source.attributes(node).get(name, ())) > 1:
                     # mypy has inferred it from the first assignment; others may differ.
@@ -230,7 +238,17 @@ class Attributes(Base):
                     known_others = [m for m in members(others) if isinstance(m, ObjectValue)]
                     return join([value, *known_others], exact=False)
                 return self._richer(source, node, inner, name, value)
-        return self.assigned(source, node, inner, name)
+        return self.assigned(source, node, inner, name, bare=bare)
+
+    def _is_left_open(self, source: ModuleSource, node: ClassDef, name: str) -> bool:
+        """Whether a class leaves an attribute to those that descend from it.
+
+        One that has a class beside it which sets another, and which nobody makes an object of.
+        """
+        return any(
+            name in source.attributes(child) or name in source.open_attributes(child)
+            for child in source.subclasses(node.name)
+        ) and not source.calls(node.name)
 
     def _is_replaced(self, source: ModuleSource, node: ClassDef, scope: Scope, name: str) -> bool:
         """Whether a class is given another member in place of the one that its body defines."""
@@ -287,15 +305,36 @@ class Attributes(Base):
                 return found
         return value
 
-    def assigned(self, source: ModuleSource, node: ClassDef, scope: Scope, name: str) -> Value:
-        """What the body and the methods of a class assign to one of its attributes."""
+    def assigned(
+        self,
+        source: ModuleSource,
+        node: ClassDef,
+        scope: Scope,
+        name: str,
+        *,
+        bare: bool = False,
+    ) -> Value:
+        """What the body and the methods of a class assign to one of its attributes.
+
+        Args:
+            source: The module of the class.
+            node: The class.
+            scope: The scope of its body.
+            name: The attribute.
+            bare: Whether the object was made without arguments, so that its defaults stand.
+        """
         circumstances = self._circumstances(scope)
-        key = ("attribute", id(node), name, circumstances)
+        key = ("attribute", id(node), name, bare, circumstances)
         return self._once(
-            key, source.module, not circumstances, lambda: self._assigned(source, node, scope, name)
+            key,
+            source.module,
+            not circumstances,
+            lambda: self._assigned(source, node, scope, name, bare=bare),
         )
 
-    def _assigned(self, source: ModuleSource, node: ClassDef, scope: Scope, name: str) -> Value:
+    def _assigned(
+        self, source: ModuleSource, node: ClassDef, scope: Scope, name: str, *, bare: bool
+    ) -> Value:
         if name in source.open_attributes(node):
             return UNKNOWN
         found: list[Value] = []
@@ -303,6 +342,8 @@ class Attributes(Base):
             inner = scope if method is None else source.scope_in(method, scope)
             place = None
             if method is not None:
+                if bare and method.name == "__init__":
+                    self.left_out(method, frozenset(), inner)
                 place = next(
                     (
                         inner.names.places.get(id(statement))
@@ -358,6 +399,14 @@ class Attributes(Base):
                 return self.types.value(found.ret_type)
             return TypedCallable(found, origin)
         return value
+
+
+def _methods(node: ClassDef) -> Iterator[FuncDef]:
+    """The methods of a class."""
+    for statement in node.defs.body:
+        method = definition_of(statement)
+        if method is not None:
+            yield method
 
 
 def _sets_elements(function: FuncDef) -> bool:

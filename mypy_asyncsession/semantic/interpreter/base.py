@@ -23,6 +23,7 @@ from mypy_asyncsession.semantic.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import FuncItem, Node
     from mypy.types import ProperType, Type
@@ -42,6 +43,9 @@ CALLS = 10
 NESTING = 60
 #: How many expressions it looks at to find out about one.
 STEPS = 4000
+
+#: Stands, among the named arguments of a call, for what ``*args`` and ``**kwargs`` may give.
+ELLIPSIS = "**"
 
 
 class Base(ABC):
@@ -198,6 +202,20 @@ class Base(ABC):
         """What *expr* may be."""
 
     @abstractmethod
+    def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
+        """What *expr* may be, by the definitions alone."""
+
+    @abstractmethod
+    def default_stands(self, function: FuncItem, position: int, scope: Scope) -> bool:
+        """Whether a call in the function's module leaves a parameter to its default."""
+
+    @abstractmethod
+    def passed_otherwise(
+        self, function: FuncItem, position: int, declared: Value, scope: Scope
+    ) -> bool:
+        """Whether a call in the function's module gives a parameter what its annotation denies."""
+
+    @abstractmethod
     def element(self, container: ContainerValue, key: object) -> Value:
         """What a literal holds under a key or at a position."""
 
@@ -232,6 +250,10 @@ class Base(ABC):
     @abstractmethod
     def declared_parameter(self, function: FuncItem, position: int, scope: Scope) -> Value:
         """What the annotation of a parameter says."""
+
+    @abstractmethod
+    def left_out(self, function: FuncItem, given: AbstractSet[str], scope: Scope) -> None:
+        """Fill in the defaults that a call at hand leaves as they are."""
 
     @abstractmethod
     def annotated(self, type_: Type, scope: Scope) -> Value:

@@ -23,7 +23,7 @@ from mypy_asyncsession.models.pydantic import FIELDS
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKERS
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, is_read_by_name
+from mypy_asyncsession.semantic.interpreter.base import ELLIPSIS, Base, Where, is_read_by_name
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -94,8 +94,8 @@ class Calls(Base):
                 named[name] = argument
             elif kind is ArgKind.ARG_POS:
                 positional.append(argument)
-        if ArgKind.ARG_STAR2 in expr.arg_kinds:
-            named["**"] = UNKNOWN
+        if ArgKind.ARG_STAR in expr.arg_kinds or ArgKind.ARG_STAR2 in expr.arg_kinds:
+            named[ELLIPSIS] = UNKNOWN
         return self.called(callee, positional, scope, named)
 
     def called(
@@ -128,6 +128,8 @@ class Calls(Base):
             shape = Shape.ASYNC_CONTEXT_MANAGER if callee.is_async else Shape.CONTEXT_MANAGER
             item: Value = UNKNOWN
             origin = None
+            if isinstance(callee.function, ObjectValue):
+                item = callee.function.item  # ``asynccontextmanager(get_db())``
             if isinstance(inner, ObjectValue):
                 item = inner.item
                 origin = inner.origin
@@ -198,7 +200,7 @@ class Calls(Base):
         ``sessionmaker(engine, class_=AsyncSession)`` is how async sessions were made before
         ``async_sessionmaker``.
         """
-        if "class_" not in named and "**" not in named:
+        if "class_" not in named and ELLIPSIS not in named:
             return None
         klass = named.get("class_", UNKNOWN)
         item = self.instance(klass)
