@@ -21,6 +21,8 @@ class Pairing(Enum):
     WITH = "with"
     ENTER_ASYNC_CONTEXT = "enter_async_context"
     ENTER_CONTEXT = "enter_context"
+    TEST_ENTER_ASYNC_CONTEXT = "enterAsyncContext"
+    TEST_ENTER_CONTEXT = "enterContext"
     PUSH_ASYNC_EXIT = "push_async_exit"
     AENTER = "__aenter__"
     ENTER = "__enter__"
@@ -56,6 +58,8 @@ _NEEDS = {
     Pairing.WITH: Can.ENTER,
     Pairing.ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
     Pairing.ENTER_CONTEXT: Can.ENTER,
+    Pairing.TEST_ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
+    Pairing.TEST_ENTER_CONTEXT: Can.ENTER,
     Pairing.PUSH_ASYNC_EXIT: Can.ASYNC_ENTER,
     Pairing.AENTER: Can.ASYNC_ENTER,
     Pairing.ENTER: Can.ENTER,
@@ -154,6 +158,32 @@ class Use(NamedTuple):
             # A function among what a call may give: some union of callables, and no provider.
             unfit = [each for each in unfit if not each.shape.uncalled]
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
+
+
+class Reuse(NamedTuple):
+    """Something that can be used up, used again.
+
+    Attributes:
+        pairing: How it is used.
+        text: What is used, as written.
+        made: What made it, as written: ``session_cm(...)``.
+        arguments: Whether that was called with arguments.
+        target: As in ``Use``.
+        handed: What it is.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    pairing: Pairing
+    text: str
+    made: str
+    arguments: bool
+    target: str | None
+    handed: ObjectInfo
+    span: Span
+    function: str
+    lines: tuple[int, ...]
 
 
 class Override(NamedTuple):
@@ -335,6 +365,7 @@ class Situation(Enum):
 
     ATTRIBUTE = "attribute"
     UNSTARTED = "unstarted"
+    DROPPED = "dropped"
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"
@@ -467,6 +498,7 @@ class Getter(NamedTuple):
 
 Record = (
     Use
+    | Reuse
     | Getter
     | UnenteredUse
     | Override

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    ExpressionStmt,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+)
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
+from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Situation, UnenteredUse
+from mypy_asyncsession.detectors.session_parameters import uses_as_session
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.models.builtin import HANDING_ON
 from mypy_asyncsession.models.sqlalchemy import (
-    ASYNC_CONNECTIONS,
+    ASYNC_SESSIONMAKERS,
     CONNECTING_ATTRIBUTES,
     SESSION_ATTRIBUTES,
+    SESSIONMAKERS,
+    STARTED_ONCE,
+    STARTING,
 )
 from mypy_asyncsession.models.typing import HOLDER_TYPES
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.evidence import suffices
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import mentions, walk
-from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, UnionValue, members
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    ObjectValue,
+    UnionValue,
+    Value,
+    members,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +87,7 @@ class UnenteredUses:
 
     def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
-        if member.name in CONNECTING_ATTRIBUTES:
+        if member.name in CONNECTING_ATTRIBUTES or member.name in ("commit", "rollback"):
             yield from self._of_unstarted(member, point)
         found = self._holder(member.expr, point)
         if found is None:
@@ -82,18 +105,10 @@ class UnenteredUses:
         if function is None or name is None or len(bindings) != 1:
             return
         made = bindings[0].node
-        if not (
-            bindings[0].kind == "assign"
-            and isinstance(made, CallExpr)
-            and isinstance(made.callee, MemberExpr)
-            and made.callee.name == "connect"
-        ):
+        if bindings[0].kind != "assign" or not isinstance(made, CallExpr):
             return
-        connection = self._interpreter.value(made, point.scope, bindings[0].blocks)
-        if not isinstance(connection, ObjectValue) or connection.resource not in ASYNC_CONNECTIONS:
-            return
-        engine = self._interpreter.value(made.callee.expr, point.scope, bindings[0].blocks)
-        if not isinstance(engine, ObjectValue) or engine.shape is not Shape.ENGINE:
+        started = self._interpreter.structural(made, point.scope, bindings[0].blocks)
+        if not isinstance(started, ObjectValue) or not _is_unstarted(started):
             return
         if any(name in scope.names.outer for scope in point.scope.chain()):
             return  # others see it as well
@@ -107,13 +122,33 @@ class UnenteredUses:
         ]
         if mentions(function.body, name) > len(asked) + 1 or _STARTS & set(asked):
             return
-        raw = self._raw(
-            Situation.UNSTARTED, member.expr, connection, connection, member.name, point
-        )
+        raw = self._raw(Situation.UNSTARTED, member.expr, started, started, member.name, point)
         yield raw._replace(callee=written(made.callee))
 
+    def of_statement(
+        self, statement: ExpressionStmt, point: ProgramPoint
+    ) -> Iterator[UnenteredUse]:
+        """``session.begin()`` alone, which begins nothing."""
+        call = statement.expr
+        if not (
+            isinstance(call, CallExpr)
+            and isinstance(call.callee, MemberExpr)
+            and call.callee.name in STARTING
+        ):
+            return
+        made = self._interpreter.structural(call, point.scope, point.where)
+        if isinstance(made, ObjectValue) and _is_unstarted(made):
+            function = point.body.function()
+            is_async = isinstance(function, FuncDef) and function.is_coroutine
+            detail = "await" if is_async else ""
+            yield self._raw(Situation.DROPPED, call, made, made, detail, point)
+
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
-        """``f(cm)``, where the parameter is annotated as a session."""
+        """``f(cm)``, where the parameter is annotated as a session, or used as one."""
+        handed_on = last_name(call.callee) in HANDING_ON and len(call.args) > 1
+        may_hold = [self._may_be_handed(argument) for argument in call.args]
+        if any(may_hold[1:] if handed_on else may_hold):
+            yield from self._of_body(call, point, after=int(handed_on))
         type_ = self._interpreter.type_of(call.callee, self._module)
         callee = get_proper_type(type_) if type_ is not None else None
         if not isinstance(callee, CallableType):
@@ -129,6 +164,41 @@ class UnenteredUses:
                 yield from self._given(
                     Situation.ARGUMENT, argument, formal.name or written(call.callee), point
                 )
+
+    def _may_be_handed(self, argument: Expression) -> bool:
+        """A quick look: whether an argument may hold a session that is yet to be got at."""
+        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)):
+            return False
+        type_ = get_proper_type(self._interpreter.type_of(argument, self._module))
+        if isinstance(type_, Instance):
+            return type_.type.fullname in HOLDER_TYPES | ASYNC_SESSIONMAKERS | SESSIONMAKERS
+        # The call of an unannotated provider.
+        return isinstance(type_, AnyType) and isinstance(argument, CallExpr)
+
+    def _of_body(
+        self, call: CallExpr, point: ProgramPoint, *, after: int
+    ) -> Iterator[UnenteredUse]:
+        """``f(cm)``, where the body of *f* uses the parameter as a session."""
+        called = call.args[0] if after else call.callee
+        callee = self._interpreter.value(called, point.scope, point.where)
+        if isinstance(callee, ClassValue):
+            callee = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
+        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
+            return
+        names = [argument.variable.name for argument in callee.node.arguments]
+        for name, argument in matched(call, callee, after=after):
+            if not self._may_be_handed(argument):
+                continue
+            declared = self._interpreter.declared_parameter(
+                callee.node, names.index(name), callee.scope
+            )
+            if declared is UNKNOWN:
+                takes = uses_as_session(callee, name, self._interpreter)
+            else:
+                # What is handed on is compared by nobody else.
+                takes = after > 0 and _is_resource(declared)
+            if takes:
+                yield from self._given(Situation.ARGUMENT, argument, name, point)
 
     def _suffices(
         self, call: CallExpr, name: str, argument: Expression, point: ProgramPoint
@@ -223,8 +293,7 @@ class UnenteredUses:
         if isinstance(proper, Instance):
             info = proper.type
             return info.fullname in HOLDER_TYPES or (
-                name in SESSION_ATTRIBUTES
-                and (info.fullname in ASYNC_CONNECTIONS or info.get(name) is None)
+                name in SESSION_ATTRIBUTES and (info.name in STARTED_ONCE or info.get(name) is None)
             )
         if isinstance(proper, UnionType):
             return any(self._may_be_of(item, name) for item in proper.items)
@@ -275,6 +344,21 @@ def _held(value: object, depth: int = 0) -> ObjectValue | None:
     if isinstance(item, ObjectValue) and item.resource is not None:
         return item
     return _held(item, depth + 1)
+
+
+def _is_resource(value: Value) -> bool:
+    return isinstance(value, ObjectValue) and value.resource is not None
+
+
+def _is_unstarted(value: ObjectValue) -> bool:
+    """Whether this is a connection or a transaction of SQLAlchemy's as its method gives it."""
+    method = value.origin.fullname if value.origin is not None else ""
+    return (
+        value.label in STARTED_ONCE
+        and bool(value.can & Can.AWAIT)
+        and method.startswith("sqlalchemy.")
+        and method.rpartition(".")[2] in STARTING
+    )
 
 
 def _has(value: ObjectValue, name: str) -> bool:

@@ -13,6 +13,7 @@ from mypy.nodes import (
     ClassDef,
     Decorator,
     DictionaryComprehension,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
@@ -44,6 +45,7 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
@@ -100,6 +102,8 @@ _METHODS = {
 _STACK_METHODS = {
     "enter_async_context": Pairing.ENTER_ASYNC_CONTEXT,
     "enter_context": Pairing.ENTER_CONTEXT,
+    "enterAsyncContext": Pairing.TEST_ENTER_ASYNC_CONTEXT,
+    "enterContext": Pairing.TEST_ENTER_CONTEXT,
     "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
 }
 _AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING | AWAITING_LATER)
@@ -139,6 +143,7 @@ class Walker:
         self._exits = EarlyExits(interpreter)
         self._raw = UnenteredUses(interpreter, source.module)
         self._doubles = Doubles(interpreter)
+        self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, fastapi)
         self._direct_calls = DirectCalls(interpreter, self._dependencies)
@@ -191,11 +196,14 @@ class Walker:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, point, statement.index)
+                yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
             elif isinstance(statement, ReturnStmt):
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+            elif isinstance(statement, ExpressionStmt):
+                yield from self._raw.of_statement(statement, point)
             for child in children(statement):
                 if isinstance(child, Block):
                     yield from self._statement(child, body)
@@ -234,6 +242,7 @@ class Walker:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, point, target)
+            yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
                 return
@@ -495,7 +504,12 @@ class Walker:
         value = self._interpreter.value(receiver, point.scope, point.where)
         if not isinstance(value, ObjectValue):
             return True
-        return value.label is None or "ExitStack" in value.label
+        info = value.type.type if isinstance(value.type, Instance) else None
+        return (
+            value.label is None
+            or "ExitStack" in value.label
+            or (info is not None and info.get("addAsyncCleanup") is not None)
+        )
 
 
 def _may_override(lvalue: Node) -> bool:

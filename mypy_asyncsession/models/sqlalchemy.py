@@ -82,3 +82,7 @@ SESSION_ATTRIBUTES: Final = frozenset(
 CONNECTING_ATTRIBUTES: Final = frozenset(
     {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
 )
+#: What ``await`` and ``async with`` both start, and what can be started once.
+STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
+#: The methods that give one which is yet to be started.
+STARTING: Final = frozenset({"begin", "begin_nested", "connect"})

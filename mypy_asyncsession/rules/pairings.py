@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.detectors.record import Pairing
+from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.rules.rule import Problem
-from mypy_asyncsession.rules.wording import instead, subject, used
+from mypy_asyncsession.rules.wording import entering as entering_line
+from mypy_asyncsession.rules.wording import instead, is_started, subject, used
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.detectors.record import ObjectInfo, Use
+    from mypy_asyncsession.detectors.record import ObjectInfo, Reuse
 
 #: What is about sessions, whatever the library.
 _OF_SESSIONS = frozenset({Shape.ENGINE, Shape.RESULT, Shape.SESSIONMAKER})
@@ -73,7 +74,43 @@ def awaiting(use: Use) -> Problem | None:
     return _problem(use, wrong, "await")
 
 
+def reusing(reuse: Reuse) -> Problem | None:
+    """Whether what a generator made is used again, and a session is in it."""
+    if not holds_resource(reuse.handed):
+        return None
+    made = f"{reuse.made}({'...' if reuse.arguments else ''})"
+    what = reuse.handed.shape.value
+    if reuse.pairing.enters:
+        says = "it can be entered once, and this is not the first time"
+    else:
+        says = "it can be run once, and the second time nothing happens"
+    again = Use(
+        reuse.pairing,
+        (),
+        True,
+        made,
+        reuse.made,
+        reuse.arguments,
+        reuse.target,
+        True,
+        "",
+        reuse.span,
+    )
+    line = entering_line(again, made, reuse.pairing.value)
+    return Problem(
+        f'"{reuse.text}" is {what}, made by "{reuse.made}": {says}',
+        f'Call it where it is used: "{line}"',
+        reuse.handed.place,
+    )
+
+
 def _problem(use: Use, wrong: ObjectInfo, verb: str, *, speaks: bool = False) -> Problem:
+    if is_started(wrong) and use.pairing.enters and use.callee is None:
+        return Problem(
+            f'"{use.text}" was started already, by "await": "{use.pairing.value}" starts it again',
+            instead(use, wrong),
+            None,
+        )
     message = subject(use, wrong)
     if not wrong.shape.uncalled and not speaks:
         message += f": {used(use, verb)}"

@@ -4,7 +4,8 @@
 Rejects an attribute of a session that is asked of a generator, a context manager or a coroutine
 which was never entered or awaited, and such an object where a session is expected: as an argument,
 as a return value, or stored in an attribute that is annotated as one. The same is said of a
-sessionmaker that was not called, and of an ``engine.connect()`` that nobody awaits or enters.
+sessionmaker that was not called, and of an ``engine.connect()`` or a ``session.begin()`` that
+nobody awaits or enters.
 
 ## Why is this bad
 The session was not opened. It raises ``AttributeError`` when the attribute is used, which may be
@@ -53,10 +54,16 @@ def check(raw: UnenteredUse) -> Problem | None:
     if handed is None:
         return None
     if raw.situation is Situation.UNSTARTED:
+        what = "connection" if handed.label == "AsyncConnection" else "transaction"
         return Problem(
-            f'"{raw.text}" is a connection that nobody has started: "{raw.detail}" fails before',
+            f'"{raw.text}" is a {what} that nobody has started: "{raw.detail}" fails before',
             f'Enter it: "async with {raw.callee}() as {raw.text}:"',
             handed.place,
+        )
+    if raw.situation is Situation.DROPPED:
+        hint = f'Await it: "await {raw.text}"' if raw.detail and raw.callee else None
+        return Problem(
+            f'"{raw.text}" begins nothing: it is neither awaited nor entered', hint, None
         )
     done = _DONE.get(handed.shape, "entered")
     taken = _TAKEN[raw.situation].format(detail=raw.detail, session=raw.session, done=done)

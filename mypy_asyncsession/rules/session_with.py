@@ -31,13 +31,15 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Use
-from mypy_asyncsession.rules.pairings import entering, of_resource
+from mypy_asyncsession.detectors.record import Reuse, Use
+from mypy_asyncsession.rules.pairings import entering, of_resource, reusing
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 
-def check(use: Use) -> Problem | None:
-    """Whether *use* enters what it cannot enter, and a session is in it."""
+def check(use: Use | Reuse) -> Problem | None:
+    """Whether *use* is of what cannot be used so, or not again, and a session is in it."""
+    if isinstance(use, Reuse):
+        return reusing(use) if use.pairing.enters else None
     return entering(use) if of_resource(use) else None
 
 
@@ -45,6 +47,6 @@ RULE = Rule(
     code="session-with",
     summary="entering what is not a context manager of that kind",
     doc=__doc__,
-    reads=(Use,),
+    reads=(Use, Reuse),
     check=check,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.detectors.record import ObjectInfo, Pairing
+from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
 from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
 
 if TYPE_CHECKING:
@@ -95,7 +96,12 @@ def instead(use: Use, handed: ObjectInfo) -> str | None:
 
 
 _STATEMENTS = (Pairing.ASYNC_WITH, Pairing.WITH, Pairing.ASYNC_FOR, Pairing.FOR)
-_ON_STACK = (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT)
+#: How a test case enters what an exit stack enters by another name.
+_IN_TESTS = {
+    Pairing.ENTER_ASYNC_CONTEXT: Pairing.TEST_ENTER_ASYNC_CONTEXT,
+    Pairing.ENTER_CONTEXT: Pairing.TEST_ENTER_CONTEXT,
+}
+_ON_STACK = (*_IN_TESTS, *_IN_TESTS.values(), Pairing.PUSH_ASYNC_EXIT)
 _STEPS = (Pairing.ANEXT, Pairing.NEXT, Pairing.ANEXT_METHOD, Pairing.NEXT_METHOD)
 _SESSIONS = (Shape.SESSION, Shape.SYNC_SESSION)
 
@@ -123,8 +129,17 @@ def _bound(handed: ObjectInfo) -> str | None:
     return "session" if held.shape in _SESSIONS else "value"
 
 
+def is_started(handed: ObjectInfo) -> bool:
+    """Whether this is a connection or transaction that ``await`` has started."""
+    return handed.label in STARTED_ONCE and not handed.can & (Can.ASYNC_ENTER | Can.AWAIT)
+
+
 def _instead(use: Use, handed: ObjectInfo) -> str | None:
     shape = handed.shape
+    if is_started(handed):
+        if use.text.startswith("await "):
+            return _write(use, use.text.removeprefix("await "), "async with")
+        return 'Enter it where it is made, without "await"'
     if shape.uncalled:
         return _once_called(use, handed)
     if use.pairing in _ON_STACK and shape is not Shape.MISMADE:
@@ -256,6 +271,9 @@ def _once_awaited(use: Use, handed: ObjectInfo) -> str | None:
         return f'Await it first: "{awaited}"'
     if item.shape.uncalled:
         return _once_called(use._replace(text=awaited, callee=None, arguments=False), item)
+    if is_started(item):
+        line = entering(use, f"aclosing({awaited})", "async with")
+        return f'Await it, which starts it, and close it: "{line}"' if use.target else None
     if item.can & use.pairing.needs:
         if use.pairing in _STATEMENTS:
             return f'Write "{entering(use, awaited, use.pairing.value)}"'
@@ -291,6 +309,8 @@ def _on_stack(use: Use, handed: ObjectInfo) -> str | None:
 
 def _stacked(use: Use, expression: str, method: Pairing) -> str:
     """To enter *expression* on the stack, whose name is not known."""
+    if use.pairing in _IN_TESTS.values():
+        method = _IN_TESTS[method]
     entered = f'"{method.value}({expression})"'
     if method is use.pairing:
         return f"Write {entered}"

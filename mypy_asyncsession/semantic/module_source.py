@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
@@ -15,6 +15,7 @@ from mypy.nodes import (
     FuncDef,
     GlobalDecl,
     IndexExpr,
+    IntExpr,
     LambdaExpr,
     MemberExpr,
     NameExpr,
@@ -43,6 +44,22 @@ _CHANGES = frozenset(
 )
 
 
+class Stored(NamedTuple):
+    """Something that is put into a container.
+
+    Attributes:
+        key: The key, if it is a literal.
+        value: What is put there.
+        chain: The functions and classes around the statement.
+        statement: The statement.
+    """
+
+    key: object
+    value: Expression
+    chain: Chain
+    statement: Node
+
+
 @dataclass(slots=True, eq=False)
 class _Bodies:
     """What stands in the bodies of a module.
@@ -53,6 +70,7 @@ class _Bodies:
         declaring: The functions with a ``global`` statement.
         put: The names of the module that are bound through ``globals()`` or ``setattr``.
         classes: The classes, by the last names of their bases.
+        stored: What is put into containers, by ``NAME`` or ``Class.attribute``.
     """
 
     loose: dict[str, list[tuple[Expression, Chain]]] = field(default_factory=dict)
@@ -60,6 +78,7 @@ class _Bodies:
     declaring: list[Chain] = field(default_factory=list)
     put: set[str] = field(default_factory=set)
     classes: dict[str, list[ClassDef]] = field(default_factory=dict)
+    stored: dict[str, list[Stored]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -171,6 +190,10 @@ class ModuleSource:
         """The names of the module that it binds through ``globals()`` or ``setattr``."""
         return self._read_bodies().put
 
+    def stored(self) -> dict[str, list[Stored]]:
+        """What the module puts into containers, by ``NAME`` or ``Class.attribute``."""
+        return self._read_bodies().stored
+
     def subclasses(self, name: str) -> list[ClassDef]:
         """The classes of the module that descend from one of that name, as written."""
         found: list[ClassDef] = []
@@ -189,16 +212,12 @@ class ModuleSource:
         return self._calls.get(name, [])
 
     def mutated(self) -> set[str]:
-        """The names of containers whose elements the module changes somewhere."""
+        """The names of containers whose elements the module changes in ways that are not seen."""
         if self._mutated is None:
             self._mutated = set()
             for node in walk(self.tree):
                 changed: Node | None = None
-                if isinstance(node, AssignmentStmt):
-                    for lvalue in node.lvalues:
-                        if isinstance(lvalue, IndexExpr):
-                            changed = lvalue.base
-                elif (
+                if (
                     isinstance(node, CallExpr)
                     and isinstance(node.callee, MemberExpr)
                     and node.callee.name in _CHANGES
@@ -222,6 +241,8 @@ class ModuleSource:
                     for lvalue in statement.lvalues:
                         if (key := _global_key(lvalue)) is not None:
                             found.put.add(key)
+                        if isinstance(lvalue, IndexExpr):
+                            _store(lvalue, statement, chain, found.stored)
                         if not isinstance(lvalue, MemberExpr):
                             continue
                         owner = lvalue.expr
@@ -316,6 +337,21 @@ def _set_by_name(expression: Node) -> tuple[str, str] | None:
         if isinstance(owner, NameExpr) and isinstance(attribute, StrExpr):
             return owner.name, attribute.value
     return None
+
+
+def _store(
+    target: IndexExpr, statement: AssignmentStmt, chain: Chain, found: dict[str, list[Stored]]
+) -> None:
+    """Take note of ``NAME[key] = value`` or ``self.name[key] = value``."""
+    base, owner = target.base, next((n for n in reversed(chain) if isinstance(n, ClassDef)), None)
+    if isinstance(base, NameExpr):
+        name = base.name
+    elif isinstance(base, MemberExpr) and isinstance(base.expr, NameExpr) and owner is not None:
+        name = f"{owner.name}.{base.name}"
+    else:
+        return
+    key = target.index.value if isinstance(target.index, (IntExpr, StrExpr)) else None
+    found.setdefault(name, []).append(Stored(key, statement.rvalue, chain, statement))
 
 
 def _is_globals(node: Node) -> bool:

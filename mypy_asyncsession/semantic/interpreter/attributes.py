@@ -36,6 +36,7 @@ from mypy_asyncsession.semantic.values import (
     BoundMethod,
     CallableReturning,
     ClassValue,
+    ContainerValue,
     FunctionValue,
     ManagerFactory,
     ModuleValue,
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
+#: The classes whose elements are evaluated where a literal is assigned.
+_CONTAINERS = frozenset({"dict", "list"})
 #: The methods of a metaclass that make a class.
 _MAKING = frozenset({"__init__", "__new__", "__prepare__"})
 #: The methods of a class that have a say in what its attributes are.
@@ -164,7 +167,12 @@ class Attributes(Base):
         info = klass.info
         if info is None:
             return UNKNOWN
-        if isinstance(receiver, ObjectValue) and not receiver.bare and self._is_field(info, name):
+        if (
+            isinstance(receiver, ObjectValue)
+            and not receiver.bare
+            and self._is_field(info, name)
+            and not self._field_default_stands(info, name)
+        ):
             return UNKNOWN
         for base in info.mro[1:] if after else info.mro:
             source = self.program.source(base.module_name)
@@ -199,11 +207,32 @@ class Attributes(Base):
                 )
         return False
 
+    def _field_default_stands(self, info: TypeInfo, name: str) -> bool:
+        """Whether a call in the module of a class leaves a field to its default."""
+        source = self.program.source(info.module_name)
+        located = source.class_named(info.name) if source is not None else None
+        if source is None or located is None or len(info.mro) > 2:
+            return False
+        fields = [
+            statement.lvalues[0].name
+            for statement in located[0].defs.body
+            if isinstance(statement, AssignmentStmt)
+            and isinstance(statement.lvalues[0], NameExpr)
+            and statement.unanalyzed_type is not None
+        ]
+        return name in fields and any(
+            site.leaves_out(fields.index(name), name) for site in source.calls(info.name)
+        )
+
     def _own_attribute(
         self, source: ModuleSource, node: ClassDef, scope: Scope, name: str, receiver: Value
     ) -> Value:
         inner = source.scope_in(node, scope)
         bindings = inner.names.bindings.get(name, [])
+        if bindings and isinstance(receiver, ObjectValue):
+            described = self._described(self.bound(bindings[-1], inner))
+            if described is not None:
+                return described
         defs = [binding for binding in bindings if binding.kind in ("def", "class")]
         if defs:
             assert defs[-1].node is not None
@@ -239,6 +268,15 @@ class Attributes(Base):
                     return join([value, *known_others], exact=False)
                 return self._richer(source, node, inner, name, value)
         return self.assigned(source, node, inner, name, bare=bare)
+
+    def _described(self, value: Value) -> Value | None:
+        """What a descriptor gives; ``None`` for what is none, or has its source elsewhere."""
+        if not isinstance(value, ObjectValue) or value.shape is not Shape.OTHER:
+            return None
+        if not isinstance(value.type, Instance) or value.type.type.get("__get__") is None:
+            return None
+        getter = self.attribute(value, "__get__")
+        return self.result(getter, [], {}) if isinstance(getter, FunctionValue) else None
 
     def _is_left_open(self, source: ModuleSource, node: ClassDef, name: str) -> bool:
         """Whether a class leaves an attribute to those that descend from it.
@@ -302,6 +340,10 @@ class Attributes(Base):
         if isinstance(value, TypedCallable):
             found = self.assigned(source, node, scope, name)
             if found is not UNKNOWN:
+                return found
+        if isinstance(value, ObjectValue) and value.label in _CONTAINERS:
+            found = self.assigned(source, node, scope, name)
+            if isinstance(found, ContainerValue):
                 return found
         return value
 

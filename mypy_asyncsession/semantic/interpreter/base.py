@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import FuncItem, Node
+    from mypy.nodes import FuncItem, IndexExpr, Node
     from mypy.types import ProperType, Type
 
     from mypy_asyncsession.semantic.bindings import Binding
@@ -214,6 +214,16 @@ class Base(ABC):
         self, function: FuncItem, position: int, declared: Value, scope: Scope
     ) -> bool:
         """Whether a call in the function's module gives a parameter what its annotation denies."""
+
+    @abstractmethod
+    def index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
+        """What ``a[b]`` may be."""
+
+    @abstractmethod
+    def held(
+        self, container: ContainerValue, written: Expression, key: Expression, scope: Scope
+    ) -> Value:
+        """What a container holds under a key."""
 
     @abstractmethod
     def element(self, container: ContainerValue, key: object) -> Value:

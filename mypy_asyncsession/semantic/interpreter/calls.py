@@ -10,7 +10,7 @@ from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarTy
 from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, TASK_MAKERS
-from mypy_asyncsession.models.builtin import ITERATOR_MAKERS, TRANSPARENT
+from mypy_asyncsession.models.builtin import ITERATOR_MAKERS, PARTIALS, TRANSPARENT
 from mypy_asyncsession.models.contextlib import (
     ASYNC_CLOSING,
     ASYNC_CONTEXT_MANAGER_DECORATORS,
@@ -76,7 +76,7 @@ class Calls(Base):
             mapping = self.value(expr.callee.expr, scope, where)
             key = expr.args[0]
             if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr)):
-                return self.element(mapping, key.value)
+                return self.held(mapping, expr.callee.expr, key, scope)
         if not any(_depends_on_arguments(member) for member in members(callee)):
             # How many there are may still count.
             return self.called(callee, [UNKNOWN for _ in expr.args], scope)
@@ -117,7 +117,7 @@ class Calls(Base):
             return UNSURE
         name = fullname(callee)
         if name is not None:
-            special = self._special(name, arguments, named)
+            special = self._special(name, arguments, named, scope)
             if special is not None:
                 return special
         if isinstance(callee, FunctionValue):
@@ -212,7 +212,7 @@ class Calls(Base):
         return ObjectValue(Shape.SESSIONMAKER, item=item, label=label, by_definition=True)
 
     def _special(
-        self, name: str, arguments: list[Value], named: Mapping[str, Value]
+        self, name: str, arguments: list[Value], named: Mapping[str, Value], scope: Scope
     ) -> Value | None:
         first = arguments[0] if arguments else UNKNOWN
         if name in ASYNC_CONTEXT_MANAGER_DECORATORS:
@@ -222,8 +222,11 @@ class Calls(Base):
         if name in PROVIDER_DECORATORS:
             return replace(first, entered=True) if isinstance(first, FunctionValue) else first
         if name in FIELDS:
+            factory = named.get("default_factory", UNKNOWN)
+            if isinstance(factory, (FunctionValue, ManagerFactory, ObjectValue)):
+                return self.called(factory, [], scope)
             return named.get("default", UNKNOWN)
-        if name == "functools.partial":
+        if name in PARTIALS:
             if isinstance(first, ObjectValue):  # an object that is called
                 method = self.attribute(first, "__call__")
                 first = method if isinstance(method, FunctionValue) else first

@@ -32,7 +32,6 @@ from mypy.nodes import (
 )
 from mypy.types import CallableType, Instance, Type, UnionType, get_proper_type
 
-from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.combine import combine, is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.base import (
@@ -48,14 +47,12 @@ from mypy_asyncsession.semantic.syntax import always_raises
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
-    AliasValue,
     ContainerValue,
     FunctionValue,
     LiteralValue,
     NamedValue,
     ObjectValue,
     Value,
-    fullname,
     join,
     members,
 )
@@ -194,7 +191,7 @@ class Expressions(Base):
         if isinstance(expr, (ListExpr, TupleExpr, SetExpr)):
             return ContainerValue(tuple(enumerate(expr.items)), scope, where, is_sequence=True)
         if isinstance(expr, IndexExpr):
-            return self._index(expr, scope, where)
+            return self.index(expr, scope, where)
         if isinstance(expr, (StrExpr, IntExpr)):
             return LiteralValue(expr.value, expr)
         if isinstance(expr, SuperExpr):
@@ -237,24 +234,6 @@ class Expressions(Base):
             and (expr.name in inner.names.bindings or argument_of(inner.node, expr.name))
             for inner in scope.chain()
         )
-
-    def _index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
-        base = self.value(expr.base, scope, where)
-        if fullname(base) in ANNOTATED:
-            return AliasValue(expr, scope)
-        if not isinstance(base, ContainerValue):
-            return UNKNOWN
-        if isinstance(expr.index, (StrExpr, IntExpr)):
-            return self.element(base, expr.index.value)
-        return join(
-            [self.value(element, base.scope, base.where) for _, element in base.entries],
-            exact=False,
-        )
-
-    def element(self, container: ContainerValue, key: object) -> Value:
-        """What a literal holds under a key or at a position."""
-        found = container.element(key)
-        return UNKNOWN if found is None else self.value(found, container.scope, container.where)
 
 
 def _none_test(condition: Expression) -> tuple[Expression | None, bool]:
