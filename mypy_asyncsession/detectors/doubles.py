@@ -162,7 +162,9 @@ class Doubles:
             kind = fullname(self._interpreter.value(made.callee, point.scope, point.where))
             options = dict(zip(made.arg_names, made.args, strict=True))
             if kind in _ASYNC_MOCKS:
-                return _COROUTINE  # whatever its side effect is, it is awaited for it
+                effect = options.get("side_effect")
+                # It is a coroutine whatever its side effect is; one that only fails may do.
+                return _COROUTINE if effect is None or self._is_function(effect, point) else None
             if kind in _MOCKS:
                 if "side_effect" in options or self._is_changed(new, point):
                     return None
@@ -193,6 +195,10 @@ class Doubles:
     def _given(self, result: Expression, point: ProgramPoint) -> ObjectInfo | None:
         value = self._interpreter.value(result, point.scope, point.where)
         return object_info(value, self._interpreter, point.scope)
+
+    def _is_function(self, effect: Expression, point: ProgramPoint) -> bool:
+        value = self._interpreter.value(effect, point.scope, point.where)
+        return isinstance(value, (FunctionValue, ManagerFactory))
 
     def _is_changed(self, new: Expression, point: ProgramPoint) -> bool:
         """``mock.side_effect = ...``, and whatever else changes what a call gives."""

@@ -55,6 +55,7 @@ def object_info(
             place=place_of(value.origin),
             through=value.through,
             yields=yields_of(value, interpreter) if value.shape in _GENERATORS else None,
+            takes=value.origin is not None and _takes(value.origin.function),
             promised=_is_promised(value),
             of_sessions=_is_of_sessions(value),
         )
@@ -110,7 +111,7 @@ def _is_of_sessions(value: ObjectValue) -> bool:
     return any(name.partition(".")[0] in SESSION_PACKAGES for name in (module, made_in))
 
 
-def _takes(function: Value) -> bool:
+def _takes(function: Value | None) -> bool:
     """Whether a function has to be given arguments."""
     if isinstance(function, ManagerFactory):
         return _takes(function.function)

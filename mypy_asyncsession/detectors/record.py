@@ -307,6 +307,8 @@ class Exit(Enum):
     RETURN = "return"
     RAISE = "raise"
     ANEXT = "anext"
+    NEXT = "next"
+    AENTER = "__aenter__"
     DELEGATION = "yield"
 
 
@@ -366,6 +368,7 @@ class Situation(Enum):
     ATTRIBUTE = "attribute"
     UNSTARTED = "unstarted"
     DROPPED = "dropped"
+    UNOPENED = "unopened"
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"

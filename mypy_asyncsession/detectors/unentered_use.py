@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
+    ConditionalExpr,
     ExpressionStmt,
     FuncDef,
     MemberExpr,
     NameExpr,
     ReturnStmt,
+    Var,
 )
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
@@ -48,7 +50,7 @@ from mypy_asyncsession.semantic.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, TypeInfo
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -84,6 +86,7 @@ class UnenteredUses:
     def __init__(self, interpreter: Interpreter, module: str) -> None:
         self._interpreter = interpreter
         self._module = module
+        self._opened: dict[str, set[str]] = {}
 
     def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
@@ -124,6 +127,69 @@ class UnenteredUses:
             return
         raw = self._raw(Situation.UNSTARTED, member.expr, started, started, member.name, point)
         yield raw._replace(callee=written(made.callee))
+
+    def of_unopened(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``uow.session``, which only entering ``uow`` sets, where nobody enters it."""
+        function = point.body.function()
+        name = member.expr.name if isinstance(member.expr, NameExpr) else None
+        if function is None or name is None:
+            return
+        bindings = point.scope.names.bindings.get(name, ())
+        if len(bindings) != 1 or bindings[0].kind != "assign":
+            return
+        type_ = get_proper_type(self._interpreter.type_of(member.expr, self._module))
+        made = bindings[0].node
+        if not isinstance(type_, Instance) or not isinstance(made, CallExpr):
+            return
+        set_inside = self._set_by_entering(type_.type)
+        if member.name not in set_inside:
+            return
+        klass = self._interpreter.value(made.callee, point.scope, bindings[0].blocks)
+        asked = [
+            node.name
+            for node in walk(function.body)
+            if isinstance(node, MemberExpr)
+            and isinstance(node.expr, NameExpr)
+            and node.expr.name == name
+        ]
+        if not isinstance(klass, ClassValue) or mentions(function.body, name) > len(asked) + 1:
+            return
+        if set(asked) - set_inside:
+            return  # a method of it may do what entering does
+        manager = self._interpreter.value(member.expr, point.scope, point.where)
+        if isinstance(manager, ObjectValue):
+            yield self._raw(Situation.UNOPENED, member.expr, manager, manager, member.name, point)
+
+    def _set_by_entering(self, info: TypeInfo) -> set[str]:
+        """The attributes that hold a session in objects of a class once they are entered."""
+        known = self._opened.get(info.fullname)
+        if known is None:
+            known = self._opened[info.fullname] = self._find_set_by_entering(info)
+        return known
+
+    def _find_set_by_entering(self, info: TypeInfo) -> set[str]:
+        if info.get("__aenter__") is None and info.get("__enter__") is None:
+            return set()
+        if any(info.get(each) for each in ("__getattr__", "__slots__")) or len(info.mro) > 2:
+            return set()
+        source = self._interpreter.program.source(info.module_name)
+        located = source.class_named(info.name) if source is not None else None
+        if source is None or located is None:
+            return set()
+        return {
+            name
+            for name, assigned in source.attributes(located[0]).items()
+            if all(
+                method is not None and method.name in ("__aenter__", "__enter__")
+                for _, method in assigned
+            )
+            and name not in source.open_attributes(located[0])
+            and self._is_session(self._declared(info, name))
+        }
+
+    def _declared(self, info: TypeInfo, name: str) -> Type | None:
+        entry = info.names.get(name)
+        return entry.node.type if entry is not None and isinstance(entry.node, Var) else None
 
     def of_statement(
         self, statement: ExpressionStmt, point: ProgramPoint
@@ -308,9 +374,12 @@ class UnenteredUses:
         """What holds a session, and the session, where each possibility does."""
         value = self._interpreter.value(expression, point.scope, point.where)
         found = []
+        possible = self._is_conditional(expression, point)
         for member in members(value):
             if not isinstance(member, ObjectValue):
                 return None
+            if possible and member.resource is not None and len(list(members(value))) > 1:
+                continue  # the other branch is wrong all the same
             session = _held(member)
             if member.shape is Shape.SESSIONMAKER:
                 made = self._interpreter.called(member, [], point.scope)
@@ -321,6 +390,13 @@ class UnenteredUses:
                 return None
             found.append((member, session))
         return found[0] if found else None
+
+    def _is_conditional(self, expression: Expression, point: ProgramPoint) -> bool:
+        """Whether a name is bound once, to ``a if b else c``, so that it may be either of them."""
+        if not isinstance(expression, NameExpr):
+            return False
+        bindings = point.scope.names.bindings.get(expression.name, [])
+        return len(bindings) == 1 and isinstance(bindings[0].node, ConditionalExpr)
 
     def _is_session(self, type_: Type | None) -> bool:
         proper = get_proper_type(type_) if type_ is not None else None

@@ -262,6 +262,7 @@ class Walker:
             elif isinstance(node, CallExpr):
                 yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
+                yield from self._raw.of_unopened(node, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
@@ -285,6 +286,8 @@ class Walker:
             pairing = _METHODS.get(callee.name)
             if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
                 yield from self._use(pairing, callee.expr, point, None)
+            if pairing is Pairing.AENTER:
+                yield from self._exits.of_entering(callee.expr, call, point)
             if pairing is Pairing.ANEXT_METHOD:
                 yield from self._exits.of_step(callee.expr, call, point)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
@@ -293,6 +296,8 @@ class Walker:
                 yield from self._use(_BUILTINS[name], call.args[0], point, None)
                 if callee.name == "anext":
                     yield from self._exits.of_step(call.args[0], call, point)
+                else:
+                    yield from self._exits.of_sync_step(call.args[0], call, point)
         for argument in self._awaited(call, point, AWAITING):
             for use in self._use(Pairing.AWAIT, argument, point, None):
                 # Until Python 3.12 asyncio takes a generator for a coroutine.

@@ -60,6 +60,12 @@ def check(raw: UnenteredUse) -> Problem | None:
             f'Enter it: "async with {raw.callee}() as {raw.text}:"',
             handed.place,
         )
+    if raw.situation is Situation.UNOPENED:
+        return Problem(
+            f'"{raw.text}" was never entered: it has no "{raw.detail}" before',
+            f'Enter it: "{_keyword(handed)} {raw.text}:"',
+            handed.place,
+        )
     if raw.situation is Situation.DROPPED:
         hint = f'Await it: "await {raw.text}"' if raw.detail and raw.callee else None
         return Problem(
@@ -80,17 +86,21 @@ def _instead(raw: UnenteredUse, handed: ObjectInfo) -> str:
     provider = raw.callee or (handed.name if "." not in (handed.name or "") else None)
     if handed.shape is Shape.COROUTINE:
         return f'Await it: "await {raw.text}"' if raw.callee else "Await it where it is made"
-    made = f"{provider}(...)" if provider else raw.text
+    arguments = "..." if handed.takes else ""
+    made = f"{provider}({arguments})" if provider else raw.text
     if handed.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
-        made = f"asynccontextmanager({provider})(...)" if provider else "asynccontextmanager(...)"
+        made = f"asynccontextmanager({provider})({arguments})"
     elif handed.shape in (Shape.GENERATOR, Shape.ITERATOR):
-        made = f"contextmanager({provider})(...)" if provider else "contextmanager(...)"
+        made = f"contextmanager({provider})({arguments})"
     if handed.shape is Shape.SESSIONMAKER:
         keyword = "with" if handed.label == "sessionmaker" else "async with"
         return f'Call it, and enter what it gives: "{keyword} {raw.text}() as session:"'
+    return f'Enter it, and use the session inside: "{_keyword(handed)} {made} as session:"'
+
+
+def _keyword(handed: ObjectInfo) -> str:
     is_async = bool(handed.can & (Can.ASYNC_ENTER | Can.ASYNC_ITERATE))
-    keyword = "async with" if is_async else "with"
-    return f'Enter it, and use the session inside: "{keyword} {made} as session:"'
+    return "async with" if is_async else "with"
 
 
 RULE = Rule(

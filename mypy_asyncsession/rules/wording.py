@@ -197,13 +197,16 @@ def _entered(use: Use, handed: ObjectInfo) -> str | None:
         if use.callee is None:
             # What has to be awaited for it is no generator function, whatever its name.
             awaited = use.text.startswith("await ") and f"{handed.name}(" in use.text
-            made = f"asynccontextmanager({handed.name})" if handed.name and not awaited else None
-            through = f"{made}(...)" if made else "asynccontextmanager(...)"
+            made = None
+            if handed.name and handed.name.isidentifier() and not awaited:
+                made = f"asynccontextmanager({handed.name})"
+            arguments = "..." if handed.takes else ""
+            through = f"{made}({arguments})" if made else "asynccontextmanager"
             return f'Enter it through "{through}" where it is made'
         return _write(use, call(use, "asynccontextmanager"), "async with")
     if shape is Shape.GENERATOR:
         if use.callee is None:
-            return 'Enter it through "contextmanager(...)" where it is made'
+            return 'Enter it through "contextmanager" where it is made'
         return _write(use, call(use, "contextmanager"), "with")
     if shape is Shape.ASYNC_ITERATOR:
         return _write(use, use.text, "async for")
@@ -327,7 +330,8 @@ def _stacked(use: Use, expression: str, method: Pairing) -> str:
 def entered_instead(exit_: EarlyExit, then: str = "") -> str:
     """To enter a generator instead of iterating over it; *then* is what stands in the block."""
     if exit_.callee is None:
-        return 'Enter it through "asynccontextmanager(...)" where it is made'
+        return 'Enter it through "asynccontextmanager" where it is made'
     is_manager = exit_.handed is not None and exit_.handed.can & Can.ASYNC_ENTER
     made = exit_.callee if is_manager else f"asynccontextmanager({exit_.callee})"
-    return f'Enter it: "async with {made}(...) as session:{then}"'
+    arguments = "..." if exit_.handed is not None and exit_.handed.takes else ""
+    return f'Enter it: "async with {made}({arguments}) as session:{then}"'

@@ -52,7 +52,13 @@ def combine(structural: Value, typed: Value) -> Value:
         for option in options:
             if option.shape is member.shape:
                 item = member.item if option.item is UNKNOWN else option.item
-                return replace(member, item=item, origin=option.origin, bare=option.bare)
+                return replace(
+                    member,
+                    item=item,
+                    origin=option.origin,
+                    bare=option.bare,
+                    filled=option.filled,
+                )
             if option.can == member.can and member.shape is not Shape.OTHER:
                 item = option.item if member.item is UNKNOWN else member.item
                 return replace(member, shape=option.shape, item=item, origin=option.origin)
@@ -119,6 +125,11 @@ def is_none(value: Value) -> bool:
 
 def is_opaque(value: Value) -> bool:
     """Whether a value is a callable whose type does not say what a call gives."""
+    if isinstance(value, UnionValue):
+        callables = [member for member in value.members if not is_none(member)]
+        return all(isinstance(member, TypedCallable) for member in callables) and any(
+            map(is_opaque, callables)
+        )
     if isinstance(value, TypedCallable) and isinstance(value.type, CallableType):
         return not informative(value.type.ret_type)
     return False

@@ -171,7 +171,7 @@ class Attributes(Base):
             isinstance(receiver, ObjectValue)
             and not receiver.bare
             and self._is_field(info, name)
-            and not self._field_default_stands(info, name)
+            and (receiver.filled or not self._field_default_stands(info, name))
         ):
             return UNKNOWN
         for base in info.mro[1:] if after else info.mro:

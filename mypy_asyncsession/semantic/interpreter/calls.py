@@ -163,8 +163,9 @@ class Calls(Base):
                 return made
         if isinstance(callee, ClassValue):
             found = self._instantiated(callee)
-            if isinstance(found, ObjectValue) and not arguments and not named:
-                return replace(found, bare=True)
+            if isinstance(found, ObjectValue):
+                given = bool(arguments or named)
+                return replace(found, bare=not given, filled=given)
             return found
         if isinstance(callee, NamedValue):
             if name in ASYNC_SESSIONMAKERS or name in SESSIONMAKERS:
