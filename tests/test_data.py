@@ -160,6 +160,20 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
         pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
 
 
+#: The codes of what raises an exception when it is executed.
+_FAILING: Final = frozenset(
+    {
+        "async-with",
+        "async-iter",
+        "async-await",
+        "session-with",
+        "session-iter",
+        "session-await",
+        "session-unentered",
+    }
+)
+
+
 def fails(mark: Mark) -> bool:
     """Whether what is marked raises an exception when it is executed.
 
@@ -167,7 +181,7 @@ def fails(mark: Mark) -> bool:
     """
     if mark.code == "session-depends":
         return "outside of FastAPI" in mark.parts
-    return mark.code in {"session-with", "session-iter", "session-await", "session-unentered"}
+    return mark.code in _FAILING
 
 
 def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:

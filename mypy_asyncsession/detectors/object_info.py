@@ -10,6 +10,7 @@ from mypy.types import CallableType, Instance
 from mypy_asyncsession.detectors.record import ObjectInfo
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.models.sqlalchemy import SESSION_PACKAGES
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.generator_summary import yields_of
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import is_stub_body
@@ -95,7 +96,7 @@ def object_info(
 def _is_promised(value: ObjectValue) -> bool:
     """Whether the function that gives something has no body, and is for others to implement."""
     function = value.origin.function if value.origin is not None else None
-    if isinstance(value.item, ObjectValue) and value.item.shape is Shape.NONE:
+    if value.shape is Shape.COROUTINE and is_none(value.item):
         return False  # what returns nothing needs no body
     return function is not None and is_stub_body(function.node)
 

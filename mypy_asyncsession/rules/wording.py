@@ -153,11 +153,17 @@ def _instead(use: Use, handed: ObjectInfo) -> str | None:
         return _write(use, f"{use.text}.connect()", keyword)
     if shape is Shape.RESULT and use.pairing is Pairing.ASYNC_FOR:
         return _write(use, use.text, "for")
+    if use.pairing is Pairing.ASYNC_FOR and shape is Shape.GENERATOR and not _of_session(handed):
+        return _write(use, use.text, "for")
     if use.pairing is Pairing.FOR and handed.can & Can.ASYNC_ITERATE:
         return _write(use, use.text, "async for")
     if shape is Shape.COROUTINE:
         return _once_awaited(use, handed)
     return _entered(use, handed)
+
+
+def _of_session(handed: ObjectInfo) -> bool:
+    return handed.item is not None and handed.item.shape in _SESSIONS
 
 
 def _made_anew(use: Use, handed: ObjectInfo) -> str | None:

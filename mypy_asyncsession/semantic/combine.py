@@ -60,7 +60,8 @@ def combine(structural: Value, typed: Value) -> Value:
                     filled=option.filled,
                 )
             if option.can == member.can and member.shape is not Shape.OTHER:
-                item = option.item if member.item is UNKNOWN else member.item
+                by_body = isinstance(option.item, ObjectValue) and option.item.by_definition
+                item = option.item if by_body or member.item is UNKNOWN else member.item
                 return replace(member, shape=option.shape, item=item, origin=option.origin)
         return member
 
