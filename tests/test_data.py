@@ -178,14 +178,12 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
         pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
 
 
-def fails(mark: Mark) -> bool:
-    """Whether what is marked raises an exception when it is executed.
-
-    What is declared to FastAPI fails in a request, if at all; calls that leave FastAPI out fail.
-    """
-    if mark.code == "session-depends":
-        return "outside of FastAPI" in mark.parts
-    return mark.code in {
+#: The codes of what raises an exception when it is executed.
+_FAILING: Final = frozenset(
+    {
+        "async-with",
+        "async-iter",
+        "async-await",
         "session-with",
         "session-iter",
         "session-await",
@@ -193,6 +191,17 @@ def fails(mark: Mark) -> bool:
         "session-lazy-load",
         "session-concurrent",
     }
+)
+
+
+def fails(mark: Mark) -> bool:
+    """Whether what is marked raises an exception when it is executed.
+
+    What is declared to FastAPI fails in a request, if at all; calls that leave FastAPI out fail.
+    """
+    if mark.code == "session-depends":
+        return "outside of FastAPI" in mark.parts
+    return mark.code in _FAILING
 
 
 def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:

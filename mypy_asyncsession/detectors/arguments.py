@@ -129,7 +129,7 @@ def _is_open(function: FuncDef, position: int) -> bool:
 
 
 def _needed(node: Node) -> Iterator[tuple[str, Need]]:
-    for pairing, expression in _pairings(node):
+    for pairing, expression in pairings(node):
         name, called = _parameter(expression)
         yield name, Need(pairing, called)
 
@@ -142,7 +142,8 @@ def _parameter(expression: Expression) -> tuple[str, bool]:
     return "", False
 
 
-def _pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+def pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+    """What a statement or an ``await`` uses, and how."""
     if isinstance(node, WithStmt):
         for expression in node.expr:
             yield Pairing.ASYNC_WITH if node.is_async else Pairing.WITH, expression

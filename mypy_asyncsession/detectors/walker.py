@@ -13,6 +13,7 @@ from mypy.nodes import (
     ClassDef,
     Decorator,
     DictionaryComprehension,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
@@ -46,6 +47,7 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
@@ -105,6 +107,8 @@ _METHODS = {
 _STACK_METHODS = {
     "enter_async_context": Pairing.ENTER_ASYNC_CONTEXT,
     "enter_context": Pairing.ENTER_CONTEXT,
+    "enterAsyncContext": Pairing.TEST_ENTER_ASYNC_CONTEXT,
+    "enterContext": Pairing.TEST_ENTER_CONTEXT,
     "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
 }
 _AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING | AWAITING_LATER)
@@ -147,6 +151,7 @@ class Walker:
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         self._concurrent = ConcurrentUses(Summaries(interpreter))
         self._doubles = Doubles(interpreter)
+        self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, fastapi)
         self._direct_calls = DirectCalls(interpreter, self._dependencies)
@@ -197,11 +202,14 @@ class Walker:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, point, statement.index)
+                yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
             elif isinstance(statement, ReturnStmt):
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+            elif isinstance(statement, ExpressionStmt):
+                yield from self._raw.of_statement(statement, point)
             yield from self._unawaited.of_statement(statement, point)
             for child in children(statement):
                 if isinstance(child, Block):
@@ -254,6 +262,7 @@ class Walker:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, point, target)
+            yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
                 return
@@ -274,6 +283,7 @@ class Walker:
                 yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
                 yield from self._unawaited.of_expression(node, point)
+                yield from self._raw.of_unopened(node, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
@@ -301,6 +311,8 @@ class Walker:
             pairing = _METHODS.get(callee.name)
             if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
                 yield from self._use(pairing, callee.expr, point, None)
+            if pairing is Pairing.AENTER:
+                yield from self._exits.of_entering(callee.expr, call, point)
             if pairing is Pairing.ANEXT_METHOD:
                 yield from self._exits.of_step(callee.expr, call, point)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
@@ -309,6 +321,8 @@ class Walker:
                 yield from self._use(_BUILTINS[name], call.args[0], point, None)
                 if callee.name == "anext":
                     yield from self._exits.of_step(call.args[0], call, point)
+                else:
+                    yield from self._exits.of_sync_step(call.args[0], call, point)
         for argument in self._awaited(call, point, AWAITING):
             for use in self._use(Pairing.AWAIT, argument, point, None):
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
@@ -520,7 +534,12 @@ class Walker:
         value = self._interpreter.value(receiver, point.scope, point.where)
         if not isinstance(value, ObjectValue):
             return True
-        return value.label is None or "ExitStack" in value.label
+        info = value.type.type if isinstance(value.type, Instance) else None
+        return (
+            value.label is None
+            or "ExitStack" in value.label
+            or (info is not None and info.get("addAsyncCleanup") is not None)
+        )
 
 
 def _may_override(lvalue: Node) -> bool:

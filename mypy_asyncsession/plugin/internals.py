@@ -141,6 +141,10 @@ _SUPERSEDED = {
         '"Coroutine[Any, Any, ',
     ),
 }
+_SUPERSEDED |= {
+    code.replace("session-", "async-"): _SUPERSEDED[code]
+    for code in ("session-with", "session-iter", "session-await")
+}
 #: The codes for which a line is not enough to tell that mypy means the same.
 _IN_PLACE = frozenset({"session-unawaited", "session-unentered"})
 

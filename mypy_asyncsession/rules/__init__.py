@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.rules import (
+    async_await,
+    async_iter,
+    async_with,
     depends_type,
     session_await,
     session_concurrent,
@@ -34,6 +37,9 @@ RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,
     session_iter.RULE,
     session_await.RULE,
+    async_with.RULE,
+    async_iter.RULE,
+    async_await.RULE,
     session_unentered.RULE,
     session_unawaited.RULE,
     session_depends.RULE,

@@ -58,9 +58,17 @@ def combine(structural: Value, typed: Value) -> Value:
         for option in options:
             if option.shape is member.shape:
                 item = member.item if option.item is UNKNOWN else option.item
-                return replace(member, item=item, origin=option.origin, bare=option.bare)
+                return replace(
+                    member,
+                    item=item,
+                    origin=option.origin,
+                    bare=option.bare,
+                    filled=option.filled,
+                )
             if option.can == member.can and member.shape is not Shape.OTHER:
-                return replace(member, shape=option.shape, origin=option.origin)
+                by_body = isinstance(option.item, ObjectValue) and option.item.by_definition
+                item = option.item if by_body or member.item is UNKNOWN else member.item
+                return replace(member, shape=option.shape, item=item, origin=option.origin)
         return member
 
     result = map_members(typed, refined)
@@ -94,6 +102,9 @@ def combine_result(inferred: Value, declared: Value) -> Value:
     if not isinstance(declared, ObjectValue):
         return inferred if declared is UNKNOWN or is_opaque(declared) else declared
     if isinstance(inferred, ObjectValue):
+        if _is_resource_itself(inferred) and declared.shape in UNMISTAKABLE:
+            # ``async def f() -> AsyncGenerator[...]: return Maker()``
+            return replace(inferred, by_definition=True)
         if inferred.shape is declared.shape:
             item = declared.item if declared.item is not UNKNOWN else inferred.item
             return replace(declared, item=item, origin=inferred.origin)
@@ -112,6 +123,10 @@ UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTIN
 _MADE = frozenset({None, *(name.rpartition(".")[2] for name in CONTEXT_MANAGERS_MADE)})
 
 
+def _is_resource_itself(value: ObjectValue) -> bool:
+    return value.shape in (Shape.SESSION, Shape.SYNC_SESSION) and value.resource is not None
+
+
 def _is_unmistakable(value: ObjectValue) -> bool:
     """Whether a definition decides what this is: a generator function, or what was made of one."""
     return value.shape in UNMISTAKABLE or (
@@ -128,6 +143,11 @@ def is_none(value: Value) -> bool:
 
 def is_opaque(value: Value) -> bool:
     """Whether a value is a callable whose type does not say what a call gives."""
+    if isinstance(value, UnionValue):
+        callables = [member for member in value.members if not is_none(member)]
+        return all(isinstance(member, TypedCallable) for member in callables) and any(
+            map(is_opaque, callables)
+        )
     if isinstance(value, TypedCallable) and isinstance(value.type, CallableType):
         return not informative(value.type.ret_type)
     return False

@@ -21,12 +21,14 @@ from mypy_asyncsession.semantic.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import (
         CallExpr,
         ClassDef,
         Expression,
         FuncItem,
+        IndexExpr,
         MemberExpr,
         MypyFile,
         Node,
@@ -49,6 +51,9 @@ CALLS = 10
 NESTING = 60
 #: How many expressions it looks at to find out about one.
 STEPS = 4000
+
+#: Stands, among the named arguments of a call, for what ``*args`` and ``**kwargs`` may give.
+ELLIPSIS = "**"
 
 
 class Base(ABC):
@@ -208,6 +213,30 @@ class Base(ABC):
         """What *expr* may be."""
 
     @abstractmethod
+    def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
+        """What *expr* may be, by the definitions alone."""
+
+    @abstractmethod
+    def default_stands(self, function: FuncItem, position: int, scope: Scope) -> bool:
+        """Whether a call in the function's module leaves a parameter to its default."""
+
+    @abstractmethod
+    def passed_otherwise(
+        self, function: FuncItem, position: int, declared: Value, scope: Scope
+    ) -> bool:
+        """Whether a call in the function's module gives a parameter what its annotation denies."""
+
+    @abstractmethod
+    def index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
+        """What ``a[b]`` may be."""
+
+    @abstractmethod
+    def held(
+        self, container: ContainerValue, written: Expression, key: Expression, scope: Scope
+    ) -> Value:
+        """What a container holds under a key."""
+
+    @abstractmethod
     def element(self, container: ContainerValue, key: object) -> Value:
         """What a literal holds under a key or at a position."""
 
@@ -244,6 +273,10 @@ class Base(ABC):
         """What the annotation of a parameter says."""
 
     @abstractmethod
+    def left_out(self, function: FuncItem, given: AbstractSet[str], scope: Scope) -> None:
+        """Fill in the defaults that a call at hand leaves as they are."""
+
+    @abstractmethod
     def annotated(self, type_: Type, scope: Scope) -> Value:
         """What an annotation says that mypy could not analyse, because a package is missing."""
 
@@ -258,6 +291,10 @@ class Base(ABC):
     @abstractmethod
     def callable_type(self, callee: Expression, scope: Scope, where: Where) -> CallableType | None:
         """The type of what is called, without what it is bound to; ``None`` if it has several."""
+
+    @abstractmethod
+    def static_type(self, expr: Expression, scope: Scope, where: Where) -> ProperType | None:
+        """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
 
     @abstractmethod
     def type_of(self, expr: Expression, module: str) -> Type | None:

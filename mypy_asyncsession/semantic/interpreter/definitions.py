@@ -18,6 +18,7 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     FunctionValue,
     ManagerFactory,
+    ObjectValue,
     Origin,
     TypedCallable,
     Value,
@@ -107,6 +108,14 @@ class Definitions(Base):
             found = self._signature_of(self.value(callee, scope, where))
         proper = get_proper_type(found) if found is not None else None
         return proper if isinstance(proper, CallableType) else None
+
+    def static_type(self, expr: Expression, scope: Scope, where: Where) -> ProperType | None:
+        """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
+        found = self.type_of(expr, scope.module)
+        if found is not None or self.program.analysed:
+            return get_proper_type(found) if found is not None else None
+        value = self.value(expr, scope, where)
+        return value.type if isinstance(value, ObjectValue) else None
 
     def _signature_of(self, callee: Value) -> Type | None:
         """The type of a callable value, by its definition."""

@@ -21,9 +21,10 @@ from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
-from mypy_asyncsession.semantic.scopes import Scope, qualname_in, reaching
+from mypy_asyncsession.semantic.scopes import Scope, qualname_in, reaching, reaching_parameter
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
+    UNSURE,
     ClassValue,
     ContainerValue,
     ModuleValue,
@@ -52,23 +53,17 @@ class Lookup(Base):
                 current = current.parent
                 place = None
                 continue
-            if name in current.values:
-                return current.values[name]
             if name not in current.names.outer:
                 if current.node is not None and not isinstance(current.node, ClassDef):
                     if name in current.names.probed and not self._ask:
+                        if name in current.values:
+                            return current.values[name]
                         self.frame.passed_over = True
                         return UNKNOWN
                     bindings = current.names.bindings.get(name)
-                    argument = argument_of(current.node, name)
-                    if argument is not None and not bindings:
-                        return self.parameter(name, current)
+                    if name in current.values or argument_of(current.node, name) is not None:
+                        return self._parameter(name, current, bindings or [], place)
                     if bindings:
-                        if argument is not None:
-                            live = reaching(bindings, place)
-                            if place is None or live is bindings or len(live) == len(bindings):
-                                return UNKNOWN if len(live) != 1 else self._bound(live, current)
-                            return self._bound(live, current)
                         return self._bound(reaching(bindings, place), current)
                 elif current.node is None:
                     return self.module_attribute(current.module, name, place)
@@ -78,8 +73,24 @@ class Lookup(Base):
             place = None
         return UNKNOWN
 
+    def _parameter(self, name: str, scope: Scope, bindings: list[Binding], place: Where) -> Value:
+        """What a parameter stands for, which the body may bind anew."""
+        live, surely = reaching_parameter(bindings, place)
+        if surely:
+            return self._bound(live, scope)
+        given = scope.values.get(name)
+        if given is None:
+            given = self.parameter(name, scope)
+        if not live:
+            return given
+        if is_none(given):
+            return self._bound(live, scope)  # ``if provider is None: provider = get_db``
+        return join([given, self._bound(live, scope)], exact=False)
+
     def _bound(self, bindings: list[Binding], scope: Scope) -> Value:
         values = [self.bound(binding, scope) for binding in bindings]
+        if len(values) == 1:
+            return values[0]
         if len(values) > 1:
             if all(b.kind in ("from", "import", "def", "class") for b in bindings):
                 # ``try: from a import f`` / ``except ImportError: from b import f``: the first
@@ -155,6 +166,8 @@ class Lookup(Base):
             if bindings:
                 live = reaching(bindings, where) if where is not None else _last(bindings)
                 value = self._bound(live, source.scope)
+                if name in source.put_by_name() and where is None:
+                    return UNSURE
                 again = source.rebound().get(name) if where is None else None
                 if again:
                     others = [self.bound(binding, scope) for binding, scope in again]
