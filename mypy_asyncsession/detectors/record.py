@@ -190,6 +190,16 @@ class Drive(Enum):
     ALIAS = "is given an alias that holds a dependency"
     SESSIONMAKER = "is given a sessionmaker"
     UNBOUND = "asks the request for the object that the method is of"
+    UNCALLED = "is not given one: Depends itself is not called"
+    BARE = "is given a function where it expects a Depends"
+    UNCALLABLE = "is given an object that cannot be called"
+    UNSTARTED = "injects a connection that nobody has started"
+    FACTORY = "injects a function, and never calls it"
+    CACHED = "is given the same generator or coroutine again for every request"
+    ABSTRACT = "is given an abstract class"
+    UNYIELDED = "is given a generator function that may end without a yield"
+    REPEATED = "is given a generator function that goes on after an exception at its yield"
+    UNENTERED = "injects an object that nobody enters"
 
 
 class Role(Enum):
@@ -223,6 +233,9 @@ class Dependency(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        detail: The attribute that is not there before the object is entered.
+        beside: What else the dependency may be: it is wrong only if all of these are.
+        helped: Whether a function of the project is given the dependency, and calls ``Depends``.
     """
 
     text: str
@@ -242,6 +255,9 @@ class Dependency(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    detail: str | None = None
+    beside: tuple[Dependency, ...] = ()
+    helped: bool = False
 
 
 class DirectCall(NamedTuple):
@@ -249,8 +265,8 @@ class DirectCall(NamedTuple):
 
     Attributes:
         callee: The function or class called, as written.
-        parameter: The parameter whose default is a ``Depends``.
-        dependency: The dependency named there, as written.
+        parameter: The parameter that is left to its default.
+        default: The default, as written: ``Depends(get_db)``, ``Query(...)``.
         place: Where the function is defined.
         span: Where the call stands.
         function: As in ``Use``.
@@ -259,7 +275,7 @@ class DirectCall(NamedTuple):
 
     callee: str
     parameter: str
-    dependency: str
+    default: str
     place: Place | None
     span: Span
     function: str

@@ -33,6 +33,8 @@ from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.arguments import matched, may_need, needs
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
+from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
+from mypy_asyncsession.detectors.depends_calls import DependsCalls
 from mypy_asyncsession.detectors.direct_calls import DirectCalls
 from mypy_asyncsession.detectors.doubles import Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
@@ -44,6 +46,7 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.router_factories import RouterFactories
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
@@ -140,8 +143,11 @@ class Walker:
         self._raw = UnenteredUses(interpreter, source.module)
         self._doubles = Doubles(interpreter)
         self._probes = Probes(interpreter) if probes else None
-        self._dependencies = Dependencies(interpreter, source, fastapi)
-        self._direct_calls = DirectCalls(interpreter, self._dependencies)
+        depends = DependsCalls(interpreter)
+        self._dependencies = Dependencies(interpreter, source, fastapi, depends)
+        self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
+        self._factories = RouterFactories(interpreter, self._dependencies, depends)
+        self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
@@ -181,11 +187,9 @@ class Walker:
                 yield from self._body(statement.body, body)
         else:
             if (
-                isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues))
-            ) or (
-                isinstance(statement, OperatorAssignmentStmt) and _may_override(statement.lvalue)
-            ):
-                yield from self._dependencies.of_override(
+                isinstance(statement, AssignmentStmt) and any(map(may_override, statement.lvalues))
+            ) or (isinstance(statement, OperatorAssignmentStmt) and may_override(statement.lvalue)):
+                yield from self._dependency_overrides.of_statement(
                     statement, point.scope, point.where, point.body.outermost()
                 )
             if isinstance(statement, ForStmt):
@@ -196,6 +200,10 @@ class Walker:
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+                if self._injects and isinstance(body.node, ClassDef):
+                    yield from self._dependencies.of_attribute(
+                        statement, point.scope, point.where, body.outermost()
+                    )
             for child in children(statement):
                 if isinstance(child, Block):
                     yield from self._statement(child, body)
@@ -289,14 +297,8 @@ class Walker:
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
                 if not any(each.shape is Shape.GENERATOR for each in use.given):
                     yield use
-        if self._injects and call.args and self._dependencies.may_name_one(call):
-            owner = point.body.outermost()
-            yield from self._dependencies.of_call(call, point.scope, point.where, owner)
-            yield from self._dependencies.of_update(call, point.scope, point.where, owner)
-        if self._direct_calls.may_be_one(call):
-            yield from self._direct_calls.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
+        if self._injects:
+            yield from self._injecting(call, point)
         if call.args:
             for protocol, argument in self._overrides.expected(call, self._source.module):
                 yield from self._overrides.of_argument(
@@ -308,6 +310,19 @@ class Walker:
             yield from self._doubles.of_call(call, point)
             if self._probes is not None:
                 yield from self._probes.of_call(call, point)
+
+    def _injecting(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
+        """What a call has to do with the dependencies of FastAPI."""
+        owner = point.body.outermost()
+        scope, where = point.scope, point.where
+        if call.args and self._dependencies.may_name_one(call):
+            yield from self._dependencies.of_call(call, scope, where, owner)
+        if call.args and self._dependency_overrides.may_be_one(call):
+            yield from self._dependency_overrides.of_call(call, scope, where, owner)
+        if self._direct_calls.may_name_depends(call):
+            yield from self._factories.of_call(call, scope, where, owner)
+        if self._direct_calls.may_be_one(call, self._source.module):
+            yield from self._direct_calls.of_call(call, scope, where, owner)
 
     def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""
@@ -496,9 +511,3 @@ class Walker:
         if not isinstance(value, ObjectValue):
             return True
         return value.label is None or "ExitStack" in value.label
-
-
-def _may_override(lvalue: Node) -> bool:
-    if isinstance(lvalue, IndexExpr):
-        lvalue = lvalue.base
-    return isinstance(lvalue, MemberExpr) and lvalue.name == "dependency_overrides"

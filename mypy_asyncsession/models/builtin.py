@@ -23,6 +23,8 @@ TRANSPARENT: Final = frozenset(
         "mypy_asyncsession.runtime.validate.validate_session",
     }
 )
+#: Decorators that keep what the first call gave.
+CACHING: Final = frozenset({"functools.cache", "functools.lru_cache"})
 ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})
 PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
 #: Functions that find out at run time what an object is: after one, nothing is assumed.

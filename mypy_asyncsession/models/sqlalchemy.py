@@ -55,6 +55,20 @@ ASYNC_SESSIONMAKERS: Final = frozenset(
 SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
 )
+#: What makes a session for each task or thread, and hands it on.
+SCOPED_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.orm.scoping.scoped_session",
+    }
+)
+#: Methods that give a connection which is there once it is awaited or entered.
+STARTING: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.begin",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.connect",
+    }
+)
 #: What one does with a session, and with hardly anything else.
 SESSION_ATTRIBUTES: Final = frozenset(
     {

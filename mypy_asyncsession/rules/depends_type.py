@@ -43,6 +43,8 @@ def check(record: Dependency) -> Problem | None:
     """Whether what is injected does not fit the parameter."""
     if record.mismatch is None or session_depends.check(record) is not None:
         return None
+    if not all(map(session_depends.is_wrong, record.beside)):
+        return None
     found, wanted = record.mismatch
     message = f'"{record.text}" injects "{found}", the parameter is annotated "{wanted}"'
     if record.callable_class:

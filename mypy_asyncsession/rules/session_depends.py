@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import Dependency, DirectCall, Drive, ObjectInfo, Role
 from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.undrivable import UNDRIVABLE, undrivable
 from mypy_asyncsession.rules.wording import described
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -66,17 +67,26 @@ def check(record: Dependency | DirectCall) -> Problem | None:
     if isinstance(record, DirectCall):
         return Problem(
             f'"{record.callee}" is called outside of FastAPI: "{record.parameter}" would be '
-            f'"Depends({record.dependency})" itself',
+            f'"{record.default}" itself',
             f'Give it "{record.parameter}"',
             record.place,
         )
     handed = record.handed
     place = handed.place if handed is not None else None
     message, hint = _judged(record, handed)
-    return Problem(message, hint, place) if message is not None else None
+    if message is None or not all(map(is_wrong, record.beside)):
+        return None
+    return Problem(message, hint, place)
+
+
+def is_wrong(record: Dependency) -> bool:
+    """Whether a dependency that may be several things is wrong if it is this one."""
+    return record.mismatch is not None or _judged(record, record.handed)[0] is not None
 
 
 def _judged(record: Dependency, handed: ObjectInfo | None) -> tuple[str | None, str | None]:
+    if record.drive in UNDRIVABLE:
+        return undrivable(record)
     if record.drive is Drive.ALIAS:
         return (
             f'"{record.text}" is an alias that holds a dependency, not a dependency',
@@ -91,6 +101,12 @@ def _judged(record: Dependency, handed: ObjectInfo | None) -> tuple[str | None, 
             f'"{record.text}" is a method of no object: FastAPI asks every request for its "self"',
             "Depend on the method of an object, or on one that is static or of the class",
         )
+    if record.callable_class and record.role is Role.LIST and record.detail == "__call__":
+        message = (
+            f'"{record.text}" is a class whose instances are to be called: FastAPI would only make '
+            "one, and every request would pass"
+        )
+        return message, f'Depend on an instance: "Depends({record.text}(...))"'
     if handed is None:
         return None, None
     if record.drive is Drive.CALLED:
