@@ -249,15 +249,19 @@ class Dependencies:
         yield from self._of_named(Named(expression, value, helped), place)
 
     def of_override(
-        self, value: Value, expression: Expression, real: Value | None, place: Place
+        self, value: Value, expression: Expression, key: Expression | None, place: Place
     ) -> Iterator[Dependency]:
         """An override, beside the dependency that it stands for."""
+        real = (
+            self._interpreter.value(key, place.scope, place.where) if key is not None else None
+        )
         original = self._driving.driven(real, None, place.scope) if real is not None else None
         wanted = original.type if original is not None else None
         for found in self._of_named(Named(expression, value), replace(place, wanted=wanted)):
             driven = self._driving.driven(value, expression, place.scope)
             fits = driven is None or original is None or is_stand_in(driven, original)
-            yield found._replace(mismatch=None) if fits else found
+            detail = written(key) if key is not None else None
+            yield found._replace(mismatch=None if fits else found.mismatch, detail=detail)
 
     def _of_named(self, named: Named, place: Place) -> Iterator[Dependency]:
         if is_open(named.expression, place.scope):

@@ -118,11 +118,10 @@ class DependencyOverrides:
         self, key: Expression | None, expression: Expression, place: Place
     ) -> Iterator[Dependency]:
         value = self._interpreter.value(expression, place.scope, place.where)
-        real = self._interpreter.value(key, place.scope, place.where) if key is not None else None
         yield from self._dependencies.of_override(
             value,
             expression,
-            real,
+            key,
             Place(Role.OVERRIDE, place.scope, place.where, place.owner, span=span_of(expression)),
         )
 

@@ -21,7 +21,7 @@ from mypy.nodes import (
 from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES, REQUEST_PARAMETERS
 from mypy_asyncsession.semantic.syntax import says_nothing
-from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
     from mypy.nodes import Expression
@@ -229,6 +229,8 @@ def is_object_of(value: Value, classes: frozenset[str]) -> bool | None:
                 None if info.fallback_to_any else False
             )
         return None
+    if isinstance(value, ClassValue):
+        return False
     name = fullname(value)
     if name is not None and name.endswith("()"):
         return name[:-2] in classes

@@ -8,7 +8,7 @@ from mypy.nodes import ArgKind, ClassDef, FuncDef, LambdaExpr
 from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
 from mypy_asyncsession.models.typing import HOLDER_TYPES
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import is_stub_body
 from mypy_asyncsession.semantic.values import CallableReturning, FunctionValue, ObjectValue
 
@@ -125,3 +125,13 @@ def is_call_of_one(value: Value) -> bool:
 def is_final_enough(info: TypeInfo) -> bool:
     """Whether an object that was made of a class is known not to be callable."""
     return not info.fallback_to_any and not info.is_protocol and info.fullname not in _VAGUE
+
+
+def holds_resource(value: ObjectValue) -> bool:
+    """Whether an object is no session, and gives one when it is entered."""
+    return (
+        value.resource is None
+        and bool(value.can & (Can.ASYNC_ENTER | Can.ENTER))
+        and isinstance(value.item, ObjectValue)
+        and value.item.resource is not None
+    )

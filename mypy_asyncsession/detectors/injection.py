@@ -23,6 +23,7 @@ from mypy_asyncsession.detectors.given_callables import (
     MANAGERS,
     UNDRIVEN,
     has_call,
+    holds_resource,
     is_call_of_one,
     is_declared,
     is_decorated,
@@ -148,8 +149,8 @@ class Driving:
             return self._driven_by_type(value)
         if isinstance(value, CallableReturning):
             made = value.result
-            if isinstance(made, ObjectValue) and is_raw(made):
-                return Injection(Drive.MANAGER, made.made_by(value.origin))
+            if isinstance(made, ObjectValue) and (is_raw(made) or holds_resource(made)):
+                return Injection(Drive.RAW, made.made_by(value.origin))
             return None
         if isinstance(value, LiteralValue) and isinstance(value.value, (str, int)):
             return Injection(Drive.UNCALLABLE, value)
@@ -268,7 +269,7 @@ class Driving:
             made = result if isinstance(result, ObjectValue) else UNKNOWN
             drive = Drive.UNSTARTED
             if isinstance(made, ObjectValue) and made.resource is None:
-                drive = Drive.MANAGER
+                drive = Drive.RAW
             return Injection(drive, made, made.type if isinstance(made, ObjectValue) else None)
         if not isinstance(result, ObjectValue) or result.shape in UNDRIVEN | ITERATORS:
             return None  # it may be a coroutine or generator function, or one that returns these

@@ -233,7 +233,8 @@ class Dependency(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
-        detail: The attribute that is not there before the object is entered.
+        detail: What else the messages name: the attribute that only entering sets, what an
+            override stands for.
         beside: What else the dependency may be: it is wrong only if all of these are.
         helped: Whether a function of the project is given the dependency, and calls ``Depends``.
     """

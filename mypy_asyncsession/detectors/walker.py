@@ -32,6 +32,7 @@ from mypy.nodes import (
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.arguments import matched, may_need, needs
+from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
 from mypy_asyncsession.detectors.depends_calls import DependsCalls
@@ -222,6 +223,7 @@ class Walker:
         if self._getters is not None:
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
+            yield from self._decorated(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):
@@ -237,6 +239,19 @@ class Walker:
                 yield from self._expression(argument.initializer, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         yield from self._body(function.body.body, point.body.inside(function, decorators))
+
+    def _decorated(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
+        """What the innermost decorator of a function does with what a call of that gives."""
+        decorator = statement.original_decorators[-1]
+        need = need_of(self._interpreter.value(decorator, point.scope, point.where))
+        if need is None:
+            return
+        function = self._interpreter.defined(statement.func, point.scope)
+        value = self._interpreter.called(function, [], point.scope)
+        use = self._made(need.pairing, value, decorator, point, None)
+        if use is not None:
+            name = statement.func.name
+            yield use._replace(text=name, callee=name, via=written(decorator))
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import re
 
-from mypy_asyncsession.detectors.record import Dependency
+from mypy_asyncsession.detectors.record import Dependency, Role
 from mypy_asyncsession.rules import session_depends
 from mypy_asyncsession.rules.rule import Problem, Rule
 
@@ -46,6 +46,12 @@ def check(record: Dependency) -> Problem | None:
     if not all(map(session_depends.is_wrong, record.beside)):
         return None
     found, wanted = record.mismatch
+    if record.role is Role.OVERRIDE:
+        return Problem(
+            f'"{record.text}" gives "{found}" in place of "{record.detail}", which gives "{wanted}"',
+            f'Override it with what gives "{wanted}"',
+            record.handed.place if record.handed else None,
+        )
     message = f'"{record.text}" injects "{found}", the parameter is annotated "{wanted}"'
     if record.callable_class:
         hint: str | None = f'To have an instance called, write "Depends({record.text}())"'

@@ -53,6 +53,9 @@ def _bare(record: Dependency) -> tuple[str, str]:
 
 def _uncallable(record: Dependency) -> tuple[str, str]:
     handed = record.handed
+    if record.text == "...":
+        message = "What is depended on here cannot be called: FastAPI fails on it at start-up"
+        return message, "Depend on a function that returns it"
     if record.callee is None:
         what = f'"{handed.label}" object' if handed is not None and handed.label else "value"
         return (
