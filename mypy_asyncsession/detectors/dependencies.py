@@ -252,9 +252,7 @@ class Dependencies:
         self, value: Value, expression: Expression, key: Expression | None, place: Place
     ) -> Iterator[Dependency]:
         """An override, beside the dependency that it stands for."""
-        real = (
-            self._interpreter.value(key, place.scope, place.where) if key is not None else None
-        )
+        real = self._interpreter.value(key, place.scope, place.where) if key is not None else None
         original = self._driving.driven(real, None, place.scope) if real is not None else None
         wanted = original.type if original is not None else None
         for found in self._of_named(Named(expression, value), replace(place, wanted=wanted)):

@@ -20,7 +20,7 @@ from mypy.nodes import (
 from mypy.types import Instance, get_proper_type
 
 from mypy_asyncsession.detectors.object_info import place_of
-from mypy_asyncsession.detectors.parameter_use import is_read
+from mypy_asyncsession.detectors.parameter_use import fails_on_another, is_read
 from mypy_asyncsession.detectors.record import DirectCall
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
@@ -71,8 +71,8 @@ class DirectCalls:
             return bool(call.args)
         node = callee.node if isinstance(callee, RefExpr) else None
         if node is None and isinstance(callee, MemberExpr):
-            owner = get_proper_type(self._interpreter.type_of(callee.expr, module))
-            entry = owner.type.get(callee.name) if isinstance(owner, Instance) else None
+            owner = self._owner(callee.expr, module)
+            entry = owner.get(callee.name) if owner is not None else None
             node = entry.node if entry is not None else None
         if isinstance(node, Decorator):
             node = node.func
@@ -84,6 +84,13 @@ class DirectCalls:
         required = sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)
         optional = sum(kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds)
         return optional > len(call.args) - required and self._names_depends(node.fullname)
+
+    def _owner(self, expression: Expression, module: str) -> TypeInfo | None:
+        """The class that an expression is, or is an object of, if mypy knows."""
+        if isinstance(expression, RefExpr) and isinstance(expression.node, TypeInfo):
+            return expression.node
+        found = get_proper_type(self._interpreter.type_of(expression, module))
+        return found.type if isinstance(found, Instance) else None
 
     def may_name_depends(self, call: CallExpr) -> bool:
         """Whether a call is of a function of a module that has a name for ``Depends``."""
@@ -125,7 +132,7 @@ class DirectCalls:
         for each in formal:
             if each.name in given or not each.read:
                 continue
-            shown = self._default(each.default, function)
+            shown = self._default(each, function)
             if shown is not None:
                 yield DirectCall(
                     callee=written(target),
@@ -167,9 +174,11 @@ class DirectCalls:
         if function.partial:
             return [], None
         arguments: list[Argument] = function.node.arguments
-        if function.receiver is not None and not function.is_static:
-            arguments = arguments[1:]
         node = function.node
+        # In the module at hand mypy has taken "classmethod" and "staticmethod" away.
+        is_static = function.is_static or node.is_static
+        if node.is_class or (function.receiver is not None and not is_static):
+            arguments = arguments[1:]
         return [
             _Formal(
                 each.variable.name,
@@ -178,7 +187,7 @@ class DirectCalls:
                 and is_read(node, each.variable.name, function.scope, self._interpreter),
             )
             for each in arguments
-        ], _Called(function.fullname, function.scope, function.origin())
+        ], _Called(function.fullname, function.scope, function.origin(), node)
 
     def _fields(self, klass: ClassValue) -> tuple[list[_Formal], _Called | None]:
         """The parameters of a dataclass: its annotated attributes."""
@@ -213,15 +222,19 @@ class DirectCalls:
         origin = self._interpreter.place(
             info.fullname, self._interpreter.program.modules.get(info.module_name), node.line
         )
-        return formal, _Called(f"{info.fullname}.__init__", scope, origin)
+        return formal, _Called(f"{info.fullname}.__init__", scope, origin, None)
 
-    def _default(self, default: Expression | None, function: _Called) -> str | None:
+    def _default(self, formal: _Formal, function: _Called) -> str | None:
         """A default that only FastAPI replaces, as messages write it."""
+        default = formal.default
         depends = self._depends.call_in(default, function.scope)
         if depends is not None:
             return f"Depends({', '.join(written(each) for each in depends.args[:1])})"
-        if isinstance(default, CallExpr) and self._depends.is_parameter(
-            default, function.scope, None
+        if (
+            isinstance(default, CallExpr)
+            and function.node is not None
+            and self._depends.is_parameter(default, function.scope, None)
+            and fails_on_another(function.node, formal.name, function.scope, self._interpreter)
         ):
             return f"{written(default.callee)}({'...' if default.args else ''})"
         return None
@@ -234,6 +247,7 @@ class _Called:
     fullname: str
     scope: Scope
     origin: Origin | None
+    node: FuncDef | None
 
 
 def _uses(method: FuncDef, attribute: str) -> bool:

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssertStmt,
+    AssignmentStmt,
     CallExpr,
     ComparisonExpr,
     ConditionalExpr,
+    ForStmt,
     FuncDef,
     IfStmt,
+    IndexExpr,
     MatchStmt,
     MemberExpr,
     NameExpr,
     OpExpr,
+    TryStmt,
     UnaryExpr,
     WhileStmt,
 )
@@ -32,6 +36,15 @@ if TYPE_CHECKING:
 
 #: Functions that find out what they are given, beside the probes for providers.
 _ASKING: Final = PROBES | {"getattr", "type"}
+#: What the objects have that stand for a parameter of the request.
+_OF_PARAMETERS: Final = frozenset({"alias", "default", "description", "example", "title"})
+_ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+_ORDERING: Final = frozenset({"<", ">", "<=", ">="})
+#: What takes numbers, or what can be iterated over.
+_FAILING_FUNCTIONS: Final = frozenset(
+    {"enumerate", "float", "int", "len", "list", "max", "min", "range", "set", "sorted", "sum"}
+)
+_FAILING_METHODS: Final = frozenset({"in_", "join", "limit", "offset"})
 #: How many functions a parameter is followed into.
 _DEPTH: Final = 3
 
@@ -87,19 +100,25 @@ def _handed_on(
     depth: int,
 ) -> bool:
     """Whether a call hands a parameter on to a function that asks what it is."""
-    source = interpreter.program.source(scope.module)
-    if source is None:
-        return False
-    callee = interpreter.value(call.callee, source.scope_in(function, scope), None)
-    if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
-        return False
-    if callee.node is function:
-        return False
-    return any(
+    callee = _target(call, function, scope, interpreter)
+    return callee is not None and any(
         _is_asked_about(callee.node, parameter, callee.scope, interpreter, depth + 1)
         for parameter, argument in matched(call, callee)
         if _is_name(argument, name)
     )
+
+
+def _target(
+    call: CallExpr, function: FuncItem, scope: Scope, interpreter: Interpreter
+) -> FunctionValue | None:
+    """The function that is called in another, unless it is that one again."""
+    source = interpreter.program.source(scope.module)
+    if source is None:
+        return None
+    callee = interpreter.value(call.callee, source.scope_in(function, scope), None)
+    if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
+        return None
+    return callee if callee.node is not function else None
 
 
 def asks_for_none(function: FuncItem, name: str) -> bool:
@@ -112,7 +131,11 @@ def asks_for_none(function: FuncItem, name: str) -> bool:
         elif isinstance(node, ConditionalExpr):
             tested = [node.cond]
         elif isinstance(node, OpExpr) and node.op in ("and", "or"):
-            tested = [node.left]
+            tested = [node.left, node.right]
+        elif isinstance(node, TryStmt) and any(map(_is_broad, node.types)):
+            if mentions(node.body, name):
+                return True
+            continue
         elif isinstance(node, UnaryExpr) and node.op == "not":
             tested = [node.expr]
         elif isinstance(node, ComparisonExpr):
@@ -132,6 +155,49 @@ def asks_for_none(function: FuncItem, name: str) -> bool:
             continue
         if any(_is_name(each, name) for each in tested):
             return True
+    return False
+
+
+def _is_broad(type_: Node | None) -> bool:
+    """Whether a handler catches what comes of ``None`` where something else is expected."""
+    return type_ is None or (
+        isinstance(type_, NameExpr) and type_.name in ("AttributeError", "Exception", "TypeError")
+    )
+
+
+def fails_on_another(
+    function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int = 0
+) -> bool:
+    """Whether a function does with a parameter what only the object itself can do.
+
+    A ``Query(None)`` in place of a string is often handed on, and looked up, and not found.
+    """
+    for node in walk(function.body):
+        if isinstance(node, AssignmentStmt) and any(_is_name(each, name) for each in node.lvalues):
+            return False
+        if isinstance(node, (MemberExpr, ForStmt)) and _is_name(node.expr, name):
+            return not (isinstance(node, MemberExpr) and node.name in _OF_PARAMETERS)
+        if isinstance(node, IndexExpr) and _is_name(node.base, name):
+            return True
+        if isinstance(node, OpExpr) and node.op in _ARITHMETIC:
+            if _is_name(node.left, name) or _is_name(node.right, name):
+                return True
+        elif isinstance(node, ComparisonExpr) and not _ORDERING.isdisjoint(node.operators):
+            if any(_is_name(each, name) for each in node.operands):
+                return True
+        elif isinstance(node, CallExpr) and any(_is_name(each, name) for each in node.args):
+            callee = node.callee
+            if isinstance(callee, NameExpr) and callee.name in _FAILING_FUNCTIONS:
+                return True
+            if isinstance(callee, MemberExpr) and callee.name in _FAILING_METHODS:
+                return True
+            target = _target(node, function, scope, interpreter) if depth < _DEPTH else None
+            if target is not None and any(
+                fails_on_another(target.node, parameter, target.scope, interpreter, depth + 1)
+                for parameter, argument in matched(node, target)
+                if _is_name(argument, name)
+            ):
+                return True
     return False
 
 

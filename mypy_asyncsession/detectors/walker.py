@@ -242,6 +242,8 @@ class Walker:
 
     def _decorated(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
         """What the innermost decorator of a function does with what a call of that gives."""
+        if not statement.original_decorators:
+            return  # mypy takes "classmethod" away
         decorator = statement.original_decorators[-1]
         need = need_of(self._interpreter.value(decorator, point.scope, point.where))
         if need is None:

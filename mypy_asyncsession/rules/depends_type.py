@@ -47,8 +47,9 @@ def check(record: Dependency) -> Problem | None:
         return None
     found, wanted = record.mismatch
     if record.role is Role.OVERRIDE:
+        instead = f'"{record.detail}", which gives "{wanted}"'
         return Problem(
-            f'"{record.text}" gives "{found}" in place of "{record.detail}", which gives "{wanted}"',
+            f'"{record.text}" gives "{found}" in place of {instead}',
             f'Override it with what gives "{wanted}"',
             record.handed.place if record.handed else None,
         )
