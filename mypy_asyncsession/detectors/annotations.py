@@ -88,7 +88,7 @@ class Annotations:
         if annotation.name.rpartition(".")[2] != "Annotated":
             return
         for each in annotation.args[1:]:
-            if isinstance(each, UnboundType) and not each.args:
+            if isinstance(each, UnboundType) and not each.args and each.original_str_expr is None:
                 expression: MemberExpr | NameExpr | None = None
                 for part in each.name.split("."):
                     expression = (

@@ -27,7 +27,7 @@ from mypy_asyncsession.detectors.parameter_use import asks_for_none
 from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import is_stand_in, mismatch
-from mypy_asyncsession.detectors.unentered_attributes import unentered_attribute
+from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.models.fastapi import ROUTE_METHODS, UNWRAPS
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
@@ -279,6 +279,8 @@ class Dependencies:
             and name is not None
             and (self._closing.handles(function, name, scope))
         )
+        if driven.drive is Drive.UNSTARTED and function is not None and name is not None:
+            handled = handled or starts_itself(function, name)
         detail = driven.detail
         drive = driven.drive
         if function is not None and name is not None and not handled:

@@ -229,7 +229,7 @@ class Driving:
                 return Injection(Drive.RAW, item, type_)
             opens = isinstance(item, ObjectValue) and self._returned.opens(function, item)
             fresh = isinstance(item, ObjectValue) and self._returned.makes(function)
-            if fresh and self._returned.starts(function):
+            if self._returned.starts(function):
                 return Injection(Drive.UNSTARTED, item, type_)
             return Injection(Drive.AWAITED, item, type_, opens, none=none, fresh=fresh)
         if function.wraps is not UNKNOWN and self._unwraps:

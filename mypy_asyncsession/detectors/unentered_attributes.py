@@ -73,3 +73,14 @@ def _is_set_by_entering(info: TypeInfo, attribute: str, interpreter: Interpreter
     return bool(setting) and all(
         method is not None and method.name in _ENTERING for method in setting
     )
+
+
+def starts_itself(function: FuncItem, name: str) -> bool:
+    """Whether a function starts the connection that one of its parameters is."""
+    return any(
+        isinstance(node, MemberExpr)
+        and node.name == "start"
+        and isinstance(node.expr, NameExpr)
+        and node.expr.name == name
+        for node in walk(function.body)
+    )
