@@ -21,13 +21,14 @@ from mypy_asyncsession.detectors.annotations import Annotations
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
 from mypy_asyncsession.detectors.injection import Driving, Injection
-from mypy_asyncsession.detectors.object_info import object_info, provider_of
+from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
 from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.parameter_use import asks_for_none
 from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.detectors.type_mismatch import is_stand_in, mismatch
+from mypy_asyncsession.detectors.type_mismatch import annotation_of, is_stand_in, mismatch
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
+from mypy_asyncsession.detectors.visible_names import can_name, made_by
 from mypy_asyncsession.models.fastapi import ROUTE_METHODS, UNWRAPS
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
@@ -226,7 +227,9 @@ class Dependencies:
     def _plain(self, drive: Drive, expression: Expression, place: Place) -> Dependency:
         span = place.span or span_of(expression)
         named = Named(expression, UNKNOWN)
-        return self._record(Injection(drive, UNKNOWN), named, replace(place, span=span))
+        detail = None if can_name("Depends", place.scope) else "import"
+        driven = Injection(drive, UNKNOWN, detail=detail)
+        return self._record(driven, named, replace(place, span=span))
 
     def _aliased(
         self, index: IndexExpr, annotated: Expression, scope: Scope, where: Where
@@ -294,6 +297,7 @@ class Dependencies:
             else mismatch(driven, wanted, self._interpreter.types, none=none)
         )
         span = place.span or span_of(expression)
+        written_type = annotation_of(driven.type)
         return Dependency(
             text=written(expression),
             callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
@@ -314,7 +318,16 @@ class Dependencies:
             lines=tuple(range(span.line, span.end_line + 1)),
             detail=detail,
             helped=named.helped,
+            takes=self._takes(named.value),
+            maker=made_by(driven.value, self._interpreter, scope),
+            annotation=written_type if written_type and can_name(written_type, scope) else None,
         )
+
+    def _takes(self, value: Value) -> bool:
+        """Whether a dependency has to be given arguments to be called by hand."""
+        if isinstance(value, ClassValue):
+            value = self._interpreter.attribute(self._interpreter.instance(value), "__init__")
+        return isinstance(value, (FunctionValue, ManagerFactory)) and takes(value)
 
     def _asked_for(self, driven: Injection, wanted: Type | None) -> bool:
         """Whether a parameter is annotated with what still has to be driven, and gets that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ArgKind, ClassDef, FuncDef, LambdaExpr
+from mypy.nodes import ClassDef, FuncDef, LambdaExpr
 from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
 from mypy_asyncsession.models.typing import HOLDER_TYPES
@@ -97,13 +97,6 @@ def is_declared(function: FunctionValue) -> bool:
     if isinstance(returned, Instance):
         name = returned.type.name
     return name.rpartition(".")[2] in _HOLDERS
-
-
-def takes(function: FunctionValue) -> bool:
-    """Whether a function has to be given arguments."""
-    return any(
-        each.kind in (ArgKind.ARG_POS, ArgKind.ARG_NAMED) for each in function.node.arguments
-    )
 
 
 def is_lambda(function: FunctionValue) -> bool:

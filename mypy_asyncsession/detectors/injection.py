@@ -35,7 +35,6 @@ from mypy_asyncsession.detectors.given_callables import (
     is_sessionmaker,
     is_unbound,
     makes_others,
-    takes,
 )
 from mypy_asyncsession.detectors.record import Drive
 from mypy_asyncsession.detectors.result_types import ResultTypes
@@ -236,8 +235,7 @@ class Driving:
             return self.driven(function.wraps, None, scope, depth + 1)
         type_ = self._types.exact(function, result, type_)
         if isinstance(result, FunctionValue) and not is_lambda(function):
-            detail = "arguments" if takes(function) else None
-            return Injection(Drive.FACTORY, result, type_, detail=detail)
+            return Injection(Drive.FACTORY, result, type_)
         if not isinstance(result, ObjectValue):
             return Injection(Drive.VALUE, result, type_, none=none)
         if is_raw(result):

@@ -66,7 +66,7 @@ def object_info(
             item,
             name=item.name,
             place=item.place,
-            takes=_takes(value),
+            takes=takes(value),
         )
     if isinstance(value, ClassValue):
         info = value.info
@@ -85,10 +85,10 @@ def object_info(
     return None
 
 
-def _takes(function: Value) -> bool:
+def takes(function: Value) -> bool:
     """Whether a function has to be given arguments."""
     if isinstance(function, ManagerFactory):
-        return _takes(function.function)
+        return takes(function.function)
     if isinstance(function, TypedCallable) and isinstance(function.type, CallableType):
         return ArgKind.ARG_POS in function.type.arg_kinds
     if not isinstance(function, FunctionValue):

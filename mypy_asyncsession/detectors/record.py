@@ -237,6 +237,10 @@ class Dependency(NamedTuple):
             override stands for.
         beside: What else the dependency may be: it is wrong only if all of these are.
         helped: Whether a function of the project is given the dependency, and calls ``Depends``.
+        takes: Whether the dependency has to be given arguments.
+        maker: The function that made what a call of it gives, where the file can name it and it
+            has no parameters.
+        annotation: The type of what is injected, where the file can name it.
     """
 
     text: str
@@ -259,6 +263,9 @@ class Dependency(NamedTuple):
     detail: str | None = None
     beside: tuple[Dependency, ...] = ()
     helped: bool = False
+    takes: bool = False
+    maker: str | None = None
+    annotation: str | None = None
 
 
 class DirectCall(NamedTuple):

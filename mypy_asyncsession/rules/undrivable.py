@@ -47,7 +47,8 @@ def _bare(record: Dependency) -> tuple[str, str]:
         return _uncalled(record)
     return (
         f'"{record.text}" is not wrapped in "Depends": FastAPI fails on it at start-up',
-        f'Write "Depends({record.text})"',
+        f'Write "Depends({record.text})"'
+        + (', with "from fastapi import Depends"' if record.detail == "import" else ""),
     )
 
 
@@ -90,9 +91,7 @@ def _factory(record: Dependency) -> tuple[str | None, str | None]:
     )
     return (
         f'"{record.text}" gives a function: FastAPI would {consequence}',
-        f'Depend on what it gives: "Depends({record.text}(...))"'
-        if record.detail == "arguments"
-        else f'Depend on what it gives: "Depends({record.text}())"',
+        f'Depend on what it gives: "Depends({record.text}({"..." if record.takes else ""}))"',
     )
 
 
