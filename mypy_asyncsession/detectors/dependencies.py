@@ -21,6 +21,7 @@ from mypy_asyncsession.detectors.annotations import Annotations
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
 from mypy_asyncsession.detectors.injection import Driving, Injection
+from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
 from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.parameter_use import asks_for_none
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
 
@@ -98,6 +100,7 @@ class Dependencies:
         depends: DependsCalls,
     ) -> None:
         self._interpreter = interpreter
+        self._source = source
         self._unwraps = version >= UNWRAPS
         self._depends = depends
         self._annotations = Annotations(interpreter.program, source)
@@ -133,6 +136,19 @@ class Dependencies:
         if isinstance(statement.rvalue, CallExpr):
             yield from self._of_default(statement.rvalue, place)
         yield from self._of_annotation(statement.unanalyzed_type, place)
+
+    def of_assignment(self, statement: AssignmentStmt, point: ProgramPoint) -> Iterator[Dependency]:
+        """``db = Depends(get_db)`` where FastAPI does not look, used as a session."""
+        call = statement.rvalue
+        if not isinstance(call, CallExpr) or not self._depends.may_name_one(call):
+            return
+        if not self._depends.is_depends(call, point.scope, point.where):
+            return
+        name = misplaced(statement, point, self._source.tree)
+        if name is not None:
+            place = Place(Role.LIST, point.scope, point.where, point.body.outermost())
+            self._seen.add(id(call))
+            yield self._plain(Drive.MISPLACED, call, place)._replace(detail=name)
 
     def of_alias(
         self, index: IndexExpr, scope: Scope, where: Where, owner: str

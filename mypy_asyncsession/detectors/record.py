@@ -190,6 +190,7 @@ class Drive(Enum):
     ALIAS = "is given an alias that holds a dependency"
     SESSIONMAKER = "is given a sessionmaker"
     UNBOUND = "asks the request for the object that the method is of"
+    MISPLACED = "does not look where it is named"
     UNCALLED = "is not given one: Depends itself is not called"
     BARE = "is given a function where it expects a Depends"
     UNCALLABLE = "is given an object that cannot be called"

@@ -201,6 +201,8 @@ class Walker:
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+                if self._injects and body.node is not None:
+                    yield from self._dependencies.of_assignment(statement, point)
                 if self._injects and isinstance(body.node, ClassDef):
                     yield from self._dependencies.of_attribute(
                         statement, point.scope, point.where, body.outermost()

@@ -16,6 +16,7 @@ UNDRIVABLE: Final = frozenset(
         Drive.BARE,
         Drive.CACHED,
         Drive.FACTORY,
+        Drive.MISPLACED,
         Drive.REPEATED,
         Drive.UNCALLABLE,
         Drive.UNCALLED,
@@ -33,6 +34,14 @@ def undrivable(record: Dependency) -> tuple[str | None, str | None]:
     if record.drive is Drive.UNSTARTED and record.role is Role.PARAMETER and record.handled:
         return None, None
     return _SAID[record.drive](record)
+
+
+def _misplaced(record: Dependency) -> tuple[str, str]:
+    message = (
+        f'"{record.text}" stays what it is here: FastAPI fills in parameters alone, and '
+        f'"{record.detail}" is used as what it gives'
+    )
+    return message, "Make it a parameter of a function that FastAPI calls"
 
 
 def _uncalled(record: Dependency) -> tuple[str, str]:
@@ -139,6 +148,7 @@ _SAID: Final = {
     Drive.ABSTRACT: _abstract,
     Drive.BARE: _bare,
     Drive.CACHED: _cached,
+    Drive.MISPLACED: _misplaced,
     Drive.REPEATED: _repeated,
     Drive.UNCALLABLE: _uncallable,
     Drive.UNCALLED: _uncalled,
