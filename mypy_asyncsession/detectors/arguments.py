@@ -104,14 +104,14 @@ def needs(function: FuncDef) -> dict[str, Need]:
     firm = {
         name: need
         for node in _unconditional(function.body)
-        for name, need in _needed(node)
+        for name, need in needed(node)
         if name in names
     }
     if not firm:
         return {}
     found: dict[str, set[Need]] = {}
     for node in walk(function.body):
-        for name, need in _needed(node):
+        for name, need in needed(node):
             if name in names:
                 found.setdefault(name, set()).add(need)
     # Two ways to use one thing: the function will know which is right.
@@ -128,7 +128,8 @@ def _is_open(function: FuncDef, position: int) -> bool:
     return isinstance(declared, AnyType)
 
 
-def _needed(node: Node) -> Iterator[tuple[str, Need]]:
+def needed(node: Node) -> Iterator[tuple[str, Need]]:
+    """The names that one node uses, or calls and uses, each with how."""
     for pairing, expression in pairings(node):
         name, called = _parameter(expression)
         yield name, Need(pairing, called)

@@ -103,6 +103,7 @@ class FunctionValue(Value):
         partial: Whether this is a ``functools.partial`` of the function.
         wraps: What ``functools.wraps`` says that it wraps.
         entered: Whether what its calls give can be entered, too, for it is a provider of ours.
+        cached: Whether each of its calls gives what the first one gave.
     """
 
     node: FuncItem
@@ -119,6 +120,7 @@ class FunctionValue(Value):
     partial: bool = False
     wraps: Value = UNKNOWN
     entered: bool = False
+    cached: bool = False
 
     def origin(self) -> Origin:
         """The place of this definition."""

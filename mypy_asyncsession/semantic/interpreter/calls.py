@@ -10,7 +10,7 @@ from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarTy
 from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, TASK_MAKERS
-from mypy_asyncsession.models.builtin import ITERATOR_MAKERS, PARTIALS, TRANSPARENT
+from mypy_asyncsession.models.builtin import CACHING, ITERATOR_MAKERS, PARTIALS, TRANSPARENT
 from mypy_asyncsession.models.contextlib import (
     ASYNC_CLOSING,
     ASYNC_CONTEXT_MANAGER_DECORATORS,
@@ -33,6 +33,7 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     ContainerValue,
     FunctionValue,
+    LiteralValue,
     ManagerFactory,
     NamedValue,
     ObjectValue,
@@ -238,6 +239,11 @@ class Calls(Base):
             return WrapsMarker(first)
         if name in ITERATOR_MAKERS:
             return map_members(first, self.iterator)
+        if name in CACHING:
+            if isinstance(first, FunctionValue):
+                return replace(first, cached=True)
+            if not arguments or isinstance(first, LiteralValue):
+                return NamedValue(name)  # ``@lru_cache(maxsize=None)``
         if name in TRANSPARENT:
             return first
         if name in ASYNC_CLOSING:
