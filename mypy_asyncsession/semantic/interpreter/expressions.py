@@ -32,9 +32,9 @@ from mypy.types import CallableType, Instance, Type, UnionType, get_proper_type
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.combine import combine, is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.interpreter.base import NESTING, STEPS, Base, Where, is_read_by_name
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import always_raises
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -233,5 +233,5 @@ def _stands_for_others(coroutine: Value) -> bool:
         isinstance(item, ObjectValue)
         and item.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
         and function is not None
-        and always_raises(function.node.body)
+        and not FunctionFlow(function.node).returns
     )
