@@ -1,0 +1,119 @@
+"""What the source of a function says of what it hands out: asked only where something is wrong."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType
+
+    Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a function hands out, as its source says it.
+
+    Attributes:
+        returns: The annotation of what it returns.
+        handed: The expressions that it yields, or returns if it yields nothing.
+        bound: The expressions that a local name is bound to.
+        entered: The names that a ``with`` of its own binds.
+    """
+
+    returns: ast.expr | None = None
+    handed: tuple[ast.expr, ...] = ()
+    bound: dict[str, list[ast.expr]] = field(default_factory=dict)
+    entered: frozenset[str] = frozenset()
+
+    @property
+    def handed_names(self) -> frozenset[str]:
+        """The local names in what it hands out."""
+        return frozenset(
+            node.id for each in self.handed for node in ast.walk(each) if isinstance(node, ast.Name)
+        )
+
+
+#: By the file, the line and the name: code objects of two files may be equal.
+_known: dict[tuple[str, int, str], Body | None] = {}
+
+
+def body_of(code: CodeType) -> Body | None:
+    """What the source of a function says, or ``None`` where there is no source."""
+    key = (code.co_filename, code.co_firstlineno, code.co_name)
+    if key not in _known:
+        try:
+            _known[key] = _read(code)
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            _known[key] = None
+    return _known[key]
+
+
+def _read(code: CodeType) -> Body | None:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+    for node in ast.walk(tree):
+        if isinstance(node, _FUNCTIONS) and getattr(node, "name", "<lambda>") == code.co_name:
+            return _body(node)
+    return None
+
+
+def _body(function: Function) -> Body:
+    if isinstance(function, ast.Lambda):
+        return Body(handed=(function.body,))
+    yielded: list[ast.expr] = []
+    returned: list[ast.expr] = []
+    bound: dict[str, list[ast.expr]] = {}
+    entered = set()
+    arguments = function.args
+    for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        if each.annotation is not None:
+            bound.setdefault(each.arg, []).append(_Unquoted().visit(each.annotation))
+    for node in _own(function):
+        if isinstance(node, (ast.Yield, ast.YieldFrom)) and node.value is not None:
+            yielded.append(node.value)
+        elif isinstance(node, ast.Return) and node.value is not None:
+            returned.append(node.value)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                if isinstance(item.optional_vars, ast.Name):
+                    bound.setdefault(item.optional_vars.id, []).append(item.context_expr)
+                    entered.add(item.optional_vars.id)
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    bound.setdefault(target.id, []).append(node.value)
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr, ast.For, ast.AsyncFor)):
+            value = node.iter if isinstance(node, (ast.For, ast.AsyncFor)) else node.value
+            if isinstance(node.target, ast.Name) and value is not None:
+                bound.setdefault(node.target.id, []).append(value)
+    returns = function.returns and _Unquoted().visit(function.returns)
+    return Body(returns, tuple(yielded or returned), bound, frozenset(entered))
+
+
+def _own(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions and classes in it."""
+    pending: list[ast.AST] = list(reversed(function.body))
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            pending += reversed(list(ast.iter_child_nodes(node)))
+
+
+class _Unquoted(ast.NodeTransformer):
+    """An annotation without the quotes in it."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, str):
+            try:
+                return ast.parse(node.value.strip(), mode="eval").body
+            except SyntaxError:
+                return node
+        return node
