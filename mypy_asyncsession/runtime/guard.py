@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from mypy_asyncsession.runtime.monitor import Misuse, SessionMonitor, give_up
 from mypy_asyncsession.runtime.objects import kind_of, origin_of
 from mypy_asyncsession.runtime.resources import Resources
 from mypy_asyncsession.runtime.routes import CURRENT, watch_routes
-from mypy_asyncsession.runtime.solved import RAW, Wanted, lost, told, wanted
+from mypy_asyncsession.runtime.solved import RAW, may_drive, told
 from mypy_asyncsession.runtime.surfaced import surfaced
 
 if TYPE_CHECKING:
@@ -105,8 +104,7 @@ class _Watch:
         #: What it surfaced as, and what was looked at last.
         self._error: BaseException | None = None
         self._seen: BaseException | None = None
-        #: What a dependency gave that has still to be driven, and the dependency if it is known.
-        self._undriven: list[tuple[Any, Any]] = []
+        #: What a parameter gets, though it has still to be driven.
         self._wanted: set[int] = set()
         self._started = False
         self._complete = False
@@ -150,12 +148,9 @@ class _Watch:
     def _look_at(self, values: dict[str, Any], all_values: dict[Any, Any], dependant: Any) -> None:
         for name, value in values.items():
             if type(value) in RAW:
-                answer = wanted(dependant.call, name, value)
-                if answer is Wanted.NO:
+                if not may_drive(dependant.call, name, value):
                     self._refuse(value, _giver(dependant, name))
                 self._wanted.add(id(value))
-                if answer is Wanted.UNKNOWN:
-                    self._undriven.append((value, _giver(dependant, name)))
         for value in all_values.values():
             if type(value) in RAW and id(value) not in self._wanted:
                 self._refuse(value, None)  # no parameter gets it
@@ -182,14 +177,6 @@ class _Watch:
         )
         self._record(misuse, error, error)
         raise error
-
-    def _refuse_what_is_lost(self) -> None:
-        """Look, when a response begins, whether all was driven that a dependency gave."""
-        undriven, self._undriven = self._undriven, []
-        for value, giver in lost(undriven):
-            with suppress(SessionTypeError):
-                self._refuse(value, giver)
-            break
 
     def notice(self, error: Exception) -> None:
         """Look whether an exception tells of a misuse; the first one of a request counts."""
@@ -227,15 +214,12 @@ class _Watch:
             What a misuse surfaced as, if the request was refused for it.
         """
         error, self._error, self._seen = self._error, None, None
-        self._undriven.clear()
         # A websocket is closed, which is all that there is to see for a client of it.
         return error if self._answered and self._scope["type"] == "http" else None
 
     async def send(self, message: Message) -> None:
         """Pass a message on, unless the request is to be refused."""
         kind = message["type"]
-        if self._undriven and not self._started:
-            self._refuse_what_is_lost()
         if self._misuse is not None and not self._complete:
             if self._started:
                 self.cut_off()

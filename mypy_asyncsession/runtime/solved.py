@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import dis
 import functools
-import inspect
-import opcode
-import sys
 import types
-from enum import Enum
 from typing import TYPE_CHECKING, Any, get_origin
 
 from mypy_asyncsession.runtime.annotations import members
 from mypy_asyncsession.runtime.objects import Kind, describe, kind_of, name_of
 from mypy_asyncsession.runtime.providing import AsyncProvided, SyncProvided
+from mypy_asyncsession.runtime.source import drives, only_looks_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 #: What has still to be entered, awaited or iterated over, and does nothing until then.
 RAW = frozenset(
@@ -33,38 +30,32 @@ RAW = frozenset(
 )
 
 
-class Wanted(Enum):
-    """What the one that gets such a value says of it."""
+def may_drive(function: Any, parameter: str, value: object) -> bool:
+    """Whether a function may be there to drive what a parameter of it gets.
 
-    YES = "it asks for it"
-    NO = "it asks for something else, or does nothing with it"
-    UNKNOWN = "it does not say"
-
-
-def wanted(function: Any, parameter: str, value: object) -> Wanted:
-    """Whether a parameter is there for a value that has still to be driven.
-
-    An annotation says so; where there is none, or one that says nothing, the code of the function
-    may show that nobody can drive it, because it never looks at the parameter.
+    The annotation says so; where there is none, or one that says nothing, the code of the function
+    may show that it does nothing with the parameter.
     """
+    class_: Any = type(value)
     try:
-        class_: Any = type(value)
-        return _wanted(function, parameter, class_)
+        return _may_drive(function, parameter, class_)
     except TypeError:  # what is called is not hashable
-        return Wanted.UNKNOWN
+        return True
 
 
 @functools.lru_cache(maxsize=1024)
-def _wanted(function: Any, parameter: str, class_: Any) -> Wanted:
-    answer = Wanted.NO
+def _may_drive(function: Any, parameter: str, class_: Any) -> bool:
+    code = _code(function)
+    says_nothing = False
     for member in members(function, parameter):
         if not isinstance(member, type) or member is object:
-            answer = Wanted.UNKNOWN
+            says_nothing = True
         elif _is_one(class_, member):
-            return Wanted.YES
-    if answer is Wanted.UNKNOWN and not _looks_at(function, parameter):
-        return Wanted.NO
-    return answer
+            return True
+    if says_nothing:
+        return code is None or _does_something(code, parameter)
+    # What it says is not true, which does not keep it from doing what is right.
+    return code is not None and drives(code, parameter)
 
 
 def _is_one(class_: type, member: type) -> bool:
@@ -74,62 +65,25 @@ def _is_one(class_: type, member: type) -> bool:
         return True  # nobody can say
 
 
-def _looks_at(function: Any, parameter: str) -> bool:
-    """Whether a function may do anything with a parameter."""
+def _code(function: Any) -> types.CodeType | None:
+    """The code of a function; ``None`` where something around it may do what it does not."""
     while isinstance(function, (types.MethodType, functools.partial)):
         function = function.__func__ if isinstance(function, types.MethodType) else function.func
     if not isinstance(function, types.FunctionType) or hasattr(function, "__wrapped__"):
-        return True
-    code = function.__code__
+        return None
+    return function.__code__
+
+
+def _does_something(code: types.CodeType, parameter: str) -> bool:
+    """Whether a function may do anything with a parameter but to look at it."""
     named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     if parameter not in named or parameter in code.co_cellvars or "locals" in code.co_names:
         return True
     for each in dis.get_instructions(code):
         names = each.argval if isinstance(each.argval, tuple) else (each.argval,)
         if "LOAD" in each.opname and parameter in names:
-            return True
+            return not only_looks_at(code, parameter)
     return False
-
-
-def lost(given: list[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-    """The coroutines and managers that were never begun, and that nobody knows any more.
-
-    Generators are passed over: as good as always they are data, and nobody has to look at it.
-
-    Args:
-        given: Values, each with what goes with it; the list is emptied.
-    """
-    for value, other, references in _counted(given):
-        if references <= _ALONE and _was_never_begun(value):
-            yield value, other
-
-
-def _counted(given: list[tuple[Any, Any]]) -> Iterator[tuple[Any, Any, int]]:
-    while given:
-        value, other = given.pop()
-        yield value, other, sys.getrefcount(value)
-
-
-#: How many references are counted to an object that only this module knows.
-_ALONE = next(_counted([(object(), None)]))[2]
-
-
-def _was_never_begun(value: Any) -> bool:
-    if isinstance(value, types.CoroutineType):
-        return inspect.getcoroutinestate(value) == inspect.CORO_CREATED
-    if isinstance(value, (types.AsyncGeneratorType, types.GeneratorType)):
-        return False
-    return _is_new(value.gen)
-
-
-def _is_new(generator: Any) -> bool:
-    frame = getattr(generator, "ag_frame", None) or getattr(generator, "gi_frame", None)
-    if frame is None:
-        return False
-    if frame.f_lasti < 0:
-        return True
-    name: str = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
-    return name == "RETURN_GENERATOR"
 
 
 def told(value: object, call: Callable[..., Any] | None) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from dataclasses import dataclass, field
@@ -57,11 +58,71 @@ def body_of(code: CodeType) -> Body | None:
 
 
 def _read(code: CodeType) -> Body | None:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    for node in ast.walk(tree):
+    node = _node(code)
+    return None if node is None else _body(node)
+
+
+def _node(code: CodeType) -> Function | None:
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))):
         if isinstance(node, _FUNCTIONS) and getattr(node, "name", "<lambda>") == code.co_name:
-            return _body(node)
+            return node
     return None
+
+
+def drives(code: CodeType, name: str) -> bool:
+    """Whether a function enters a name, awaits it, or iterates over it."""
+    for node in _nodes(code):
+        driven: list[ast.expr] = []
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            driven = [item.context_expr for item in node.items]
+        elif isinstance(node, ast.Await):
+            driven = [node.value]
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+            driven = [node.iter]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            driven = node.args if node.func.attr in _ENTERING else []
+        if any(isinstance(each, ast.Name) and each.id == name for each in driven):
+            return True
+    return False
+
+
+def only_looks_at(code: CodeType, name: str) -> bool:
+    """Whether a function does nothing with a name but to print it, to compare it, and so on.
+
+    Where there is no source, or any doubt, it may do more.
+    """
+    looked_at = set()
+    for node in _nodes(code):
+        looking: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            looking = node.args if node.func.id in _LOOKING else []
+        elif isinstance(node, ast.FormattedValue):
+            looking = [node.value]
+        elif isinstance(node, ast.Compare):
+            looking = [node.left, *node.comparators]
+        elif isinstance(node, (ast.If, ast.IfExp, ast.While, ast.Assert)):
+            looking = [node.test]
+        elif isinstance(node, ast.UnaryOp):
+            looking = [node.operand]
+        looked_at |= set(map(id, looking))
+    uses = [node for node in _nodes(code) if isinstance(node, ast.Name) and node.id == name]
+    return bool(uses) and all(id(use) in looked_at for use in uses)
+
+
+#: What enters its argument.
+_ENTERING = frozenset({"enter_async_context", "enter_context"})
+#: What looks at an object, and does nothing with it.
+_LOOKING = frozenset({"bool", "id", "isinstance", "print", "repr", "str", "type"})
+
+
+@functools.lru_cache(maxsize=64)
+def _nodes(code: CodeType) -> tuple[ast.AST, ...]:
+    """All nodes of a function; none where there is no source."""
+    try:
+        function = _node(code)
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return ()
+    return () if function is None else tuple(ast.walk(function))
 
 
 def _body(function: Function) -> Body:
