@@ -57,6 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(plugin, "mypy-asyncsession-leaks")
 
 
+class _Run:
+    """One run of a test; a test that is run again has another one."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self.test = item.nodeid
+
+
 class _SessionLeaks:
     """Watches each test."""
 
@@ -66,13 +73,18 @@ class _SessionLeaks:
         self._is_error = mode == "error"
         # What is found is taken from it after each phase of a test.
         self._detector = LeakDetector(resources=resources, on_leak=lambda _: None).start()
+        self._run: _Run | None = None
+        #: What was found when the test that had begun it was over.
+        self._late: list[tuple[str, Leak]] = []
 
     def pytest_unconfigure(self) -> None:
         self._detector.stop()
 
-    def pytest_runtest_setup(self) -> None:
-        # It may be a test module that loads SQLAlchemy.
-        self._detector.watch_sessions()
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._collect(None)
+        self._run = _Run(item)
+        self._detector._set_tag(self._run)  # noqa: SLF001
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -85,8 +97,7 @@ class _SessionLeaks:
         self._look(item, "teardown", outcome)
 
     def _look(self, item: pytest.Item, phase: str, outcome: Any) -> None:
-        gc.collect()
-        leaks = self._detector.take()
+        leaks = self._collect(self._run)
         if not leaks:
             return
         text = "\n".join(map(str, leaks))
@@ -101,6 +112,37 @@ class _SessionLeaks:
                     _warn(leak)
             except SessionLeakWarning as warning:  # the project turns warnings into errors
                 outcome.force_exception(warning)
+
+    def _collect(self, run: _Run | None) -> list[Leak]:
+        """What a run of a test has left; what others have left is kept for the end.
+
+        All that is garbage is collected only if the run has left something open: that is slow.
+        """
+        detector = self._detector
+        if run is not None and detector._is_any_open(run):  # noqa: SLF001
+            gc.collect()
+        leaks = []
+        for tag, leak in detector._take():  # noqa: SLF001
+            if tag is run and run is not None:
+                leaks.append(leak)
+            else:
+                test = tag.test if isinstance(tag, _Run) else "outside of all tests"
+                self._late.append((test, leak))
+        return leaks
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._detector._is_any_open():  # noqa: SLF001
+            gc.collect()
+        self._collect(None)
+        if self._late and self._is_error and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._late:
+            terminalreporter.section("session leaks that were found after their test")
+            for test, leak in self._late:
+                terminalreporter.line(f"{test}: {leak}")
 
 
 def _warn(leak: Leak) -> None:
