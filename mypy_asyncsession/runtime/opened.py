@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Record = Callable[[Any, FrameType | None], "Opened | None"]
 
 #: The packages whose frames are not the place that somebody looks for.
-_BETWEEN = (
+BETWEEN = (
     "asyncio", "anyio", "concurrent", "contextlib", "fastapi", "mypy_asyncsession", "sqlalchemy",
     "sqlmodel", "starlette", "threading",
 )  # fmt: skip
@@ -225,7 +225,7 @@ def place_of(frame: FrameType | None) -> Place:
     """The line outside of the libraries between, from a frame upwards."""
     while frame is not None:
         module = frame.f_globals.get("__name__")
-        if not isinstance(module, str) or module.partition(".")[0] not in _BETWEEN:
+        if not isinstance(module, str) or module.partition(".")[0] not in BETWEEN:
             return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
     return "", 0
