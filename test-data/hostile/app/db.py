@@ -1,4 +1,5 @@
-from sqlalchemy.ext.asyncio import AsyncSession
+class Session:
+    async def close(self): ...
 
 
 async def get_db():
@@ -6,4 +7,4 @@ async def get_db():
 
 
 async def get_session():
-    yield AsyncSession()
+    yield Session()
