@@ -88,6 +88,18 @@ def object_value(shape: Shape, item: Value = UNKNOWN, **more: object) -> ObjectV
     return ObjectValue(shape, ABILITIES.get(shape, Can.NOTHING), item, **more)  # type: ignore[arg-type]
 
 
+def step(of: Value, item: Value, method: str = "__anext__") -> ObjectValue:
+    """What a special method gives that is a coroutine by its type.
+
+    A step of an async generator is none: it can be driven by hand, as an iterator.
+    """
+    made = object_value(Shape.COROUTINE, item, label="Coroutine")
+    shape = of.shape if isinstance(of, ObjectValue) else Shape.ASYNC_ITERATOR
+    if method == "__aenter__" or shape not in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        return made
+    return replace(made, can=made.can | Can.ITERATE | Can.NEXT)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FunctionValue(Value):
     """A function whose source is at hand, with what its free names and parameters stand for.

@@ -46,6 +46,7 @@ from mypy_asyncsession.semantic.values import (
     map_members,
     members,
     object_value,
+    step,
 )
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ class Calls(Base):
         if name in AWAITS_FIRST_ARGUMENT or name in TASK_MAKERS:
             return object_value(Shape.COROUTINE, self.awaited(first), label="Coroutine")
         if name == "builtins.anext":
-            return object_value(Shape.COROUTINE, self.iterated(first), label="Coroutine")
+            return step(first, self.iterated(first))
         if name == "builtins.next":
             return self.iterated(first)
         return None
