@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.findings import Finding, Held, Misuse, Span, Yields, decode
 from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.apply import write_all

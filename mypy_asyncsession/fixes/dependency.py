@@ -14,7 +14,7 @@ from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.signature import annotation, arguments, handed_on
 from mypy_asyncsession.fixes.source import written
-from mypy_asyncsession.providers.shapes import Can
+from mypy_asyncsession.semantic.shapes import Can
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.draft import Draft, applied

@@ -18,12 +18,17 @@ _NAME: Final = "writing-{}.json"
 class Journal:
     """The new files that a run makes beside those that it is to put them in the place of."""
 
-    def __init__(self, folder: Path) -> None:
-        """Work in *folder*, the cache directory."""
+    def __init__(self, folder: Path | None) -> None:
+        """Work in *folder*: the part of the cache directory that can be believed, if there is one.
+
+        The list says which files to remove, so it must be nobody else's.
+        """
         self._folder = folder
 
     def tidy(self) -> None:
         """Take away what runs have left that were killed."""
+        if self._folder is None:
+            return
         for path in sorted(self._folder.glob(_NAME.format("*"))):
             run = path.stem.partition("-")[2]
             if not run.isdecimal() or _is_running(int(run)):
@@ -36,6 +41,9 @@ class Journal:
     @contextlib.contextmanager
     def writing(self, paths: Iterable[Path]) -> Iterator[None]:
         """Meanwhile, have it on record which files are written."""
+        if self._folder is None:
+            yield
+            return
         record = self._folder / _NAME.format(os.getpid())
         names = [str(temporary(path)) for path in paths]
         with contextlib.suppress(OSError):  # without a cache directory there is no record

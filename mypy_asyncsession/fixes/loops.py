@@ -17,7 +17,7 @@ from mypy_asyncsession.fixes.names import only_binding
 from mypy_asyncsession.fixes.regions import check_stays
 from mypy_asyncsession.fixes.session_kinds import check_block
 from mypy_asyncsession.fixes.source import written
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import libcst as cst
 
 from mypy_asyncsession.fixes.imports import Import, reachable
 from mypy_asyncsession.fixes.mend import Left
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,24 @@ class Edited:
             last = lines.pop()
             if last != "\n":
                 lines.append(last[:-1])
-        # A name with a space in it has to be ended.
-        end = "\t" if " " in self.path else ""
-        name = self.path.encode().decode("latin-1") + end
-        for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
+        for line in difflib.unified_diff(old, new, _named("a", self.path), _named("b", self.path)):
             yield line.encode("latin-1")
             if not line.endswith("\n"):
                 yield b"\n\\ No newline at end of file\n"
+
+
+def _named(side: str, path: str) -> str:
+    """A path as git writes it in a diff: in quotes where it holds what would end it."""
+    name = f"{side}/{path}".encode(errors="surrogateescape").decode("latin-1")
+    if re.search(r'[\0-\x1f"\\\x7f]', name):
+        quoted = re.sub(
+            r'[\0-\x1f"\\\x7f-\xff]',
+            lambda match: rf"\{match[0]}" if match[0] in '"\\' else rf"\{ord(match[0]):03o}",
+            name,
+        )
+        return f'"{quoted}"'
+    # A name with a space in it has to be ended.
+    return f"{name}\t" if " " in name else name
 
 
 @dataclass(frozen=True, slots=True)

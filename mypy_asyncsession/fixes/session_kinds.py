@@ -19,7 +19,7 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.callees import Callee, callees, methods_around
 from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.names import mentions
-from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.semantic.shapes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -22,7 +22,7 @@ from mypy_asyncsession.plugin.internals import (
     verify,
 )
 from mypy_asyncsession.plugin.settings import Settings, settings
-from mypy_asyncsession.providers.overlays import Overlays
+from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,8 @@ class AsyncSessionPlugin(Plugin):
             raise stop(self._trouble)
         if self._build is None or self._build.modules is not modules:
             self._build = Build(modules)
+            if self._settings.packages is not None and self._build.in_worker:
+                self._build.look_for_packages_in(self._settings.packages)
             self._overlays.begin(self._build.parse)
             self._made = None
             if self._settings.config.overlays and not self._build.in_worker:
@@ -85,7 +87,7 @@ class AsyncSessionPlugin(Plugin):
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """Called once for each module that was parsed."""
         if self._made is not None:
-            self._made.module_pass.daemon.expect(file)
+            self._made.daemon.expect(file)
         return []
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:

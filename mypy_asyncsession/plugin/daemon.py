@@ -14,13 +14,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.providers.imports import imported
+from mypy_asyncsession.semantic.imports import imported
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mypy.nodes import MypyFile
+    from mypy.nodes import Expression, MypyFile
     from mypy.options import Options
+    from mypy.types import Type
 
     from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.plugin.internals import Build
@@ -45,9 +47,12 @@ class _Module:
 class Daemon:
     """Keeps the findings of a daemon's modules from one update to the next."""
 
-    def __init__(self, build: Build, module_pass: ModulePass) -> None:
+    def __init__(
+        self, build: Build, module_pass: ModulePass, replaced: dict[Expression, Type]
+    ) -> None:
         self._build = build
         self._pass = module_pass
+        self._replaced = replaced
         self._modules: dict[str, _Module] = {}
         self._updating = False
         #: What has changed in this update, in all of its steps.
@@ -79,7 +84,7 @@ class Daemon:
         module = tree.fullname
         before = self._modules.get(module)
         if before is not None and before.tree is not tree:
-            self._pass.discard(before.tree)
+            self._discard(before.tree)
         self._modules[module] = _Module(tree, self._build.options, None)
         if self._updating:
             self.watch()
@@ -95,6 +100,12 @@ class Daemon:
             self._changed.add(tree.fullname)
             self.watch()
 
+    def _discard(self, tree: MypyFile) -> None:
+        """Let go of what belongs to a tree that another has replaced."""
+        for node in walk(tree):
+            self._replaced.pop(node, None)  # type: ignore[call-overload]
+        self._build.forget_types_of(tree)
+
     def _go_through(self, module: _Module) -> None:
         module.reports = self._pass.examine(module.tree)
         self._pass.publish(module.tree, module.reports)
@@ -105,7 +116,7 @@ class Daemon:
         self._pass.program.forget()
         gone = [name for name, module in self._modules.items() if not self._is_there(name, module)]
         for name in gone:
-            self._pass.discard(self._modules.pop(name).tree)
+            self._discard(self._modules.pop(name).tree)
         changed = [name for name, module in self._modules.items() if module.reports is None]
         self._changed.update(changed, gone)
         gone_through = self._importers(self._changed)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.module_pass import ModulePass
-from mypy_asyncsession.providers.declared import Declared
-from mypy_asyncsession.providers.foreign import is_foreign
-from mypy_asyncsession.providers.from_types import Types
-from mypy_asyncsession.providers.program import Program
 from mypy_asyncsession.rules import PARENT
+from mypy_asyncsession.semantic.declared import Declared
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
-    from mypy_asyncsession.providers.memo import Lasting
-    from mypy_asyncsession.providers.overlays import Overlays
+    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
+    from mypy_asyncsession.semantic.overlays import Overlays
 
 
 class Engine:
@@ -28,6 +29,7 @@ class Engine:
     Attributes:
         hooks: The hook of each function.
         module_pass: Finds and reports what is wrong in a module.
+        daemon: Keeps what was found from one update of dmypy to the next.
     """
 
     def __init__(self, build: Build, settings: Settings, overlays: Overlays) -> None:
@@ -44,23 +46,26 @@ class Engine:
         self._types = Types(frozenset(settings.config.resources))
         program = Program(build.modules, build.parse, is_foreign)
         declared = Declared(overlays, program, self._types)
-        lasting: Lasting | None = None if build.in_daemon else {}
+        lasting: ProgramCache | None = None if build.in_daemon else {}
         self._recovery = Recovery(
             program, self._types, declared, lasting, infer=settings.config.infer_types
         )
         self.module_pass = ModulePass(
             build, program, self._types, self._recovery, declared, lasting, settings=settings
         )
-        self.module_pass.daemon.misfits = self._misfits
+        self.daemon = Daemon(build, self.module_pass, self._recovery.replaced)
+        if build.in_daemon:
+            self.module_pass.in_daemon = self.daemon
+        self.daemon.misfits = self._misfits
         self.hooks = (
-            WatchedHooks(self._recovery, build, self.module_pass.daemon.watch)
+            WatchedHooks(self._recovery, build, self.daemon.watch)
             if build.in_daemon
             else Hooks(self._recovery, build)
         )
 
     def begin(self) -> None:
         """mypy has loaded modules: under dmypy, an update begins."""
-        self.module_pass.daemon.begin()
+        self.daemon.begin()
         self._recovery.begin()
         self.hooks.clear()
 

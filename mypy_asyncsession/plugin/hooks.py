@@ -30,18 +30,18 @@ from mypy.types import (
     get_proper_type,
 )
 
+from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.plugin.codes import CODES
 from mypy_asyncsession.plugin.inference import Inference
 from mypy_asyncsession.plugin.internals import function_at_hand
-from mypy_asyncsession.providers.evaluate import Evaluator
-from mypy_asyncsession.providers.foreign import is_foreign
-from mypy_asyncsession.providers.shapes import Can, Shape
-from mypy_asyncsession.providers.syntax import expressions, statements
-from mypy_asyncsession.providers.values import UNKNOWN, Thing
-from mypy_asyncsession.uses.record import Pairing
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.interpreter import Interpreter
+from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.syntax import expressions, statements
+from mypy_asyncsession.semantic.values import UNKNOWN, ObjectValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mypy.checker import TypeChecker
     from mypy.nodes import Expression, FuncItem, Node, SymbolNode
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.plugin.internals import Build
-    from mypy_asyncsession.providers.declared import Declared
-    from mypy_asyncsession.providers.from_types import Types
-    from mypy_asyncsession.providers.memo import Lasting
-    from mypy_asyncsession.providers.program import Program
-    from mypy_asyncsession.providers.source import Source
-    from mypy_asyncsession.providers.values import Value
+    from mypy_asyncsession.semantic.declared import Declared
+    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
+    from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.values import Value
 
     Hook = Callable[[FunctionContext | MethodContext], Type]
 
@@ -99,25 +99,25 @@ class Recovery:
         program: Program,
         types: Types,
         declared: Declared | None,
-        lasting: Lasting | None,
+        lasting: ProgramCache | None,
         *,
         infer: bool,
     ) -> None:
         self._types = types
         self._program = program
-        self._evaluator = Evaluator(program, types, declared, lasting)
-        self._inference = Inference(program, self._evaluator, infer=infer)
-        self._source: Source | None = None
+        self._interpreter = Interpreter(program, types, declared, lasting)
+        self._inference = Inference(program, self._interpreter, infer=infer)
+        self._source: ModuleSource | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
         self._within: MypyFile | FuncItem | None = None
-        self._statements: list[Node] = []
+        self._pairings: dict[Node, Pairing] = {}
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
         self._within = None
         self._source = None
-        self._statements = []
+        self._pairings = {}
 
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
@@ -151,9 +151,9 @@ class Recovery:
 
     def _is_provider(self, result: Type) -> bool:
         value = self._types.value(result)
-        if isinstance(value, Thing) and value.shape is Shape.COROUTINE:
+        if isinstance(value, ObjectValue) and value.shape is Shape.COROUTINE:
             value = value.item
-        if not isinstance(value, Thing):
+        if not isinstance(value, ObjectValue):
             return False
         return value.shape in _PROVIDERS or value.resource is not None
 
@@ -186,7 +186,7 @@ class Recovery:
         value = self._types.value(default)
         if value is UNKNOWN:
             value = self._inferred(call, checker.tree)
-        if not isinstance(value, Thing) or value.can & pairing.needs:
+        if not isinstance(value, ObjectValue) or value.can & pairing.needs:
             return None
         item = self._item(value, pairing)
         return self._holding(item, pairing, meant, build, checker) if item is not None else None
@@ -194,25 +194,25 @@ class Recovery:
     def _inferred(self, call: CallExpr, tree: MypyFile) -> Value:
         """What an unannotated function hands out, by its definition."""
         source = self._turn_to(tree)
-        return self._evaluator.value(call, source.scope, None)
+        return self._interpreter.value(call, source.scope, None)
 
-    def _turn_to(self, tree: MypyFile) -> Source:
+    def _turn_to(self, tree: MypyFile) -> ModuleSource:
         """Make *tree*, which mypy is checking, the module at hand."""
         if self._source is None or self._source.tree is not tree:
             self._source = self._program.enter(tree)
-            self._evaluator.reset({}, {})
+            self._interpreter.reset({}, {})
         self._program.current = self._source
         return self._source
 
-    def _item(self, value: Thing, pairing: Pairing) -> Type | None:
+    def _item(self, value: ObjectValue, pairing: Pairing) -> Type | None:
         """The type of what the pairing was meant to get at."""
         item = value.item
-        if value.shape is Shape.COROUTINE and isinstance(item, Thing):
+        if value.shape is Shape.COROUTINE and isinstance(item, ObjectValue):
             if item.can & pairing.needs and item.resource is None:
                 item = item.item
             elif item.can & (Can.ASYNC_ENTER | Can.ENTER) and item.resource is None:
                 item = item.item
-        if isinstance(item, Thing) and item.type is not None:
+        if isinstance(item, ObjectValue) and item.type is not None:
             return item.type
         if isinstance(value.type, Instance) and value.shape is not Shape.COROUTINE:
             return self._types.item_type(value.type)
@@ -241,19 +241,21 @@ class Recovery:
         if within is not self._within:
             self._within = within
             body = within.defs if isinstance(within, MypyFile) else within.body
-            self._statements = list(statements(body, into_functions=True))
-        for statement in self._statements:
-            end = statement.end_line
-            if end is not None and not statement.line <= call.line <= end:
-                continue
-            if isinstance(statement, WithStmt) and call in statement.expr:
-                return Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
-            if isinstance(statement, ForStmt) and call is statement.expr:
-                return Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
-            for node in expressions(statement, _AWAITS):
-                if isinstance(node, AwaitExpr) and node.expr is call:
-                    return Pairing.AWAIT
-        return None
+            self._pairings = dict(_pairings(statements(body, into_functions=True)))
+        return self._pairings.get(call)
+
+
+def _pairings(found: Iterable[Node]) -> Iterator[tuple[Node, Pairing]]:
+    """How statements use the expressions in them."""
+    for statement in found:
+        if isinstance(statement, WithStmt):
+            pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+            yield from ((manager, pairing) for manager in statement.expr)
+        elif isinstance(statement, ForStmt):
+            yield statement.expr, Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
+        for node in expressions(statement, _AWAITS):
+            if isinstance(node, AwaitExpr):
+                yield node.expr, Pairing.AWAIT
 
 
 class Hooks(dict[str, "Hook | None"]):

@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING
 from mypy.nodes import Decorator, FuncDef, TypeInfo
 from mypy.types import AnyType, Instance, NoneType, TypeOfAny, UnionType, get_proper_type
 
-from mypy_asyncsession.providers import known
-from mypy_asyncsession.providers.declared import agree
-from mypy_asyncsession.providers.foreign import is_foreign
-from mypy_asyncsession.providers.precise import precise
-from mypy_asyncsession.providers.values import UNKNOWN, Class
+from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
+from mypy_asyncsession.semantic.declared import agree
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.to_mypy_types import precise
+from mypy_asyncsession.semantic.values import UNKNOWN, ClassValue
 
 if TYPE_CHECKING:
     from mypy.nodes import SymbolNode
     from mypy.types import CallableType, ProperType, Type
 
-    from mypy_asyncsession.providers.declared import Declared
-    from mypy_asyncsession.providers.evaluate import Evaluator
-    from mypy_asyncsession.providers.program import Program
-    from mypy_asyncsession.providers.values import Value
+    from mypy_asyncsession.semantic.declared import Declared
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.values import Value
 
 
 class Inference:
     """What calls of unannotated or overlaid providers give, each found out once for a build."""
 
-    def __init__(self, program: Program, evaluator: Evaluator, *, infer: bool) -> None:
+    def __init__(self, program: Program, interpreter: Interpreter, *, infer: bool) -> None:
         """Begin with nothing found out.
 
         Args:
         program: Where definitions are looked up.
-        evaluator: Says what they give, and what overlays declare of them.
+        interpreter: Says what they give, and what overlays declare of them.
         infer: Whether what nothing declares is inferred.
         """
         self._program = program
-        self._evaluator = evaluator
+        self._interpreter = interpreter
         self._infer = infer
         self._declared: dict[str, ProperType | None] = {}
         self._inferred: dict[str, ProperType | None] = {}
@@ -50,14 +50,14 @@ class Inference:
         function = node.func if isinstance(node, Decorator) else node
         if not isinstance(function, FuncDef) or is_foreign(self._program.path_of(function)):
             return False
-        declared = self._evaluator.declared
+        declared = self._interpreter.declared
         if declared is not None and declared.names(function.fullname):
             return True
         type_: CallableType | None = getattr(function, "type", None)
         if type_ is None:
             return self._infer
         result = get_proper_type(type_.ret_type)
-        if isinstance(result, Instance) and result.type.fullname in known.COROUTINE_TYPES:
+        if isinstance(result, Instance) and result.type.fullname in COROUTINE_TYPES:
             result = get_proper_type(result.args[-1])
         # Who writes ``-> Any`` means it.
         is_unannotated = isinstance(result, AnyType) and result.type_of_any == TypeOfAny.unannotated
@@ -65,7 +65,7 @@ class Inference:
 
     def result(self, fullname: str, found: Type) -> Type | None:
         """The type of a call of *fullname*, if there is a better one than the one *found*."""
-        declared = self._evaluator.declared
+        declared = self._interpreter.declared
         if declared is not None:
             if fullname not in self._declared:
                 self._declared[fullname] = self._declare(fullname, declared)
@@ -95,7 +95,7 @@ class Inference:
 
     def _value(self, fullname: str) -> Value:
         """What a call gives, by the definition, whatever its body asks at run time."""
-        with self._evaluator.past_probes():
+        with self._interpreter.ignoring_runtime_checks():
             return self._defined(fullname)
 
     def _defined(self, fullname: str) -> Value:
@@ -106,13 +106,13 @@ class Inference:
             return UNKNOWN
         holder = self._program.symbol(owner)
         if isinstance(holder, TypeInfo):
-            klass = Class(holder.fullname, holder)
-            callee = self._evaluator.attribute(self._evaluator.instance(klass), name)
+            klass = ClassValue(holder.fullname, holder)
+            callee = self._interpreter.attribute(self._interpreter.instance(klass), name)
         elif "." not in inside:
-            callee = self._evaluator.module_attribute(module, name, None)
+            callee = self._interpreter.module_attribute(module, name, None)
         else:
             return UNKNOWN
-        return self._evaluator.called(callee, [], source.scope)
+        return self._interpreter.called(callee, [], source.scope)
 
     def _make(self, fullname: str, arguments: list[Type]) -> Instance | None:
         info = self._program.symbol(fullname)
@@ -132,11 +132,11 @@ def _says_too_little(type_: Type) -> bool:
     proper = get_proper_type(type_)
     if isinstance(proper, AnyType):
         return True
-    if not isinstance(proper, Instance) or proper.type.fullname not in known.HOLDER_TYPES:
+    if not isinstance(proper, Instance) or proper.type.fullname not in HOLDER_TYPES:
         return False
     return isinstance(get_proper_type(proper.args[_held(proper)]), AnyType)
 
 
 def _held(holder: Instance) -> int:
     """Which of its arguments is the type of what a generator, manager or coroutine holds."""
-    return -1 if holder.type.fullname in known.COROUTINE_TYPES else 0
+    return -1 if holder.type.fullname in COROUTINE_TYPES else 0

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, MypyFile, SymbolTable
 
 from mypy_asyncsession.findings import Place
-from mypy_asyncsession.providers.declared import Declared, agree
-from mypy_asyncsession.providers.evaluate import Evaluator
-from mypy_asyncsession.providers.foreign import is_foreign
-from mypy_asyncsession.providers.program import Program
-from mypy_asyncsession.providers.values import UNKNOWN, Class, Thing, fullname
+from mypy_asyncsession.semantic.declared import Declared, agree
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.interpreter import Interpreter
+from mypy_asyncsession.semantic.program import Program
+from mypy_asyncsession.semantic.values import UNKNOWN, ClassValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy_asyncsession.providers.from_types import Types
-    from mypy_asyncsession.providers.overlays import Overlays, Parse, Stub
-    from mypy_asyncsession.providers.scopes import Scope
-    from mypy_asyncsession.providers.source import Source
-    from mypy_asyncsession.providers.values import Value
+    from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.overlays import Overlays, Parse, Stub
+    from mypy_asyncsession.semantic.scopes import Scope
+    from mypy_asyncsession.semantic.values import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def misfits(
         types: Knows the project's resources.
     """
     program = Program(_Found(find), parse, is_foreign)
-    evaluator = Evaluator(program, types)
+    interpreter = Interpreter(program, types)
     declared = Declared(overlays, program, types)
     for module in overlays.modules():
         if overlays.is_bundled(module):
@@ -106,14 +106,14 @@ def misfits(
             continue
         seen: set[str] = set()
         for stub in stubs.values():
-            for misfit in _of_stub(stub, source, evaluator, declared):
+            for misfit in _of_stub(stub, source, interpreter, declared):
                 if misfit.message not in seen:  # a class is missed once
                     seen.add(misfit.message)
                     yield misfit
 
 
 def _of_stub(
-    stub: Stub, source: Source, evaluator: Evaluator, declared: Declared
+    stub: Stub, source: ModuleSource, interpreter: Interpreter, declared: Declared
 ) -> Iterator[Misfit]:
     owner, _, name = stub.name.rpartition(".")
     scope = source.scope
@@ -124,21 +124,25 @@ def _of_stub(
             return
         node, around = located
         scope = source.scope_in(node, around)
-        callee: Value = evaluator.attribute(
-            evaluator.instance(Class(f"{stub.module}.{owner}", None, node)), name
+        callee: Value = interpreter.attribute(
+            interpreter.instance(ClassValue(f"{stub.module}.{owner}", None, node)), name
         )
     else:
-        callee = evaluator.module_attribute(stub.module, name, None)
+        callee = interpreter.module_attribute(stub.module, name, None)
     bindings = scope.names.bindings.get(name)
     if not bindings:
-        if not owner or not _may_inherit(scope, evaluator):
+        if not owner or not _may_inherit(scope, interpreter):
             yield _missing(stub, owner, name, scope)
         return
     if callee is UNKNOWN and bindings[-1].node is not None and bindings[-1].kind == "def":
-        callee = evaluator.defined(bindings[-1].node, scope)
-    defined = evaluator.called(callee, [], source.scope)
+        callee = interpreter.defined(bindings[-1].node, scope)
+    defined = interpreter.called(callee, [], source.scope)
     says = declared.of_stub(stub)
-    if not agree(defined, says) and isinstance(defined, Thing) and isinstance(says, Thing):
+    if (
+        not agree(defined, says)
+        and isinstance(defined, ObjectValue)
+        and isinstance(says, ObjectValue)
+    ):
         origin = defined.origin
         yield Misfit(
             stub.path,
@@ -149,23 +153,23 @@ def _of_stub(
         )
 
 
-def _may_inherit(scope: Scope, evaluator: Evaluator, depth: int = 0) -> bool:
+def _may_inherit(scope: Scope, interpreter: Interpreter, depth: int = 0) -> bool:
     """Whether a class has a base of which not all is known."""
     node = scope.node
     assert isinstance(node, ClassDef)
     assert scope.parent is not None
     for expression in node.base_type_exprs:
-        base = evaluator.value(expression, scope.parent, None)
+        base = interpreter.value(expression, scope.parent, None)
         if fullname(base) == "builtins.object":
             continue
         source = (
-            evaluator.program.source(base.fullname.rpartition(".")[0])
-            if isinstance(base, Class)
+            interpreter.program.source(base.fullname.rpartition(".")[0])
+            if isinstance(base, ClassValue)
             else None
         )
-        if not isinstance(base, Class) or base.node is None or source is None or depth > 8:
+        if not isinstance(base, ClassValue) or base.node is None or source is None or depth > 8:
             return True
-        if _may_inherit(source.scope_in(base.node, source.scope), evaluator, depth + 1):
+        if _may_inherit(source.scope_in(base.node, source.scope), interpreter, depth + 1):
             return True
     return False
 

@@ -6,24 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession import survey
-from mypy_asyncsession.providers.shapes import Shape
-from mypy_asyncsession.survey import Provider, Survey, Used
-from mypy_asyncsession.uses.record import (
+from mypy_asyncsession.detectors.record import (
     Dependency,
     Double,
     EarlyExit,
     Getter,
     Pairing,
-    Raw,
+    UnenteredUse,
     Use,
 )
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.survey import Provider, Survey, Used
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mypy.nodes import MypyFile
 
-    from mypy_asyncsession.uses.record import Handed, Record
+    from mypy_asyncsession.detectors.record import ObjectInfo, Record
 
 
 def surveyed(tree: MypyFile, records: Iterable[tuple[Record, str | None]]) -> Survey:
@@ -86,7 +86,7 @@ def _provider(getter: Getter, module: str) -> Provider:
     )
 
 
-def holds_resource(handed: Handed | None) -> bool:
+def holds_resource(handed: ObjectInfo | None) -> bool:
     """Whether something is a session, or holds one."""
     while handed is not None:
         if handed.resource is not None:
@@ -106,7 +106,7 @@ def _way(record: Record) -> str | None:
         return survey.DOUBLED
     if isinstance(record, EarlyExit):
         return survey.ITERATED
-    return survey.RAW if isinstance(record, Raw) else None
+    return survey.RAW if isinstance(record, UnenteredUse) else None
 
 
 def _providers(record: Record) -> Iterator[str | None]:
@@ -114,12 +114,12 @@ def _providers(record: Record) -> Iterator[str | None]:
     if isinstance(record, Dependency) and record.provider is not None:
         yield record.provider
         return
-    found: tuple[Handed | None, ...] = ()
+    found: tuple[ObjectInfo | None, ...] = ()
     if isinstance(record, Use):
         found = record.given
     elif isinstance(record, Double):
         found = (record.there,)
-    elif isinstance(record, (Dependency, EarlyExit, Raw)):
+    elif isinstance(record, (Dependency, EarlyExit, UnenteredUse)):
         found = (record.handed,)
     for handed in found:
         if handed is None:
@@ -129,5 +129,5 @@ def _providers(record: Record) -> Iterator[str | None]:
             yield _provider_of(handed.item)
 
 
-def _provider_of(handed: Handed) -> str | None:
+def _provider_of(handed: ObjectInfo) -> str | None:
     return handed.through or (handed.place.fullname if handed.place is not None else None)

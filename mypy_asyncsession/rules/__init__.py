@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.rules import (
     depends_type,
     session_await,
+    session_concurrent,
     session_delegate,
     session_depends,
     session_early_exit,
     session_escape,
     session_getter,
     session_iter,
+    session_late_commit,
+    session_lazy_load,
     session_mock,
     session_override,
     session_probe,
+    session_unawaited,
     session_unentered,
     session_with,
 )
@@ -24,18 +28,22 @@ from mypy_asyncsession.rules.rule import PARENT, Problem, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.uses.record import Record
+    from mypy_asyncsession.detectors.record import Record
 
 RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,
     session_iter.RULE,
     session_await.RULE,
     session_unentered.RULE,
+    session_unawaited.RULE,
     session_depends.RULE,
     depends_type.RULE,
     session_early_exit.RULE,
     session_delegate.RULE,
     session_escape.RULE,
+    session_lazy_load.RULE,
+    session_concurrent.RULE,
+    session_late_commit.RULE,
     session_override.RULE,
     session_mock.RULE,
     session_getter.RULE,

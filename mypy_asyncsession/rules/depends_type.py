@@ -31,9 +31,9 @@ from __future__ import annotations
 
 import re
 
+from mypy_asyncsession.detectors.record import Dependency
 from mypy_asyncsession.rules import session_depends
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Dependency
 
 #: A type that mypy writes as Python does; a function it does not: ``def () -> int``.
 _ANNOTATION = re.compile(r"(?:[\w.\[\]\"'-]|, | \| )+")

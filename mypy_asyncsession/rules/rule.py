@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.findings import Place
-    from mypy_asyncsession.uses.record import Record
 
 #: The code that all of ours are sub-codes of: disabling it disables every rule.
 PARENT = "async-session"

@@ -29,10 +29,10 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.providers.shapes import Shape
+from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import instead, subject, used
-from mypy_asyncsession.uses.record import Pairing, Use
+from mypy_asyncsession.semantic.shapes import Shape
 
 
 def check(use: Use) -> Problem | None:

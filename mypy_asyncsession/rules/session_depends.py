@@ -36,10 +36,10 @@ async def users(db: Annotated[AsyncSession, Depends(get_db_dependency)]) -> list
 
 from __future__ import annotations
 
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.detectors.record import Dependency, DirectCall, Drive, ObjectInfo, Role
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import described
-from mypy_asyncsession.uses.record import Dependency, DirectCall, Drive, Handed, Role
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 #: FastAPI drives these if it is given the function that makes them.
 _DRIVEN_ONCE_NAMED = frozenset(
@@ -76,7 +76,7 @@ def check(record: Dependency | DirectCall) -> Problem | None:
     return Problem(message, hint, place) if message is not None else None
 
 
-def _judged(record: Dependency, handed: Handed | None) -> tuple[str | None, str | None]:
+def _judged(record: Dependency, handed: ObjectInfo | None) -> tuple[str | None, str | None]:
     if record.drive is Drive.ALIAS:
         return (
             f'"{record.text}" is an alias that holds a dependency, not a dependency',
@@ -112,7 +112,7 @@ def _judged(record: Dependency, handed: Handed | None) -> tuple[str | None, str 
     return None, None
 
 
-def _called(record: Dependency, handed: Handed) -> tuple[str, str]:
+def _called(record: Dependency, handed: ObjectInfo) -> tuple[str, str]:
     what = _what(record, handed)
     message = f'"{record.text}" was called: FastAPI needs the function, and gets {what}'
     if handed.shape in _DRIVEN_ONCE_NAMED:
@@ -120,7 +120,7 @@ def _called(record: Dependency, handed: Handed) -> tuple[str, str]:
     return message, _enter(record, handed)
 
 
-def _sessionmaker(record: Dependency, handed: Handed | None) -> tuple[str, str]:
+def _sessionmaker(record: Dependency, handed: ObjectInfo | None) -> tuple[str, str]:
     made = handed.item.shape if handed is not None and handed.item is not None else None
     label = handed.label if handed is not None else None
     is_sync = made is Shape.SYNC_SESSION or (made is None and label == "sessionmaker")
@@ -133,7 +133,7 @@ def _sessionmaker(record: Dependency, handed: Handed | None) -> tuple[str, str]:
     return message, f"Depend on {kind} generator that enters it: {example}"
 
 
-def _manager(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
+def _manager(record: Dependency, handed: ObjectInfo) -> tuple[str | None, str | None]:
     if not record.unwraps and (record.handled or record.asked_for):
         return None, None  # the function enters it, and this FastAPI lets it
     item = handed.item.label if handed.item is not None and handed.item.label else None
@@ -149,7 +149,7 @@ def _manager(record: Dependency, handed: Handed) -> tuple[str | None, str | None
     )
 
 
-def _raw(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
+def _raw(record: Dependency, handed: ObjectInfo) -> tuple[str | None, str | None]:
     if record.role is Role.PARAMETER and record.handled:
         return None, None
     if record.asked_for:
@@ -172,7 +172,7 @@ def _raw(record: Dependency, handed: Handed) -> tuple[str | None, str | None]:
     return message, "Depend on the generator function itself"
 
 
-def _what(record: Dependency, handed: Handed) -> str:
+def _what(record: Dependency, handed: ObjectInfo) -> str:
     if handed.name and handed.name != record.text:
         return f'{handed.shape.value}, made by "{handed.name}"'
     return handed.shape.value
@@ -183,7 +183,7 @@ def _instead(record: Dependency, name: str) -> str:
     return f'Write "{name}"' if record.role is Role.OVERRIDE else f'Write "Depends({name})"'
 
 
-def _enter(record: Dependency, handed: Handed) -> str:
+def _enter(record: Dependency, handed: ObjectInfo) -> str:
     if handed.shape in (Shape.SESSION, Shape.SYNC_SESSION):
         return "Depend on a generator that enters it, or on a function that returns it"
     if handed.shape is Shape.MISMADE:
@@ -208,7 +208,7 @@ def _enter(record: Dependency, handed: Handed) -> str:
     return hint
 
 
-def _entered(record: Dependency, handed: Handed) -> str | None:
+def _entered(record: Dependency, handed: ObjectInfo) -> str | None:
     """What to call for the context manager, where it has a name that is known to be at hand."""
     if record.drive is Drive.CALLED:
         return record.callee

@@ -33,9 +33,9 @@ async def report() -> object:
 
 from __future__ import annotations
 
+from mypy_asyncsession.detectors.record import EarlyExit, Exit
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import entered_instead
-from mypy_asyncsession.uses.record import EarlyExit, Exit
 
 
 def check(exit_: EarlyExit) -> Problem | None:

@@ -28,8 +28,8 @@ async def open_session() -> AsyncIterator[AsyncSession]:
 
 from __future__ import annotations
 
+from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Escape
 
 _HOW = {
     "returned": ("is returned closed", 'Yield it from an "@asynccontextmanager" function'),

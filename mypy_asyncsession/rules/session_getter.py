@@ -33,8 +33,8 @@ def get_session() -> AsyncGenerator[AsyncSession, None]:
 
 from __future__ import annotations
 
+from mypy_asyncsession.detectors.record import Annotated, Getter, ObjectInfo
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Annotated, Getter, Handed
 
 _SAYS = {
     Annotated.MISSING: "has no return annotation: it gives {shape}",
@@ -61,7 +61,7 @@ def _instead(getter: Getter) -> str | None:
     return f'Annotate it: "-> {getter.right}"' + (f" ({imports})" if imports else "")
 
 
-def _gives_session(handed: Handed | None) -> bool:
+def _gives_session(handed: ObjectInfo | None) -> bool:
     while handed is not None:
         if handed.resource is not None:
             return True

@@ -31,10 +31,10 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.detectors.record import ObjectInfo, Pairing, Use
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import instead, subject, used
-from mypy_asyncsession.uses.record import Handed, Pairing, Use
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 _ITERATING = Can.ASYNC_ITERATE | Can.ITERATE | Can.ASYNC_NEXT | Can.NEXT
 
@@ -52,7 +52,7 @@ def check(use: Use) -> Problem | None:
     return Problem(message, instead(use, wrong), wrong.place)
 
 
-def _may_be_more(use: Use, handed: Handed) -> bool:
+def _may_be_more(use: Use, handed: ObjectInfo) -> bool:
     """Whether the object may be able to do more than its type says."""
     if handed.label in ("Iterable", "AsyncIterable"):
         return use.pairing.needs in (Can.NEXT, Can.ASYNC_NEXT)  # most of them are iterators

@@ -33,9 +33,9 @@ def test_report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.detectors.record import Double
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Double
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 #: What makes one shape another.
 _USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT

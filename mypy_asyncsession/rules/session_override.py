@@ -35,9 +35,9 @@ class Database(Provider):
 
 from __future__ import annotations
 
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.detectors.record import ObjectInfo, Override
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Handed, Override
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 #: What makes one shape another: the rest comes along with these.
 _USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
@@ -89,7 +89,7 @@ def check(override: Override) -> Problem | None:
     )
 
 
-def _is_provider(handed: Handed) -> bool:
+def _is_provider(handed: ObjectInfo) -> bool:
     """Whether this may be meant to hand something out.
 
     A class that can be entered among other things, such as the result of a query, is none.
@@ -100,9 +100,9 @@ def _is_provider(handed: Handed) -> bool:
     return handed.label in _MANAGERS or (item is not None and item.resource is not None)
 
 
-def _is_of_session(handed: Handed) -> bool:
+def _is_of_session(handed: ObjectInfo) -> bool:
     """Whether a session is in it, however deep."""
-    inside: Handed | None = handed
+    inside: ObjectInfo | None = handed
     while inside is not None:
         if inside.resource is not None:
             return True

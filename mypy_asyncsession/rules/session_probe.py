@@ -32,8 +32,8 @@ async def report() -> None:
 
 from __future__ import annotations
 
+from mypy_asyncsession.detectors.record import Probe
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Probe
 
 
 def check(probe: Probe) -> Problem | None:

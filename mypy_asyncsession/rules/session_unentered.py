@@ -33,9 +33,9 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.providers.shapes import Can, Shape
+from mypy_asyncsession.detectors.record import ObjectInfo, Situation, UnenteredUse
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.uses.record import Handed, Raw, Situation
+from mypy_asyncsession.semantic.shapes import Can, Shape
 
 _TAKEN = {
     Situation.ATTRIBUTE: 'it has no "{detail}" before it is {done}',
@@ -47,7 +47,7 @@ _TAKEN = {
 _DONE = {Shape.COROUTINE: "awaited", Shape.SESSIONMAKER: "called"}
 
 
-def check(raw: Raw) -> Problem | None:
+def check(raw: UnenteredUse) -> Problem | None:
     """Whether something is taken for the session that it holds."""
     handed = raw.handed
     if handed is None:
@@ -68,7 +68,7 @@ def check(raw: Raw) -> Problem | None:
     )
 
 
-def _instead(raw: Raw, handed: Handed) -> str:
+def _instead(raw: UnenteredUse, handed: ObjectInfo) -> str:
     # To name the class of a method is not to have an object of it.
     provider = raw.callee or (handed.name if "." not in (handed.name or "") else None)
     if handed.shape is Shape.COROUTINE:
@@ -90,6 +90,6 @@ RULE = Rule(
     code="session-unentered",
     summary="taking what holds a session for the session",
     doc=__doc__,
-    reads=(Raw,),
+    reads=(UnenteredUse,),
     check=check,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.providers.shapes import ABILITIES, Can, Shape
-from mypy_asyncsession.uses.record import Handed, Pairing
+from mypy_asyncsession.detectors.record import ObjectInfo, Pairing
+from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.uses.record import EarlyExit, Use
+    from mypy_asyncsession.detectors.record import EarlyExit, Use
 
 #: What a function that hands out a shape is called.
 _FUNCTIONS = {
@@ -18,7 +18,7 @@ _FUNCTIONS = {
 }
 
 
-def subject(use: Use, handed: Handed) -> str:
+def subject(use: Use, handed: ObjectInfo) -> str:
     """What the use is given, as the beginning of a sentence: ``"get_db" is an async generator``."""
     shape = handed.shape
     if shape is Shape.NONE:
@@ -45,7 +45,7 @@ def subject(use: Use, handed: Handed) -> str:
     return f'"{use.callee}" is {what}'
 
 
-def described(handed: Handed) -> str:
+def described(handed: ObjectInfo) -> str:
     """What something is: ``an async context manager``, ``"contextmanager" of a coroutine``."""
     if handed.shape is Shape.MISMADE and handed.item is not None:
         inner = handed.item.shape
@@ -80,7 +80,7 @@ def entering(use: Use, expression: str, keyword: str) -> str:
     return f"{keyword} {expression}{target}:"
 
 
-def instead(use: Use, handed: Handed) -> str | None:
+def instead(use: Use, handed: ObjectInfo) -> str | None:
     """What to write to get at what *handed* holds, in the form that fits *use*.
 
     It is right when it is followed; where that is not sure, there is none.
@@ -109,7 +109,7 @@ def _is_literal(use: Use) -> bool:
     return is_whole and not before and "await " not in operand
 
 
-def _bound(handed: Handed) -> str | None:
+def _bound(handed: ObjectInfo) -> str | None:
     """A name for what the hint enters, where the use is no statement that has one."""
     while handed.item is not None and (handed.shape is Shape.COROUTINE or handed.shape.uncalled):
         handed = handed.item
@@ -121,7 +121,7 @@ def _bound(handed: Handed) -> str | None:
     return "session" if held is None or held.shape in _SESSIONS else "value"
 
 
-def _instead(use: Use, handed: Handed) -> str | None:
+def _instead(use: Use, handed: ObjectInfo) -> str | None:
     shape = handed.shape
     if shape.uncalled:
         return _once_called(use, handed)
@@ -143,7 +143,7 @@ def _instead(use: Use, handed: Handed) -> str | None:
     return _entered(use, handed)
 
 
-def _made_anew(use: Use, handed: Handed) -> str | None:
+def _made_anew(use: Use, handed: ObjectInfo) -> str | None:
     """What is to be made of the function that a manager cannot be made of."""
     inner = handed.item.shape if handed.item is not None else None
     if inner in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER):
@@ -160,7 +160,7 @@ def _made_anew(use: Use, handed: Handed) -> str | None:
     return hint
 
 
-def _given(use: Use, handed: Handed) -> str | None:
+def _given(use: Use, handed: ObjectInfo) -> str | None:
     wrapper = {
         Shape.ASYNC_GENERATOR: "asynccontextmanager",
         Shape.GENERATOR: "contextmanager",
@@ -172,7 +172,7 @@ def _given(use: Use, handed: Handed) -> str | None:
     return f'Give it "{wrapper}({use.text})"'
 
 
-def _entered(use: Use, handed: Handed) -> str | None:
+def _entered(use: Use, handed: ObjectInfo) -> str | None:
     shape = handed.shape
     if shape is Shape.ASYNC_GENERATOR:
         if handed.yields is not None and not handed.yields.once:
@@ -206,7 +206,7 @@ def _write(use: Use, expression: str, keyword: str) -> str:
     return line
 
 
-def _once_called(use: Use, handed: Handed) -> str | None:
+def _once_called(use: Use, handed: ObjectInfo) -> str | None:
     item, callee = _of_call(handed), use.text
     if item is None or callee in ("...", "lambda"):
         return None
@@ -230,19 +230,19 @@ def _once_called(use: Use, handed: Handed) -> str | None:
     return f'Call it: "{called.text}"'
 
 
-def _of_call(handed: Handed) -> Handed | None:
+def _of_call(handed: ObjectInfo) -> ObjectInfo | None:
     if handed.item is None and handed.shape is Shape.SESSIONMAKER:
         # What is not said of a sessionmaker is as SQLAlchemy has it by default.
         made = {"async_sessionmaker": Shape.SESSION, "sessionmaker": Shape.SYNC_SESSION}
         shape = made.get(handed.label or "")
-        return Handed(shape, ABILITIES[shape]) if shape is not None else None
+        return ObjectInfo(shape, ABILITIES[shape]) if shape is not None else None
     return handed.item
 
 
 _MANAGING = ("asynccontextmanager", "contextmanager")
 
 
-def _once_awaited(use: Use, handed: Handed) -> str | None:
+def _once_awaited(use: Use, handed: ObjectInfo) -> str | None:
     item = handed.item
     if not use.in_async:
         return 'Await it first, in an "async def"'
@@ -269,7 +269,7 @@ def _once_awaited(use: Use, handed: Handed) -> str | None:
     return f'Await it first: "{awaited}"'
 
 
-def _on_stack(use: Use, handed: Handed) -> str | None:
+def _on_stack(use: Use, handed: ObjectInfo) -> str | None:
     shape, item = handed.shape, handed.item
     if shape is Shape.COROUTINE:
         if item is None or not use.in_async or item.shape.uncalled:

@@ -1,0 +1,169 @@
+"""What a function does with what it is given, checked where it is given something.
+
+``async def use(factory): async with factory() as s: ...`` needs a factory of context managers;
+nothing in its signature says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    ArgKind,
+    AwaitExpr,
+    Block,
+    CallExpr,
+    Decorator,
+    ExpressionStmt,
+    ForStmt,
+    FuncDef,
+    Import,
+    ImportFrom,
+    NameExpr,
+    PassStmt,
+    RefExpr,
+    ReturnStmt,
+    WithStmt,
+)
+from mypy.types import AnyType, CallableType, get_proper_type
+
+from mypy_asyncsession.detectors.record import Pairing
+from mypy_asyncsession.semantic.syntax import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression, Node
+
+    from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.scopes import Scope
+    from mypy_asyncsession.semantic.values import FunctionValue
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a function does with a parameter.
+
+    Attributes:
+        pairing: How it uses it.
+        called: Whether it uses the result of a call of it, or the argument itself.
+    """
+
+    pairing: Pairing
+    called: bool
+
+
+def may_need(call: CallExpr, scope: Scope, program: Program) -> bool:
+    """Whether a call is given a function, or what a function hands out: a quick look."""
+    return any(_is_reference(argument, scope, program) for argument in call.args)
+
+
+def _is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
+    if isinstance(argument, CallExpr):
+        argument = argument.callee
+    return isinstance(argument, RefExpr) and isinstance(
+        program.referent(argument, scope), (FuncDef, Decorator)
+    )
+
+
+def matched(
+    call: CallExpr, function: FunctionValue, *, after: int = 0
+) -> Iterator[tuple[str, Expression]]:
+    """The parameters of *function* with the arguments that *call* gives them.
+
+    Args:
+        call: The call.
+        function: What is called, or is an argument that is called with those that follow it.
+        after: How many arguments are for something else.
+    """
+    formal = [argument.variable.name for argument in function.node.arguments]
+    if function.receiver is not None and not function.is_static:
+        formal = formal[1:]
+    position = 0
+    given = list(zip(call.args, call.arg_kinds, call.arg_names, strict=True))
+    for argument, kind, name in given[after:]:
+        if kind is ArgKind.ARG_POS and position < len(formal):
+            yield formal[position], argument
+            position += 1
+        elif kind is ArgKind.ARG_NAMED and name in formal:
+            yield name, argument
+        elif kind is ArgKind.ARG_STAR:
+            return
+
+
+def needs(function: FuncDef) -> dict[str, Need]:
+    """What a function does, whatever happens, with each parameter whose type does not say it."""
+    names = {
+        argument.variable.name
+        for position, argument in enumerate(function.arguments)
+        if _is_open(function, position)
+    }
+    if not names:
+        return {}
+    firm = {
+        name: need
+        for node in _unconditional(function.body)
+        for name, need in _needed(node)
+        if name in names
+    }
+    if not firm:
+        return {}
+    found: dict[str, set[Need]] = {}
+    for node in walk(function.body):
+        for name, need in _needed(node):
+            if name in names:
+                found.setdefault(name, set()).add(need)
+    # Two ways to use one thing: the function will know which is right.
+    return {name: need for name, need in firm.items() if found.get(name) == {need}}
+
+
+def _is_open(function: FuncDef, position: int) -> bool:
+    type_ = function.type
+    if not isinstance(type_, CallableType) or position >= len(type_.arg_types):
+        return True
+    declared = get_proper_type(type_.arg_types[position])
+    if isinstance(declared, CallableType):
+        declared = get_proper_type(declared.ret_type)
+    return isinstance(declared, AnyType)
+
+
+def _needed(node: Node) -> Iterator[tuple[str, Need]]:
+    for pairing, expression in _pairings(node):
+        name, called = _parameter(expression)
+        yield name, Need(pairing, called)
+
+
+def _parameter(expression: Expression) -> tuple[str, bool]:
+    if isinstance(expression, NameExpr):
+        return expression.name, False
+    if isinstance(expression, CallExpr) and isinstance(expression.callee, NameExpr):
+        return expression.callee.name, True
+    return "", False
+
+
+def _pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+    if isinstance(node, WithStmt):
+        for expression in node.expr:
+            yield Pairing.ASYNC_WITH if node.is_async else Pairing.WITH, expression
+    elif isinstance(node, ForStmt):
+        yield Pairing.ASYNC_FOR if node.is_async else Pairing.FOR, node.expr
+    elif isinstance(node, AwaitExpr):
+        yield Pairing.AWAIT, node.expr
+
+
+_PASSED_BY = (ExpressionStmt, ForStmt, Import, ImportFrom, PassStmt, WithStmt)
+
+
+def _unconditional(block: Block) -> Iterator[Node]:
+    """The nodes that are reached whenever the block is, as far as a quick look can tell."""
+    for statement in block.body:
+        yield statement
+        if isinstance(statement, (ExpressionStmt, ReturnStmt)):
+            if isinstance(statement.expr, AwaitExpr):
+                yield statement.expr
+        elif isinstance(statement, WithStmt):
+            yield from _unconditional(statement.body)
+        if not isinstance(statement, _PASSED_BY):
+            # An assignment may bind the name anew, a condition may decide: look no further.
+            return

@@ -1,0 +1,187 @@
+"""Doubles that tests put in the place of a provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import CallExpr, MemberExpr, NameExpr, StrExpr
+
+from mypy_asyncsession.detectors.object_info import object_info
+from mypy_asyncsession.detectors.record import Double, ObjectInfo
+from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    FunctionValue,
+    ManagerFactory,
+    ModuleValue,
+    Value,
+    fullname,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression
+
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
+
+_ASYNC_MOCKS = frozenset({"unittest.mock.AsyncMock", "mock.AsyncMock", "mock.mock.AsyncMock"})
+_MOCKS = frozenset(
+    {
+        "unittest.mock.Mock",
+        "unittest.mock.MagicMock",
+        "mock.Mock",
+        "mock.MagicMock",
+        "mock.mock.Mock",
+        "mock.mock.MagicMock",
+    }
+)
+_COPYING = frozenset({"autospec", "create", "spec", "spec_set", "wraps"})
+_COROUTINE = ObjectInfo(Shape.COROUTINE, Can.AWAIT, "coroutine")
+
+
+class Doubles:
+    """Compares doubles with what they stand for."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Double]:
+        """A ``patch`` or ``setattr`` whose double has another shape than the provider."""
+        if not isinstance(call.callee, (MemberExpr, NameExpr)):
+            return
+        name = call.callee.name
+        if name not in ("patch", "object", "setattr"):
+            return
+        if name == "setattr" and isinstance(call.callee, NameExpr):
+            return  # the builtin function, with which programs put methods into classes
+        given = [a for a, n in zip(call.args, call.arg_names, strict=True) if n is None]
+        named = {n: a for a, n in zip(call.args, call.arg_names, strict=True) if n is not None}
+        if name == "patch" and given:
+            target = self._dotted(given[0])
+            new = given[1] if len(given) > 1 else named.get("new")
+            text = _shown(given[0])
+        elif name == "setattr" and len(given) == 2:
+            target, new, text = self._dotted(given[0]), given[1], _shown(given[0])
+        elif name in ("object", "setattr") and len(given) >= 2:
+            target = self._member(given[0], given[1], point)
+            new = given[2] if len(given) > 2 else named.get("new")
+            text = f"{written(given[0])}.{_shown(given[1])}"
+        else:
+            return
+        real = self._handed_by(target, point)
+        if real is None:
+            return
+        double = self._double(new, named, real, point)
+        if double is None:
+            return
+        span = span_of(call)
+        yield Double(
+            target=text,
+            there=real,
+            here=double,
+            double=written(new) if new is not None else _made_name(named),
+            span=span,
+            function=point.body.outermost(),
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+    def _dotted(self, expression: Expression) -> Value:
+        """What a dotted name in a string stands for."""
+        if not isinstance(expression, StrExpr):
+            return UNKNOWN
+        module, rest = self._interpreter.program.split(expression.value)
+        if not module:
+            return UNKNOWN
+        value: Value = ModuleValue(module)
+        for part in filter(None, rest.split(".")):
+            value = self._interpreter.attribute(value, part)
+        return value
+
+    def _member(self, owner: Expression, name: Expression, point: ProgramPoint) -> Value:
+        if not isinstance(name, StrExpr):
+            return UNKNOWN
+        value = self._interpreter.value(owner, point.scope, point.where)
+        return self._interpreter.attribute(value, name.value)
+
+    def _handed_by(self, provider: Value, point: ProgramPoint) -> ObjectInfo | None:
+        """What a provider of sessions hands out, if this is one."""
+        if not isinstance(provider, (FunctionValue, ManagerFactory)):
+            return None
+        found = object_info(
+            self._interpreter.called(provider, [], point.scope), self._interpreter, point.scope
+        )
+        if found is None or found.item is None:
+            return None
+        return found if found.item.resource is not None else None
+
+    def _double(
+        self,
+        new: Expression | None,
+        named: dict[str, Expression],
+        real: ObjectInfo,
+        point: ProgramPoint,
+    ) -> ObjectInfo | None:
+        """What a call of the double gives."""
+        if new is None:
+            return self._made_by_patch(named, real, point)
+        made = self._mock(new, point)
+        if made is not None:
+            kind = fullname(self._interpreter.value(made.callee, point.scope, point.where))
+            options = dict(zip(made.arg_names, made.args, strict=True))
+            if kind in _ASYNC_MOCKS:
+                return None if "side_effect" in options else _COROUTINE
+            if kind in _MOCKS:
+                if "return_value" not in options or "side_effect" in options:
+                    return None
+                return self._given(options["return_value"], point)
+        value = self._interpreter.value(new, point.scope, point.where)
+        if not isinstance(value, (FunctionValue, ManagerFactory)):
+            return None
+        return object_info(
+            self._interpreter.called(value, [], point.scope), self._interpreter, point.scope
+        )
+
+    def _made_by_patch(
+        self, named: dict[str, Expression], real: ObjectInfo, point: ProgramPoint
+    ) -> ObjectInfo | None:
+        """What a call of the mock gives that ``patch`` makes itself."""
+        if "side_effect" in named:
+            return None
+        made = named.get("new_callable")
+        if made is not None:
+            kind = fullname(self._interpreter.value(made, point.scope, point.where))
+            return _COROUTINE if kind in _ASYNC_MOCKS else None
+        # It is an AsyncMock for a coroutine function, else a MagicMock; others copy what they are.
+        if "return_value" not in named or real.shape is Shape.COROUTINE or _COPYING & set(named):
+            return None
+        return self._given(named["return_value"], point)
+
+    def _given(self, result: Expression, point: ProgramPoint) -> ObjectInfo | None:
+        value = self._interpreter.value(result, point.scope, point.where)
+        return object_info(value, self._interpreter, point.scope)
+
+    def _mock(self, new: Expression, point: ProgramPoint) -> CallExpr | None:
+        """The call that made a double, here or where its name is bound, if nothing changes it."""
+        if isinstance(new, CallExpr):
+            return new
+        if not isinstance(new, NameExpr):
+            return None
+        names = point.scope.names
+        bindings = names.bindings.get(new.name, [])
+        if len(bindings) != 1 or bindings[0].kind != "assign":
+            return None
+        if any(each.startswith(f"{new.name}.") for each in names.patched):
+            return None  # ``mock.side_effect = ...``
+        made = bindings[0].node
+        return made if isinstance(made, CallExpr) else None
+
+
+def _made_name(named: dict[str, Expression]) -> str:
+    return "AsyncMock" if "new_callable" in named else "MagicMock"
+
+
+def _shown(expression: Expression) -> str:
+    return expression.value if isinstance(expression, StrExpr) else written(expression)

@@ -1,0 +1,253 @@
+"""Generators of providers that are left at their yield."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentExpr,
+    AssignmentStmt,
+    BreakStmt,
+    CallExpr,
+    ForStmt,
+    MemberExpr,
+    NameExpr,
+    RaiseStmt,
+    ReturnStmt,
+    TryStmt,
+    YieldExpr,
+)
+
+from mypy_asyncsession.detectors.object_info import object_info
+from mypy_asyncsession.detectors.record import EarlyExit, Exit
+from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
+from mypy_asyncsession.semantic.cfg import PointKind
+from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.generator_summary import traits
+from mypy_asyncsession.semantic.syntax import mentions, statements, walk
+from mypy_asyncsession.semantic.values import ObjectValue, fullname
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Block, Expression, Node
+
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
+    from mypy_asyncsession.semantic.generator_summary import GeneratorSummary
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.values import Value
+
+_WAYS: dict[type, Exit] = {
+    ReturnStmt: Exit.RETURN,
+    BreakStmt: Exit.BREAK,
+    RaiseStmt: Exit.RAISE,
+}
+
+
+class EarlyExits:
+    """Follows the generators of providers to where they are left."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def of_loop(self, loop: ForStmt, point: ProgramPoint) -> Iterator[EarlyExit]:
+        """How an ``async for`` over a provider leaves it, if it does."""
+        found = self._provider(loop.expr, point) if loop.is_async else None
+        if found is None:
+            return
+        value, trait, closed = found
+        if _hands_on(loop, wrapped=_of_session(value)):
+            if not point.body.is_fixture() and not (closed and not trait.handles):
+                yield self._exit(Exit.DELEGATION, loop.expr, value, trait, point, closed=closed)
+            return
+        if closed and not (trait.code or trait.handles):
+            return
+        if isinstance(loop.expr, NameExpr) and _is_held(loop.expr.name, point):
+            return  # it may be run to its end later
+        for way, statement in _exits(loop, point.body.flow()):
+            yield self._exit(
+                way, loop.expr, value, trait, point, closed=closed, statement=statement
+            )
+            return
+
+    def of_step(
+        self, generator: Expression, call: Expression, point: ProgramPoint
+    ) -> Iterator[EarlyExit]:
+        """``await anext(provider())``, which drops the generator."""
+        kept, generator = generator, _own(generator, point)
+        found = self._provider(generator, point)
+        if found is None:
+            return
+        value, trait, closed = found
+        for name in (kept, generator):
+            if isinstance(name, NameExpr) and (
+                closed or point.body.function() is None or _is_held(name.name, point)
+            ):
+                return  # it is kept, and may be closed
+        yield self._exit(Exit.ANEXT, generator, value, trait, point, closed=closed, statement=call)
+
+    def _provider(
+        self, expression: Expression, point: ProgramPoint
+    ) -> tuple[Value, GeneratorSummary, bool] | None:
+        """The generator that an expression is, if it matters how it is left."""
+        if not isinstance(expression, (CallExpr, NameExpr)):
+            return None
+        closed = False
+        if isinstance(expression, NameExpr):
+            bindings = point.scope.names.bindings.get(expression.name, [])
+            if len(bindings) != 1 or not isinstance(bindings[0].node, CallExpr):
+                return None
+            if "with" in bindings[0].kind:
+                callee = self._interpreter.value(
+                    bindings[0].node.callee, point.scope, bindings[0].blocks
+                )
+                if fullname(callee) not in ASYNC_CLOSING:
+                    return None
+                closed = True
+            else:
+                function = point.body.function()
+                closed = function is not None and _is_closed(function.body, expression.name)
+        value = self._interpreter.value(expression, point.scope, point.where)
+        trait = traits(value, self._interpreter)
+        if trait is None or not trait.matters:
+            return None
+        return value, trait, closed
+
+    def _exit(
+        self,
+        way: Exit,
+        expression: Expression,
+        value: Value,
+        trait: GeneratorSummary,
+        point: ProgramPoint,
+        *,
+        closed: bool,
+        statement: Node | None = None,
+    ) -> EarlyExit:
+        span = span_of(statement or expression)  # type: ignore[arg-type]
+        return EarlyExit(
+            way=way,
+            text=written(expression),
+            callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
+            handed=object_info(value, self._interpreter, point.scope),
+            closed=closed,
+            skips_code=trait.code,
+            catches=trait.catches,
+            span=span,
+            function=point.body.outermost(),
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+
+def _of_session(generator: Value) -> bool:
+    item = generator.item if isinstance(generator, ObjectValue) else None
+    return isinstance(item, ObjectValue) and item.resource is not None
+
+
+def _hands_on(loop: ForStmt, *, wrapped: bool) -> bool:
+    """Whether the loop yields what it is given, as a provider that delegates to another does.
+
+    Args:
+        loop: The loop.
+        wrapped: Whether it is the same to yield what is made of it: ``Repository(session)``.
+    """
+    name = loop.index.name if isinstance(loop.index, NameExpr) else None
+    return name is not None and any(
+        isinstance(node, YieldExpr)
+        and (
+            _is_named(node.expr, name)
+            or (
+                wrapped
+                and isinstance(node.expr, CallExpr)
+                and any(_is_named(each, name) for each in node.expr.args)
+            )
+        )
+        for node in walk(loop.body, into_functions=False)
+    )
+
+
+def _is_named(expression: Expression | None, name: str) -> bool:
+    return isinstance(expression, NameExpr) and expression.name == name
+
+
+def _exits(loop: ForStmt, flow: FunctionFlow) -> Iterator[tuple[Exit, Node]]:
+    """The statements that leave a loop for good, in source order."""
+    graph = flow.graph
+    points = graph.points_of(loop)
+    tops = {index for index in points if graph.points[index].kind is PointKind.NEXT}
+    begins = {index for index in points if graph.points[index].kind is PointKind.ITERATE}
+    inside = list(statements(loop.body))
+    tries = {id(each) for each in inside if isinstance(each, TryStmt)}
+    handlers = {
+        index
+        for index in graph.of_kind(PointKind.HANDLER)
+        if id(graph.points[index].statement) in tries
+    }
+    for statement in inside:
+        way = _WAYS.get(type(statement))
+        places = graph.points_of(statement) if way is not None else ()
+        if way is None or not places:
+            continue
+        after = reachable(graph, places, avoiding=begins)
+        # An exception that a handler in the loop may catch is for that to decide about.
+        stays = tops if way is not Exit.RAISE else tops | handlers
+        if stays.isdisjoint(after):
+            yield way, statement
+
+
+def _own(generator: Expression, point: ProgramPoint) -> Expression:
+    """The generator itself, where ``aiter`` has given it another name."""
+    if not isinstance(generator, NameExpr):
+        return generator
+    bindings = point.scope.names.bindings.get(generator.name, [])
+    call = bindings[0].node if len(bindings) == 1 else None
+    if not isinstance(call, CallExpr):
+        return generator
+    callee = call.callee
+    if isinstance(callee, MemberExpr) and callee.name == "__aiter__":
+        return callee.expr
+    if isinstance(callee, NameExpr) and callee.name == "aiter" and call.args:
+        return call.args[0]
+    return generator
+
+
+def _is_closed(body: Block, name: str) -> bool:
+    return any(
+        isinstance(node, MemberExpr)
+        and node.name == "aclose"
+        and isinstance(node.expr, NameExpr)
+        and node.expr.name == name
+        for node in walk(body)
+    )
+
+
+def _is_held(name: str, point: ProgramPoint) -> bool:
+    """Whether others than the loop at hand may have hold of what a name is bound to."""
+    function = point.body.function()
+    return function is not None and (
+        name in point.scope.names.outer
+        or mentions(function.body, name) > 2
+        or _is_kept(function.body, name)
+    )
+
+
+def _is_kept(body: Block, name: str) -> bool:
+    """Whether what a name is bound to is put elsewhere in the same breath."""
+    return any(
+        # ``self.generator = generator = get_db()``
+        (
+            isinstance(node, AssignmentStmt)
+            and len(node.lvalues) > 1
+            and any(_is_named(target, name) for target in node.lvalues)
+        )
+        # ``aclosing(generator := get_db())``
+        or (
+            isinstance(node, CallExpr)
+            and any(
+                isinstance(each, AssignmentExpr) and each.target.name == name for each in node.args
+            )
+        )
+        for node in walk(body)
+    )

@@ -1,0 +1,113 @@
+"""From the record of a misuse to what a mend has to know of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.record import (
+    Dependency,
+    DirectCall,
+    EarlyExit,
+    Getter,
+    UnenteredUse,
+    Use,
+)
+from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
+from mypy_asyncsession.findings import Held, Misuse
+from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.record import ObjectInfo, Record
+    from mypy_asyncsession.findings import Yields
+
+
+def misuse(record: Record) -> Misuse:
+    """What a mend has to know of *record*; for most kinds there is no mend, and it is little."""
+    kind = type(record).__name__
+    if isinstance(record, Use):
+        wrong = record.wrong()
+        return Misuse(
+            kind,
+            record.pairing.name,
+            record.text,
+            record.callee,
+            _holds(wrong),
+            len(record.given) > 1,
+            _yields(wrong),
+            wrong.name if wrong else None,
+            via=record.via,
+        )
+    if isinstance(record, UnenteredUse):
+        return _of(kind, record.situation.name, record.text, record.callee, record.handed)
+    if isinstance(record, EarlyExit):
+        return _of(kind, record.way.name, record.text, record.callee, record.handed)
+    if isinstance(record, Dependency):
+        handed = record.handed
+        return Misuse(
+            kind,
+            record.drive.name,
+            record.text,
+            record.callee,
+            _holds(handed),
+            yields=_yields(handed),
+            name=handed.name if handed else None,
+            parameter=record.parameter,
+            role=record.role.name,
+            calls=record.callable_class,
+        )
+    if isinstance(record, Getter):
+        return Misuse(kind, annotation=record.right, imports=record.imports)
+    if isinstance(record, Unawaited):
+        return Misuse(kind, record.how.name, record.text, record.callee)
+    if isinstance(record, LazyLoad):
+        return Misuse(
+            kind,
+            "GET" if record.of_get else "SELECT",
+            record.made_text,
+            name=f"{record.entity}.{record.attribute}",
+            made=record.made,
+        )
+    if isinstance(record, LateCommit):
+        return Misuse(
+            kind,
+            "FUNCTION_SCOPE" if record.has_scope and not record.in_generator else "",
+            record.text,
+            name=record.provider,
+            parameter=record.parameter,
+            role=record.role,
+        )
+    if isinstance(record, DirectCall):
+        return Misuse(kind, callee=record.callee, parameter=record.parameter)
+    return Misuse(kind)
+
+
+def _of(kind: str, how: str, text: str, callee: str | None, handed: ObjectInfo | None) -> Misuse:
+    return Misuse(
+        kind,
+        how,
+        text,
+        callee,
+        _holds(handed),
+        yields=_yields(handed),
+        name=handed.name if handed else None,
+    )
+
+
+def _yields(handed: ObjectInfo | None) -> Yields | None:
+    """How what is handed out yields, or, of a function, what a call of it gives."""
+    while handed is not None:
+        if handed.yields is not None:
+            return handed.yields
+        handed = handed.item
+    return None
+
+
+def _holds(handed: ObjectInfo | None) -> tuple[Held, ...]:
+    held = []
+    while handed is not None:
+        held.append(Held(handed.shape.name, handed.can.value, handed.resource is not None))
+        if handed.shape is Shape.SESSIONMAKER and handed.item is None:
+            made = Shape.SYNC_SESSION if handed.label == "sessionmaker" else Shape.SESSION
+            held.append(Held(made.name, ABILITIES[made].value, resource=True))
+        handed = handed.item
+    return tuple(held)

@@ -1,0 +1,271 @@
+"""What a provider hands out, used or given as the session that is still inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
+from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
+
+from mypy_asyncsession.detectors.fixtures import is_of_fixture
+from mypy_asyncsession.detectors.object_info import object_info
+from mypy_asyncsession.detectors.record import Situation, UnenteredUse
+from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.models.sqlalchemy import (
+    ASYNC_CONNECTIONS,
+    CONNECTING_ATTRIBUTES,
+    SESSION_ATTRIBUTES,
+)
+from mypy_asyncsession.models.typing import HOLDER_TYPES
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import mentions, walk
+from mypy_asyncsession.semantic.values import ObjectValue, UnionValue, members
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression
+    from mypy.types import Type
+
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
+
+#: The shapes that hold a session without being one.
+_HOLDERS = frozenset(
+    {
+        Shape.ASYNC_GENERATOR,
+        Shape.ASYNC_ITERATOR,
+        Shape.ASYNC_CONTEXT_MANAGER,
+        Shape.COROUTINE,
+        Shape.GENERATOR,
+        Shape.ITERATOR,
+        Shape.CONTEXT_MANAGER,
+    }
+)
+#: What generators and coroutines have, besides their special methods.
+_OWN = frozenset({"aclose", "asend", "athrow", "close", "send", "throw"})
+#: The codes under which mypy says the same.
+_MYPYS = {
+    Situation.ARGUMENT: "arg-type",
+    Situation.RETURNED: "return-value",
+    Situation.STORED: "assignment",
+}
+#: The methods of a connection that start it.
+_STARTS = frozenset({"__aenter__", "__await__", "start"})
+
+
+class UnenteredUses:
+    """Finds where something that holds a session is taken for the session."""
+
+    def __init__(self, interpreter: Interpreter, module: str) -> None:
+        self._interpreter = interpreter
+        self._module = module
+
+    def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``cm.execute``: an attribute of the session, asked of what holds it."""
+        if member.name in CONNECTING_ATTRIBUTES:
+            yield from self._of_unstarted(member, point)
+        found = self._holder(member.expr, point)
+        if found is None:
+            return
+        holder, session = found
+        if _has(holder, member.name) or not _has(session, member.name):
+            return
+        yield self._raw(Situation.ATTRIBUTE, member.expr, holder, session, member.name, point)
+
+    def _of_unstarted(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``connection = engine.connect()``, which is neither awaited nor entered."""
+        function = point.body.function()
+        name = member.expr.name if isinstance(member.expr, NameExpr) else None
+        bindings = point.scope.names.bindings.get(name, []) if name is not None else []
+        if function is None or name is None or len(bindings) != 1:
+            return
+        made = bindings[0].node
+        if not (
+            bindings[0].kind == "assign"
+            and isinstance(made, CallExpr)
+            and isinstance(made.callee, MemberExpr)
+            and made.callee.name == "connect"
+        ):
+            return
+        connection = self._interpreter.value(made, point.scope, bindings[0].blocks)
+        if not isinstance(connection, ObjectValue) or connection.resource not in ASYNC_CONNECTIONS:
+            return
+        engine = self._interpreter.value(made.callee.expr, point.scope, bindings[0].blocks)
+        if not isinstance(engine, ObjectValue) or engine.shape is not Shape.ENGINE:
+            return
+        if any(name in scope.names.outer for scope in point.scope.chain()):
+            return  # others see it as well
+        # Whoever else sees it, or any method that may start it.
+        asked = [
+            node.name
+            for node in walk(function.body)
+            if isinstance(node, MemberExpr)
+            and isinstance(node.expr, NameExpr)
+            and node.expr.name == name
+        ]
+        if mentions(function.body, name) > len(asked) + 1 or _STARTS & set(asked):
+            return
+        raw = self._raw(
+            Situation.UNSTARTED, member.expr, connection, connection, member.name, point
+        )
+        yield raw._replace(callee=written(made.callee))
+
+    def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``f(cm)``, where the parameter is annotated as a session."""
+        callee = self._interpreter.callable_type(call.callee, point.scope, point.where)
+        if callee is None:
+            return
+        for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
+            if name is not None:
+                formal = callee.argument_by_name(name)
+            else:
+                formal = callee.argument_by_position(position)
+            if formal is not None and self._is_session(formal.typ):
+                yield from self._given(
+                    Situation.ARGUMENT, argument, formal.name or written(call.callee), point
+                )
+
+    def of_return(self, statement: ReturnStmt, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``return cm()`` from a function annotated as giving a session."""
+        function = point.body.function()
+        if statement.expr is None or not isinstance(function, FuncDef):
+            return
+        type_ = get_proper_type(function.type) if function.type is not None else None
+        if not isinstance(type_, CallableType):
+            return
+        declared: Type = type_.ret_type
+        proper = get_proper_type(declared)
+        if function.is_coroutine and isinstance(proper, Instance) and proper.args:
+            declared = proper.args[-1]
+        if self._is_session(declared):
+            yield from self._given(Situation.RETURNED, statement.expr, function.name, point)
+
+    def of_assignment(
+        self, statement: AssignmentStmt, point: ProgramPoint
+    ) -> Iterator[UnenteredUse]:
+        """``self.session: AsyncSession = cm()``, or without its type where that is declared."""
+        if not isinstance(statement.rvalue, (CallExpr, MemberExpr, NameExpr)):
+            return
+        target = statement.lvalues[0]
+        declared = statement.type
+        if declared is None and isinstance(target, MemberExpr):
+            declared = self._interpreter.declared_attribute(target, point.scope, point.where)
+        if declared is not None and self._is_session(declared):
+            yield from self._given(Situation.STORED, statement.rvalue, written(target), point)
+
+    def _given(
+        self, situation: Situation, expression: Expression, where: str, point: ProgramPoint
+    ) -> Iterator[UnenteredUse]:
+        if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
+            return
+        if self._accepted(situation, expression) or is_of_fixture(expression, point):
+            return
+        found = self._holder(expression, point)
+        if found is not None:
+            yield self._raw(situation, expression, *found, where, point)
+
+    def _accepted(self, situation: Situation, expression: Expression) -> bool:
+        """Whether a comment says that the annotation is known to be wrong."""
+        tree = self._interpreter.program.modules.get(self._module)
+        ignored = tree.ignored_lines if tree is not None else {}
+        span = span_of(expression)
+        return any(
+            _MYPYS[situation] in ignored.get(line, ())
+            for line in range(span.line, span.end_line + 1)
+        )
+
+    def _raw(
+        self,
+        situation: Situation,
+        expression: Expression,
+        holder: ObjectValue,
+        session: ObjectValue,
+        detail: str,
+        point: ProgramPoint,
+    ) -> UnenteredUse:
+        span = span_of(expression)
+        return UnenteredUse(
+            situation=situation,
+            text=written(expression),
+            callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
+            detail=detail,
+            handed=object_info(holder, self._interpreter, point.scope),
+            session=session.label or "session",
+            span=span,
+            function=point.body.outermost(),
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+    def may_hold(self, member: MemberExpr) -> bool:
+        """A quick look: most attributes are of objects whose type settles it."""
+        return self._may_be_of(self._interpreter.type_of(member.expr, self._module), member.name)
+
+    def _may_be_of(self, type_: Type | None, name: str) -> bool:
+        proper = get_proper_type(type_) if type_ is not None else None
+        if isinstance(proper, Instance):
+            info = proper.type
+            return info.fullname in HOLDER_TYPES or (
+                name in SESSION_ATTRIBUTES
+                and (info.fullname in ASYNC_CONNECTIONS or info.get(name) is None)
+            )
+        if isinstance(proper, UnionType):
+            return any(self._may_be_of(item, name) for item in proper.items)
+        # ``self.session = None`` comes first, in a body without annotations.
+        if proper is None or isinstance(proper, (AnyType, NoneType)):
+            return name in SESSION_ATTRIBUTES
+        return False
+
+    def _holder(
+        self, expression: Expression, point: ProgramPoint
+    ) -> tuple[ObjectValue, ObjectValue] | None:
+        """What holds a session, and the session, where each possibility does."""
+        value = self._interpreter.value(expression, point.scope, point.where)
+        found = []
+        for member in members(value):
+            if not isinstance(member, ObjectValue):
+                return None
+            session = _held(member)
+            if member.shape is Shape.SESSIONMAKER:
+                made = self._interpreter.called(member, [], point.scope)
+                session = (
+                    made if isinstance(made, ObjectValue) and made.resource is not None else None
+                )
+            if session is None:
+                return None
+            found.append((member, session))
+        return found[0] if found else None
+
+    def _is_session(self, type_: Type | None) -> bool:
+        proper = get_proper_type(type_) if type_ is not None else None
+        if isinstance(proper, UnionType):
+            items = [
+                each for each in proper.items if not isinstance(get_proper_type(each), NoneType)
+            ]
+            return bool(items) and all(map(self._is_session, items))
+        return isinstance(proper, Instance) and (
+            self._interpreter.types.resource(proper.type) is not None
+        )
+
+
+def _held(value: object, depth: int = 0) -> ObjectValue | None:
+    """The session inside what has to be entered, iterated over or awaited first."""
+    if not isinstance(value, ObjectValue) or value.shape not in _HOLDERS or depth > 3:
+        return None
+    item = value.item
+    if isinstance(item, UnionValue):
+        return None
+    if isinstance(item, ObjectValue) and item.resource is not None:
+        return item
+    return _held(item, depth + 1)
+
+
+def _has(value: ObjectValue, name: str) -> bool:
+    """Whether an object has an attribute, as far as its class tells."""
+    if value.shape in _HOLDERS and (name in _OWN or name.startswith(("__", "ag_", "gi_", "cr_"))):
+        return True
+    if isinstance(value.type, Instance):
+        info = value.type.type
+        looked_up = info.get("__getattr__") is not None
+        return info.get(name) is not None or info.fallback_to_any or looked_up
+    return value.resource is not None and name in SESSION_ATTRIBUTES

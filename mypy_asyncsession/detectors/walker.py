@@ -1,0 +1,529 @@
+"""Finds the uses in one module: ``with``, ``for``, ``await``, and the calls that do the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    ArgKind,
+    AssignmentStmt,
+    AwaitExpr,
+    Block,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    DictionaryComprehension,
+    ForStmt,
+    FuncDef,
+    GeneratorExpr,
+    IndexExpr,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    OperatorAssignmentStmt,
+    OverloadedFuncDef,
+    ReturnStmt,
+    SuperExpr,
+    TryStmt,
+    TypeInfo,
+    WithStmt,
+    YieldFromExpr,
+)
+from mypy.types import Instance, TupleType, get_proper_type
+
+from mypy_asyncsession.detectors.arguments import matched, may_need, needs
+from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
+from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
+from mypy_asyncsession.detectors.direct_calls import DirectCalls
+from mypy_asyncsession.detectors.doubles import Doubles
+from mypy_asyncsession.detectors.early_exits import EarlyExits
+from mypy_asyncsession.detectors.escapes import Escapes
+from mypy_asyncsession.detectors.expected import Expected
+from mypy_asyncsession.detectors.fixtures import is_of_fixture
+from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.lazy_loads import LazyLoads
+from mypy_asyncsession.detectors.object_info import object_info
+from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
+from mypy_asyncsession.detectors.probes import Probes
+from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
+from mypy_asyncsession.detectors.unentered_use import UnenteredUses
+from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
+from mypy_asyncsession.semantic.scopes import nested
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.summaries import Summaries
+from mypy_asyncsession.semantic.syntax import children, definition_of, dotted, expressions
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    UNSURE,
+    ClassValue,
+    FunctionValue,
+    ModuleValue,
+    ObjectValue,
+    UnionValue,
+    fullname,
+    members,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from mypy.nodes import Expression, Node
+
+    from mypy_asyncsession.detectors.arguments import Need
+    from mypy_asyncsession.detectors.record import Record
+    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.values import Value
+
+#: The expressions that may use a provider.
+_USING = frozenset(
+    {
+        AwaitExpr,
+        CallExpr,
+        DictionaryComprehension,
+        GeneratorExpr,
+        IndexExpr,
+        LambdaExpr,
+        MemberExpr,
+        YieldFromExpr,
+        *NEGLECTING,
+    }
+)
+_METHODS = {
+    "__aenter__": Pairing.AENTER,
+    "__enter__": Pairing.ENTER,
+    "__aiter__": Pairing.AITER_METHOD,
+    "__anext__": Pairing.ANEXT_METHOD,
+    "__iter__": Pairing.ITER_METHOD,
+    "__next__": Pairing.NEXT_METHOD,
+}
+_STACK_METHODS = {
+    "enter_async_context": Pairing.ENTER_ASYNC_CONTEXT,
+    "enter_context": Pairing.ENTER_CONTEXT,
+    "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
+}
+_AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING | AWAITING_LATER)
+_BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
+
+
+class Walker:
+    """Collects the uses of one module."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        source: ModuleSource,
+        fastapi: Version,
+        *,
+        getters: bool = False,
+        probes: bool = False,
+        exhaustive: bool = False,
+    ) -> None:
+        """Begin with one module.
+
+        Args:
+        interpreter: Says what expressions may be.
+        source: The module at hand.
+        fastapi: The version of FastAPI that it runs on.
+        getters: Whether definitions of providers are collected too.
+        probes: Whether questions at run time about what a provider gave are collected too.
+        exhaustive: Whether uses are collected that need no look to be right.
+        """
+        self._exhaustive = exhaustive
+        self._getters = Getters(interpreter, source.module) if getters else None
+        self._interpreter = interpreter
+        self._source = source
+        self._expected = Expected(interpreter)
+        self._overrides = Overrides(interpreter)
+        self._escapes = Escapes(interpreter)
+        self._exits = EarlyExits(interpreter)
+        self._raw = UnenteredUses(interpreter, source.module)
+        self._lazy = LazyLoads(interpreter, source, self._expected)
+        self._unawaited = UnawaitedCoroutines(interpreter, source.module)
+        self._concurrent = ConcurrentUses(Summaries(interpreter))
+        self._doubles = Doubles(interpreter)
+        self._probes = Probes(interpreter) if probes else None
+        self._dependencies = Dependencies(interpreter, source, fastapi)
+        self._direct_calls = DirectCalls(interpreter, self._dependencies)
+        # What imports nothing names no dependency.
+        self._injects = bool(source.tree.imports)
+        self._needs: dict[FuncDef, dict[str, Need]] = {}
+
+    def records(self) -> Iterator[Record]:
+        """Every use in the module whose provider is known, and every override, in source order."""
+        yield from self._body(self._source.tree.defs, Body(self._source, None, None))
+
+    # The walk
+
+    def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
+        for statement in statements:
+            yield from self._statement(statement, body)
+            if isinstance(statement, WithStmt):
+                yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
+
+    def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
+        point = ProgramPoint(body, statement)
+        if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+            yield from self._definition(statement, point)
+        elif isinstance(statement, ClassDef):
+            for expression in (*statement.decorators, *statement.base_type_exprs):
+                yield from self._expression(expression, point)
+            yield from self._overrides.of_class(statement, self._source.scope)
+            yield from self._body(statement.defs.body, body.inside(statement))
+        elif isinstance(statement, WithStmt):
+            yield from self._with(statement, point)
+        elif isinstance(statement, TryStmt) and self._expected.in_try(statement):
+            yield from self._body(list(nested(statement.body.body)), body)
+            for block in (*statement.handlers, statement.else_body, statement.finally_body):
+                if block is not None:
+                    yield from self._statement(block, body)
+        elif isinstance(statement, Block):
+            if not statement.is_unreachable:
+                yield from self._body(statement.body, body)
+        else:
+            if (
+                isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues))
+            ) or (
+                isinstance(statement, OperatorAssignmentStmt) and _may_override(statement.lvalue)
+            ):
+                yield from self._dependencies.of_override(
+                    statement, point.scope, point.where, point.body.outermost()
+                )
+            if isinstance(statement, ForStmt):
+                pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
+                yield from self._use(pairing, statement.expr, point, statement.index)
+                yield from self._exits.of_loop(statement, point)
+            elif isinstance(statement, ReturnStmt):
+                yield from self._raw.of_return(statement, point)
+            elif isinstance(statement, AssignmentStmt):
+                yield from self._raw.of_assignment(statement, point)
+            yield from self._unawaited.of_statement(statement, point)
+            for child in children(statement):
+                if isinstance(child, Block):
+                    yield from self._statement(child, body)
+                else:
+                    yield from self._expression(child, point)
+
+    def _definition(self, statement: Node, point: ProgramPoint) -> Iterator[Record]:
+        if isinstance(statement, OverloadedFuncDef):
+            items = [item for item in statement.items if item is not statement.impl]
+            for item in filter(None, (*items, statement.impl)):
+                yield from self._definition(item, point)
+            return
+        function = definition_of(statement)
+        if function is None:
+            return
+        if self._getters is not None:
+            yield from self._getters.of_definition(statement, point)
+        if isinstance(statement, Decorator):
+            for decorator in statement.original_decorators:
+                yield from self._expression(decorator, point)
+            if any(self._expected.in_function(d, point) for d in statement.original_decorators):
+                return
+        if self._expected.in_definition(function, point):
+            return
+        if self._injects:
+            yield from self._dependencies.of_function(
+                function, point.scope, point.where, point.body.inside(function).outermost()
+            )
+        for argument in function.arguments:
+            if argument.initializer is not None:
+                yield from self._expression(argument.initializer, point)
+        yield from self._over_time(function, point)
+        decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
+        body = point.body.inside(function, decorators)
+        yield from self._lazy.of_function(function, body)
+        yield from self._body(function.body.body, body)
+
+    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+        """What a function does one after the other, or side by side."""
+        found = list(self._concurrent.of_function(function, point))
+        if found:
+            inner = point.body.inside(function)
+            spared = list(self._expected.lines_in(function, inner))
+            for record in found:
+                if not any(record.span.line in lines for lines in spared):
+                    yield record
+
+    def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
+        pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+        for expression, target in zip(statement.expr, statement.target, strict=False):
+            yield from self._use(pairing, expression, point, target)
+            yield from self._expression(expression, point)
+            if self._expected.in_block(expression, point):
+                return
+        yield from self._statement(statement.body, point.body)
+
+    def _expression(self, expression: Node, point: ProgramPoint) -> Iterator[Record]:
+        for node in expressions(expression, _USING):
+            if isinstance(node, LambdaExpr):
+                yield from self._body(node.body.body, point.body.inside(node))
+            elif isinstance(node, AwaitExpr):
+                yield from self._use(Pairing.AWAIT, node.expr, point, None)
+                if isinstance(node.expr, CallExpr):
+                    for argument in self._awaited(node.expr, point, AWAITING_LATER):
+                        yield from self._use(Pairing.AWAIT, argument, point, None)
+            elif isinstance(node, YieldFromExpr):
+                yield from self._use(Pairing.YIELD_FROM, node.expr, point, None)
+            elif isinstance(node, CallExpr):
+                yield from self._call(node, point)
+            elif isinstance(node, MemberExpr):
+                yield from self._unawaited.of_expression(node, point)
+                if self._raw.may_hold(node) and not self._is_open(node.expr, point):
+                    yield from self._raw.of_attribute(node, point)
+            elif isinstance(node, IndexExpr):
+                yield from self._unawaited.of_expression(node, point)
+                if self._injects and may_be_alias(node):
+                    yield from self._dependencies.of_alias(
+                        node, point.scope, point.where, point.body.outermost()
+                    )
+            elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
+                yield from self._unawaited.of_expression(node, point)
+                for index, sequence, is_async in zip(
+                    node.indices, node.sequences, node.is_async, strict=False
+                ):
+                    pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
+                    yield from self._use(pairing, sequence, point, index)
+            else:
+                yield from self._unawaited.of_expression(node, point)
+
+    def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
+        callee = call.callee
+        if isinstance(callee, MemberExpr):
+            pairing = _STACK_METHODS.get(callee.name)
+            if pairing is not None and len(call.args) == 1 and self._is_stack(callee.expr, point):
+                yield from self._use(pairing, call.args[0], point, None)
+            pairing = _METHODS.get(callee.name)
+            if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
+                yield from self._use(pairing, callee.expr, point, None)
+            if pairing is Pairing.ANEXT_METHOD:
+                yield from self._exits.of_step(callee.expr, call, point)
+        elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
+            name = fullname(self._interpreter.value(callee, point.scope, point.where))
+            if name in _BUILTINS:
+                yield from self._use(_BUILTINS[name], call.args[0], point, None)
+                if callee.name == "anext":
+                    yield from self._exits.of_step(call.args[0], call, point)
+        for argument in self._awaited(call, point, AWAITING):
+            for use in self._use(Pairing.AWAIT, argument, point, None):
+                # Until Python 3.12 asyncio takes a generator for a coroutine.
+                if not any(each.shape is Shape.GENERATOR for each in use.given):
+                    yield use
+        if self._injects and call.args and self._dependencies.may_name_one(call):
+            owner = point.body.outermost()
+            yield from self._dependencies.of_call(call, point.scope, point.where, owner)
+            yield from self._dependencies.of_update(call, point.scope, point.where, owner)
+        if self._direct_calls.may_be_one(call, point.scope):
+            yield from self._direct_calls.of_call(
+                call, point.scope, point.where, point.body.outermost()
+            )
+        if call.args:
+            for protocol, argument in self._overrides.expected(call, point.scope, point.where):
+                yield from self._overrides.of_argument(
+                    protocol, argument, point.scope, point.where, point.body.outermost()
+                )
+            if may_need(call, point.scope, self._interpreter.program):
+                yield from self._given(call, point)
+            yield from self._raw.of_call(call, point)
+            yield from self._doubles.of_call(call, point)
+            if self._probes is not None:
+                yield from self._probes.of_call(call, point)
+
+    def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
+        """What a call gives to a function that uses it in a way of its own."""
+        callee = self._interpreter.value(call.callee, point.scope, point.where)
+        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
+            return
+        wanted = self._needs.get(callee.node)
+        if wanted is None:
+            wanted = self._needs[callee.node] = needs(callee.node)
+        for name, argument in matched(call, callee) if wanted else ():
+            need = wanted.get(name)
+            if need is None:
+                continue
+            value = self._interpreter.value(argument, point.scope, point.where)
+            if need.called:
+                value = self._interpreter.called(value, [], point.scope)
+            use = self._made(need.pairing, value, argument, point, None)
+            if use is not None:
+                yield use._replace(
+                    callee=written(argument) if need.called else use.callee,
+                    via=callee.name,
+                )
+
+    def _awaited(
+        self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]
+    ) -> list[Expression]:
+        """The arguments that a call of one of *functions* awaits."""
+        callee = call.callee
+        if not isinstance(callee, (MemberExpr, NameExpr)) or not call.args:
+            return []
+        if isinstance(callee, MemberExpr) and callee.name in AWAITING_METHODS:
+            return call.args[:1]
+        if callee.name not in _AWAITING_NAMES:
+            return []
+        name = fullname(self._interpreter.value(callee, point.scope, point.where))
+        if name not in functions:
+            return []
+        return [
+            argument
+            for argument, kind in zip(call.args, call.arg_kinds, strict=True)
+            if kind is ArgKind.ARG_POS
+        ][: None if callee.name == "gather" else 1]
+
+    # One use
+
+    def _use(
+        self,
+        pairing: Pairing,
+        expression: Expression,
+        point: ProgramPoint,
+        target: Expression | None,
+    ) -> Iterator[Use]:
+        if self._evidently_right(pairing, expression) or self._is_open(expression, point):
+            return
+        if isinstance(expression, AwaitExpr) and any(
+            use.wrong() for use in self._use(Pairing.AWAIT, expression.expr, point, None)
+        ):
+            return  # one mistake is reported once, where it is made
+        value = self._interpreter.value(expression, point.scope, point.where)
+        if not self._exhaustive and all(
+            isinstance(each, ObjectValue) and each.can & pairing.needs for each in members(value)
+        ):
+            return  # right, whichever it is
+        use = self._made(pairing, value, expression, point, target)
+        if use is not None and not (use.wrong() and self._is_open_member(expression, point)):
+            yield use
+
+    def _is_open_member(self, expression: Expression, point: ProgramPoint) -> bool:
+        """Whether this calls a member of a protocol that leaves open what it is.
+
+        ``async def f(self) -> AsyncGenerator: ...`` is a coroutine function by its word, and an
+        async generator function in every class that implements it, as a rule.
+        """
+        if not isinstance(expression, CallExpr):
+            return False
+        callee = self._interpreter.value(expression.callee, point.scope, point.where)
+        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
+            return False
+        owner = callee.scope.node
+        info = self._interpreter.program.symbol(callee.fullname.rpartition(".")[0])
+        return (
+            isinstance(owner, ClassDef)
+            and isinstance(info, TypeInfo)
+            and is_open_stub(callee.node, info)
+        )
+
+    def _made(
+        self,
+        pairing: Pairing,
+        value: Value,
+        expression: Expression,
+        point: ProgramPoint,
+        target: Expression | None,
+    ) -> Use | None:
+        if value is UNKNOWN or value is UNSURE:
+            return None
+        given = [object_info(member, self._interpreter, point.scope) for member in members(value)]
+        known_ones = tuple(each for each in given if each is not None)
+        if not known_ones or len(known_ones) < len(given):
+            return None
+        exact = not isinstance(value, UnionValue) or (
+            # Which of its possibilities a name has at one place is for the flow to say.
+            value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
+        )
+        function = point.body.function()
+        call = expression if isinstance(expression, CallExpr) else None
+        return Use(
+            pairing=pairing,
+            given=known_ones,
+            exact=exact,
+            text=written(expression),
+            callee=written(call.callee) if call is not None else None,
+            arguments=bool(call is not None and call.args),
+            target=written(target) if target is not None else None,
+            in_async=isinstance(function, FuncDef) and function.is_coroutine,
+            function=point.body.outermost(),
+            span=span_of(expression),
+            lines=tuple(
+                range(
+                    min(point.statement.line, expression.line),
+                    (expression.end_line or expression.line) + 1,
+                )
+            ),
+        )
+
+    def _evidently_right(self, pairing: Pairing, expression: Expression) -> bool:
+        """Whether mypy's type settles it: most uses are of this kind, and need no second look.
+
+        In these two pairings no definition that contradicts its annotation can be the wrong one.
+        """
+        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
+            return False
+        if self._exhaustive:
+            return False
+        found = self._interpreter.type_of(expression, self._source.module)
+        proper = get_proper_type(found) if found is not None else None
+        return isinstance(proper, (TupleType, Instance)) and bool(
+            self._interpreter.types.can(
+                proper.partial_fallback.type if isinstance(proper, TupleType) else proper.type
+            )
+            & pairing.needs
+        )
+
+    def _is_open(self, expression: Expression, point: ProgramPoint) -> bool:
+        """Whether the code finds out for itself what it is, or puts another in its place."""
+        if is_of_fixture(expression, point):
+            return True
+        probed = {name for scope in point.scope.chain() for name in scope.names.probed}
+        outside = probed - point.scope.names.probed
+        patched = {name for scope in point.scope.chain() for name in scope.names.patched}
+        current: Node = expression
+        while True:
+            name = dotted(current)
+            if name is not None and name in probed:
+                return True
+            if isinstance(current, MemberExpr):
+                # Inside a nested function mypy forgets what the function around has asked.
+                if dotted(current.expr) in outside:
+                    return True
+                if name in patched:
+                    owner = self._interpreter.value(current.expr, point.scope, point.where)
+                    if isinstance(owner, ModuleValue):
+                        return True
+                if self._source.patches(current.name) and self._is_patched(current, point):
+                    return True
+            if isinstance(current, IndexExpr) and isinstance(current.base, NameExpr):
+                return current.base.name in self._source.mutated()
+            if isinstance(current, CallExpr):
+                current = current.callee
+            elif isinstance(current, AwaitExpr):
+                current = current.expr
+            else:
+                return False
+
+    def _is_patched(self, member: MemberExpr, point: ProgramPoint) -> bool:
+        """Whether the module puts another method in the place of this one, in its class."""
+        owner = self._interpreter.value(member.expr, point.scope, point.where)
+        type_ = owner.type if isinstance(owner, ObjectValue) else None
+        name = type_.type.name if isinstance(type_, Instance) else None
+        if isinstance(owner, ClassValue):
+            name = owner.fullname.rpartition(".")[2]
+        return name is not None and member.name in self._source.patched(name)
+
+    def _is_stack(self, receiver: Expression, point: ProgramPoint) -> bool:
+        value = self._interpreter.value(receiver, point.scope, point.where)
+        if not isinstance(value, ObjectValue):
+            return True
+        return value.label is None or "ExitStack" in value.label
+
+
+def _may_override(lvalue: Node) -> bool:
+    if isinstance(lvalue, IndexExpr):
+        lvalue = lvalue.base
+    return isinstance(lvalue, MemberExpr) and lvalue.name == "dependency_overrides"

@@ -1,0 +1,43 @@
+"""Builtins, functools, abc, inspect: what hands back its argument, what asks at run time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Calls and decorators that hand back their first argument, unchanged for our purpose.
+TRANSPARENT: Final = frozenset(
+    {
+        "functools.partial",
+        "functools.lru_cache",
+        "functools.cache",
+        "functools._lru_cache_wrapper",
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "abc.abstractmethod",
+        "typing.final",
+        "typing_extensions.final",
+        "typing.override",
+        "typing_extensions.override",
+        "inspect.unwrap",
+        "mypy_asyncsession.runtime.validate_session",
+        "mypy_asyncsession.runtime.validate.validate_session",
+    }
+)
+ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})
+PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
+#: Functions that find out at run time what an object is: after one, nothing is assumed.
+PROBES: Final = frozenset(
+    {
+        "isinstance",
+        "issubclass",
+        "hasattr",
+        "callable",
+        "iscoroutine",
+        "isawaitable",
+        "isasyncgen",
+        "isgenerator",
+        "iscoroutinefunction",
+        "isasyncgenfunction",
+        "isgeneratorfunction",
+    }
+)

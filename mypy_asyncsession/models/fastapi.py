@@ -1,0 +1,57 @@
+"""FastAPI: what names a dependency, and what the installed release can drive."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+DEPENDS: Final = frozenset(
+    {
+        "fastapi.Depends",
+        "fastapi.Security",
+        "fastapi.param_functions.Depends",
+        "fastapi.param_functions.Security",
+        "fastapi.params.Depends",
+        "fastapi.params.Security",
+    }
+)
+DEPENDS_NAMES: Final = frozenset(name.rpartition(".")[2] for name in DEPENDS)
+
+Version = tuple[int, ...]
+
+#: The first release that looks behind ``functools.wraps`` and ``functools.partial``, and that
+#: fails on a context manager instead of injecting it.
+UNWRAPS: Final[Version] = (0, 123, 5)
+#: From the first release to the one before the second, what follows the yield of a dependency runs
+#: before the response is sent; before and after these, once it was sent.
+ENDS_BEFORE_RESPONSE: Final[tuple[Version, Version]] = ((0, 106), (0, 118))
+#: The first release in which a dependency says with ``scope`` when it ends.
+HAS_SCOPE: Final[Version] = (0, 121)
+#: What is assumed where FastAPI is not installed.
+NEWEST: Final[Version] = (9999,)
+
+
+def ends_after_response(version: Version) -> bool:
+    """Whether what follows the yield of a dependency runs once the response was sent."""
+    first, last = ENDS_BEFORE_RESPONSE
+    return version != NEWEST and not first <= version < last
+
+
+def parse_version(text: str) -> Version:
+    """``"0.123.5"`` as numbers, what follows them left out."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def version_in(path: str) -> Version:
+    """The version that FastAPI's own package says it is.
+
+    Args:
+        path: The path of the package's ``__init__.py``; empty where it is not installed.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8") if path else ""
+    except (OSError, UnicodeDecodeError):
+        return NEWEST
+    found = re.search(r'^__version__\s*=\s*"([^"]+)"', text, re.MULTILINE)
+    return parse_version(found[1]) if found else NEWEST

@@ -1,0 +1,127 @@
+"""SQLAlchemy and SQLModel: sessions, connections, engines, sessionmakers and query results."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: SQLAlchemy's public resources by the names under which they are imported or defined.
+ASYNC_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncSession",
+        "sqlalchemy.ext.asyncio.session.AsyncSession",
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlmodel.ext.asyncio.session.AsyncSession",
+    }
+)
+#: Those that give each task a session of its own.
+SCOPED_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+    }
+)
+ASYNC_CONNECTIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncConnection",
+        "sqlalchemy.ext.asyncio.engine.AsyncConnection",
+    }
+)
+SYNC_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.orm.Session",
+        "sqlalchemy.orm.session.Session",
+        "sqlmodel.Session",
+        "sqlmodel.orm.session.Session",
+    }
+)
+RESOURCES: Final = ASYNC_SESSIONS | ASYNC_CONNECTIONS | SYNC_SESSIONS
+#: What a query gives: it can be entered too, and is no provider.
+RESULTS: Final = frozenset(
+    {
+        "sqlalchemy.engine.result.Result",
+        "sqlalchemy.engine.result.ScalarResult",
+        "sqlalchemy.engine.result.MappingResult",
+    }
+)
+ENGINES: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.AsyncEngine",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine",
+        "sqlalchemy.Engine",
+        "sqlalchemy.engine.Engine",
+        "sqlalchemy.engine.base.Engine",
+    }
+)
+ASYNC_SESSIONMAKERS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.async_sessionmaker",
+        "sqlalchemy.ext.asyncio.session.async_sessionmaker",
+    }
+)
+SESSIONMAKERS: Final = frozenset(
+    {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
+)
+#: What one does with a session, and with hardly anything else.
+SESSION_ATTRIBUTES: Final = frozenset(
+    {
+        "add_all",
+        "begin_nested",
+        "commit",
+        "exec",
+        "execute",
+        "expunge",
+        "flush",
+        "in_transaction",
+        "merge",
+        "refresh",
+        "rollback",
+        "run_sync",
+        "scalar",
+        "scalars",
+        "stream",
+        "stream_scalars",
+    }
+)
+#: Those that take a connection.
+CONNECTING_ATTRIBUTES: Final = frozenset(
+    {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
+)
+#: The methods of async sessions and connections that are coroutine functions.
+COROUTINE_METHODS: Final = frozenset(
+    {
+        "aclose",
+        "close",
+        "close_all",
+        "commit",
+        "connection",
+        "delete",
+        "exec",
+        "exec_driver_sql",
+        "execute",
+        "flush",
+        "get",
+        "get_one",
+        "get_raw_connection",
+        "invalidate",
+        "merge",
+        "refresh",
+        "remove",
+        "reset",
+        "rollback",
+        "run_sync",
+        "scalar",
+        "scalars",
+    }
+)
+#: Those that give a result that is got piece by piece.
+STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
+#: What a sync session has and an async one does not.
+SYNC_ONLY_ATTRIBUTES: Final = frozenset(
+    {
+        "bulk_insert_mappings",
+        "bulk_save_objects",
+        "bulk_update_mappings",
+        "query",
+    }
+)

@@ -1,0 +1,260 @@
+"""What the body of a module, a class or a function binds to which names, read from the tree alone.
+
+This works in the same way on the analysed tree of the module at hand and on the tree of another
+module that was only parsed, so that a cold and a warm run see the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentExpr,
+    AssignmentStmt,
+    Block,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    DelStmt,
+    DictionaryComprehension,
+    ForStmt,
+    FuncDef,
+    GeneratorExpr,
+    GlobalDecl,
+    Import,
+    ImportAll,
+    ImportFrom,
+    ListExpr,
+    MatchStmt,
+    MemberExpr,
+    NameExpr,
+    Node,
+    NonlocalDecl,
+    OperatorAssignmentStmt,
+    OverloadedFuncDef,
+    StarExpr,
+    TryStmt,
+    TupleExpr,
+    TypeAliasStmt,
+    WithStmt,
+)
+
+from mypy_asyncsession.models.builtin import PROBES
+from mypy_asyncsession.semantic.imports import source_of
+from mypy_asyncsession.semantic.syntax import (
+    children,
+    definition_of,
+    dotted,
+    expressions,
+    returned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    #: The blocks around something, outermost first, each with the position inside.
+    Blocks = tuple[tuple[int, int], ...]
+
+
+#: The kinds of binding that go through the elements of something.
+ITERATING = frozenset({"for", "async for", "comprehension", "async comprehension"})
+
+
+#: The expressions that bind names, or ask what a name is.
+_BINDING = frozenset({AssignmentExpr, CallExpr, DictionaryComprehension, GeneratorExpr})
+
+
+@dataclass(slots=True, eq=False)
+class Binding:
+    """One place where a name gets a value; never changed, and not frozen because that is slow.
+
+    Attributes:
+        kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``comprehension``,
+            ``async comprehension``, ``def``, ``class``, ``import``, ``from`` or ``other``.
+        node: The definition, the expression assigned, entered or iterated over, or the import.
+        element: The position in a tuple target, or ``None``.
+        blocks: The blocks around it, outermost first, each with the position inside.
+        target: The module imported, and the name imported from it.
+        fallback: Whether it stands in an ``except``, and so counts only if the ``try`` fails.
+    """
+
+    kind: str
+    node: Node | None
+    element: int | None = None
+    blocks: tuple[tuple[int, int], ...] = ()
+    target: tuple[str, str | None] = ("", None)
+    line: int = 0
+    fallback: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Names:
+    """The bindings of one function, class or module body.
+
+    Attributes:
+        bindings: For every name, the places where it gets a value, in source order.
+        outer: The names under ``global`` and ``nonlocal``.
+        probed: What the body asks at run time what it is, as written.
+        patched: The attributes that the body assigns to, as written.
+        stars: The modules that it imports all names of.
+        places: For every statement, the blocks around it: where a use stands among the bindings.
+    """
+
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    outer: set[str] = field(default_factory=set)
+    probed: set[str] = field(default_factory=set)
+    patched: set[str] = field(default_factory=set)
+    stars: list[str] = field(default_factory=list)
+    places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+
+
+def names_of(
+    body: Sequence[Node], module: str, *, is_package: bool, extra: Sequence[Node] = ()
+) -> Names:
+    """Read the bindings of *body*, without the bodies of the functions and classes inside it."""
+    reader = _Reader(module, is_package=is_package)
+    reader.block(body, (), id(body))
+    for node in extra:
+        reader.read(node, ())
+    return reader.names
+
+
+class _Reader:
+    """Reads one body. Functions inside one another would do, but would be garbage in a cycle."""
+
+    def __init__(self, module: str, *, is_package: bool) -> None:
+        self.names = Names()
+        self._module = module
+        self._is_package = is_package
+        self._handlers = 0
+
+    def block(self, body: Sequence[Node], where: Blocks, key: int) -> None:
+        """Read the statements of a block."""
+        places = self.names.places
+        for position, statement in enumerate(body):
+            here = (*where, (key, position))
+            places[id(statement)] = here
+            self._statement(statement, here)
+
+    def read(self, node: Node, where: Blocks) -> None:
+        """Read what an expression binds, or asks."""
+        for inner in expressions(node, _BINDING):
+            if isinstance(inner, AssignmentExpr):
+                self._target(inner.target, "assign", inner.value, where)
+            elif isinstance(inner, (GeneratorExpr, DictionaryComprehension)):
+                for index, sequence, is_async in zip(
+                    inner.indices, inner.sequences, inner.is_async, strict=False
+                ):
+                    kind = "async comprehension" if is_async else "comprehension"
+                    self._target(index, kind, sequence, where)
+            elif isinstance(inner, CallExpr) and inner.args:
+                callee = inner.callee
+                name = callee.name if isinstance(callee, (NameExpr, MemberExpr)) else ""
+                if name in PROBES:
+                    probed = dotted(inner.args[0])
+                    if probed is not None:
+                        self.names.probed.add(probed)
+
+    def _bind(self, name: str, binding: Binding) -> None:
+        if self._handlers:
+            binding = replace(binding, fallback=True)
+        self.names.bindings.setdefault(name, []).append(binding)
+
+    def _target(
+        self, node: Node, kind: str, value: Node | None, where: Blocks, element: int | None = None
+    ) -> None:
+        if isinstance(node, NameExpr):
+            self._bind(node.name, Binding(kind, value, element, where, line=node.line))
+        elif isinstance(node, MemberExpr):
+            patched = dotted(node)
+            if patched is not None:
+                self.names.patched.add(patched)
+        elif isinstance(node, StarExpr):
+            self._target(node.expr, "other", None, where)
+        elif isinstance(node, (TupleExpr, ListExpr)):
+            for position, item in enumerate(node.items):
+                if element is None and kind in ITERATING | {"assign"}:
+                    self._target(item, kind, value, where, position)
+                else:
+                    self._target(item, "other", None, where)
+
+    def _statement(self, statement: Node, here: Blocks) -> None:
+        if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+            function = definition_of(statement)
+            if function is not None:
+                binding = Binding("def", statement, None, here, line=statement.line)
+                self._bind(function.name, binding)
+        elif isinstance(statement, ClassDef):
+            self._bind(statement.name, Binding("class", statement, None, here, line=statement.line))
+        elif isinstance(statement, (Import, ImportFrom, ImportAll)):
+            self._import(statement, here)
+        elif isinstance(statement, (GlobalDecl, NonlocalDecl)):
+            self.names.outer.update(statement.names)
+        elif isinstance(statement, AssignmentStmt):
+            for lvalue in statement.lvalues:
+                self._target(lvalue, "assign", statement.rvalue, here)
+            self.read(statement.rvalue, here)
+        elif isinstance(statement, TypeAliasStmt):
+            for result in returned(statement.value):
+                self._target(statement.name, "assign", result, here)
+        elif isinstance(statement, WithStmt):
+            kind = "async with" if statement.is_async else "with"
+            for entered, bound in zip(statement.expr, statement.target, strict=False):
+                self.read(entered, here)
+                if bound is not None:
+                    self._target(bound, kind, entered, here)
+            self.block(statement.body.body, here, id(statement.body))
+        else:
+            self._compound(statement, here)
+
+    def _import(self, statement: Import | ImportFrom | ImportAll, here: Blocks) -> None:
+        if isinstance(statement, Import):
+            for module_id, alias in statement.ids:
+                top = alias or module_id.split(".")[0]
+                whole = module_id if alias else top
+                self._bind(top, Binding("import", statement, None, here, (whole, None)))
+            return
+        base = source_of(statement, self._module, is_package=self._is_package)
+        if isinstance(statement, ImportAll):
+            self.names.stars.append(base)
+        else:
+            for name, alias in statement.names:
+                self._bind(alias or name, Binding("from", statement, None, here, (base, name)))
+
+    def _compound(self, statement: Node, here: Blocks) -> None:
+        if isinstance(statement, ForStmt):
+            kind = "async for" if statement.is_async else "for"
+            self._target(statement.index, kind, statement.expr, here)
+        elif isinstance(statement, TryStmt):
+            for caught in statement.vars:
+                if caught is not None:
+                    self._target(caught, "other", None, here)
+        elif isinstance(statement, MatchStmt):
+            for pattern in statement.patterns:
+                for captured in captures(pattern):
+                    self._target(captured, "other", None, here)
+        elif isinstance(statement, (DelStmt, OperatorAssignmentStmt)):
+            changed = statement.expr if isinstance(statement, DelStmt) else statement.lvalue
+            self._target(changed, "other", None, here)
+        for child in children(statement):
+            if not isinstance(child, Block):
+                self.read(child, here)
+            elif not child.is_unreachable:
+                is_handler = isinstance(statement, TryStmt) and child in statement.handlers
+                self._handlers += is_handler
+                self.block(child.body, here, id(child))
+                self._handlers -= is_handler
+
+
+def captures(pattern: Node) -> Iterator[NameExpr]:
+    """The names that a pattern of a ``match`` statement binds."""
+    for field_name in ("name", "rest", "capture"):
+        value = getattr(pattern, field_name, None)
+        if isinstance(value, NameExpr):
+            yield value
+    for field_name in ("pattern", "patterns", "values", "positionals", "keyword_values"):
+        value = getattr(pattern, field_name, None)
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Node):
+                yield from captures(inner)

@@ -1,0 +1,113 @@
+"""Where a walk through a module is, and what can be named there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.nodes import CallExpr, ClassDef, FuncDef, FuncItem, MemberExpr, NameExpr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy.nodes import Expression, Node
+
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
+    from mypy_asyncsession.semantic.interpreter import Where
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.scopes import Scope
+
+
+class Body:
+    """A body that the walk goes through; its scope is read when a use in it needs one."""
+
+    __slots__ = ("_scope", "_source", "decorators", "node", "parent")
+
+    def __init__(
+        self,
+        source: ModuleSource,
+        node: FuncItem | ClassDef | None,
+        parent: Body | None,
+        decorators: Sequence[Expression] = (),
+    ) -> None:
+        self._source = source
+        self.node = node
+        self.decorators = decorators
+        self._scope: Scope | None = None
+        self.parent = parent
+
+    @property
+    def path(self) -> str:
+        """The file that the body is in."""
+        return self._source.path
+
+    @property
+    def scope(self) -> Scope:
+        """The names of the body."""
+        if self._scope is None:
+            if self.node is None or self.parent is None:
+                self._scope = self._source.scope
+            else:
+                self._scope = self._source.scope_in(self.node, self.parent.scope)
+        return self._scope
+
+    def function(self) -> FuncItem | None:
+        """The innermost function around."""
+        body: Body | None = self
+        while body is not None:
+            if isinstance(body.node, FuncItem):
+                return body.node
+            body = body.parent
+        return None
+
+    def flow(self) -> FunctionFlow:
+        """The control flow of the innermost function around, or of the module."""
+        return self._source.flow_of(self.function() or self._source.tree)
+
+    def outermost(self) -> str:
+        """The outermost function around, by its name in the module."""
+        names: list[str] = []
+        body: Body | None = self
+        while body is not None:
+            if isinstance(body.node, FuncDef):
+                names = [body.node.name]
+            elif isinstance(body.node, ClassDef) and names:
+                names.insert(0, body.node.name)
+            body = body.parent
+        return ".".join(names)
+
+    def is_fixture(self) -> bool:
+        """Whether this is the body of a pytest fixture."""
+        return any(
+            isinstance(named, (MemberExpr, NameExpr)) and named.name == "fixture"
+            for named in (
+                decorator.callee if isinstance(decorator, CallExpr) else decorator
+                for decorator in self.decorators
+            )
+        )
+
+    def run_in_sync(self) -> frozenset[str]:
+        """The names of the functions that the module gives to a ``run_sync``."""
+        return self._source.run_in_sync()
+
+    def inside(self, node: FuncItem | ClassDef, decorators: Sequence[Expression] = ()) -> Body:
+        """The body of a function or class in this one."""
+        return Body(self._source, node, self, decorators)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPoint:
+    """Where the walk is: the body, and the statement in it."""
+
+    body: Body
+    statement: Node
+
+    @property
+    def scope(self) -> Scope:
+        """The names that can be used here."""
+        return self.body.scope
+
+    @property
+    def where(self) -> Where:
+        """The place among the bindings of these names."""
+        return self.body.scope.names.places.get(id(self.statement))

@@ -1,0 +1,109 @@
+"""Where names are looked up, and which of their bindings reach a use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef
+
+from mypy_asyncsession.semantic.syntax import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy.nodes import FuncItem, Node
+
+    from mypy_asyncsession.semantic.bindings import Binding, Names
+    from mypy_asyncsession.semantic.values import Value
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A place where names are looked up.
+
+    Attributes:
+        module: The full name of the module.
+        node: The function, class or module body that the scope is of.
+        parent: The scope around it.
+        values: Parameters with a value that is known from a call.
+    """
+
+    module: str
+    node: FuncItem | ClassDef | None
+    names: Names
+    parent: Scope | None = None
+    values: dict[str, Value] = field(default_factory=dict)
+    depth: int = 0
+
+    def chain(self) -> Iterator[Scope]:
+        """This scope and those around it, innermost first."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+
+def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -> list[Binding]:
+    """The bindings that may hold at *use*: the last one on every way there, and those in between.
+
+    Args:
+        bindings: All bindings of one name in one body, in source order.
+        use: The blocks around the use, or ``None`` where it stands in another function.
+    """
+    if use is None:
+        return [binding for binding in bindings if "comprehension" not in binding.kind]
+    at = dict(use)
+    result: list[Binding] = []
+    later: list[Binding] = []
+    for binding in bindings:
+        if not binding.blocks:
+            result.append(binding)
+            continue
+        block, position = binding.blocks[-1]
+        if "comprehension" in binding.kind:
+            # Such a name lives in its own statement only.
+            if at.get(block) == position:
+                result = [binding]
+                later = []
+            continue
+        if block in at and position < at[block]:
+            result = [binding]
+            later = []
+        elif block in at and position == at[block] and "with" in binding.kind:
+            result = [binding]
+            later = []
+        elif block in at and position == at[block] and "for" in binding.kind:
+            result = [binding]
+            later = []
+        elif _before(binding.blocks, use):
+            result.append(binding)
+        else:
+            later.append(binding)
+    # What is bound later holds at the use only when both stand in one loop; then nothing is sure.
+    return result or later
+
+
+def _before(one: tuple[tuple[int, int], ...], use: tuple[tuple[int, int], ...]) -> bool:
+    for (block, position), (other, at) in zip(one, use, strict=False):
+        if block != other:
+            return False
+        if position != at:
+            return position < at
+    return False
+
+
+def nested(body: Sequence[Node]) -> Iterator[Node]:
+    """The functions and classes that stand in a body, those inside them left out."""
+    for statement in statements(body):
+        if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
+            yield statement
+
+
+def qualname_in(scope: Scope | None, name: str) -> str:
+    """The name, inside its module, of what a scope defines under *name*."""
+    parts = [name]
+    while scope is not None and scope.node is not None:
+        parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
+        scope = scope.parent
+    return ".".join(reversed(parts))
