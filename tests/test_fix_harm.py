@@ -367,7 +367,12 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, st
             (package / "main.py").write_text(HEADER + body)
     check = CheckOptions(cache_dir=str(root / "cache"), workers=0)
     result = fix(["mends_after"], Guard(str(root)), Options(check))
-    left = {each.finding.path.split("/")[1]: each.reason for each in result.left}
+    # When they commit is another matter, which was so before.
+    left = {
+        each.finding.path.split("/")[1]: each.reason
+        for each in result.left
+        if each.finding.code != "session-late-commit"
+    }
     assert left.keys() == _FAILING.keys()
     assert not [reason for reason in left.values() if "is not awaited" not in (reason or "")]
     for edited in result.edited:
