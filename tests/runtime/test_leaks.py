@@ -566,7 +566,7 @@ def test_the_pool_of_asyncpg(postgres_url: str) -> None:
             with LeakDetector(resources=resources) as detector:
                 async for connection in get_connection(pool):
                     assert monitor.check_session(connection, "here")
-                    break  # type: ignore[session-early-exit]
+                    break
                 gc.collect()
             assert [leak.what.partition(" (")[0] for leak in detector.leaks] == [
                 'the generator of "get_connection"'

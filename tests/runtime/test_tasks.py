@@ -36,12 +36,12 @@ class Uses(Database):
 
     async def gathers(self) -> None:
         async with self.maker() as session:
-            both = asyncio.gather(self.waits(session), self.waits(session), return_exceptions=True)
+            both = asyncio.gather(self.waits(session), self.waits(session), return_exceptions=True)  # type: ignore[session-concurrent]
             await both
 
     async def gathers_methods(self) -> None:
         async with self.maker() as session:
-            await asyncio.gather(  # GATHERED
+            await asyncio.gather(  # type: ignore[session-concurrent]  # GATHERED
                 session.execute(self.slow), session.execute(self.slow), return_exceptions=True
             )
 
@@ -50,7 +50,7 @@ class Uses(Database):
             task = asyncio.create_task(self.waits(session))
             await asyncio.sleep(0.01)
             with suppress(SQLAlchemyError):
-                await session.execute(text("select 1"))  # SECOND
+                await session.execute(text("select 1"))  # type: ignore[session-concurrent]  # SECOND
             with suppress(SQLAlchemyError):
                 await task
 
@@ -178,7 +178,7 @@ def test_it_can_raise_at_the_second_use(uses: Uses) -> None:
 
     async def work() -> None:
         async with uses.maker() as session:
-            answers = await asyncio.gather(
+            answers = await asyncio.gather(  # type: ignore[session-concurrent]
                 uses.waits(session), uses.waits(session), return_exceptions=True
             )
         assert [type(each) for each in answers] == [type(None), RuntimeError]

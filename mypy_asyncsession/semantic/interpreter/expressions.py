@@ -98,6 +98,9 @@ class Expressions(Base):
             return structural
         if structural is UNSURE:
             return UNSURE
+        if isinstance(expr, AwaitExpr) and expr.expr in self.recovered:
+            # What we told mypy that awaiting it gives: it gives nothing.
+            return structural
         return combine(structural, self.types.value(found))
 
     def _evident(self, expr: Expression, scope: Scope) -> Value | None:
