@@ -108,6 +108,8 @@ class Dependencies:
         self._closing = Closing(interpreter)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
+        #: What stands in the place of a dependency, which need not be called there at all.
+        self.called: set[int] = set()
 
     # Where dependencies are named
 
@@ -224,8 +226,20 @@ class Dependencies:
 
     def _of_call(self, call: CallExpr, place: Place) -> Iterator[Dependency]:
         named = self._depends.named(call, place.scope, place.where)
+        place = replace(place, span=place.span or span_of(call))
         if named is not None:
-            yield from self._of_named(named, replace(place, span=place.span or span_of(call)))
+            yield from self._of_named(named, place)
+        elif not call.args and self._depends.is_depends(call, place.scope, place.where):
+            yield from self._of_annotated_class(place)
+
+    def _of_annotated_class(self, place: Place) -> Iterator[Dependency]:
+        """``Depends()``, which is of the class that the parameter is annotated with."""
+        wanted = get_proper_type(place.wanted) if place.wanted is not None else None
+        if isinstance(wanted, Instance):
+            value = ClassValue(wanted.type.fullname, wanted.type)
+            for found in self._of_named(Named(NameExpr(wanted.type.name), value), place):
+                if found.drive in (Drive.ABSTRACT, Drive.UNENTERED):
+                    yield found
 
     def _bare(self, given: ListExpr | TupleExpr, place: Place) -> Iterator[Dependency]:
         """``dependencies=[require_admin]``."""
@@ -288,6 +302,7 @@ class Dependencies:
             for driven in self._driving.each(named.value, named.expression, place.scope)
         ]
         if found:
+            self.called.add(id(named.expression))
             yield found[0]._replace(beside=tuple(found[1:]))
 
     def _record(self, driven: Injection, named: Named, place: Place) -> Dependency:
