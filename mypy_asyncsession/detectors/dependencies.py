@@ -30,7 +30,11 @@ from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import annotation_of, is_stand_in, mismatch
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
-from mypy_asyncsession.models.fastapi import ROUTE_METHODS, UNWRAPS
+from mypy_asyncsession.models.fastapi import (
+    GIVEN_DEPENDENCIES,
+    GIVEN_DEPENDENCIES_NAMES,
+    UNWRAPS,
+)
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
 from mypy_asyncsession.semantic.values import (
@@ -57,11 +61,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
-
-#: Calls that are given dependencies for their effects alone.
-_GIVEN_LISTS = frozenset({"APIRouter", "FastAPI", "add_api_route", "include_router"}) | (
-    ROUTE_METHODS
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +173,23 @@ class Dependencies:
         place = Place(Role.LIST, scope, where, owner)
         if id(call) not in self._seen:
             yield from self._of_call(call, place)
-        if isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in _GIVEN_LISTS:
-            for name, argument in zip(call.arg_names, call.args, strict=True):
-                if name == "dependencies" and isinstance(argument, (ListExpr, TupleExpr)):
-                    yield from self._bare(argument, place)
+        for name, argument in zip(call.arg_names, call.args, strict=True):
+            if (
+                name == "dependencies"
+                and isinstance(argument, (ListExpr, TupleExpr))
+                and fullname(self._interpreter.value(call.callee, scope, where))
+                in GIVEN_DEPENDENCIES
+            ):
+                yield from self._bare(argument, place)
 
     def may_name_one(self, call: CallExpr) -> bool:
         """A quick look before the other two: most calls are of functions that mypy knows."""
         callee = call.callee
-        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _GIVEN_LISTS:
+        if (
+            isinstance(callee, (MemberExpr, NameExpr))
+            and callee.name in GIVEN_DEPENDENCIES_NAMES
+            and "dependencies" in call.arg_names
+        ):
             return True
         return self._depends.may_name_one(call)
 
