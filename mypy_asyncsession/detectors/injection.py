@@ -237,7 +237,8 @@ class Driving:
         if function.wraps is not UNKNOWN and self._unwraps:
             return self.driven(function.wraps, None, scope, depth + 1)
         type_ = self._types.exact(function, result, type_)
-        if isinstance(result, FunctionValue) and not is_lambda(function):
+        is_factory = isinstance(result, FunctionValue) and result.wraps is UNKNOWN
+        if is_factory and not is_lambda(function):
             return Injection(Drive.FACTORY, result, type_)
         if not isinstance(result, ObjectValue):
             return Injection(Drive.VALUE, result, type_, none=none)
