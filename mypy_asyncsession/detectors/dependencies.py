@@ -31,7 +31,11 @@ from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import annotation_of, is_stand_in, mismatch
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
-from mypy_asyncsession.models.fastapi import ROUTE_METHODS, UNWRAPS
+from mypy_asyncsession.models.fastapi import (
+    GIVEN_DEPENDENCIES,
+    GIVEN_DEPENDENCIES_NAMES,
+    UNWRAPS,
+)
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
 from mypy_asyncsession.semantic.values import (
@@ -60,11 +64,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
-
-#: Calls that are given dependencies for their effects alone.
-_GIVEN_LISTS = frozenset({"APIRouter", "FastAPI", "add_api_route", "include_router"}) | (
-    ROUTE_METHODS
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +111,8 @@ class Dependencies:
         self._late = LateCommitUses(interpreter, version)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
+        #: What stands in the place of a dependency, which need not be called there at all.
+        self.called: set[int] = set()
 
     # Where dependencies are named
 
@@ -176,15 +177,23 @@ class Dependencies:
         place = Place(Role.LIST, scope, where, owner)
         if id(call) not in self._seen:
             yield from self._of_call(call, place)
-        if isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in _GIVEN_LISTS:
-            for name, argument in zip(call.arg_names, call.args, strict=True):
-                if name == "dependencies" and isinstance(argument, (ListExpr, TupleExpr)):
-                    yield from self._bare(argument, place)
+        for name, argument in zip(call.arg_names, call.args, strict=True):
+            if (
+                name == "dependencies"
+                and isinstance(argument, (ListExpr, TupleExpr))
+                and fullname(self._interpreter.value(call.callee, scope, where))
+                in GIVEN_DEPENDENCIES
+            ):
+                yield from self._bare(argument, place)
 
     def may_name_one(self, call: CallExpr) -> bool:
         """A quick look before the other two: most calls are of functions that mypy knows."""
         callee = call.callee
-        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _GIVEN_LISTS:
+        if (
+            isinstance(callee, (MemberExpr, NameExpr))
+            and callee.name in GIVEN_DEPENDENCIES_NAMES
+            and "dependencies" in call.arg_names
+        ):
             return True
         return self._depends.may_name_one(call)
 
@@ -246,6 +255,17 @@ class Dependencies:
                     place.owner,
                     parameter,
                 )
+        elif not call.args and self._depends.is_depends(call, place.scope, place.where):
+            yield from self._of_annotated_class(place)
+
+    def _of_annotated_class(self, place: Place) -> Iterator[Dependency]:
+        """``Depends()``, which is of the class that the parameter is annotated with."""
+        wanted = get_proper_type(place.wanted) if place.wanted is not None else None
+        if isinstance(wanted, Instance):
+            value = ClassValue(wanted.type.fullname, wanted.type)
+            for found in self._of_named(Named(NameExpr(wanted.type.name), value), place):
+                if found.drive in (Drive.ABSTRACT, Drive.UNENTERED):
+                    yield found
 
     def _bare(self, given: ListExpr | TupleExpr, place: Place) -> Iterator[Dependency]:
         """``dependencies=[require_admin]``."""
@@ -311,6 +331,7 @@ class Dependencies:
             for driven in self._driving.each(named.value, named.expression, place.scope)
         ]
         if found:
+            self.called.add(id(named.expression))
             yield found[0]._replace(beside=tuple(found[1:]))
 
     def _record(self, driven: Injection, named: Named, place: Place) -> Dependency:

@@ -39,6 +39,7 @@ from mypy_asyncsession.detectors.given_callables import (
 from mypy_asyncsession.detectors.record import Drive
 from mypy_asyncsession.detectors.result_types import ResultTypes
 from mypy_asyncsession.detectors.returned_objects import ReturnedObjects
+from mypy_asyncsession.detectors.whole_applications import is_whole
 from mypy_asyncsession.models.fastapi import UNWRAPS
 from mypy_asyncsession.models.sqlalchemy import (
     ASYNC_SESSIONMAKERS,
@@ -163,6 +164,8 @@ class Driving:
         if value.info is not None and makes_others(value.info):
             return None
         instance = self._interpreter.instance(value)
+        if value.info is not None and value.info.is_abstract and is_whole(self._source.tree):
+            return Injection(Drive.ABSTRACT, instance)
         is_callable = isinstance(instance, ObjectValue) and has_call(instance)
         return Injection(
             Drive.VALUE,
@@ -234,7 +237,8 @@ class Driving:
         if function.wraps is not UNKNOWN and self._unwraps:
             return self.driven(function.wraps, None, scope, depth + 1)
         type_ = self._types.exact(function, result, type_)
-        if isinstance(result, FunctionValue) and not is_lambda(function):
+        is_factory = isinstance(result, FunctionValue) and result.wraps is UNKNOWN
+        if is_factory and not is_lambda(function):
             return Injection(Drive.FACTORY, result, type_)
         if not isinstance(result, ObjectValue):
             return Injection(Drive.VALUE, result, type_, none=none)

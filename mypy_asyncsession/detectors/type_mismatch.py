@@ -11,6 +11,7 @@ from mypy.types import (
     Instance,
     LiteralType,
     NoneType,
+    TupleType,
     TypedDictType,
     TypeOfAny,
     UninhabitedType,
@@ -195,6 +196,8 @@ def _shown(type_: Type) -> str:
         return f"{proper.type.name}[{inner}]" if inner else proper.type.name
     if isinstance(proper, UnionType):
         return " | ".join(_shown(item) for item in proper.items)
+    if isinstance(proper, TupleType) and proper.partial_fallback.type.fullname == "builtins.tuple":
+        return f"tuple[{', '.join(_shown(item) for item in proper.items)}]"
     if isinstance(proper, NoneType):
         return "None"
     if isinstance(proper, AnyType):

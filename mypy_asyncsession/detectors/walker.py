@@ -379,6 +379,8 @@ class Walker:
             yield from self._dependency_overrides.of_call(call, scope, where, owner)
         if self._direct_calls.may_name_depends(call, scope):
             yield from self._factories.of_call(call, scope, where, owner)
+        if id(call) in self._dependencies.called:
+            return  # that it is called is the mistake, and has been said
         if self._direct_calls.may_be_one(call, scope, where):
             yield from self._direct_calls.of_call(call, scope, where, owner)
 

@@ -54,6 +54,19 @@ REGISTERING: Final = frozenset(
     for method in ROUTE_METHODS
 )
 
+#: What is given a list of dependencies.
+GIVEN_DEPENDENCIES: Final = (
+    ROUTERS
+    | REGISTERING
+    | frozenset(
+        f"{router}{call}.{method}"
+        for router in ROUTERS
+        for call in ("", "()")
+        for method in ("add_api_route", "add_api_websocket_route", "include_router")
+    )
+)
+GIVEN_DEPENDENCIES_NAMES: Final = frozenset(name.rpartition(".")[2] for name in GIVEN_DEPENDENCIES)
+
 Version = tuple[int, ...]
 
 #: The first release that looks behind ``functools.wraps`` and ``functools.partial``, and that
