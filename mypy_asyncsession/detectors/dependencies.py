@@ -24,8 +24,9 @@ from mypy.types import CallableType, Instance, get_proper_type
 
 from mypy_asyncsession.detectors.annotations import Annotations
 from mypy_asyncsession.detectors.injection import ITERATORS, MANAGERS, UNDRIVEN, Driving
+from mypy_asyncsession.detectors.late_commits import LateCommitUses
 from mypy_asyncsession.detectors.object_info import object_info, provider_of
-from mypy_asyncsession.detectors.record import Dependency, Role
+from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import mismatch
 from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES, UNWRAPS
@@ -40,10 +41,12 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.injection import Injection
+    from mypy_asyncsession.detectors.time_records import LateCommit
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
 
 _DEFINITIONS = (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)
@@ -58,6 +61,7 @@ class Dependencies:
         self._annotations = Annotations(interpreter.program, source)
         self._driving = Driving(interpreter, source, version)
         self._closing = Closing(interpreter)
+        self._late = LateCommitUses(interpreter, version)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
 
@@ -65,7 +69,7 @@ class Dependencies:
 
     def of_function(
         self, function: FuncItem, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in the parameters of a function."""
         type_ = function.type
         declared = type_.arg_types if isinstance(type_, CallableType) else []
@@ -95,7 +99,7 @@ class Dependencies:
 
     def of_alias(
         self, index: IndexExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in ``Annotated[T, Depends(f)]`` outside an annotation."""
         items = index.index.items if isinstance(index.index, TupleExpr) else []
         calls = [item for item in items[1:] if isinstance(item, CallExpr)]
@@ -111,7 +115,7 @@ class Dependencies:
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
         if id(call) not in self._seen and self.is_depends(call, scope, where):
             yield from self._dependency(call, Role.LIST, None, scope, where, owner, None, None)
@@ -174,6 +178,9 @@ class Dependencies:
         """The type in ``Annotated[T, ...]``: what mypy has made of the alias, or what it names."""
         if isinstance(index.analyzed, TypeAliasExpr):
             return index.analyzed.node.target
+        meant = self._interpreter.program.type_expression(annotated, scope)
+        if meant is not None:
+            return meant
         value = self._interpreter.value(annotated, scope, where)
         if isinstance(value, ClassValue) and value.fullname != "typing.Any":
             instance = self._interpreter.instance(value)
@@ -192,15 +199,19 @@ class Dependencies:
         owner: str,
         span: Span | None,
         parameter: tuple[FuncItem, str] | None,
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         expression = _argument(call)
         if expression is None:
             return
-        driven = self._driving.driven(self._interpreter.value(expression, scope, where), expression)
+        value = self._interpreter.value(expression, scope, where)
+        span = span or span_of(call)
+        driven = self._driving.driven(value, expression)
         if driven is not None:
-            yield self._record(
-                driven, expression, role, wanted, span or span_of(call), owner, scope, parameter
-            )
+            yield self._record(driven, expression, role, wanted, span, owner, scope, parameter)
+            if driven.drive is Drive.ENTERED:
+                yield from self._late.of_dependency(
+                    call, expression, value, role, span, owner, parameter
+                )
 
     def _overrides(
         self, new: Expression, scope: Scope, where: Where, owner: str
@@ -236,7 +247,9 @@ class Dependencies:
             role=role,
             handed=object_info(driven.value, self._interpreter, scope),
             unwraps=self._unwraps,
-            mismatch=None if _names(expression, wanted) else mismatch(driven, wanted),
+            mismatch=None
+            if _names(expression, wanted, scope, self._interpreter.program)
+            else mismatch(driven, wanted, analysed=self._interpreter.program.analysed),
             asked_for=self._asked_for(driven, wanted),
             parameter=parameter[1] if parameter else None,
             handled=parameter is not None and self._closing.handles(*parameter, scope),
@@ -266,13 +279,16 @@ def _argument(call: CallExpr) -> Expression | None:
     return None
 
 
-def _names(expression: Expression, wanted: Type | None) -> bool:
+def _names(expression: Expression, wanted: Type | None, scope: Scope, program: Program) -> bool:
     """Whether a call is given the class that is wanted, to make an object of that class."""
     proper = get_proper_type(wanted) if wanted is not None else None
     return (
         isinstance(expression, CallExpr)
         and isinstance(proper, Instance)
-        and any(isinstance(each, RefExpr) and each.node is proper.type for each in expression.args)
+        and any(
+            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
+            for each in expression.args
+        )
     )
 
 

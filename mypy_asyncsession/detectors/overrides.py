@@ -153,14 +153,15 @@ class Overrides:
                 awaited = awaited or _calls(node.expr, name)
         return iterated, awaited
 
-    def expected(self, call: CallExpr, module: str) -> Iterator[tuple[TypeInfo, Expression]]:
+    def expected(
+        self, call: CallExpr, scope: Scope, where: Where
+    ) -> Iterator[tuple[TypeInfo, Expression]]:
         """The arguments of a call that stand for what a parameter asks for, each with that class.
 
         They implement a protocol, or are of a class that looks like the one in the annotation.
         """
-        type_ = self._interpreter.type_of(call.callee, module)
-        callee = get_proper_type(type_) if type_ is not None else None
-        if not isinstance(callee, CallableType):
+        callee = self._interpreter.callable_type(call.callee, scope, where)
+        if callee is None:
             return
         for declared, argument in zip(callee.arg_types, call.args, strict=False):
             wanted = get_proper_type(declared)
@@ -170,12 +171,12 @@ class Overrides:
             if wanted.type.is_protocol:
                 if any(not name.startswith("_") for name in wanted.type.names):
                     yield wanted.type, argument
-            elif self._is_fake(wanted.type, argument, module):
+            elif self._is_fake(wanted.type, argument, scope):
                 yield wanted.type, argument
 
-    def _is_fake(self, wanted: TypeInfo, argument: Expression, module: str) -> bool:
+    def _is_fake(self, wanted: TypeInfo, argument: Expression, scope: Scope) -> bool:
         """Whether an argument is of a class that only looks like the one that is asked for."""
-        type_ = self._interpreter.type_of(argument, module)
+        type_ = self._interpreter.type_of(argument, scope.module)
         given = get_proper_type(type_) if type_ is not None else None
         return (
             isinstance(given, Instance)
@@ -220,7 +221,7 @@ class Overrides:
             return self._asked_for(name, info, base, scope, span, function)
         if self._says_nothing(base, name) and not _gives_session(there):
             return self._asked_for(name, info, base, scope, span, function)
-        if _admits_several(base, name):
+        if self._admits_several(base, name):
             return None
         return Override(
             method=name,
@@ -299,6 +300,17 @@ class Overrides:
         stub = self._located(info, name)
         return stub is None or is_stub_body(stub)
 
+    def _admits_several(self, info: TypeInfo, name: str) -> bool:
+        """Whether the annotation of a method leaves the shape to those that override it."""
+        entry = info.names.get(name)
+        node = entry.node if entry is not None else None
+        function = definition_of(node) if node is not None else None
+        declared = self._interpreter.program.type_of(function) if function is not None else None
+        type_ = get_proper_type(declared) if declared is not None else None
+        return isinstance(type_, CallableType) and isinstance(
+            get_proper_type(type_.ret_type), UnionType
+        )
+
     def _located(self, info: TypeInfo, name: str) -> FuncDef | None:
         source = self._interpreter.program.source(info.module_name)
         located = source.class_named(info.name) if source is not None else None
@@ -342,16 +354,6 @@ def _alike(here: Node, there: Node | None) -> bool:
         and here.is_coroutine == there.is_coroutine
         and here.is_generator == there.is_generator
         and (here.is_coroutine or here.is_generator)
-    )
-
-
-def _admits_several(info: TypeInfo, name: str) -> bool:
-    """Whether the annotation of a method leaves the shape to those that override it."""
-    entry = info.names.get(name)
-    function = definition_of(entry.node) if entry is not None and entry.node is not None else None
-    type_ = get_proper_type(function.type) if function is not None and function.type else None
-    return isinstance(type_, CallableType) and isinstance(
-        get_proper_type(type_.ret_type), UnionType
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
@@ -511,4 +512,7 @@ Record = (
     | Probe
     | Dependency
     | DirectCall
+    | Unawaited
+    | LateCommit
+    | LazyLoad
 )

@@ -215,9 +215,8 @@ class UnenteredUses:
         may_hold = [self._may_be_handed(argument) for argument in call.args]
         if any(may_hold[1:] if handed_on else may_hold):
             yield from self._of_body(call, point, after=int(handed_on))
-        type_ = self._interpreter.type_of(call.callee, self._module)
-        callee = get_proper_type(type_) if type_ is not None else None
-        if not isinstance(callee, CallableType):
+        callee = self._interpreter.callable_type(call.callee, point.scope, point.where)
+        if callee is None:
             return
         for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
             if name is not None:
@@ -303,7 +302,7 @@ class UnenteredUses:
         target = statement.lvalues[0]
         declared = statement.type
         if declared is None and isinstance(target, MemberExpr):
-            declared = self._interpreter.type_of(target, self._module)
+            declared = self._interpreter.declared_attribute(target, point.scope, point.where)
         if declared is not None and self._is_session(declared):
             yield from self._given(Situation.STORED, statement.rvalue, written(target), point)
 

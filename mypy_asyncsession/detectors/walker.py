@@ -41,12 +41,14 @@ from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
@@ -89,6 +91,7 @@ _USING = frozenset(
         LambdaExpr,
         MemberExpr,
         YieldFromExpr,
+        *NEGLECTING,
     }
 )
 _METHODS = {
@@ -142,6 +145,8 @@ class Walker:
         self._escapes = Escapes(interpreter)
         self._exits = EarlyExits(interpreter)
         self._raw = UnenteredUses(interpreter, source.module)
+        self._lazy = LazyLoads(interpreter, source, self._expected)
+        self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
@@ -158,12 +163,10 @@ class Walker:
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
-        for position, statement in enumerate(statements):
+        for statement in statements:
             yield from self._statement(statement, body)
             if isinstance(statement, WithStmt):
-                yield from self._escapes.of_block(
-                    statement, statements[position + 1 :], ProgramPoint(body, statement)
-                )
+                yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
@@ -204,6 +207,7 @@ class Walker:
                 yield from self._raw.of_assignment(statement, point)
             elif isinstance(statement, ExpressionStmt):
                 yield from self._raw.of_statement(statement, point)
+            yield from self._unawaited.of_statement(statement, point)
             for child in children(statement):
                 if isinstance(child, Block):
                     yield from self._statement(child, body)
@@ -236,7 +240,9 @@ class Walker:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
-        yield from self._body(function.body.body, point.body.inside(function, decorators))
+        body = point.body.inside(function, decorators)
+        yield from self._lazy.of_function(function, body)
+        yield from self._body(function.body.body, body)
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
@@ -263,19 +269,24 @@ class Walker:
                 yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
                 yield from self._raw.of_unopened(node, point)
+                yield from self._unawaited.of_expression(node, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
+                yield from self._unawaited.of_expression(node, point)
                 if self._injects and may_be_alias(node):
                     yield from self._dependencies.of_alias(
                         node, point.scope, point.where, point.body.outermost()
                     )
             elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
+                yield from self._unawaited.of_expression(node, point)
                 for index, sequence, is_async in zip(
                     node.indices, node.sequences, node.is_async, strict=False
                 ):
                     pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
                     yield from self._use(pairing, sequence, point, index)
+            else:
+                yield from self._unawaited.of_expression(node, point)
 
     def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
         callee = call.callee
@@ -307,16 +318,16 @@ class Walker:
             owner = point.body.outermost()
             yield from self._dependencies.of_call(call, point.scope, point.where, owner)
             yield from self._dependencies.of_update(call, point.scope, point.where, owner)
-        if self._direct_calls.may_be_one(call):
+        if self._direct_calls.may_be_one(call, point.scope):
             yield from self._direct_calls.of_call(
                 call, point.scope, point.where, point.body.outermost()
             )
         if call.args:
-            for protocol, argument in self._overrides.expected(call, self._source.module):
+            for protocol, argument in self._overrides.expected(call, point.scope, point.where):
                 yield from self._overrides.of_argument(
                     protocol, argument, point.scope, point.where, point.body.outermost()
                 )
-            if may_need(call):
+            if may_need(call, point.scope, self._interpreter.program):
                 yield from self._given(call, point)
             yield from self._raw.of_call(call, point)
             yield from self._doubles.of_call(call, point)
@@ -452,7 +463,7 @@ class Walker:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
-        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.definitions_first:
+        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
             return False
         if self._exhaustive:
             return False

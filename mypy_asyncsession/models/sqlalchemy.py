@@ -86,3 +86,39 @@ CONNECTING_ATTRIBUTES: Final = frozenset(
 STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
 #: The methods that give one which is yet to be started.
 STARTING: Final = frozenset({"begin", "begin_nested", "connect"})
+#: The methods of async sessions and connections that are coroutine functions.
+COROUTINE_METHODS: Final = frozenset(
+    {
+        "aclose",
+        "close",
+        "close_all",
+        "commit",
+        "connection",
+        "delete",
+        "exec",
+        "exec_driver_sql",
+        "execute",
+        "flush",
+        "get",
+        "get_one",
+        "get_raw_connection",
+        "invalidate",
+        "merge",
+        "refresh",
+        "remove",
+        "reset",
+        "rollback",
+        "run_sync",
+        "scalar",
+        "scalars",
+    }
+)
+#: What a sync session has and an async one does not.
+SYNC_ONLY_ATTRIBUTES: Final = frozenset(
+    {
+        "bulk_insert_mappings",
+        "bulk_save_objects",
+        "bulk_update_mappings",
+        "query",
+    }
+)

@@ -15,6 +15,7 @@ from mypy_asyncsession.semantic.values import (
     ContainerValue,
     LiteralValue,
     ManagerFactory,
+    NamedValue,
     ObjectValue,
     TypedCallable,
     UnionValue,
@@ -28,10 +29,15 @@ from mypy_asyncsession.semantic.values import (
 def combine(structural: Value, typed: Value) -> Value:
     """Put together what the definitions say and what mypy says of one expression.
 
-    A definition that contradicts its annotation is believed before it. Otherwise the type says
-    which of the possible objects it is, since mypy follows flow and generics, and the definition
-    adds where it comes from.
+    What definitions settle is believed before any type, which dmypy may not have brought up to
+    date; only what they leave open in it, generics mostly, is the type's to say. Otherwise the
+    type says which of the possible objects it is, since mypy follows flow, and the definition adds
+    where it comes from.
     """
+    if isinstance(structural, NamedValue):
+        return structural
+    if isinstance(structural, ObjectValue) and structural.shape is not Shape.NONE:
+        return _completed(structural, typed)
     unknown = (UNKNOWN, RECURSIVE)
     if structural in unknown or typed in unknown or is_none(typed):
         return typed if structural in unknown else structural
@@ -74,6 +80,17 @@ def combine(structural: Value, typed: Value) -> Value:
         # A name that is bound anew, or flow that only mypy follows: either may be right.
         return join([*members(result), *options], exact=False)
     return result
+
+
+def _completed(structural: ObjectValue, typed: Value) -> ObjectValue:
+    """What definitions settle, holding what the type says where they do not say what it holds."""
+    if (
+        structural.item is UNKNOWN
+        and isinstance(typed, ObjectValue)
+        and typed.shape is structural.shape
+    ):
+        return replace(structural, item=typed.item)
+    return structural
 
 
 def combine_result(inferred: Value, declared: Value) -> Value:

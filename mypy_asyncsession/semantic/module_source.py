@@ -26,6 +26,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.semantic.bindings import names_of
 from mypy_asyncsession.semantic.call_sites import calls_in, last_name
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 
@@ -101,10 +102,12 @@ class ModuleSource:
     _attributes: dict[int, tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]] = (
         field(default_factory=dict)
     )
+    _flows: dict[int, FunctionFlow] = field(default_factory=dict)
     _bodies: _Bodies | None = None
     _mutated: set[str] | None = None
     _calls: dict[str, list[CallSite]] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
+    _run_in_sync: frozenset[str] | None = None
 
     def scope_in(self, node: FuncItem | ClassDef, parent: Scope) -> Scope:
         """A scope for the body of *node*, with nothing known about its parameters."""
@@ -118,6 +121,13 @@ class ModuleSource:
                 names = names_of(node.body.body, self.module, is_package=self.is_package)
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
+
+    def flow_of(self, node: FuncItem | MypyFile) -> FunctionFlow:
+        """The control flow of a function of the module, or of the module itself."""
+        flow = self._flows.get(id(node))
+        if flow is None:
+            flow = self._flows[id(node)] = FunctionFlow(node)
+        return flow
 
     def attributes(self, node: ClassDef) -> dict[str, list[tuple[Expression, FuncDef | None]]]:
         """What the methods and the body of a class assign to its attributes.
@@ -226,6 +236,20 @@ class ModuleSource:
                 if isinstance(changed, NameExpr):
                     self._mutated.add(changed.name)
         return self._mutated
+
+    def run_in_sync(self) -> frozenset[str]:
+        """The names of the functions that the module gives to a ``run_sync``."""
+        if self._run_in_sync is None:
+            self._run_in_sync = frozenset(
+                argument.name
+                for node in walk(self.tree)
+                if isinstance(node, CallExpr)
+                and isinstance(node.callee, MemberExpr)
+                and node.callee.name == "run_sync"
+                for argument in node.args[:1]
+                if isinstance(argument, (MemberExpr, NameExpr))
+            )
+        return self._run_in_sync
 
     def _read_bodies(self) -> _Bodies:
         """What stands in the bodies of the module, whichever functions they are of."""

@@ -117,3 +117,12 @@ def nested(body: Sequence[Node]) -> Iterator[Node]:
     for statement in statements(body):
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
             yield statement
+
+
+def qualname_in(scope: Scope | None, name: str) -> str:
+    """The name, inside its module, of what a scope defines under *name*."""
+    parts = [name]
+    while scope is not None and scope.node is not None:
+        parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
+        scope = scope.parent
+    return ".".join(reversed(parts))

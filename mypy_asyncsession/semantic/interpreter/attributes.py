@@ -25,8 +25,9 @@ from mypy.types import CallableType, Instance, get_proper_type
 from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of, qualname_in
+from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
 from mypy_asyncsession.semantic.interpreter.evidence import denied
+from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 from mypy_asyncsession.semantic.values import (
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy.nodes import Expression, FuncItem
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -63,6 +65,8 @@ PROTOCOL_METHODS = frozenset(
 )
 #: The classes whose elements are evaluated where a literal is assigned.
 _CONTAINERS = frozenset({"dict", "list"})
+#: Those of generators alone.
+_SENDING = frozenset({"asend", "send"})
 #: The methods of a metaclass that make a class.
 _MAKING = frozenset({"__init__", "__new__", "__prepare__"})
 #: The methods of a class that have a say in what its attributes are.
@@ -135,7 +139,9 @@ class Attributes(Base):
         if isinstance(base, ObjectValue):
             if base.shape is Shape.SESSIONMAKER and base.by_definition:
                 return UNSURE
-            if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
+            if name in _SENDING and base.shape not in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
+                pass  # a stream's own
+            elif name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
                 return BoundMethod(base, name)
             if isinstance(base.type, Instance):
                 klass = ClassValue(base.type.type.fullname, base.type.type)
@@ -256,8 +262,9 @@ class Attributes(Base):
             return UNSURE
         bare = isinstance(receiver, ObjectValue) and receiver.bare
         declared = self.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
-        if isinstance(declared, Var) and informative(declared.type):
-            value = self.types.value(declared.type)
+        type_ = self.program.type_of(declared) if isinstance(declared, Var) else None
+        if isinstance(declared, Var) and informative(type_):
+            value = self.types.value(type_)
             if any(denied(method.body, f"self.{name}", value) for method in _methods(node)):
                 return UNSURE
             if value is not UNKNOWN and not is_opaque(value):
@@ -414,6 +421,18 @@ class Attributes(Base):
             return ManagerFactory(self.bind(value.function, receiver), value.is_async)
         return value
 
+    def declared_attribute(self, expr: MemberExpr, scope: Scope, where: Where) -> Type | None:
+        """The type that an attribute is declared with, or ``None``."""
+        if self.program.analysed:
+            return self.type_of(expr, scope.module)
+        owner = self.value(expr.expr, scope, where)
+        if not isinstance(owner, ObjectValue) or not isinstance(owner.type, Instance):
+            return None
+        entry = owner.type.type.get(expr.name)
+        if entry is None or not isinstance(entry.node, Var):
+            return None
+        return self.types.method_type(owner.type, expr.name)
+
     def _typed_attribute(self, info: TypeInfo, name: str, type_: Instance | None) -> Value:
         entry = info.names.get(name)
         if entry is None or entry.node is None:
@@ -427,7 +446,7 @@ class Attributes(Base):
             found = self.types.method_type(type_, name)
         else:
             node = entry.node
-            raw = node.var.type if isinstance(node, Decorator) else getattr(node, "type", None)
+            raw = self.program.type_of(node)
             found = get_proper_type(raw) if raw is not None else None
         if found is None or not informative(found):
             return UNKNOWN

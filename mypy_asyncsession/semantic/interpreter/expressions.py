@@ -30,7 +30,7 @@ from mypy.nodes import (
     TupleExpr,
     UnaryExpr,
 )
-from mypy.types import CallableType, Instance, Type, UnionType, get_proper_type
+from mypy.types import CallableType, Instance, NoneType, Type, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.combine import combine, is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
@@ -50,7 +50,6 @@ from mypy_asyncsession.semantic.values import (
     ContainerValue,
     FunctionValue,
     LiteralValue,
-    NamedValue,
     ObjectValue,
     Value,
     join,
@@ -99,8 +98,6 @@ class Expressions(Base):
             return structural
         if structural is UNSURE:
             return UNSURE
-        if self.definitions_first and isinstance(structural, (ObjectValue, NamedValue)):
-            return structural
         return combine(structural, self.types.value(found))
 
     def _evident(self, expr: Expression, scope: Scope) -> Value | None:
@@ -108,7 +105,7 @@ class Expressions(Base):
 
         That word stands: see ``combine_result``. Most calls are of this kind.
         """
-        if self.thorough or self.definitions_first or scope.module != self._current():
+        if self.thorough or self.past_types or scope.module != self._current():
             return None
         if not isinstance(expr, (AwaitExpr, CallExpr)):
             return None
@@ -161,6 +158,8 @@ class Expressions(Base):
     def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
         """What *expr* may be, by the definitions alone."""
         if isinstance(expr, NameExpr):
+            if expr.name == "None":
+                return ObjectValue(Shape.NONE, type=NoneType(), label="None")
             return self.name(expr.name, scope, where)
         if isinstance(expr, MemberExpr):
             return self.member(expr, scope, where)

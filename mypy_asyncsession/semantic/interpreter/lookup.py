@@ -20,8 +20,13 @@ from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of, qualname_in
-from mypy_asyncsession.semantic.scopes import Scope, reaching, reaching_parameter
+from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
+from mypy_asyncsession.semantic.scopes import (
+    Scope,
+    qualname_in,
+    reaching,
+    reaching_parameter,
+)
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -38,8 +43,6 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from mypy.nodes import SymbolNode
-
     from mypy_asyncsession.semantic.bindings import Binding
 
 
@@ -149,14 +152,7 @@ class Lookup(Base):
         """The class that a statement in a scope defines."""
         qualname = qualname_in(scope, node.name)
         fullname = f"{scope.module}.{qualname}"
-        if scope.module == self._current():
-            info: SymbolNode | None = node.info
-        else:
-            # The tree was only parsed: its classes have no information of their own.
-            info = self.program.symbol(fullname)
-        if type(info) is not TypeInfo or not info.mro:
-            info = None
-        return ClassValue(fullname, info, node)
+        return ClassValue(fullname, self.program.class_record(node, fullname, scope), node)
 
     def module_attribute(self, module: str, name: str, where: Where) -> Value:
         """What *name* stands for in a module: at its end, or at *where* in its body."""
@@ -166,10 +162,9 @@ class Lookup(Base):
     def _module_attribute(self, module: str, name: str, where: Where) -> Value:
         if where is None and module != self._current():
             # A class is what mypy says that it is: its module need not be read for that.
-            tree = self.program.modules.get(module)
-            entry = tree.names.get(name) if tree is not None else None
-            if entry is not None and isinstance(entry.node, TypeInfo):
-                return ClassValue(entry.node.fullname, entry.node)
+            symbol = self.program.entry(module, name)
+            if isinstance(symbol, TypeInfo):
+                return ClassValue(symbol.fullname, symbol)
         source = self.program.source(module)
         if source is not None:
             bindings = source.scope.names.bindings.get(name)
@@ -206,8 +201,7 @@ class Lookup(Base):
         tree = self.program.modules.get(module)
         if tree is None:
             return NamedValue(fullname)
-        entry = tree.names.get(name)
-        node = entry.node if entry is not None else None
+        node = self.program.entry(module, name)
         if node is None:
             if fullname in self.program.modules:
                 return ModuleValue(fullname)
@@ -219,11 +213,12 @@ class Lookup(Base):
         if isinstance(node, Var):
             if node.fullname in ANNOTATED:
                 return NamedValue(node.fullname)  # its type is that of every special form
-            if node.is_suppressed_import or not informative(node.type):
+            type_ = self.program.type_of(node)
+            if node.is_suppressed_import or not informative(type_):
                 if node.fullname and not node.fullname.startswith(module + "."):
                     return NamedValue(node.fullname)
                 return NamedValue(fullname) if node.is_suppressed_import else UNKNOWN
-            value = self.types.value(node.type)
+            value = self.types.value(type_)
             if isinstance(value, TypedCallable):
                 return TypedCallable(value.type, self.place(node.fullname, tree))
             return value
@@ -231,14 +226,11 @@ class Lookup(Base):
 
     def semantic(self, node: object) -> Value:
         """A function of which only mypy's symbol is at hand."""
-        if isinstance(node, Decorator):
-            type_ = get_proper_type(node.var.type) if node.var.type is not None else None
-            fullname = node.fullname
-        elif isinstance(node, (FuncDef, OverloadedFuncDef)):
-            type_ = get_proper_type(node.type) if node.type is not None else None
-            fullname = node.fullname
-        else:
+        if not isinstance(node, (Decorator, FuncDef, OverloadedFuncDef)):
             return UNKNOWN
+        fullname = node.fullname
+        declared = self.program.type_of(node)
+        type_ = get_proper_type(declared) if declared is not None else None
         module, _ = self.program.split(fullname)
         tree = self.program.modules.get(module)
         if type_ is None:
