@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: What the examples take for granted.
 PREAMBLE = """\
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_asyncsession.detectors.state_records import ConcurrentUse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -513,6 +514,7 @@ Record = (
     | Dependency
     | DirectCall
     | Unawaited
+    | ConcurrentUse
     | LateCommit
     | LazyLoad
 )

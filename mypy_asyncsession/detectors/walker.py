@@ -33,6 +33,7 @@ from mypy.nodes import (
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.arguments import matched, may_need, needs
+from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.detectors.direct_calls import DirectCalls
 from mypy_asyncsession.detectors.doubles import Doubles
@@ -54,6 +55,7 @@ from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.summaries import Summaries
 from mypy_asyncsession.semantic.syntax import children, definition_of, dotted, expressions
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -147,6 +149,7 @@ class Walker:
         self._raw = UnenteredUses(interpreter, source.module)
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
+        self._concurrent = ConcurrentUses(Summaries(interpreter))
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
@@ -239,10 +242,21 @@ class Walker:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
+        yield from self._over_time(function, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
         yield from self._lazy.of_function(function, body)
         yield from self._body(function.body.body, body)
+
+    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+        """What a function does one after the other, or side by side."""
+        found = list(self._concurrent.of_function(function, point))
+        if found:
+            inner = point.body.inside(function)
+            spared = list(self._expected.lines_in(function, inner))
+            for record in found:
+                if not any(record.span.line in lines for lines in spared):
+                    yield record
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH

@@ -16,6 +16,13 @@ ASYNC_SESSIONS: Final = frozenset(
         "sqlmodel.ext.asyncio.session.AsyncSession",
     }
 )
+#: Those that give each task a session of its own.
+SCOPED_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+    }
+)
 ASYNC_CONNECTIONS: Final = frozenset(
     {
         "sqlalchemy.ext.asyncio.AsyncConnection",
@@ -113,6 +120,8 @@ COROUTINE_METHODS: Final = frozenset(
         "scalars",
     }
 )
+#: Those that give a result that is got piece by piece.
+STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
 #: What a sync session has and an async one does not.
 SYNC_ONLY_ATTRIBUTES: Final = frozenset(
     {
