@@ -59,10 +59,13 @@ _HARMLESS: Final = frozenset(
     {
         "add",
         "add_all",
+        "all",
+        "any",
         "bool",
         "critical",
         "debug",
         "delete",
+        "enumerate",
         "error",
         "exception",
         "get",
@@ -71,6 +74,8 @@ _HARMLESS: Final = frozenset(
         "isinstance",
         "len",
         "list",
+        "max",
+        "min",
         "print",
         "refresh",
         "repr",
@@ -78,9 +83,11 @@ _HARMLESS: Final = frozenset(
         "set",
         "sorted",
         "str",
+        "sum",
         "tuple",
         "type",
         "warning",
+        "zip",
     }
 )
 #: The exceptions whose handler says that the load is known to fail.
@@ -349,7 +356,7 @@ class _Sight:
             return True
         for call in suspects:
             for index in self._graph.points_of(call):
-                if index in reads or may_reach(self._graph, index, set(reads)):
+                if may_reach(self._graph, index, set(reads)):
                     return True
         return False
 
