@@ -22,6 +22,8 @@ def _draft(site: Site) -> Draft:
     source, misuse = site.source, site.misuse
     assert misuse.made is not None
     assert misuse.name is not None
+    if misuse.how == "NEW":
+        raise Left("where it is to be loaded is for you to say")
     query = source.expression(misuse.made, misuse.text)
     assert isinstance(query, cst.Call)
     draft = Draft(key=("load", source.path, id(query), misuse.name))
