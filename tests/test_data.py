@@ -191,6 +191,8 @@ def fails(mark: Mark) -> bool:
         "session-await",
         "session-unentered",
         "session-concurrent",
+        "session-expired",
+        "session-transaction",
     }
 
 

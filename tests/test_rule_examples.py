@@ -23,9 +23,21 @@ from typing import Annotated
 from unittest.mock import AsyncMock, MagicMock, patch
 from fastapi import Depends, FastAPI
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
 app = FastAPI()
+
+class Base(DeclarativeBase):
+    pass
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
 SessionLocal = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
 """
 

@@ -39,6 +39,7 @@ from mypy_asyncsession.detectors.doubles import Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
 from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
+from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.object_info import object_info
@@ -46,9 +47,11 @@ from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
@@ -143,7 +146,10 @@ class Walker:
         self._exits = EarlyExits(interpreter)
         self._raw = UnenteredUses(interpreter, source.module)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
-        self._concurrent = ConcurrentUses(Summaries(interpreter))
+        summaries = Summaries(interpreter)
+        self._concurrent = ConcurrentUses(summaries)
+        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, fastapi)
@@ -240,7 +246,9 @@ class Walker:
 
     def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
         """What a function does one after the other, or side by side."""
-        found = list(self._concurrent.of_function(function, point))
+        found: list[Record] = [*self._concurrent.of_function(function, point)]
+        found += self._expired.of_function(function, point)
+        found += self._transactions.of_function(function, point)
         if found:
             inner = point.body.inside(function)
             spared = list(self._expected.lines_in(function, inner))

@@ -125,3 +125,21 @@ SYNC_ONLY_ATTRIBUTES: Final = frozenset(
         "query",
     }
 )
+#: What one catches to go on after a flush that has failed, by name.
+DATABASE_ERRORS: Final = frozenset(
+    {
+        "BaseException",
+        "DBAPIError",
+        "DataError",
+        "DatabaseError",
+        "Exception",
+        "FlushError",
+        "IntegrityError",
+        "InternalError",
+        "OperationalError",
+        "ProgrammingError",
+        "SQLAlchemyError",
+        "StaleDataError",
+        "StatementError",
+    }
+)
