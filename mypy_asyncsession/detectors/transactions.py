@@ -385,9 +385,7 @@ def _record(
         method=before.method,
         by=before.function,
         line=line,
-        place=Place(
-            before.function or before.method, before.path or inner.path, before.line or line
-        ),
+        place=Place(before.function or before.method, before.path or inner.path, done_at),
         span=span,
         function=inner.outermost(),
         lines=tuple(range(span.line, span.end_line + 1)),

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 #: How many functions a session is followed into.
 _DEPTH: Final = 8
-_AWAITED: Final = COROUTINE_METHODS | STREAMING_METHODS
+_AWAITED: Final = COROUTINE_METHODS | STREAMING_METHODS | {"begin", "begin_nested"}
 #: How the block of a transaction ends, as the method that would do the same.
 _ENDS: Final = {
     Way.NORMAL: "commit",
