@@ -63,7 +63,9 @@ class Named:
 
 class User(Base):
     __tablename__ = "user"
-    posts: Mapped[list["Post"]] = relationship(back_populates="author", foreign_keys="Post.author_id")
+    posts: Mapped[list["Post"]] = relationship(
+        back_populates="author", foreign_keys="Post.author_id"
+    )
     eager: Mapped[List["Post"]] = relationship(
         lazy="selectin", viewonly=True, foreign_keys="Post.author_id"
     )
@@ -178,7 +180,7 @@ def test_relationships_are_those_of_sqlalchemy(
     assert set(read.relationships) == set(mapper.relationships.keys()) - of_backrefs
     for key, relationship in read.relationships.items():
         real = mapper.relationships[key]
-        assert relationship.lazy == {False: "joined"}.get(real.lazy, real.lazy), key
+        assert relationship.lazy == ("joined" if real.lazy is False else real.lazy), key
         assert relationship.target == f"mapped_source.{real.mapper.class_.__name__}", key
         if relationship.many is not None:
             assert relationship.many == real.uselist, key
@@ -188,6 +190,10 @@ def test_relationships_are_those_of_sqlalchemy(
 
 def test_what_is_said_beside(mapped: MappedClasses) -> None:
     assert found(mapped, "User").async_attrs
+    assert found(mapped, "Draft").has_foreign_keys
+    assert not found(mapped, "User").has_foreign_keys
+    assert found(mapped, "User").constructed
+    assert not found(mapped, "Box").constructed
     assert not found(mapped, "Box").async_attrs
     assert found(mapped, "User").relationships["posts"].reverse == "author"
     assert found(mapped, "Parent").relationships["children"].reverse == "parent"

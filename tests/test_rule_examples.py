@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mypy_asyncsession.checking.run import Options, check
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.rules import RULES, Rule
 
 if TYPE_CHECKING:
@@ -22,22 +23,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated
 from unittest.mock import AsyncMock, MagicMock, patch
 from fastapi import Depends, FastAPI
-from sqlalchemy import text
+from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 
 app = FastAPI()
-
-class Base(DeclarativeBase):
-    pass
-
-class User(Base):
-    __tablename__ = "users"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-
 SessionLocal = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
 """
 

@@ -224,10 +224,10 @@ class ConcurrentUses:
                     yield _Start(call, element, acts, _ends(group, call, body), forgotten=False)
                     continue
                 kept = _kept(call, body)
-                waits = body.graph.of_kind(PointKind.AWAIT)
+                waits = frozenset(body.graph.of_kind(PointKind.AWAIT))
                 if kept is not None:
                     waits = _mentioning(kept, call, body)
-                yield _Start(call, element, acts, frozenset(waits), forgotten=kept is None)
+                yield _Start(call, element, acts, waits, forgotten=kept is None)
 
     def _task(
         self, call: CallExpr, callee: MemberExpr | NameExpr, at: int, body: FunctionBody

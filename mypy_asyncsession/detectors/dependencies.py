@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
 
 _DEFINITIONS = (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)
@@ -177,6 +178,9 @@ class Dependencies:
         """The type in ``Annotated[T, ...]``: what mypy has made of the alias, or what it names."""
         if isinstance(index.analyzed, TypeAliasExpr):
             return index.analyzed.node.target
+        meant = self._interpreter.program.type_expression(annotated, scope)
+        if meant is not None:
+            return meant
         value = self._interpreter.value(annotated, scope, where)
         if isinstance(value, ClassValue) and value.fullname != "typing.Any":
             instance = self._interpreter.instance(value)
@@ -243,7 +247,9 @@ class Dependencies:
             role=role,
             handed=object_info(driven.value, self._interpreter, scope),
             unwraps=self._unwraps,
-            mismatch=None if _names(expression, wanted) else mismatch(driven, wanted),
+            mismatch=None
+            if _names(expression, wanted, scope, self._interpreter.program)
+            else mismatch(driven, wanted, analysed=self._interpreter.program.analysed),
             asked_for=self._asked_for(driven, wanted),
             parameter=parameter[1] if parameter else None,
             handled=parameter is not None and self._closing.handles(*parameter, scope),
@@ -273,13 +279,16 @@ def _argument(call: CallExpr) -> Expression | None:
     return None
 
 
-def _names(expression: Expression, wanted: Type | None) -> bool:
+def _names(expression: Expression, wanted: Type | None, scope: Scope, program: Program) -> bool:
     """Whether a call is given the class that is wanted, to make an object of that class."""
     proper = get_proper_type(wanted) if wanted is not None else None
     return (
         isinstance(expression, CallExpr)
         and isinstance(proper, Instance)
-        and any(isinstance(each, RefExpr) and each.node is proper.type for each in expression.args)
+        and any(
+            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
+            for each in expression.args
+        )
     )
 
 

@@ -41,9 +41,11 @@ class DirectCalls:
         self._dependencies = dependencies
         self._naming: dict[str, bool] = {}
 
-    def may_be_one(self, call: CallExpr) -> bool:
+    def may_be_one(self, call: CallExpr, scope: Scope) -> bool:
         """Whether a call may leave a parameter to its ``Depends``: a quick look."""
-        node = call.callee.node if isinstance(call.callee, RefExpr) else None
+        callee = call.callee
+        program = self._interpreter.program
+        node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
         if isinstance(node, Decorator):
             node = node.func
         if isinstance(node, TypeInfo):
@@ -60,12 +62,11 @@ class DirectCalls:
         module = self._interpreter.program.split(function)[0]
         known_one = self._naming.get(module)
         if known_one is None:
-            tree = self._interpreter.program.modules.get(module)
-            known_one = tree is not None and any(
+            known_one = any(
                 name == "fastapi"
                 or name in DEPENDS_NAMES
-                or (entry.node is not None and entry.node.fullname in DEPENDS)
-                for name, entry in tree.names.items()
+                or (node is not None and node.fullname in DEPENDS)
+                for name, node in self._interpreter.program.declared_names(module)
             )
             self._naming[module] = known_one
         return known_one

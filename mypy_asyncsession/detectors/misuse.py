@@ -12,7 +12,7 @@ from mypy_asyncsession.detectors.record import (
     UnenteredUse,
     Use,
 )
-from mypy_asyncsession.detectors.time_records import LateCommit, Unawaited
+from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.findings import Held, Misuse
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 
@@ -59,6 +59,14 @@ def misuse(record: Record) -> Misuse:
         return Misuse(kind, annotation=record.right, imports=record.imports)
     if isinstance(record, Unawaited):
         return Misuse(kind, record.how.name, record.text, record.callee)
+    if isinstance(record, LazyLoad):
+        return Misuse(
+            kind,
+            "GET" if record.of_get else "SELECT",
+            record.made_text,
+            name=f"{record.entity}.{record.attribute}",
+            made=record.made,
+        )
     if isinstance(record, LateCommit):
         return Misuse(
             kind,

@@ -74,3 +74,31 @@ class LateCommit(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+
+
+class LazyLoad(NamedTuple):
+    """A relationship that would be loaded lazily through an async session.
+
+    Attributes:
+        text: Where it is read, as written: ``user.posts``.
+        instance: The instance, as written.
+        attribute: The relationship.
+        entity: The class, as the query writes it.
+        of_get: Whether ``get`` loaded the instance, and no ``select``.
+        made: Where the query is made: the call of ``select`` or ``get``.
+        made_text: That call, as written.
+        span: Where it is read.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    text: str
+    instance: str
+    attribute: str
+    entity: str
+    of_get: bool
+    made: Span
+    made_text: str
+    span: Span
+    function: str
+    lines: tuple[int, ...]

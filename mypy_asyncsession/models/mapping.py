@@ -53,3 +53,46 @@ COLLECTIONS: Final = frozenset(
 )
 #: The names in an annotation that say nothing of the target.
 OPTIONAL: Final = frozenset({"Annotated", "ClassVar", "None", "Optional", "Union"})
+#: What makes a statement of one entity or more, by the last part of its name.
+SELECT: Final = "select"
+#: The methods of a select that leave what it selects as it is.
+KEEPS_ENTITIES: Final = frozenset(
+    {
+        "correlate",
+        "distinct",
+        "execution_options",
+        "filter",
+        "filter_by",
+        "group_by",
+        "having",
+        "join",
+        "join_from",
+        "limit",
+        "offset",
+        "options",
+        "order_by",
+        "outerjoin",
+        "outerjoin_from",
+        "select_from",
+        "where",
+        "with_for_update",
+    }
+)
+#: The loader options that have a relationship loaded, or say that it is not to be.
+LOADERS: Final = frozenset(
+    {
+        "contains_eager",
+        "defaultload",
+        "immediateload",
+        "joinedload",
+        "lazyload",
+        "noload",
+        "raiseload",
+        "selectinload",
+        "subqueryload",
+    }
+)
+#: Those that have nothing to do with relationships.
+OTHER_OPTIONS: Final = frozenset(
+    {"defer", "load_only", "undefer", "undefer_group", "with_expression", "with_loader_criteria"}
+)

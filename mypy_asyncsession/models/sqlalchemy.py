@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+#: The packages whose classes and functions are about sessions.
+SESSION_PACKAGES: Final = frozenset({"sqlalchemy", "sqlmodel"})
 #: SQLAlchemy's public resources by the names under which they are imported or defined.
 ASYNC_SESSIONS: Final = frozenset(
     {
@@ -143,3 +145,7 @@ DATABASE_ERRORS: Final = frozenset(
         "StatementError",
     }
 )
+#: What ``await`` and ``async with`` both start, and what can be started once.
+STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
+#: The methods that give one which is yet to be started.
+STARTING: Final = frozenset({"begin", "begin_nested", "connect"})

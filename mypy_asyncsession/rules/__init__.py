@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.rules import (
+    async_await,
+    async_iter,
+    async_with,
     depends_type,
     session_await,
     session_concurrent,
@@ -16,6 +19,7 @@ from mypy_asyncsession.rules import (
     session_getter,
     session_iter,
     session_late_commit,
+    session_lazy_load,
     session_mock,
     session_override,
     session_probe,
@@ -35,6 +39,9 @@ RULES: Final[tuple[Rule, ...]] = (
     session_with.RULE,
     session_iter.RULE,
     session_await.RULE,
+    async_with.RULE,
+    async_iter.RULE,
+    async_await.RULE,
     session_unentered.RULE,
     session_unawaited.RULE,
     session_depends.RULE,
@@ -42,6 +49,7 @@ RULES: Final[tuple[Rule, ...]] = (
     session_early_exit.RULE,
     session_delegate.RULE,
     session_escape.RULE,
+    session_lazy_load.RULE,
     session_concurrent.RULE,
     session_expired.RULE,
     session_transaction.RULE,

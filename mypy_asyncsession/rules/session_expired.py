@@ -16,6 +16,15 @@ an ``except`` block it hides the error that was to be handled.
 
 ## Example
 ```python
+class Base(DeclarativeBase): ...
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
 async def rename(session: AsyncSession, key: int, name: str) -> None:
     user = await session.get_one(User, key)
     try:

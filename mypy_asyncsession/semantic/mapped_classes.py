@@ -34,13 +34,13 @@ from mypy_asyncsession.models.mapping import (
     OPTIONAL,
     RELATIONSHIPS,
 )
-from mypy_asyncsession.semantic.syntax import definition_of, returned
+from mypy_asyncsession.semantic.syntax import definition_of, returned, walk
 from mypy_asyncsession.semantic.values import ClassValue, fullname
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, Node
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -94,6 +94,8 @@ class MappedClass:
         columns: The attributes that are columns.
         async_attrs: Whether its instances have ``awaitable_attrs``.
         complete: Whether the source of all its bases was read.
+        has_foreign_keys: Whether it has a foreign key, so that a relationship may be many-to-one.
+        constructed: Whether its ``__init__`` is SQLAlchemy's own, which sets what it is given.
         bases: The full names of it and its bases.
     """
 
@@ -103,6 +105,8 @@ class MappedClass:
     columns: frozenset[str] = frozenset()
     async_attrs: bool = False
     complete: bool = True
+    has_foreign_keys: bool = False
+    constructed: bool = True
     bases: tuple[str, ...] = ()
 
 
@@ -113,6 +117,7 @@ class _Body:
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    has_foreign_keys: bool = False
 
 
 class MappedClasses:
@@ -141,6 +146,7 @@ class MappedClasses:
         relationships: dict[str, Relationship] = {}
         columns: set[str] = set()
         taken: set[str] = set()
+        has_foreign_keys = False
         complete = not info.fallback_to_any or self._bases_are_made(klass)
         for base in info.mro:
             located = self._located(base)
@@ -153,6 +159,7 @@ class MappedClasses:
                 name: each for name, each in body.relationships.items() if name not in taken
             }
             columns |= body.columns - taken
+            has_foreign_keys = has_foreign_keys or body.has_foreign_keys
             taken |= body.relationships.keys() | body.columns | body.others
         if not relationships and not columns:
             return None
@@ -163,6 +170,9 @@ class MappedClasses:
             columns=frozenset(columns),
             async_attrs=any(base.fullname in ASYNC_ATTRS for base in info.mro),
             complete=complete,
+            has_foreign_keys=has_foreign_keys,
+            constructed="__init__" not in taken
+            and not any(base.name == "MappedAsDataclass" for base in info.mro),
             bases=tuple(base.fullname for base in info.mro),
         )
 
@@ -199,6 +209,7 @@ class MappedClasses:
         inner = source.scope_in(node, scope)
         owner = f"{source.module}.{node.name}"
         patched = source.patched(node.name)
+        body.has_foreign_keys = any(map(_is_foreign_key, walk(node.defs)))
         for statement in node.defs.body:
             if isinstance(statement, AssignmentStmt):
                 target = statement.lvalues[0]
@@ -329,13 +340,19 @@ def may_map(node: ClassDef) -> bool:
     return False
 
 
+def _is_foreign_key(node: Node) -> bool:
+    return isinstance(node, CallExpr) and (
+        _called(node) in ("ForeignKey", "ForeignKeyConstraint") or "foreign_key" in node.arg_names
+    )
+
+
 def described(body: _Body) -> str:
     """What the body of a class says to other modules, in words; empty where it says nothing."""
     parts = [
         f"{each.name}:{each.target}:{each.lazy}:{each.many}:{each.reverse}"
         for each in body.relationships.values()
     ]
-    return ", ".join(sorted(parts))
+    return ", ".join([*sorted(parts), str(body.has_foreign_keys)])
 
 
 def _called(call: CallExpr) -> str:
