@@ -232,8 +232,11 @@ class ExpiredReads:
         acts = [act for act in summary.acts if act.object == session]
         point = body.graph.points[index]
         changes: list[Change[State]] = []
-        if summary.exposes(session) or _is_given(tracked.name, point):
+        if summary.exposes(session):
             changes.append(Change(None))
+        if _is_given(tracked.name, point):
+            # Whoever is given an instance may load it again.
+            changes.append(Change(None, frozenset({State.EXPIRED, State.CHANGED})))
         leaves_by_error = point.kind is PointKind.LEAVE and point.way in (
             Way.ERROR,
             Way.CANCEL,

@@ -269,19 +269,21 @@ class Transactions:
                 )
                 changes[index] = [gone, *changes.get(index, ())]
             tracked = follow(body.graph, changes, asked)
-            for index in asked:
+            reported: set[int] = set()
+            for index in sorted(asked, key=lambda each: body.graph.points[each].line):
                 act = _first(done[index], object_)
                 if act is None or act.method == "run_sync":
                     continue
                 states = {_State.STAGED} if act.method == "flush" else {*_State}
                 for held in sorted(tracked.before.get(index, ()), key=lambda each: each.since):
-                    if held.state not in states:
-                        continue
                     since = tracked.history(held)[0].since
                     failed = _first(done[since], object_)
-                    if failed is not None:
-                        yield _record(Misplaced.FAILED, object_, failed, since, index, body, point)
-                        break
+                    if held.state not in states or failed is None or since in reported:
+                        continue
+                    # One rollback mends all that follows.
+                    reported.add(since)
+                    yield _record(Misplaced.FAILED, object_, failed, since, index, body, point)
+                    break
 
     def _fails(self, summary: Summary, object_: Object, point: Point) -> list[Change[_State]]:
         made: list[Change[_State]] = []
