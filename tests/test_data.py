@@ -190,6 +190,8 @@ _FAILING: Final = frozenset(
         "session-concurrent",
         "session-lazy-load",
         "session-unentered",
+        "session-expired",
+        "session-transaction",
     }
 )
 

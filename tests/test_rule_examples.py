@@ -24,6 +24,7 @@ from typing import Annotated
 from unittest.mock import AsyncMock, MagicMock, patch
 from fastapi import Depends, FastAPI
 from sqlalchemy import ForeignKey, select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 

@@ -29,7 +29,7 @@ from mypy_asyncsession.models.asyncio import (
     WAITING_FOR_ALL,
 )
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task
-from mypy_asyncsession.semantic.cfg import PointKind
+from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.objects import Made, Variable, root_of
 from mypy_asyncsession.semantic.syntax import walk
@@ -57,6 +57,24 @@ class _User(NamedTuple):
 
     element: Element
     act: Act
+
+
+class _Start(NamedTuple):
+    """A task that is started.
+
+    Attributes:
+        call: What starts it.
+        task: The coroutine.
+        acts: What it does with sessions.
+        waits: The points at which it has come to its end, or may have.
+        forgotten: Whether nobody waits for it.
+    """
+
+    call: CallExpr
+    task: Element
+    acts: list[Act]
+    waits: frozenset[int]
+    forgotten: bool
 
 
 class ConcurrentUses:
@@ -145,33 +163,30 @@ class ConcurrentUses:
         self, body: FunctionBody, point: ProgramPoint, reported: set[Object]
     ) -> Iterator[ConcurrentUse]:
         started = list(self._starts(body))
-        for number, (call, first, acts, waits) in enumerate(started):
-            for act in acts:
+        for number, first in enumerate(started):
+            start = body.at(first.call)
+            for act in first.acts if start is not None else ():
                 object_ = act.object
-                if object_ in reported:
+                if object_ in reported or start is None:
                     continue
-                bound = _defined(object_)
-                start = body.at(call)
-                if start is None:
-                    continue
-                later = reachable(body.graph, start, avoiding=waits | bound)
-                user = _User(first, act)
-                for beside, second, others, _ in started[number:]:
-                    other = next((each for each in others if each.object == object_), None)
-                    if other is None or body.at(beside) not in later:
-                        continue
-                    reported.add(object_)
-                    many = second is first
-                    users = [user] if many else [user, _User(second, other)]
-                    yield _record(Together.STARTED, object_, users, beside, body, point, many=many)
-                    break
+                user = _User(first.task, act)
+                avoiding = first.waits | _defined(object_)
+                later = reachable(body.graph, start, avoiding=avoiding)
+                found = _joined(object_, user, started[number:], later, body)
+                if found is not None:
+                    users, call = found
+                    many = len(users) == 1
+                    record = _record(Together.STARTED, object_, users, call, body, point, many=many)
                 else:
+                    if first.forgotten:
+                        # What is waited for next is waited for while it runs.
+                        later |= _next_of(start, later, first.waits, body)
                     own = self._beside(object_, later, body)
-                    if own is not None:
-                        reported.add(object_)
-                        yield _record(
-                            Together.BESIDE, object_, [user], own, body, point, many=False
-                        )
+                    if own is None:
+                        continue
+                    record = _record(Together.BESIDE, object_, [user], own, body, point, many=False)
+                reported.add(object_)
+                yield record
 
     def _beside(self, object_: Object, later: set[int], body: FunctionBody) -> Expression | None:
         """Where a function uses what a task of its own uses, before it waits for the task."""
@@ -184,10 +199,8 @@ class ConcurrentUses:
                     return point.node.expr
         return None
 
-    def _starts(
-        self, body: FunctionBody
-    ) -> Iterator[tuple[CallExpr, Element, list[Act], frozenset[int]]]:
-        """What starts a task, the task, what it uses, and the points that wait for it."""
+    def _starts(self, body: FunctionBody) -> Iterator[_Start]:
+        """The tasks that a function starts and that use sessions."""
         graph = body.graph
         for index in graph.of_kind(PointKind.CALL):
             call = graph.points[index].node
@@ -207,8 +220,14 @@ class ConcurrentUses:
                 acts = self._uses(element, body)
                 if not acts:
                     continue
-                waits = _waits(call, body) if group is None else _ends(group, call, body)
-                yield call, element, acts, waits
+                if group is not None:
+                    yield _Start(call, element, acts, _ends(group, call, body), forgotten=False)
+                    continue
+                kept = _kept(call, body)
+                waits = frozenset(body.graph.of_kind(PointKind.AWAIT))
+                if kept is not None:
+                    waits = _mentioning(kept, call, body)
+                yield _Start(call, element, acts, waits, forgotten=kept is None)
 
     def _task(
         self, call: CallExpr, callee: MemberExpr | NameExpr, at: int, body: FunctionBody
@@ -305,15 +324,39 @@ def _is_named(object_: Object, names: frozenset[str]) -> bool:
     return isinstance(root, Variable) and root.name in names
 
 
-def _waits(call: CallExpr, body: FunctionBody) -> frozenset[int]:
-    """The points at which a task that is started is waited for, or may have come to its end."""
-    graph = body.graph
+def _joined(
+    object_: Object,
+    user: _User,
+    started: Sequence[_Start],
+    later: set[int],
+    body: FunctionBody,
+) -> tuple[list[_User], CallExpr] | None:
+    """The users of an object among the tasks that are started later, and what starts the last.
+
+    The first of *started* is the one that *user* is: a loop may start another of it.
+    """
+    for each in started:
+        act = next((act for act in each.acts if act.object == object_), None)
+        if act is not None and body.at(each.call) in later:
+            alone = each is started[0]
+            return ([user] if alone else [user, _User(each.task, act)]), each.call
+    return None
+
+
+def _kept(call: CallExpr, body: FunctionBody) -> str | None:
+    """The name of the task, or of its list, that a call which starts it is put into."""
     at = body.at(call)
-    kept = _kept_in(graph.points[at].statement, call) if at is not None else None
-    if kept is None:
-        # Nobody waits for it: whatever the function waits for may take longer.
-        return frozenset(graph.of_kind(PointKind.AWAIT))
-    return _mentioning(kept, call, body)
+    return _kept_in(body.graph.points[at].statement, call) if at is not None else None
+
+
+def _next_of(start: int, later: set[int], waits: frozenset[int], body: FunctionBody) -> set[int]:
+    """The first points that wait for something after a task was started."""
+    return {
+        target
+        for index in (start, *later)
+        for target, kind in body.graph.after[index]
+        if target in waits and not kind & EdgeKind.RAISING
+    }
 
 
 def _mentioning(name: str, call: CallExpr, body: FunctionBody) -> frozenset[int]:
@@ -348,8 +391,7 @@ def _ends(group: WithStmt, call: CallExpr, body: FunctionBody) -> frozenset[int]
     graph = body.graph
     points = graph.points_of(group)
     ends = frozenset(each for each in points if graph.points[each].kind is PointKind.LEAVE)
-    at = body.at(call)
-    kept = _kept_in(graph.points[at].statement, call) if at is not None else None
+    kept = _kept(call, body)
     return ends if kept is None else ends | _mentioning(kept, call, body)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from mypy_asyncsession.detectors.state_records import ConcurrentUse
+from mypy_asyncsession.detectors.state_records import ConcurrentUse, ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -540,6 +540,8 @@ Record = (
     | DirectCall
     | Unawaited
     | ConcurrentUse
+    | ExpiredRead
+    | TransactionMisuse
     | LateCommit
     | LazyLoad
 )

@@ -43,3 +43,67 @@ class ConcurrentUse(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+
+
+class ExpiredRead(NamedTuple):
+    """An attribute that is read after a rollback or a commit has expired it.
+
+    Attributes:
+        instance: The instance, as written.
+        attribute: The attribute.
+        klass: The name of its class.
+        session: The session, as written.
+        method: What has expired it: ``commit`` or ``rollback``.
+        by: The function that does so, if it is another one.
+        line: The line at which it was expired.
+        place: Where that is.
+        span: Where it is read.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    instance: str
+    attribute: str
+    klass: str
+    session: str
+    method: str
+    by: str
+    line: int
+    place: Place
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+class Misplaced(Enum):
+    """What is wrong with the time of a use."""
+
+    ENDED = "ended"
+    BEGUN = "begun"
+    FAILED = "failed"
+
+
+class TransactionMisuse(NamedTuple):
+    """A use of a session at the wrong time of its transaction.
+
+    Attributes:
+        how: What is wrong.
+        name: The session or connection, as written.
+        method: What has ended or begun the transaction, or has failed.
+        by: The function that does so, if it is another one.
+        line: The line of that.
+        place: Where that is.
+        span: The use.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    how: Misplaced
+    name: str
+    method: str
+    by: str
+    line: int
+    place: Place
+    span: Span
+    function: str
+    lines: tuple[int, ...]

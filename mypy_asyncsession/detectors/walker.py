@@ -43,6 +43,7 @@ from mypy_asyncsession.detectors.doubles import Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
 from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
+from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
@@ -53,9 +54,11 @@ from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.router_factories import RouterFactories
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
@@ -153,7 +156,10 @@ class Walker:
         self._raw = UnenteredUses(interpreter, source.module)
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
-        self._concurrent = ConcurrentUses(Summaries(interpreter))
+        summaries = Summaries(interpreter)
+        self._concurrent = ConcurrentUses(summaries)
+        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
@@ -262,7 +268,9 @@ class Walker:
 
     def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
         """What a function does one after the other, or side by side."""
-        found = list(self._concurrent.of_function(function, point))
+        found: list[Record] = [*self._concurrent.of_function(function, point)]
+        found += self._expired.of_function(function, point)
+        found += self._transactions.of_function(function, point)
         if found:
             inner = point.body.inside(function)
             spared = list(self._expected.lines_in(function, inner))

@@ -135,6 +135,24 @@ SYNC_ONLY_ATTRIBUTES: Final = frozenset(
         "query",
     }
 )
+#: What one catches to go on after a flush that has failed, by name.
+DATABASE_ERRORS: Final = frozenset(
+    {
+        "BaseException",
+        "DBAPIError",
+        "DataError",
+        "DatabaseError",
+        "Exception",
+        "FlushError",
+        "IntegrityError",
+        "InternalError",
+        "OperationalError",
+        "ProgrammingError",
+        "SQLAlchemyError",
+        "StaleDataError",
+        "StatementError",
+    }
+)
 #: What ``await`` and ``async with`` both start, and what can be started once.
 STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
 #: The methods that give one which is yet to be started.

@@ -28,13 +28,13 @@ from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Attribute, Made, Object
-from mypy_asyncsession.semantic.syntax import is_stub_body
+from mypy_asyncsession.semantic.syntax import is_stub_body, walk
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, FuncItem
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 #: How many functions a session is followed into.
 _DEPTH: Final = 8
-_AWAITED: Final = COROUTINE_METHODS | STREAMING_METHODS
+_AWAITED: Final = COROUTINE_METHODS | STREAMING_METHODS | {"begin", "begin_nested"}
 #: How the block of a transaction ends, as the method that would do the same.
 _ENDS: Final = {
     Way.NORMAL: "commit",
@@ -66,6 +66,7 @@ class Act:
         guarded: Whether something around it lets one task at a time do it.
         on_return: Whether it may have been done where the function has returned.
         on_raise: Whether it may have been done where it has raised an exception.
+        last: Whether nothing else is awaited of the object after it.
         path: The file in which it is done.
         line: The line.
         function: The function that does it, as a reader knows it; empty for the one at hand.
@@ -77,6 +78,7 @@ class Act:
     guarded: bool = False
     on_return: bool = True
     on_raise: bool = False
+    last: bool = True
     path: str = ""
     line: int = 0
     function: str = ""
@@ -105,6 +107,8 @@ class Summary:
 
 
 NOTHING: Final = Summary()
+#: The methods that end a transaction.
+ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
 
 
 def united(summaries: Iterable[Summary]) -> Summary:
@@ -150,18 +154,20 @@ class Summaries:
 
     def _summary(self, function: FunctionValue) -> Summary:
         body = self.objects.body(function.node, function.scope)
+        done = list(self.points(body))
         acts: dict[Act, None] = {}
         exposed: set[Object] = set()
-        for point, summary in self.points(body):
+        for point, summary in done:
             exposed |= summary.exposed
             for act in summary.acts:
-                ended = self._ended(act, body.graph, point)
                 ended = replace(
-                    ended,
+                    self._ended(act, body.graph, point),
                     path=act.path or function.path,
                     line=act.line or body.graph.points[point].line,
                     function=act.function or function.name,
                 )
+                if act.method in ENDING and _is_followed(act, point, done, body.graph):
+                    ended = replace(ended, last=False)
                 acts.setdefault(ended)
         return Summary(tuple(acts), frozenset(exposed))
 
@@ -216,7 +222,7 @@ class Summaries:
         if name in GATHERING:
             return united(self.awaited(each, body, at) for each in expression.args)
         if isinstance(value, FunctionValue):
-            found = self.called(expression, value, body, at)
+            found = self.called(expression, _undecorated(value), body, at)
             if found is not None:
                 return found
         return self._exposed(expression, body, at)
@@ -321,3 +327,42 @@ class Summaries:
             object_ = self.objects.of(argument, made.body, made.at)
             if object_ is not None:
                 yield object_
+
+
+def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], graph: Graph) -> bool:
+    """Whether more may be awaited of an object after its transaction has ended."""
+    later = reachable(graph, point, first=EdgeKind.ANY if act.on_raise else EdgeKind.QUIET)
+    return any(
+        index in later
+        and (
+            summary.exposes(act.object)
+            or any(each.object == act.object and each.method not in ENDING for each in summary.acts)
+        )
+        for index, summary in done
+        if index != point
+    )
+
+
+def _undecorated(function: FunctionValue) -> FunctionValue:
+    """The function that a wrapper hands all its arguments on to, and awaits."""
+    inner = function.wraps
+    if not isinstance(inner, FunctionValue) or not _hands_on(function.node):
+        return function
+    return replace(inner, receiver=function.receiver)
+
+
+def _hands_on(wrapper: FuncItem) -> bool:
+    """Whether a wrapper does no more than to await what it wraps, with all that it is given."""
+    if not all(argument.kind.is_star() for argument in wrapper.arguments):
+        return False
+    nodes = list(walk(wrapper.body))
+    if any(isinstance(node, WithStmt) and node.is_async for node in nodes):
+        return False
+    awaited = [node.expr for node in nodes if isinstance(node, AwaitExpr)]
+    return len(awaited) == 1 and all(
+        isinstance(call, CallExpr)
+        and isinstance(call.callee, NameExpr)
+        and bool(call.args)
+        and all(kind.is_star() for kind in call.arg_kinds)
+        for call in awaited
+    )
