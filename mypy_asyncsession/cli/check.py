@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
@@ -60,6 +62,14 @@ _MOST_MENDED: Final = 10
     help="How many processes to use besides the main one.  [default: as many as pay]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice([engine.value for engine in Engine]),
+    default=Engine.MYPY.value,
+    show_default=True,
+    help="mypy analyses the code and infers types; parsed only reads it, without mypy's types: on "
+    "trial, and it says less where only types can tell.",
+)
+@click.option(
     "--show-traceback",
     is_flag=True,
     help="If mypy crashes, show where: for a report of a bug.",
@@ -76,6 +86,7 @@ def check(
     baseline: str | None,
     update_baseline: bool,
     workers: int | None,
+    engine: str,
     show_traceback: bool,
 ) -> int:
     """Find session providers that are used in the wrong way.
@@ -102,7 +113,7 @@ def check(
 
     The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
     """  # noqa: D301
-    from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.cli.output import text
 
     old = _baseline(baseline, update=update_baseline)
@@ -111,6 +122,7 @@ def check(
         cache_dir=cache_dir,
         strict=strict,
         workers=workers,
+        engine=Engine(engine),
         show_traceback=show_traceback,
     )
     report = common.run(paths, options, quiet=quiet)
@@ -123,7 +135,7 @@ def check(
         lines = FORMATS[output](report, terminal)
         if statistics:
             for line in text.counts(report):
-                click.echo(line, err=True)
+                tell(line)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
 
@@ -154,10 +166,9 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         if not quiet:
             number = compared.updated.findings.total()
             new = number - (old.findings.total() - mended)
-            click.echo(
+            tell(
                 f"{old.path}: {number} finding{'' if number == 1 else 's'} written "
-                f"({new} new, {mended} mended)",
-                err=True,
+                f"({new} new, {mended} mended)"
             )
         return replace(
             compared.report,
@@ -166,10 +177,9 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         )
     if mended and not quiet:
         for identity in sorted(compared.mended)[:_MOST_MENDED]:
-            click.echo(f"{old.path}: note: mended: {described(identity)}", err=True)
-        click.echo(
+            tell(f"{old.path}: note: mended: {printable(described(identity))}")
+        tell(
             f"{old.path}: warning: {mended} finding{'' if mended == 1 else 's'} in it "
-            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline",
-            err=True,
+            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline"
         )
     return compared.report

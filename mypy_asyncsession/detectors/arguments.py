@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import FunctionValue
 
 
@@ -52,15 +54,17 @@ class Need:
     called: bool
 
 
-def may_need(call: CallExpr) -> bool:
+def may_need(call: CallExpr, scope: Scope, program: Program) -> bool:
     """Whether a call is given a function, or what a function hands out: a quick look."""
-    return any(_is_reference(argument) for argument in call.args)
+    return any(_is_reference(argument, scope, program) for argument in call.args)
 
 
-def _is_reference(argument: Expression) -> bool:
+def _is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
     if isinstance(argument, CallExpr):
         argument = argument.callee
-    return isinstance(argument, RefExpr) and isinstance(argument.node, (FuncDef, Decorator))
+    return isinstance(argument, RefExpr) and isinstance(
+        program.referent(argument, scope), (FuncDef, Decorator)
+    )
 
 
 def matched(
@@ -126,7 +130,7 @@ def _is_open(function: FuncDef, position: int) -> bool:
 
 def needed(node: Node) -> Iterator[tuple[str, Need]]:
     """The names that one node uses, or calls and uses, each with how."""
-    for pairing, expression in _pairings(node):
+    for pairing, expression in pairings(node):
         name, called = _parameter(expression)
         yield name, Need(pairing, called)
 
@@ -139,7 +143,8 @@ def _parameter(expression: Expression) -> tuple[str, bool]:
     return "", False
 
 
-def _pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+def pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+    """What a statement or an ``await`` uses, and how."""
     if isinstance(node, WithStmt):
         for expression in node.expr:
             yield Pairing.ASYNC_WITH if node.is_async else Pairing.WITH, expression

@@ -21,6 +21,7 @@ from mypy_asyncsession.detectors.annotations import Annotations
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
 from mypy_asyncsession.detectors.injection import Driving, Injection
+from mypy_asyncsession.detectors.late_commits import LateCommitUses
 from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
 from mypy_asyncsession.detectors.open_names import is_open
@@ -54,10 +55,12 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
+    from mypy_asyncsession.detectors.time_records import LateCommit
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
@@ -105,6 +108,7 @@ class Dependencies:
         self._annotations = Annotations(interpreter.program, source)
         self._driving = Driving(interpreter, source, version)
         self._closing = Closing(interpreter)
+        self._late = LateCommitUses(interpreter, version)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
         #: What stands in the place of a dependency, which need not be called there at all.
@@ -114,7 +118,7 @@ class Dependencies:
 
     def of_function(
         self, function: FuncItem, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in the parameters of a function."""
         type_ = function.type
         declared = type_.arg_types if isinstance(type_, CallableType) else []
@@ -129,7 +133,7 @@ class Dependencies:
 
     def of_attribute(
         self, statement: AssignmentStmt, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """``db: AsyncSession = Depends(get_db)`` in the body of a class."""
         if statement.unanalyzed_type is None or not isinstance(statement.lvalues[0], NameExpr):
             return
@@ -138,7 +142,9 @@ class Dependencies:
             yield from self._of_default(statement.rvalue, place)
         yield from self._of_annotation(statement.unanalyzed_type, place)
 
-    def of_assignment(self, statement: AssignmentStmt, point: ProgramPoint) -> Iterator[Dependency]:
+    def of_assignment(
+        self, statement: AssignmentStmt, point: ProgramPoint
+    ) -> Iterator[Dependency | LateCommit]:
         """``db = Depends(get_db)`` where FastAPI does not look, used as a session."""
         call = statement.rvalue
         if not isinstance(call, CallExpr) or not self._depends.may_name_one(call):
@@ -153,7 +159,7 @@ class Dependencies:
 
     def of_alias(
         self, index: IndexExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in ``Annotated[T, Depends(f)]`` outside an annotation."""
         items = index.index.items if isinstance(index.index, TupleExpr) else []
         if fullname(self._interpreter.value(index.base, scope, where)) not in ANNOTATED:
@@ -168,7 +174,7 @@ class Dependencies:
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
+    ) -> Iterator[Dependency | LateCommit]:
         """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
         place = Place(Role.LIST, scope, where, owner)
         if id(call) not in self._seen:
@@ -193,14 +199,14 @@ class Dependencies:
             return True
         return self._depends.may_name_one(call)
 
-    def _of_default(self, default: Expression, place: Place) -> Iterator[Dependency]:
+    def _of_default(self, default: Expression, place: Place) -> Iterator[Dependency | LateCommit]:
         if isinstance(default, CallExpr):
             self._seen.add(id(default))
             yield from self._of_call(default, place)
         elif self._depends.names_depends(default, place.scope, place.where):
             yield self._uncalled(default, place)
 
-    def _of_annotation(self, annotation: Type, place: Place) -> Iterator[Dependency]:
+    def _of_annotation(self, annotation: Type, place: Place) -> Iterator[Dependency | LateCommit]:
         for call, span in self._annotations.calls(annotation):
             yield from self._of_call(call, replace(place, span=span))
         for name, span in self._annotations.names(annotation):
@@ -231,13 +237,27 @@ class Dependencies:
                     if found.mismatch is not None:  # all else is said where the alias is
                         yield found
 
-    def _of_call(self, call: CallExpr, place: Place) -> Iterator[Dependency]:
+    def _of_call(self, call: CallExpr, place: Place) -> Iterator[Dependency | LateCommit]:
         named = self._depends.named(call, place.scope, place.where)
         place = replace(place, span=place.span or span_of(call))
         if named is not None:
-            yield from self._of_named(named, place)
+            found = list(self._of_named(named, place))
+            yield from found
+            if found and found[0].drive is Drive.ENTERED and not found[0].beside:
+                yield from self._of_commit(call, named, place)
         elif not call.args and self._depends.is_depends(call, place.scope, place.where):
             yield from self._of_annotated_class(place)
+
+    def _of_commit(self, call: CallExpr, named: Named, place: Place) -> Iterator[LateCommit]:
+        """A provider that commits once the response was sent."""
+        parameter = None
+        if place.function is not None and place.parameter is not None:
+            parameter = (place.function, place.parameter)
+        assert place.span is not None
+        if self._depends.is_depends(call, place.scope, place.where):
+            yield from self._late.of_dependency(
+                call, named.expression, named.value, place.role, place.span, place.owner, parameter
+            )
 
     def _of_annotated_class(self, place: Place) -> Iterator[Dependency]:
         """``Depends()``, which is of the class that the parameter is annotated with."""
@@ -274,6 +294,9 @@ class Dependencies:
         """The type in ``Annotated[T, ...]``: what mypy has made of the alias, or what it names."""
         if isinstance(index.analyzed, TypeAliasExpr):
             return index.analyzed.node.target
+        meant = self._interpreter.program.type_expression(annotated, scope)
+        if meant is not None:
+            return meant
         value = self._interpreter.value(annotated, scope, where)
         if isinstance(value, ClassValue) and value.fullname != "typing.Any":
             instance = self._interpreter.instance(value)
@@ -331,8 +354,14 @@ class Dependencies:
         none = function is None or name is None or not asks_for_none(function, name)
         different = (
             None
-            if _names(expression, wanted)
-            else mismatch(driven, wanted, self._interpreter.types, none=none)
+            if _names(expression, wanted, scope, self._interpreter.program)
+            else mismatch(
+                driven,
+                wanted,
+                self._interpreter.types,
+                none=none,
+                analysed=self._interpreter.program.analysed,
+            )
         )
         span = place.span or span_of(expression)
         written_type = annotation_of(driven.type)
@@ -378,13 +407,16 @@ class Dependencies:
         )
 
 
-def _names(expression: Expression, wanted: Type | None) -> bool:
+def _names(expression: Expression, wanted: Type | None, scope: Scope, program: Program) -> bool:
     """Whether a call is given the class that is wanted, to make an object of that class."""
     proper = get_proper_type(wanted) if wanted is not None else None
     return (
         isinstance(expression, CallExpr)
         and isinstance(proper, Instance)
-        and any(isinstance(each, RefExpr) and each.node is proper.type for each in expression.args)
+        and any(
+            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
+            for each in expression.args
+        )
     )
 
 

@@ -64,12 +64,15 @@ class DependencyOverrides:
             elif self._is_overrides(lvalue, scope, where):
                 yield from self._overrides(statement.rvalue, place)
 
-    def may_be_one(self, call: CallExpr) -> bool:
+    def may_be_one(self, call: CallExpr, scope: Scope) -> bool:
         """Whether a call may override something: a quick look."""
         callee = call.callee
         if isinstance(callee, MemberExpr) and callee.name in ("setdefault", "update"):
             return _named(callee.expr)
-        return isinstance(callee, RefExpr) and isinstance(callee.node, (Decorator, FuncDef))
+        if not isinstance(callee, RefExpr):
+            return False
+        node = self._interpreter.program.referent(callee, scope)
+        return isinstance(node, (Decorator, FuncDef))
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str

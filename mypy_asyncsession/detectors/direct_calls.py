@@ -17,7 +17,7 @@ from mypy.nodes import (
     SuperExpr,
     TypeInfo,
 )
-from mypy.types import Instance, get_proper_type
+from mypy.types import Instance
 
 from mypy_asyncsession.detectors.object_info import place_of
 from mypy_asyncsession.detectors.parameter_use import fails_on_another, is_read
@@ -62,16 +62,17 @@ class DirectCalls:
         self._depends = depends
         self._naming: dict[str, bool] = {}
 
-    def may_be_one(self, call: CallExpr, module: str) -> bool:
+    def may_be_one(self, call: CallExpr, scope: Scope) -> bool:
         """Whether a call may leave a parameter to its ``Depends``: a quick look."""
         callee = call.callee
         if isinstance(callee, SuperExpr):
             return True
         if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _RUNNING_NAMES:
             return bool(call.args)
-        node = callee.node if isinstance(callee, RefExpr) else None
+        program = self._interpreter.program
+        node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
         if node is None and isinstance(callee, MemberExpr):
-            owner = self._owner(callee.expr, module)
+            owner = self._owner(callee.expr, scope)
             entry = owner.get(callee.name) if owner is not None else None
             node = entry.node if entry is not None else None
         if isinstance(node, Decorator):
@@ -85,16 +86,20 @@ class DirectCalls:
         optional = sum(kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds)
         return optional > len(call.args) - required and self._names_depends(node.fullname)
 
-    def _owner(self, expression: Expression, module: str) -> TypeInfo | None:
+    def _owner(self, expression: Expression, scope: Scope) -> TypeInfo | None:
         """The class that an expression is, or is an object of, if mypy knows."""
-        if isinstance(expression, RefExpr) and isinstance(expression.node, TypeInfo):
-            return expression.node
-        found = get_proper_type(self._interpreter.type_of(expression, module))
+        if isinstance(expression, RefExpr):
+            meant = self._interpreter.program.referent(expression, scope)
+            if isinstance(meant, TypeInfo):
+                return meant
+        found = self._interpreter.static_type(expression, scope, None)
         return found.type if isinstance(found, Instance) else None
 
-    def may_name_depends(self, call: CallExpr) -> bool:
+    def may_name_depends(self, call: CallExpr, scope: Scope) -> bool:
         """Whether a call is of a function of a module that has a name for ``Depends``."""
-        node = call.callee.node if isinstance(call.callee, RefExpr) else None
+        callee = call.callee
+        program = self._interpreter.program
+        node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
         return isinstance(node, FuncDef) and self._names_depends(node.fullname)
 
     def _names_depends(self, function: str) -> bool:
@@ -102,13 +107,12 @@ class DirectCalls:
         module = self._interpreter.program.split(function)[0]
         known_one = self._naming.get(module)
         if known_one is None:
-            tree = self._interpreter.program.modules.get(module)
-            known_one = tree is not None and any(
+            known_one = any(
                 name == "fastapi"
                 or name in DEPENDS_NAMES
-                or (entry.node is not None and entry.node.fullname.startswith("fastapi"))
-                or (entry.node is not None and entry.node.fullname in DEPENDS)
-                for name, entry in tree.names.items()
+                or (node is not None and node.fullname.startswith("fastapi"))
+                or (node is not None and node.fullname in DEPENDS)
+                for name, node in self._interpreter.program.declared_names(module)
             )
             self._naming[module] = known_one
         return known_one

@@ -43,9 +43,9 @@ from mypy_asyncsession.detectors.whole_applications import is_whole
 from mypy_asyncsession.models.fastapi import UNWRAPS
 from mypy_asyncsession.models.sqlalchemy import (
     ASYNC_SESSIONMAKERS,
-    SCOPED_SESSIONS,
+    ENGINE_STARTING,
+    SESSION_REGISTRIES,
     SESSIONMAKERS,
-    STARTING,
 )
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import (
@@ -267,7 +267,7 @@ class Driving:
         if not isinstance(value.type, CallableType) or has_type_vars(value.type.ret_type):
             return None
         result = self._interpreter.types.value(value.type.ret_type)
-        if value.origin is not None and value.origin.fullname in STARTING:
+        if value.origin is not None and value.origin.fullname in ENGINE_STARTING:
             made = result if isinstance(result, ObjectValue) else UNKNOWN
             drive = Drive.UNSTARTED
             if isinstance(made, ObjectValue) and made.resource is None:
@@ -284,7 +284,7 @@ class Driving:
     ) -> Injection | None:
         if value.shape is Shape.SESSIONMAKER:
             return Injection(Drive.SESSIONMAKER, value)
-        if isinstance(value.type, Instance) and value.type.type.fullname in SCOPED_SESSIONS:
+        if isinstance(value.type, Instance) and value.type.type.fullname in SESSION_REGISTRIES:
             return Injection(Drive.SESSIONMAKER, value)
         called = isinstance(expression, CallExpr)
         if called and value.shape in MANAGERS and is_made(value):

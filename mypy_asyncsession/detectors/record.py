@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_asyncsession.detectors.state_records import ConcurrentUse
+from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ class Pairing(Enum):
     WITH = "with"
     ENTER_ASYNC_CONTEXT = "enter_async_context"
     ENTER_CONTEXT = "enter_context"
+    TEST_ENTER_ASYNC_CONTEXT = "enterAsyncContext"
+    TEST_ENTER_CONTEXT = "enterContext"
     PUSH_ASYNC_EXIT = "push_async_exit"
     AENTER = "__aenter__"
     ENTER = "__enter__"
@@ -56,6 +60,8 @@ _NEEDS = {
     Pairing.WITH: Can.ENTER,
     Pairing.ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
     Pairing.ENTER_CONTEXT: Can.ENTER,
+    Pairing.TEST_ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
+    Pairing.TEST_ENTER_CONTEXT: Can.ENTER,
     Pairing.PUSH_ASYNC_EXIT: Can.ASYNC_ENTER,
     Pairing.AENTER: Can.ASYNC_ENTER,
     Pairing.ENTER: Can.ENTER,
@@ -93,6 +99,8 @@ class ObjectInfo(NamedTuple):
         through: The provider that it was got from, by its full name, if that is another one.
         yields: How the function yields that made a generator, if its source was read.
         takes: Whether a call of it needs arguments, where it is a function.
+        promised: Whether only a stub says so, which others implement.
+        of_sessions: Whether it is of a library of sessions, as a transaction is.
     """
 
     shape: Shape
@@ -105,6 +113,8 @@ class ObjectInfo(NamedTuple):
     through: str | None = None
     yields: Yields | None = None
     takes: bool = False
+    promised: bool = False
+    of_sessions: bool = False
 
 
 class Use(NamedTuple):
@@ -150,6 +160,32 @@ class Use(NamedTuple):
             # A function among what a call may give: some union of callables, and no provider.
             unfit = [each for each in unfit if not each.shape.uncalled]
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
+
+
+class Reuse(NamedTuple):
+    """Something that can be used up, used again.
+
+    Attributes:
+        pairing: How it is used.
+        text: What is used, as written.
+        made: What made it, as written: ``session_cm(...)``.
+        arguments: Whether that was called with arguments.
+        target: As in ``Use``.
+        handed: What it is.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    pairing: Pairing
+    text: str
+    made: str
+    arguments: bool
+    target: str | None
+    handed: ObjectInfo
+    span: Span
+    function: str
+    lines: tuple[int, ...]
 
 
 class Override(NamedTuple):
@@ -298,6 +334,8 @@ class Exit(Enum):
     RETURN = "return"
     RAISE = "raise"
     ANEXT = "anext"
+    NEXT = "next"
+    AENTER = "__aenter__"
     DELEGATION = "yield"
 
 
@@ -356,6 +394,8 @@ class Situation(Enum):
 
     ATTRIBUTE = "attribute"
     UNSTARTED = "unstarted"
+    DROPPED = "dropped"
+    UNOPENED = "unopened"
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"
@@ -488,6 +528,7 @@ class Getter(NamedTuple):
 
 Record = (
     Use
+    | Reuse
     | Getter
     | UnenteredUse
     | Override
@@ -497,4 +538,8 @@ Record = (
     | Probe
     | Dependency
     | DirectCall
+    | Unawaited
+    | ConcurrentUse
+    | LateCommit
+    | LazyLoad
 )

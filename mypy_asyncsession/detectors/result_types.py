@@ -247,4 +247,4 @@ def without_none(type_: Type) -> Type:
 
 def _is_wide(type_: Instance) -> bool:
     """Whether a type says so little that a narrower one may be meant."""
-    return type_.type.fallback_to_any or type_.type.is_protocol
+    return type_.type.fallback_to_any or type_.type.is_protocol or has_type_vars(type_)

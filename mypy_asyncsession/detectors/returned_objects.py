@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, NameExpr, ReturnStmt
 
-from mypy_asyncsession.models.sqlalchemy import STARTING
+from mypy_asyncsession.models.sqlalchemy import ENGINE_STARTING
 from mypy_asyncsession.semantic.session_disposal import Closing
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import statements
@@ -65,7 +65,7 @@ class ReturnedObjects:
             found.append(
                 isinstance(callee, TypedCallable)
                 and callee.origin is not None
-                and callee.origin.fullname in STARTING
+                and callee.origin.fullname in ENGINE_STARTING
             )
         return bool(found) and all(found)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.subtypes import is_subtype
 from mypy.types import (
     AnyType,
+    CallableType,
     Instance,
     LiteralType,
     NoneType,
@@ -40,9 +41,19 @@ _UNDRIVEN = {
     Shape.COROUTINE: ("Coroutine", Can.AWAIT),
 }
 
+#: Classes that functions are instances of.
+_OF_FUNCTIONS: Final = frozenset({"builtins.function", "builtins.object", "types.FunctionType"})
+#: What the body of a protocol has beside its members.
+_NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots__"})
+
 
 def mismatch(
-    driven: Injection, wanted: Type | None, types: Types, *, none: bool = True
+    driven: Injection,
+    wanted: Type | None,
+    types: Types,
+    *,
+    analysed: bool,
+    none: bool = True,
 ) -> tuple[str, str] | None:
     """The types of what is injected and of what is wanted, if they do not go together.
 
@@ -50,6 +61,8 @@ def mismatch(
         driven: What is injected.
         wanted: The type of the parameter.
         types: Reads mypy's types.
+        analysed: Whether mypy has analysed the classes. What their members decide is left open
+            where it has not.
         none: Whether ``None`` among what is injected counts: the function may ask for it itself.
     """
     if driven.drive not in _COMPARED:
@@ -68,20 +81,21 @@ def mismatch(
         return _undriven(driven, expected, types)
     if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
         return None
-    return compare(found, expected)
+    return compare(found, expected, analysed=analysed)
 
 
-def compare(found: ProperType, expected: ProperType) -> tuple[str, str] | None:
+def compare(found: ProperType, expected: ProperType, *, analysed: bool) -> tuple[str, str] | None:
     """The names of two types, if an object of the one cannot be taken for one of the other."""
     if isinstance(found, (AnyType, UninhabitedType)):
         return None
-    if is_subtype(_opened(found), expected):
+    fits = is_subtype if analysed else _nominally
+    if fits(_opened(found), expected) is not False:
         return None
     if (
         isinstance(found, Instance)
         and isinstance(expected, Instance)
         and found.type is expected.type
-        and is_subtype(expected, found)
+        and fits(expected, found)
     ):
         # The same class, its arguments narrowed: a dependency made for the purpose does that.
         return None
@@ -111,6 +125,42 @@ def _undriven(driven: Injection, expected: ProperType, types: Types) -> tuple[st
         if found is not None and not wanted.can & found[1]:
             return found[0], _shown(expected)
     return None
+
+
+def _nominally(found: Type, expected: Type) -> bool | None:
+    """Whether one type is a subtype of another by their classes; ``None`` if more decides."""
+    one, other = get_proper_type(found), get_proper_type(expected)
+    if isinstance(one, UnionType):
+        answers = [_nominally(item, other) for item in one.items]
+        return False if False in answers else None if None in answers else True
+    if isinstance(other, UnionType):
+        return _any([_nominally(one, item) for item in other.items])
+    if isinstance(one, Instance) and isinstance(other, Instance):
+        if other.type.is_protocol and not one.type.has_base(other.type.fullname):
+            names = [name for name in other.type.names if name not in _NOT_MEMBERS]
+            return None if all(one.type.get(name) is not None for name in names) else False
+        if any(_is_structural(each) for each in (*one.args, *other.args)):
+            return None if one.type.has_base(other.type.fullname) else False
+        return is_subtype(one, other)
+    if isinstance(one, (AnyType, NoneType, Instance)) and isinstance(other, (NoneType, Instance)):
+        return is_subtype(one, other)
+    if isinstance(one, LiteralType) and isinstance(other, (Instance, LiteralType, NoneType)):
+        return is_subtype(one, other)
+    if isinstance(one, CallableType) and isinstance(other, Instance) and not other.type.is_protocol:
+        return None if other.type.fullname in _OF_FUNCTIONS else False
+    return None
+
+
+def _any(answers: list[bool | None]) -> bool | None:
+    return True if True in answers else None if None in answers else False
+
+
+def _is_structural(type_: Type) -> bool:
+    """Whether the members of classes may decide what fits a type."""
+    proper = get_proper_type(type_)
+    if isinstance(proper, Instance):
+        return proper.type.is_protocol or any(_is_structural(each) for each in proper.args)
+    return not isinstance(proper, (AnyType, NoneType))
 
 
 def _items(type_: ProperType) -> list[ProperType]:

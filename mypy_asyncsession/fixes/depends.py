@@ -10,9 +10,10 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.dependency import entering
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import Import, bound_names
+from mypy_asyncsession.fixes.injected import check_injected
 from mypy_asyncsession.fixes.managers import check_generator
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
-from mypy_asyncsession.fixes.overrides import overridden, repoint
+from mypy_asyncsession.fixes.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.fixes.undecorated import undecorated
 
@@ -37,6 +38,7 @@ def _fits(finding: Finding, misuse: Misuse) -> bool:
 
 def _draft(site: Site) -> Draft:
     named = dependency(site)
+    check_injected(site, site.source, named)
     if site.misuse.how == "MANAGER" and isinstance(named, cst.Name):
         alone = undecorated(site, named)
         if alone is not None:
@@ -166,6 +168,7 @@ def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
     provider = site.tree.at(site.finding.provider)
     called = _only_call(function)
     if provider is not None and called and site.tree.function(owner, called) == provider:
+        check_seen(site.tree, owner, function.name)
         for source, key in overridden(site.tree):
             if site.tree.function(source, key) == wrapper:
                 name = _named_in(site, draft, source, provider[0], provider[1].name.value)
@@ -300,6 +303,7 @@ def _calls(finding: Finding, misuse: Misuse) -> bool:
 def _call(site: Site) -> Draft:
     """``Depends(Provider)``, where an instance of the class is to be called."""
     named = dependency(site)
+    check_injected(site, site.source, named)
     draft = Draft(key=("depends", site.source.path, id(named)))
     draft.replace(site.source, named, cst.Call(named))
     return draft

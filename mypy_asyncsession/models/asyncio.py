@@ -45,3 +45,26 @@ RUNNING_LATER: Final = frozenset(
 )
 #: Methods of an event loop that call their second argument with the others.
 RUNNING_LATER_METHODS: Final = frozenset({"run_in_executor"})
+#: What runs several at once and gives all their results.
+GATHERING: Final = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+#: The same, of the elements of its first argument.
+WAITING_FOR_ALL: Final = frozenset(
+    {
+        "asyncio.as_completed",
+        "asyncio.tasks.as_completed",
+        "asyncio.wait",
+        "asyncio.tasks.wait",
+    }
+)
+#: Classes whose instances start tasks, which their block waits for.
+TASK_GROUPS: Final = frozenset(
+    {
+        "asyncio.TaskGroup",
+        "asyncio.taskgroups.TaskGroup",
+        "anyio.abc.TaskGroup",
+        "anyio.abc._tasks.TaskGroup",
+        "anyio.create_task_group",
+    }
+)
+#: The methods of these that start one.
+STARTING_METHODS: Final = frozenset({"create_task", "start_soon", "start"})

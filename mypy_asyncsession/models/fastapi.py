@@ -72,8 +72,19 @@ Version = tuple[int, ...]
 #: The first release that looks behind ``functools.wraps`` and ``functools.partial``, and that
 #: fails on a context manager instead of injecting it.
 UNWRAPS: Final[Version] = (0, 123, 5)
+#: From the first release to the one before the second, what follows the yield of a dependency runs
+#: before the response is sent; before and after these, once it was sent.
+ENDS_BEFORE_RESPONSE: Final[tuple[Version, Version]] = ((0, 106), (0, 118))
+#: The first release in which a dependency says with ``scope`` when it ends.
+HAS_SCOPE: Final[Version] = (0, 121)
 #: What is assumed where FastAPI is not installed.
 NEWEST: Final[Version] = (9999,)
+
+
+def ends_after_response(version: Version) -> bool:
+    """Whether what follows the yield of a dependency runs once the response was sent."""
+    first, last = ENDS_BEFORE_RESPONSE
+    return version != NEWEST and not first <= version < last
 
 
 def parse_version(text: str) -> Version:

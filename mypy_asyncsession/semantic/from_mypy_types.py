@@ -53,7 +53,10 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
+
+    from mypy.nodes import SymbolNode
 
 
 #: Types that do not say what an object is; ``_Wrapped`` forgets what it wraps too easily.
@@ -84,8 +87,13 @@ def _bounded(value: Value) -> Value:
 class Types:
     """Reads types, given the full names of the resources that the project configured."""
 
-    def __init__(self, resources: AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        resources: AbstractSet[str] = frozenset(),
+        type_of: Callable[[SymbolNode], Type | None] | None = None,
+    ) -> None:
         self.resources = RESOURCES | resources
+        self._type_of = type_of or declared_type
         self._abilities: dict[TypeInfo, Can] = {}
         #: What is known of instances that are no providers: most are of this kind.
         self._plain: dict[Instance, ObjectValue] = {}
@@ -271,13 +279,7 @@ class Types:
         if symbol is None or symbol.node is None:
             return None
         node = symbol.node
-        raw: Type | None = None
-        if isinstance(node, (FuncDef, OverloadedFuncDef)):
-            raw = node.type
-        elif isinstance(node, Decorator):
-            raw = node.var.type
-        elif isinstance(node, Var):
-            raw = node.type
+        raw = self._type_of(node)
         if raw is None:
             return None
         found = getattr(node, "info", None)
@@ -296,6 +298,15 @@ class Types:
         if isinstance(found, Overloaded):
             return found.items[0].ret_type
         return None
+
+
+def declared_type(symbol: SymbolNode) -> Type | None:
+    """mypy's type of a symbol, or ``None``."""
+    if isinstance(symbol, Decorator):
+        return symbol.var.type
+    if isinstance(symbol, (FuncDef, OverloadedFuncDef, Var)):
+        return symbol.type
+    return None
 
 
 def informative(type_: Type | None) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -59,6 +60,10 @@ class Body:
             body = body.parent
         return None
 
+    def flow(self) -> FunctionFlow:
+        """The control flow of the innermost function around, or of the module."""
+        return self._source.flow_of(self.function() or self._source.tree)
+
     def outermost(self) -> str:
         """The outermost function around, by its name in the module."""
         names: list[str] = []
@@ -80,6 +85,10 @@ class Body:
                 for decorator in self.decorators
             )
         )
+
+    def run_in_sync(self) -> frozenset[str]:
+        """The names of the functions that the module gives to a ``run_sync``."""
+        return self._source.run_in_sync()
 
     def inside(self, node: FuncItem | ClassDef, decorators: Sequence[Expression] = ()) -> Body:
         """The body of a function or class in this one."""

@@ -304,6 +304,16 @@ def always_raises(block: Block) -> bool:
     return False
 
 
+def always_leaves(block: Block) -> bool:
+    """Whether a block of a loop ends in a ``break``, a ``return`` or a ``raise``, at a quick look.
+
+    What goes on in the middle of it counts as little as what a ``try`` in it does.
+    """
+    return any(
+        isinstance(statement, (BreakStmt, RaiseStmt, ReturnStmt)) for statement in statements(block)
+    )
+
+
 def suppresses(expression: Node) -> bool:
     """Whether a ``with`` of *expression* is there to suppress exceptions."""
     return (

@@ -63,6 +63,7 @@ class ObjectValue(Value):
         resource: The full name of the configured resource that it is, or ``None``.
         by_definition: Whether a definition says so, against an annotation.
         bare: Whether it was made by a call of its class without arguments.
+        filled: Whether it was made by a call of its class with some.
     """
 
     shape: Shape
@@ -75,6 +76,7 @@ class ObjectValue(Value):
     resource: str | None = None
     by_definition: bool = False
     bare: bool = False
+    filled: bool = False
 
     def made_by(self, origin: Origin | None) -> ObjectValue:
         """The same object, attributed to the provider that handed it out."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.printable import printable
+from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -84,7 +86,7 @@ def counts(report: Report) -> Iterator[str]:
 
 
 def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]:
-    place = f"{found.path}:{found.span.line}"
+    place = printable(f"{found.path}:{found.span.line}")
     code = terminal.style(f"[{found.code}]", fg="yellow")
     error = terminal.style("error:", fg="red", bold=True)
     note = terminal.style("note:", fg="blue")
@@ -93,13 +95,14 @@ def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]
         source = files.line(found.path, found.span.line)
         if source.strip():
             yield from _snippet(source, found.span, terminal)
-    for hint in (found.hint or "").splitlines():
-        yield f"{place}: {note} {_quoted(hint, terminal)}  {code}"
+    for hint in (found.hint or "").split("\n"):
+        if hint:
+            yield f"{place}: {note} {_quoted(hint, terminal)}  {code}"
 
 
 def _quoted(message: str, terminal: Terminal) -> str:
     """What is between double quotes is bold."""
-    parts = message.split('"')
+    parts = printable(message).split('"')
     return '"'.join(
         terminal.style(part, bold=True) if number % 2 and number < len(parts) - 1 else part
         for number, part in enumerate(parts)
@@ -107,14 +110,16 @@ def _quoted(message: str, terminal: Terminal) -> str:
 
 
 def _snippet(source: str, span: Span, terminal: Terminal) -> Iterator[str]:
-    shown = source.expandtabs()
+    shown = printable(source.expandtabs())
     width = max(terminal.width - len(_INDENT), 20)
     # Behind a character that is not ASCII, mypy's columns are too small.
     if not source.isascii():
         yield _INDENT + _cut(shown, 0, width)
         return
-    begin = len(source[: span.column].expandtabs())
-    end = len(source[: span.end_column].expandtabs()) if span.end_line == span.line else len(shown)
+    begin = len(printable(source[: span.column].expandtabs()))
+    end = len(shown)
+    if span.end_line == span.line:
+        end = max(len(printable(source[: span.end_column].expandtabs())), begin + 1)
     # A line too long for the terminal is shown from where the caret can still be seen.
     first = 0 if end <= width else max(0, min(begin, end - width))
     yield _INDENT + _cut(shown, first, width)
@@ -160,7 +165,7 @@ class _Files:
             self._path = path
             try:
                 # Not splitlines: what it takes for the end of a line is none to Python.
-                self._lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+                self._lines = read_text(path, errors="replace").split("\n")
             except OSError:
                 self._lines = []
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
