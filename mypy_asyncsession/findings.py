@@ -86,6 +86,7 @@ class Misuse:
         calls: Whether a dependency is a class whose instances are to be called.
         annotation: The annotation to write, of a provider that has no precise one.
         imports: What the annotation needs: pairs of a module and a name in it.
+        made: Where the query is made that loads too little.
     """
 
     record: str
@@ -102,6 +103,7 @@ class Misuse:
     calls: bool = False
     annotation: str | None = None
     imports: tuple[tuple[str, str], ...] = ()
+    made: Span | None = None
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON, without what is as usual."""
@@ -120,6 +122,8 @@ class Misuse:
         values["imports"] = tuple((module, name) for module, name in values.get("imports", ()))
         if values.get("yields"):
             values["yields"] = Yields(**values["yields"])
+        if values.get("made"):
+            values["made"] = Span(**values["made"])
         return cls(**values)
 
 

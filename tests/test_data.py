@@ -17,11 +17,11 @@ from tests.harness import prove
 from tests.harness.case import Case, Mark, read_cases
 from tests.harness.compare import differences
 from tests.harness.modes import AXES, Run, Seeds
-from tests.harness.statements import headers
+from tests.harness.statements import functions, headers
 from tests.harness.workspace import TEST_DATA, Workspace, batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from _pytest.mark import ParameterSet
@@ -36,7 +36,7 @@ def parameters(*axes: str) -> list[ParameterSet]:
         pytest.param(case, axis, id=f"{case.package}-{axis}")
         for case in CASES
         for axis in axes
-        if axis not in case.skips
+        if axis not in case.skips and not (axis == "parsed" and "check" in case.skips)
     ]
 
 
@@ -103,6 +103,7 @@ class Outcome:
     entry: str
     error: str | None
     lines: list[tuple[str, int]]
+    unawaited: list[tuple[str, int]]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,8 @@ def outcomes(
         for line in done.stdout.splitlines():
             fields = json.loads(line)
             lines = [(path, number) for path, number in fields["lines"]]
-            outcome = Outcome(fields["entry"], fields["error"], lines)
+            unawaited = [(path, number) for path, number in fields.get("unawaited", [])]
+            outcome = Outcome(fields["entry"], fields["error"], lines, unawaited)
             found.setdefault((fields["package"], step), []).append(outcome)
     return found
 
@@ -139,15 +141,24 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
     for step, tree in enumerate(case.trees, 1):
         expected = {(mark.path, mark.line) for mark in case.marks(step) if fails(mark)}
         expected |= case.silent_lines(step)
+        neglected = {
+            (mark.path, mark.line) for mark in case.marks(step) if mark.code == "session-unawaited"
+        }
+        side_by_side = {
+            (mark.path, mark.line) for mark in case.marks(step) if mark.code == "session-concurrent"
+        }
         reached: set[tuple[str, int]] = set()
+        unawaited: set[tuple[str, int]] = set()
         called = outcomes.get((case.package, step), [])
         if not called:
             problems.append(f"step {step}: main.py has no function to call")
         for outcome in called:
+            unawaited.update(outcome.unawaited)
             if outcome.error is None:
                 continue
             lines = {line for path, n in outcome.lines for line in statement(path, n, tree[path])}
-            if not lines & expected:
+            lines |= {each for each in side_by_side if around(*each, tree) & set(outcome.lines)}
+            if not lines & (expected | neglected):
                 problems.append(
                     f"step {step}: {outcome.entry}: {outcome.error} at {outcome.lines[-1:]}"
                 )
@@ -156,8 +167,31 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
             f"step {step}: {path}:{line} does not fail: {tree[path].splitlines()[line - 1].strip()}"
             for path, line in sorted(expected - reached)
         ]
+        if neglected:
+            problems += [
+                f"step {step}: {path}:{line}: what is made there is "
+                + ("never awaited" if (path, line) in unawaited else "awaited")
+                for path, line in sorted(unawaited ^ neglected)
+                if (path, line) not in case.silent_lines(step)
+            ]
     if problems:
         pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
+
+
+#: The codes of what raises an exception when it is executed.
+_FAILING: Final = frozenset(
+    {
+        "async-with",
+        "async-iter",
+        "async-await",
+        "session-with",
+        "session-iter",
+        "session-await",
+        "session-unentered",
+        "session-lazy-load",
+        "session-concurrent",
+    }
+)
 
 
 def fails(mark: Mark) -> bool:
@@ -167,12 +201,17 @@ def fails(mark: Mark) -> bool:
     """
     if mark.code == "session-depends":
         return "outside of FastAPI" in mark.parts
-    return mark.code in {"session-with", "session-iter", "session-await", "session-unentered"}
+    return mark.code in _FAILING
 
 
 def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:
     """The lines of the simple statement, or of the header of the compound one, at a line."""
     return {(path, number) for number in headers(text).get(line, range(line, line + 1))}
+
+
+def around(path: str, line: int, tree: Mapping[str, str]) -> set[tuple[str, int]]:
+    """The lines of the function around a line: a task that it has started may fail at any."""
+    return {(path, number) for number in functions(tree[path]).get(line, ())}
 
 
 def test_the_cases_are_found() -> None:

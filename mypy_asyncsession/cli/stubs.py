@@ -8,6 +8,8 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import NOTHING
+from mypy_asyncsession.cli.terminal import tell
+from mypy_asyncsession.printable import printable
 
 
 @click.command(short_help="Write stubs with the types that getters should have.")
@@ -43,8 +45,8 @@ def stubs(
     The exit status is 0, or 2 if it could not run.
     """  # noqa: D301
     from mypy_asyncsession.audit.stub_files import MARK, stub_files
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
     options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
@@ -61,18 +63,15 @@ def stubs(
             write(folder / name, text.encode())
         except OSError as error:
             raise CannotRun(f'"{folder / name}" cannot be written: {error.strerror}') from None
-        click.echo(str(folder / name))
+        click.echo(printable(str(folder / name)))
     written = sum(name.endswith(".pyi") for name in files)
     if written:
-        click.echo(
+        tell(
             f"Wrote {written} stub file{'' if written == 1 else 's'}: to apply them, set "
-            f'overlays = ["{output}"] in [tool.mypy-asyncsession]',
-            err=True,
+            f'overlays = ["{output}"] in [tool.mypy-asyncsession]'
         )
     else:
-        click.echo(
-            "Every getter of a session says what it gives: there is nothing to write", err=True
-        )
+        tell("Every getter of a session says what it gives: there is nothing to write")
     return NOTHING
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import FunctionValue
 
 
@@ -57,15 +59,17 @@ class Need:
     called: bool
 
 
-def may_need(call: CallExpr) -> bool:
+def may_need(call: CallExpr, scope: Scope, program: Program) -> bool:
     """Whether a call is given a function, or what a function hands out: a quick look."""
-    return any(_is_reference(argument) for argument in call.args)
+    return any(_is_reference(argument, scope, program) for argument in call.args)
 
 
-def _is_reference(argument: Expression) -> bool:
+def _is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
     if isinstance(argument, CallExpr):
         argument = argument.callee
-    return isinstance(argument, RefExpr) and isinstance(argument.node, (FuncDef, Decorator))
+    return isinstance(argument, RefExpr) and isinstance(
+        program.referent(argument, scope), (FuncDef, Decorator)
+    )
 
 
 def matched(
@@ -105,7 +109,7 @@ def needs(function: FuncDef) -> dict[str, Need]:
     found: dict[str, set[Need]] = {}
     uses: dict[str, list[tuple[PointKind, Node, int]]] = {}
     for node in walk(function.body):
-        for position, (pairing, expression) in enumerate(_pairings(node)):
+        for position, (pairing, expression) in enumerate(pairings(node)):
             name, called = _parameter(expression)
             if name in names:
                 found.setdefault(name, set()).add(Need(pairing, called))
@@ -145,6 +149,13 @@ def _is_open(function: FuncDef, position: int) -> bool:
     return isinstance(declared, AnyType)
 
 
+def needed(node: Node) -> Iterator[tuple[str, Need]]:
+    """The names that one node uses, or calls and uses, each with how."""
+    for pairing, expression in pairings(node):
+        name, called = _parameter(expression)
+        yield name, Need(pairing, called)
+
+
 def _parameter(expression: Expression) -> tuple[str, bool]:
     if isinstance(expression, NameExpr):
         return expression.name, False
@@ -153,7 +164,8 @@ def _parameter(expression: Expression) -> tuple[str, bool]:
     return "", False
 
 
-def _pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+def pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
+    """What a statement or an ``await`` uses, and how."""
     if isinstance(node, WithStmt):
         for expression in node.expr:
             yield Pairing.ASYNC_WITH if node.is_async else Pairing.WITH, expression

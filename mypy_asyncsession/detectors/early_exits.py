@@ -24,8 +24,13 @@ from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
-from mypy_asyncsession.semantic.generator_summary import traits
-from mypy_asyncsession.semantic.syntax import mentions, statements, walk
+from mypy_asyncsession.semantic.generator_summary import traits, traits_of
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import (
+    mentions,
+    statements,
+    walk,
+)
 from mypy_asyncsession.semantic.values import ObjectValue, fullname
 
 if TYPE_CHECKING:
@@ -87,6 +92,38 @@ class EarlyExits:
             ):
                 return  # it is kept, and may be closed
         yield self._exit(Exit.ANEXT, generator, value, trait, point, closed=closed, statement=call)
+
+    def of_sync_step(
+        self, generator: Expression, call: Expression, point: ProgramPoint
+    ) -> Iterator[EarlyExit]:
+        """``next(provider())``, after which nobody has the generator: it is closed there."""
+        if not isinstance(generator, CallExpr):
+            return
+        value = self._interpreter.value(generator, point.scope, point.where)
+        if not isinstance(value, ObjectValue) or value.shape is not Shape.GENERATOR:
+            return
+        function = value.origin.function if value.origin is not None else None
+        trait = traits_of(function, self._interpreter) if function is not None else None
+        if trait is not None and trait.matters:
+            yield self._exit(
+                Exit.NEXT, generator, value, trait, point, closed=False, statement=call
+            )
+
+    def of_entering(
+        self, manager: Expression, call: Expression, point: ProgramPoint
+    ) -> Iterator[EarlyExit]:
+        """``await cm().__aenter__()``, after which nobody has the manager to exit it."""
+        if not isinstance(manager, CallExpr):
+            return
+        value = self._interpreter.value(manager, point.scope, point.where)
+        if not isinstance(value, ObjectValue) or value.shape is not Shape.ASYNC_CONTEXT_MANAGER:
+            return
+        function = value.origin.function if value.origin is not None else None
+        trait = traits_of(function, self._interpreter) if function is not None else None
+        if trait is not None and trait.matters:
+            yield self._exit(
+                Exit.AENTER, manager, value, trait, point, closed=False, statement=call
+            )
 
     def _provider(
         self, expression: Expression, point: ProgramPoint

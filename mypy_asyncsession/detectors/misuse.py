@@ -12,6 +12,7 @@ from mypy_asyncsession.detectors.record import (
     UnenteredUse,
     Use,
 )
+from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.findings import Held, Misuse
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 
@@ -56,6 +57,25 @@ def misuse(record: Record) -> Misuse:
         )
     if isinstance(record, Getter):
         return Misuse(kind, annotation=record.right, imports=record.imports)
+    if isinstance(record, Unawaited):
+        return Misuse(kind, record.how.name, record.text, record.callee)
+    if isinstance(record, LazyLoad):
+        return Misuse(
+            kind,
+            "GET" if record.of_get else "SELECT",
+            record.made_text,
+            name=f"{record.entity}.{record.attribute}",
+            made=record.made,
+        )
+    if isinstance(record, LateCommit):
+        return Misuse(
+            kind,
+            "FUNCTION_SCOPE" if record.has_scope and not record.in_generator else "",
+            record.text,
+            name=record.provider,
+            parameter=record.parameter,
+            role=record.role,
+        )
     if isinstance(record, DirectCall):
         return Misuse(kind, callee=record.callee, parameter=record.parameter)
     return Misuse(kind)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_asyncsession.fixes import depends, getter, given, loops, with_items, wraps
+from mypy_asyncsession.fixes import awaited, depends, getter, given, loops, with_items, wraps
 from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 
 MENDS: Final[tuple[Mend, ...]] = (
     getter.MEND,
+    awaited.MEND,
     with_items.MEND,
     given.STACK,
     given.FUNCTION,

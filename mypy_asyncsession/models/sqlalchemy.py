@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+#: The packages whose classes and functions are about sessions.
+SESSION_PACKAGES: Final = frozenset({"sqlalchemy", "sqlmodel"})
 #: SQLAlchemy's public resources by the names under which they are imported or defined.
 ASYNC_SESSIONS: Final = frozenset(
     {
@@ -12,6 +14,14 @@ ASYNC_SESSIONS: Final = frozenset(
         "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
         "sqlalchemy.ext.asyncio.async_scoped_session",
         "sqlmodel.ext.asyncio.session.AsyncSession",
+    }
+)
+#: Those that make a session for each task or thread, and hand it on.
+SCOPED_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlalchemy.orm.scoping.scoped_session",
     }
 )
 ASYNC_CONNECTIONS: Final = frozenset(
@@ -55,6 +65,13 @@ ASYNC_SESSIONMAKERS: Final = frozenset(
 SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
 )
+#: Methods of an engine that give a connection which is there once it is awaited or entered.
+CONNECTING_METHODS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.begin",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.connect",
+    }
+)
 #: What one does with a session, and with hardly anything else.
 SESSION_ATTRIBUTES: Final = frozenset(
     {
@@ -80,3 +97,45 @@ SESSION_ATTRIBUTES: Final = frozenset(
 CONNECTING_ATTRIBUTES: Final = frozenset(
     {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
 )
+#: The methods of async sessions and connections that are coroutine functions.
+COROUTINE_METHODS: Final = frozenset(
+    {
+        "aclose",
+        "close",
+        "close_all",
+        "commit",
+        "connection",
+        "delete",
+        "exec",
+        "exec_driver_sql",
+        "execute",
+        "flush",
+        "get",
+        "get_one",
+        "get_raw_connection",
+        "invalidate",
+        "merge",
+        "refresh",
+        "remove",
+        "reset",
+        "rollback",
+        "run_sync",
+        "scalar",
+        "scalars",
+    }
+)
+#: Those that give a result that is got piece by piece.
+STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
+#: What a sync session has and an async one does not.
+SYNC_ONLY_ATTRIBUTES: Final = frozenset(
+    {
+        "bulk_insert_mappings",
+        "bulk_save_objects",
+        "bulk_update_mappings",
+        "query",
+    }
+)
+#: What ``await`` and ``async with`` both start, and what can be started once.
+STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
+#: The methods that give one which is yet to be started.
+STARTING: Final = frozenset({"begin", "begin_nested", "connect"})

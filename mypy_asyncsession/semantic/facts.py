@@ -13,8 +13,11 @@ from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnSt
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
+from mypy_asyncsession.semantic.footprints import footprint, initialised
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
+from mypy_asyncsession.semantic.late_commits import LateCommits
+from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closes_own, kept, opens_in
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
@@ -81,7 +84,10 @@ def _members(
             inside = f"{prefix}{statement.name}."
             yield from _members(source, interpreter, statement.defs.body, inner, inside)
             yield from _of_class(statement, source, interpreter, prefix)
-            for attribute in source.attributes(statement):
+            for attribute, assigned in source.attributes(statement).items():
+                methods = {method.name for _, method in assigned if method is not None}
+                if len(methods) > 1 and "__init__" in methods:
+                    yield f"{inside}{attribute} is bound by {sorted(methods)}"
                 if not _in_interface(interpreter, f"{module}.{inside}{attribute}"):
                     value = interpreter.assigned(source, statement, inner, attribute)
                     yield from _line(inside + attribute, value, interpreter, scope)
@@ -108,22 +114,36 @@ def _function(
         if isinstance(inner, FunctionValue):
             yield f"{name} {traits_of(inner, interpreter)}"
             yield f"{name} {[opens_in(inner, interpreter, bare=bare) for bare in (True, False)]}"
+            if late := LateCommits(interpreter).after_yield(inner):
+                yield f"{name} commits {late}"
+    elif "commit" in function.name:
+        value = interpreter.defined(statement, scope)
+        if isinstance(value, FunctionValue):
+            yield f"{name} commits {LateCommits(interpreter).of_helper(value)}"
     elif is_stub_body(function):
         yield f"{name} says nothing"
     elif function.name == "__init__" and (attributes := kept(function)):
         yield f"{name} keeps {sorted(attributes)}"
+    if function.name == "__init__" and (put := initialised(function)):
+        yield f"{name} puts {put}"
+    if done := footprint(function):
+        yield f"{name} does {done}"
 
 
 def _of_class(
     node: ClassDef, source: ModuleSource, interpreter: Interpreter, prefix: str
 ) -> Iterator[str]:
     name = prefix + node.name
+    if may_map(node):
+        yield f"{name} maps {described(MappedClasses(interpreter).own(source, node, source.scope))}"
     if put := source.patched(node.name):
         yield f"{name} is given {sorted(put)}"
     info = interpreter.program.symbol(f"{source.module}.{name}")
     for enter, is_async in (("__aenter__", True), ("__enter__", False)):
         if isinstance(info, TypeInfo) and enter in info.names:
             yield f"{name} {enter} {closes_own(info, interpreter, is_async=is_async)}"
+            if late := LateCommits(interpreter).in_exit(info):
+                yield f"{name} {enter} commits {late}"
 
 
 def _in_interface(interpreter: Interpreter, fullname: str) -> bool:

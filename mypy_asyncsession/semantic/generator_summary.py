@@ -29,8 +29,8 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.findings import Yields
-from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
-from mypy_asyncsession.semantic.dataflow import may_reach
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
+from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import (
     children,
@@ -45,7 +45,7 @@ from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import FuncItem, Node
+    from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -155,14 +155,14 @@ def traits_of(
     # What is thrown in ends in it, if the generator may come to its end then.
     thrown = EdgeKind.ERROR | EdgeKind.CANCEL
     swallows = may_reach(flow.graph, at, Graph.EXIT, first=thrown)
-    always = not may_reach(
-        flow.graph,
-        Graph.ENTRY,
-        Graph.EXIT,
-        avoiding=at | _holding(flow, function.node),
-        along=EdgeKind.QUIET,
-    )
+    always = Graph.EXIT not in _before_yield(flow.graph, function.node.body)
     return GeneratorSummary(code, closes, catches, handles, swallows, always)
+
+
+def returns_without_yield(body: Block) -> bool:
+    """Whether a function may return before anything was yielded, and not by an exception."""
+    graph = build(body)
+    return any(graph.points[index].kind is PointKind.RETURN for index in _before_yield(graph, body))
 
 
 def yields_of(value: Value, interpreter: Interpreter) -> Yields | None:
@@ -224,15 +224,18 @@ def _exclusive(flow: FunctionFlow, places: list[set[int]]) -> bool:
     return not any(may_reach(flow.graph, each, every - each) for each in places)
 
 
-def _holding(flow: FunctionFlow, function: FuncItem) -> set[int]:
-    """The points of loops and matches that yield: they are taken to come to what is in them."""
-    found: set[int] = set()
-    for statement in statements(function.body):
+def _before_yield(graph: Graph, body: Block) -> set[int]:
+    """The points that are reached before anything is yielded or raised.
+
+    Loops and matches that yield are taken to come to what is in them.
+    """
+    closed = set(graph.of_kind(PointKind.YIELD))
+    for statement in statements(body):
         if isinstance(statement, MatchStmt) and _yields_in(statement):
-            found.update(flow.graph.points_of(statement.patterns[0]))
+            closed.update(graph.points_of(statement.patterns[0]))
         elif isinstance(statement, (ForStmt, WhileStmt)) and _yields_in(statement):
-            found.update(flow.graph.points_of(statement))
-    return found
+            closed.update(graph.points_of(statement))
+    return reachable(graph, Graph.ENTRY, avoiding=closed, along=EdgeKind.QUIET)
 
 
 def _runs_once(

@@ -86,6 +86,10 @@ class Body:
             )
         )
 
+    def run_in_sync(self) -> frozenset[str]:
+        """The names of the functions that the module gives to a ``run_sync``."""
+        return self._source.run_in_sync()
+
     def inside(self, node: FuncItem | ClassDef, decorators: Sequence[Expression] = ()) -> Body:
         """The body of a function or class in this one."""
         return Body(self._source, node, self, decorators)

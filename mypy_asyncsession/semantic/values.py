@@ -63,6 +63,7 @@ class ObjectValue(Value):
         resource: The full name of the configured resource that it is, or ``None``.
         by_definition: Whether a definition says so, against an annotation.
         bare: Whether it was made by a call of its class without arguments.
+        filled: Whether it was made by a call of its class with some.
     """
 
     shape: Shape
@@ -75,6 +76,7 @@ class ObjectValue(Value):
     resource: str | None = None
     by_definition: bool = False
     bare: bool = False
+    filled: bool = False
 
     def made_by(self, origin: Origin | None) -> ObjectValue:
         """The same object, attributed to the provider that handed it out."""
@@ -101,6 +103,7 @@ class FunctionValue(Value):
         partial: Whether this is a ``functools.partial`` of the function.
         wraps: What ``functools.wraps`` says that it wraps.
         entered: Whether what its calls give can be entered, too, for it is a provider of ours.
+        cached: Whether each of its calls gives what the first one gave.
     """
 
     node: FuncItem
@@ -117,6 +120,7 @@ class FunctionValue(Value):
     partial: bool = False
     wraps: Value = UNKNOWN
     entered: bool = False
+    cached: bool = False
 
     def origin(self) -> Origin:
         """The place of this definition."""

@@ -52,6 +52,17 @@ def declares(module: object) -> bool:
     return any(str(name).partition(".")[0] == "fastapi" for name in names)
 
 
+def listening(unawaited: list[tuple[tuple[str, int, str], ...]]) -> None:
+    """Have Python say where the coroutines were made that nobody awaits."""
+
+    def note(coroutine: Any) -> None:
+        unawaited.append(coroutine.cr_origin or ())
+
+    sys.set_coroutine_origin_tracking_depth(20)
+    # What the interpreter calls, whatever the filters for warnings say.
+    setattr(warnings, "_warn_unawaited_coroutine", note)  # noqa: B010
+
+
 def call(function: Callable[[], Any]) -> BaseException | None:
     """What a function raises, or ``None``."""
 
@@ -86,6 +97,22 @@ def failing_lines(error: BaseException, package: Path) -> list[tuple[str, int]]:
     return lines
 
 
+def let_go(error: BaseException) -> None:
+    """Have an exception hold no coroutine any longer: nothing collects the cycle that it is in."""
+    traceback.clear_frames(error.__traceback__)
+    if isinstance(error, AttributeError):
+        error.obj = None
+
+
+def made_at(origin: tuple[tuple[str, int, str], ...], package: Path) -> tuple[str, int] | None:
+    """The line of a package that made a coroutine, by the frames that were there."""
+    for filename, number, _ in origin:
+        path = Path(filename)
+        if path.is_relative_to(package):
+            return path.relative_to(package).as_posix(), number
+    return None
+
+
 def prove(root: Path, package: str) -> Iterator[dict[str, object]]:
     """What each entry of a case did."""
     try:
@@ -94,16 +121,27 @@ def prove(root: Path, package: str) -> Iterator[dict[str, object]]:
         lines = failing_lines(error, root / package)
         yield {"package": package, "entry": "import", "error": repr(error), "lines": lines}
         return
+    unawaited: list[tuple[tuple[str, int, str], ...]] = []
+    listening(unawaited)
     functions = list(entries(module))
     if not functions and declares(module):
         yield {"package": package, "entry": "import", "error": None, "lines": []}
     for name, function in functions:
+        unawaited.clear()
         raised = call(function)
+        lines = failing_lines(raised, root / package) if raised else []
+        said = repr(raised) if raised else None
+        if raised is not None:
+            let_go(raised)
+        del raised
         yield {
             "package": package,
             "entry": name,
-            "error": repr(raised) if raised else None,
-            "lines": failing_lines(raised, root / package) if raised else [],
+            "error": said,
+            "lines": lines,
+            "unawaited": [
+                found for origin in unawaited if (found := made_at(origin, root / package))
+            ],
         }
 
 

@@ -76,7 +76,10 @@ def application(database: Database, monitor: SessionMonitor) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
 
     @app.get("/insert/{row}")
-    async def write(row: int, db: Any = Depends(get_db)) -> int:  # noqa: B008
+    async def write(
+        row: int,
+        db: Any = Depends(get_db),  # type: ignore[session-late-commit]  # noqa: B008
+    ) -> int:
         await insert(db, row)
         if row % 2:
             raise HTTPException(409)

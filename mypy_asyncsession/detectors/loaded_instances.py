@@ -1,0 +1,175 @@
+"""Which expressions of a function are instances that an async session has loaded, and by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import AwaitExpr, CallExpr, IndexExpr, IntExpr, MemberExpr, NameExpr
+
+from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
+from mypy_asyncsession.semantic.scopes import reaching
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import dotted
+from mypy_asyncsession.semantic.values import ObjectValue, members
+
+if TYPE_CHECKING:
+    from mypy.nodes import Expression
+
+    from mypy_asyncsession.semantic.interpreter import Interpreter, Where
+    from mypy_asyncsession.semantic.queries import Queries, Query
+    from mypy_asyncsession.semantic.scopes import Scope
+
+#: How many names are followed.
+_DEPTH: Final = 6
+#: What a session's methods give, once they are awaited.
+_GIVEN: Final = {
+    "exec": "scalars",
+    "execute": "result",
+    "get": "one",
+    "get_one": "one",
+    "scalar": "one",
+    "scalars": "scalars",
+    "stream": "result",
+    "stream_scalars": "scalars",
+}
+#: What the methods of a result give.
+_OF_RESULT: Final = {
+    "scalar": "one",
+    "scalar_one": "one",
+    "scalar_one_or_none": "one",
+    "scalars": "scalars",
+    "unique": "result",
+    "yield_per": "result",
+}
+_OF_SCALARS: Final = {
+    "all": "many",
+    "fetchall": "many",
+    "fetchmany": "many",
+    "first": "one",
+    "one": "one",
+    "one_or_none": "one",
+    "unique": "scalars",
+    "yield_per": "scalars",
+}
+_COPYING: Final = frozenset({"list", "reversed", "set", "sorted", "tuple"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a session has loaded.
+
+    Attributes:
+        kind: ``result``, ``scalars``, ``many`` (a list of instances) or ``one``.
+        query: What was asked for.
+        session: The session, as written.
+        asked: The call of the session's method.
+        names: The names that it has gone through.
+    """
+
+    kind: str
+    query: Query
+    session: str
+    asked: CallExpr
+    names: frozenset[str] = frozenset()
+
+
+class LoadedInstances:
+    """Follows what one function loads."""
+
+    def __init__(self, interpreter: Interpreter, queries: Queries) -> None:
+        self._interpreter = interpreter
+        self._queries = queries
+
+    def of(
+        self, expression: Expression, scope: Scope, where: Where, depth: int = 0
+    ) -> list[Loaded]:
+        """What an expression has been loaded by; empty where it may be something else.
+
+        Args:
+            expression: The expression.
+            scope: The scope of the function that it stands in.
+            where: The place in it.
+            depth: How many names it has been followed through.
+        """
+        if depth > _DEPTH:
+            return []
+        if isinstance(expression, NameExpr):
+            return self._of_name(expression.name, scope, where, depth)
+        if isinstance(expression, AwaitExpr):
+            return self._asked(expression.expr, scope, where)
+        if isinstance(expression, IndexExpr):
+            if isinstance(expression.index, IntExpr):
+                found = self.of(expression.base, scope, where, depth + 1)
+                return _as(found, {"many": "one"})
+            return []
+        if isinstance(expression, CallExpr):
+            callee = expression.callee
+            if isinstance(callee, NameExpr) and callee.name in _COPYING and expression.args:
+                found = self.of(expression.args[0], scope, where, depth + 1)
+                return _as(found, {"many": "many", "scalars": "many"})
+            if isinstance(callee, MemberExpr):
+                found = self.of(callee.expr, scope, where, depth + 1)
+                return [
+                    replace(each, kind=kind)
+                    for each in found
+                    if (kind := _step(each.kind, callee.name)) is not None
+                ]
+        return []
+
+    def _of_name(self, name: str, scope: Scope, where: Where, depth: int) -> list[Loaded]:
+        bindings = scope.names.bindings.get(name)
+        if not bindings or name in scope.names.outer:
+            return []
+        result: list[Loaded] = []
+        for binding in reaching(bindings, where):
+            node = binding.node
+            if node is None or binding.element is not None:
+                return []
+            found = self.of(node, scope, binding.blocks, depth + 1)  # type: ignore[arg-type]
+            if binding.kind != "assign":
+                if "for" not in binding.kind and "comprehension" not in binding.kind:
+                    return []
+                found = _as(found, {"many": "one", "scalars": "one"})
+            if not found:
+                return []
+            result += (replace(each, names=each.names | {name}) for each in found)
+        return result
+
+    def _asked(self, call: Expression, scope: Scope, where: Where) -> list[Loaded]:
+        """What an awaited call of a session's method gives."""
+        if not isinstance(call, CallExpr) or not isinstance(call.callee, MemberExpr):
+            return []
+        callee = call.callee
+        kind = _GIVEN.get(callee.name)
+        session = dotted(callee.expr)
+        if kind is None or session is None or not call.args:
+            return []
+        if callee.name in ("get", "get_one"):
+            query = self._queries.of_get(call, scope, where)
+        else:
+            query = self._queries.of(call.args[0], scope, where)
+        if query is None or not self._is_async_session(callee.expr, scope, where):
+            return []
+        return [Loaded(kind, query, session, call)]
+
+    def _is_async_session(self, receiver: Expression, scope: Scope, where: Where) -> bool:
+        found = list(members(self._interpreter.value(receiver, scope, where)))
+        return bool(found) and all(
+            isinstance(each, ObjectValue)
+            and each.shape is Shape.SESSION
+            and each.resource in ASYNC_SESSIONS
+            for each in found
+        )
+
+
+def _step(kind: str, method: str) -> str | None:
+    if kind == "result":
+        return _OF_RESULT.get(method)
+    return _OF_SCALARS.get(method) if kind == "scalars" else None
+
+
+def _as(found: list[Loaded], kinds: dict[str, str]) -> list[Loaded]:
+    if not all(each.kind in kinds for each in found):
+        return []
+    return [replace(each, kind=kinds[each.kind]) for each in found]

@@ -1,0 +1,104 @@
+"""The records of what becomes of a session in time: whether it runs, and when."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.findings import Place, Span
+
+
+class Neglect(Enum):
+    """What is done with a coroutine instead of awaiting it."""
+
+    DROPPED = "dropped"
+    ASSIGNED = "assigned"
+    TESTED = "tested"
+    COMPARED = "compared"
+    ATTRIBUTE = "attribute"
+    INDEXED = "indexed"
+
+
+class Unawaited(NamedTuple):
+    """A coroutine of a session's that is never awaited.
+
+    Attributes:
+        how: What is done with it instead.
+        text: The call that makes it, as written.
+        callee: What is called, as written.
+        detail: The name that it is assigned to, or the attribute that is asked of it.
+        in_async: Whether it stands in an ``async def``, where ``await`` is allowed.
+        span: Where the call stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    how: Neglect
+    text: str
+    callee: str
+    detail: str | None
+    in_async: bool
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+class LateCommit(NamedTuple):
+    """A provider that commits once the response was sent, where it is depended on.
+
+    Attributes:
+        text: The dependency as written: ``get_db``.
+        depends: What names it, as written: ``Depends``.
+        provider: The provider, as a reader knows it.
+        place: Where the provider is defined.
+        commit: What commits after its yield, as written there.
+        has_scope: Whether this FastAPI can be told to end it before, with ``scope``.
+        in_generator: Whether a dependency that yields depends on it, which ends after it.
+        role: Where it is named, by the name of a member of ``Role``.
+        parameter: The parameter's name.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    text: str
+    depends: str
+    provider: str
+    place: Place | None
+    commit: str
+    has_scope: bool
+    in_generator: bool
+    role: str
+    parameter: str | None
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+class LazyLoad(NamedTuple):
+    """A relationship that would be loaded lazily through an async session.
+
+    Attributes:
+        text: Where it is read, as written: ``user.posts``.
+        instance: The instance, as written.
+        attribute: The relationship.
+        entity: The class, as the query writes it.
+        of_get: Whether ``get`` loaded the instance, and no ``select``.
+        made: Where the query is made: the call of ``select`` or ``get``.
+        made_text: That call, as written.
+        span: Where it is read.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    text: str
+    instance: str
+    attribute: str
+    entity: str
+    of_get: bool
+    made: Span
+    made_text: str
+    span: Span
+    function: str
+    lines: tuple[int, ...]

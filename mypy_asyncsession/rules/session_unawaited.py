@@ -1,0 +1,72 @@
+"""A coroutine of a session's that nobody awaits.
+
+## What it does
+Rejects a call of a coroutine method of an async session or connection whose coroutine is dropped,
+assigned to a name that nothing awaits, or taken for what it would give: tested, compared, or asked
+for an attribute. A coroutine that is returned, gathered, given to a task or to another function, or
+stored and awaited later is right.
+
+## Why is this bad
+A coroutine that is not awaited never begins. The row is not deleted, the transaction is not
+committed, and the function goes on as if they were; in a condition it is always true.
+
+## Example
+```python
+async def remove(session: AsyncSession, user: object) -> None:
+    session.delete(user)
+    await session.commit()
+```
+
+## Use instead
+```python
+async def remove(session: AsyncSession, user: object) -> None:
+    await session.delete(user)
+    await session.commit()
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
+from mypy_asyncsession.rules.rule import Problem, Rule
+
+_WHAT = {
+    Neglect.DROPPED: "is never awaited, so nothing of it is done",
+    Neglect.TESTED: "is not awaited here: a coroutine is always true",
+    Neglect.COMPARED: "is not awaited here: it is the coroutine that is compared",
+    Neglect.INDEXED: "is not awaited here: a coroutine has no elements",
+}
+
+
+def check(unawaited: Unawaited) -> Problem | None:
+    """Whether a coroutine is never awaited."""
+    how, text = unawaited.how, unawaited.text
+    if how is Neglect.ASSIGNED:
+        message = f'"{text}" is assigned to "{unawaited.detail}", and never awaited'
+    elif how is Neglect.ATTRIBUTE:
+        message = f'"{text}" is not awaited here: a coroutine has no "{unawaited.detail}"'
+    else:
+        message = f'"{text}" {_WHAT[how]}'
+    return Problem(message, _hint(unawaited), None)
+
+
+def _hint(unawaited: Unawaited) -> str:
+    if not unawaited.in_async:
+        return 'Only an "async def" can await it'
+    awaited = f"await {unawaited.text}"
+    if unawaited.how is Neglect.ATTRIBUTE:
+        awaited = f"({awaited}).{unawaited.detail}"
+    elif unawaited.how is Neglect.INDEXED:
+        awaited = f"({awaited})[...]"
+    elif unawaited.how is Neglect.ASSIGNED:
+        awaited = f"{unawaited.detail} = {awaited}"
+    return f'Write "{awaited}"'
+
+
+RULE = Rule(
+    code="session-unawaited",
+    summary="a coroutine of a session's that is never awaited",
+    doc=__doc__,
+    reads=(Unawaited,),
+    check=check,
+)
