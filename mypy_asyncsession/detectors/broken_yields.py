@@ -20,9 +20,9 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.record import Drive
+from mypy_asyncsession.semantic.function_flow import always_raises
 from mypy_asyncsession.semantic.generator_summary import returns_without_yield
 from mypy_asyncsession.semantic.syntax import (
-    always_raises,
     blocks,
     children,
     expressions,
