@@ -33,6 +33,12 @@ _MOST_MENDED: Final = 10
     help="text for people, json for programs (one object a line), github for annotations, "
     "sarif for code scanning, gitlab for merge requests, junit for whatever shows tests.",
 )
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Print each finding, and not only the first of many that say the same of one provider.",
+)
 @click.option("--statistics", is_flag=True, help="Say how many findings there are of each code.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
 @common.config_file
@@ -71,6 +77,7 @@ _MOST_MENDED: Final = 10
 def check(
     paths: tuple[str, ...],
     output: str,
+    every: bool,
     statistics: bool,
     quiet: bool,
     config_file: str | None,
@@ -91,6 +98,7 @@ def check(
     \b
       mypy-asyncsession check                  everything here
       mypy-asyncsession check src tests        some of it
+      mypy-asyncsession check --all            each of those that say the same
       mypy-asyncsession check --strict         with the rules that are off by default
       mypy-asyncsession check --output json    for other programs
       mypy-asyncsession check --baseline baseline.json --update-baseline
@@ -122,7 +130,7 @@ def check(
         report = _compared(report, old, update=update_baseline, quiet=quiet)
     terminal = Terminal.of_stdout()
     if output == "text":
-        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet)
+        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet, every=every)
     else:
         lines = FORMATS[output](report, terminal)
         if statistics:

@@ -26,7 +26,11 @@ from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.generator_summary import traits, traits_of
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import mentions, statements, walk
+from mypy_asyncsession.semantic.syntax import (
+    mentions,
+    statements,
+    walk,
+)
 from mypy_asyncsession.semantic.values import ObjectValue, fullname
 
 if TYPE_CHECKING:

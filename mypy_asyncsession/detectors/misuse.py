@@ -62,7 +62,7 @@ def misuse(record: Record) -> Misuse:
     if isinstance(record, LazyLoad):
         return Misuse(
             kind,
-            "GET" if record.of_get else "SELECT",
+            record.how.name,
             record.made_text,
             name=f"{record.entity}.{record.attribute}",
             made=record.made,

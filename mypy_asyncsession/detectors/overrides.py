@@ -171,13 +171,12 @@ class Overrides:
             if wanted.type.is_protocol:
                 if any(not name.startswith("_") for name in wanted.type.names):
                     yield wanted.type, argument
-            elif self._is_fake(wanted.type, argument, scope):
+            elif self._is_fake(wanted.type, argument, scope, where):
                 yield wanted.type, argument
 
-    def _is_fake(self, wanted: TypeInfo, argument: Expression, scope: Scope) -> bool:
+    def _is_fake(self, wanted: TypeInfo, argument: Expression, scope: Scope, where: Where) -> bool:
         """Whether an argument is of a class that only looks like the one that is asked for."""
-        type_ = self._interpreter.type_of(argument, scope.module)
-        given = get_proper_type(type_) if type_ is not None else None
+        given = self._interpreter.static_type(argument, scope, where)
         return (
             isinstance(given, Instance)
             and wanted not in given.type.mro

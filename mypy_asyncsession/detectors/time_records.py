@@ -76,6 +76,14 @@ class LateCommit(NamedTuple):
     lines: tuple[int, ...]
 
 
+class Lacking(Enum):
+    """Why an instance is without a relationship."""
+
+    SELECT = "a select loaded it without"
+    GET = "get loaded it without"
+    NEW = "it is new, and was written without"
+
+
 class LazyLoad(NamedTuple):
     """A relationship that would be loaded lazily through an async session.
 
@@ -84,8 +92,9 @@ class LazyLoad(NamedTuple):
         instance: The instance, as written.
         attribute: The relationship.
         entity: The class, as the query writes it.
-        of_get: Whether ``get`` loaded the instance, and no ``select``.
-        made: Where the query is made: the call of ``select`` or ``get``.
+        how: Why it is without the relationship.
+        session: The session, as written.
+        made: Where the query is made, or the instance: the call that makes it.
         made_text: That call, as written.
         span: Where it is read.
         function: As in ``Use``.
@@ -96,7 +105,8 @@ class LazyLoad(NamedTuple):
     instance: str
     attribute: str
     entity: str
-    of_get: bool
+    how: Lacking
+    session: str
     made: Span
     made_text: str
     span: Span

@@ -79,6 +79,9 @@ _MYPYS = {
 #: The methods of a connection that start it.
 _STARTS = frozenset({"__aenter__", "__await__", "start"})
 
+#: The shapes of what holds no session that is yet to be got at.
+_HOLDING_NOTHING = frozenset({Shape.NONE, Shape.OTHER, Shape.SESSION, Shape.SYNC_SESSION})
+
 
 class UnenteredUses:
     """Finds where something that holds a session is taken for the session."""
@@ -137,7 +140,7 @@ class UnenteredUses:
         bindings = point.scope.names.bindings.get(name, ())
         if len(bindings) != 1 or bindings[0].kind != "assign":
             return
-        type_ = get_proper_type(self._interpreter.type_of(member.expr, self._module))
+        type_ = self._interpreter.static_type(member.expr, point.scope, point.where)
         made = bindings[0].node
         if not isinstance(type_, Instance) or not isinstance(made, CallExpr):
             return
@@ -189,7 +192,9 @@ class UnenteredUses:
 
     def _declared(self, info: TypeInfo, name: str) -> Type | None:
         entry = info.names.get(name)
-        return entry.node.type if entry is not None and isinstance(entry.node, Var) else None
+        if entry is None or not isinstance(entry.node, Var):
+            return None
+        return self._interpreter.program.type_of(entry.node)
 
     def of_statement(
         self, statement: ExpressionStmt, point: ProgramPoint
@@ -212,7 +217,7 @@ class UnenteredUses:
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``f(cm)``, where the parameter is annotated as a session, or used as one."""
         handed_on = last_name(call.callee) in HANDING_ON and len(call.args) > 1
-        may_hold = [self._may_be_handed(argument) for argument in call.args]
+        may_hold = [self._may_be_handed(argument, point) for argument in call.args]
         if any(may_hold[1:] if handed_on else may_hold):
             yield from self._of_body(call, point, after=int(handed_on))
         callee = self._interpreter.callable_type(call.callee, point.scope, point.where)
@@ -230,10 +235,13 @@ class UnenteredUses:
                     Situation.ARGUMENT, argument, formal.name or written(call.callee), point
                 )
 
-    def _may_be_handed(self, argument: Expression) -> bool:
+    def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
         """A quick look: whether an argument may hold a session that is yet to be got at."""
         if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)):
             return False
+        if not self._interpreter.program.analysed:
+            value = self._interpreter.value(argument, point.scope, point.where)
+            return isinstance(value, ObjectValue) and value.shape not in _HOLDING_NOTHING
         type_ = get_proper_type(self._interpreter.type_of(argument, self._module))
         if isinstance(type_, Instance):
             return type_.type.fullname in HOLDER_TYPES | ASYNC_SESSIONMAKERS | SESSIONMAKERS
@@ -252,7 +260,7 @@ class UnenteredUses:
             return
         names = [argument.variable.name for argument in callee.node.arguments]
         for name, argument in matched(call, callee, after=after):
-            if not self._may_be_handed(argument):
+            if not self._may_be_handed(argument, point):
                 continue
             declared = self._interpreter.declared_parameter(
                 callee.node, names.index(name), callee.scope

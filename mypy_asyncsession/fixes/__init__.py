@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_asyncsession.fixes import awaited, depends, getter, given, loops, with_items, wraps
+from mypy_asyncsession.fixes import (
+    awaited,
+    depends,
+    function_scope,
+    getter,
+    given,
+    loading,
+    loops,
+    with_items,
+    wraps,
+)
 from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 
 MENDS: Final[tuple[Mend, ...]] = (
     getter.MEND,
     awaited.MEND,
+    loading.MEND,
+    function_scope.MEND,
     with_items.MEND,
     given.STACK,
     given.FUNCTION,

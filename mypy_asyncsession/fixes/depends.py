@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _DRIVEN_ONCE_NAMED = frozenset(
     {"ASYNC_GENERATOR", "ASYNC_ITERATOR", "COROUTINE", "GENERATOR", "ITERATOR"}
 )
+#: What FastAPI does with the dependencies that there is a mend for.
+_MENDED = frozenset(
+    {"ALIAS", "AWAITED", "CALLED", "MANAGER", "RAW", "SESSIONMAKER", "UNCALLABLE", "VALUE"}
+)
 _MANAGING = frozenset({"asynccontextmanager", "contextmanager"})
 
 
@@ -42,10 +46,14 @@ def _draft(site: Site) -> Draft:
     draft = Draft(key=("depends", site.source.path, id(named)))
     if site.misuse.how == "UNBOUND":
         raise Left("which object's method is meant is for you to say")
+    if site.misuse.how not in _MENDED:
+        raise Left("what to depend on instead is for you to say")
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
         return draft
-    if site.misuse.how == "CALLED":
+    if site.misuse.how == "UNCALLABLE":
+        new = _function(named)
+    elif site.misuse.how == "CALLED":
         new = _of_call(site, draft, named)
     elif site.misuse.how == "RAW":
         new = _of_raw(site, draft, named)
@@ -109,6 +117,13 @@ def _argument(call: cst.Call) -> cst.BaseExpression | None:
 
 def _shape(site: Site) -> str:
     return site.misuse.holds[0].shape if site.misuse.holds else ""
+
+
+def _function(named: cst.BaseExpression) -> cst.BaseExpression:
+    """``Depends(get_settings())``: the function, where it was called without arguments."""
+    if not isinstance(named, cst.Call) or named.args:
+        raise Left("what to depend on instead is for you to say")
+    return named.func
 
 
 def _of_call(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpression:

@@ -28,7 +28,7 @@ _UNCALLED = ("FUNCTION", "CLASS", "SESSIONMAKER")
 
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
-    if misuse.record == "Raw":
+    if misuse.record == "UnenteredUse":
         return misuse.how in ("ATTRIBUTE", "ARGUMENT")
     if misuse.record == "EarlyExit":
         return misuse.how == "ANEXT"
@@ -60,13 +60,13 @@ def _draft(site: Site) -> Draft:
         call = source.parent(parent)
         assert isinstance(call, cst.Call)
         outer, parent = call, source.parent(call)
-    if isinstance(parent, cst.Await) and (misuse.record != "Raw"):
+    if isinstance(parent, cst.Await) and (misuse.record != "UnenteredUse"):
         outer, parent = parent, source.parent(parent)
     elif misuse.how == "AWAIT":
         raise Left("it is awaited by a function that it is given to")
     if misuse.how == "AWAIT" and _await_alone(site, draft, expression, outer):
         return draft
-    if misuse.record == "Raw" and isinstance(expression, cst.Name):
+    if misuse.record == "UnenteredUse" and isinstance(expression, cst.Name):
         _made_above(site, draft, expression)
     elif isinstance(expression, cst.Name) and not _is_uncalled(site):
         _stepped_through(site, draft, expression, outer)

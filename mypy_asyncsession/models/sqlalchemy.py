@@ -16,11 +16,12 @@ ASYNC_SESSIONS: Final = frozenset(
         "sqlmodel.ext.asyncio.session.AsyncSession",
     }
 )
-#: Those that give each task a session of its own.
+#: Those that make a session for each task or thread, and hand it on.
 SCOPED_SESSIONS: Final = frozenset(
     {
         "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
         "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlalchemy.orm.scoping.scoped_session",
     }
 )
 ASYNC_CONNECTIONS: Final = frozenset(
@@ -64,6 +65,13 @@ ASYNC_SESSIONMAKERS: Final = frozenset(
 SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
 )
+#: Methods of an engine that give a connection which is there once it is awaited or entered.
+CONNECTING_METHODS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.begin",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.connect",
+    }
+)
 #: What one does with a session, and with hardly anything else.
 SESSION_ATTRIBUTES: Final = frozenset(
     {
@@ -89,10 +97,6 @@ SESSION_ATTRIBUTES: Final = frozenset(
 CONNECTING_ATTRIBUTES: Final = frozenset(
     {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
 )
-#: What ``await`` and ``async with`` both start, and what can be started once.
-STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
-#: The methods that give one which is yet to be started.
-STARTING: Final = frozenset({"begin", "begin_nested", "connect"})
 #: The methods of async sessions and connections that are coroutine functions.
 COROUTINE_METHODS: Final = frozenset(
     {
@@ -131,3 +135,7 @@ SYNC_ONLY_ATTRIBUTES: Final = frozenset(
         "query",
     }
 )
+#: What ``await`` and ``async with`` both start, and what can be started once.
+STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
+#: The methods that give one which is yet to be started.
+STARTING: Final = frozenset({"begin", "begin_nested", "connect"})

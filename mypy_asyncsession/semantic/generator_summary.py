@@ -153,6 +153,11 @@ def traits_of(
     return GeneratorSummary(code, closes, catches, handles, swallows, always)
 
 
+def returns_without_yield(body: Block) -> bool:
+    """Whether a function may return before anything was yielded, and not by an exception."""
+    return _OUT in _without_yield(body)
+
+
 def yields_of(value: Value, interpreter: Interpreter) -> Yields | None:
     """How the function yields that made a generator; ``None`` where its source was not read."""
     function = value.origin.function if isinstance(value, ObjectValue) and value.origin else None

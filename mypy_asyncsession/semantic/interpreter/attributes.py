@@ -63,10 +63,10 @@ if TYPE_CHECKING:
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
-#: The classes whose elements are evaluated where a literal is assigned.
-_CONTAINERS = frozenset({"dict", "list"})
 #: Those of generators alone.
 _SENDING = frozenset({"asend", "send"})
+#: The classes whose elements are evaluated where a literal is assigned.
+_CONTAINERS = frozenset({"dict", "list"})
 #: The methods of a metaclass that make a class.
 _MAKING = frozenset({"__init__", "__new__", "__prepare__"})
 #: The methods of a class that have a say in what its attributes are.

@@ -293,6 +293,10 @@ class Base(ABC):
         """The type of what is called, without what it is bound to; ``None`` if it has several."""
 
     @abstractmethod
+    def static_type(self, expr: Expression, scope: Scope, where: Where) -> ProperType | None:
+        """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
+
+    @abstractmethod
     def type_of(self, expr: Expression, module: str) -> Type | None:
         """mypy's own type of an expression of the module at hand."""
 

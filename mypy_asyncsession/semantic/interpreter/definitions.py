@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import Decorator, Expression, OverloadedFuncDef
+from mypy.nodes import CallExpr, Decorator, Expression, MemberExpr, OverloadedFuncDef
 from mypy.types import CallableType, ProperType, get_proper_type
 
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
+from mypy_asyncsession.models.fastapi import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.base import Base, Where
 from mypy_asyncsession.semantic.scopes import qualname_in
@@ -18,6 +19,7 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     FunctionValue,
     ManagerFactory,
+    ObjectValue,
     Origin,
     TypedCallable,
     Value,
@@ -87,6 +89,8 @@ class Definitions(Base):
         return value
 
     def _decorated(self, decorator: Expression, value: Value, scope: Scope) -> Value:
+        if isinstance(decorator, CallExpr) and self._registers(decorator.callee, scope):
+            return value
         applied = self.value(decorator, scope, None)
         name = fullname(applied)
         if name in ("builtins.staticmethod", "builtins.classmethod"):
@@ -100,6 +104,14 @@ class Definitions(Base):
             return replace(value, is_property=True)
         return self.called(applied, [value], scope)
 
+    def _registers(self, callee: Expression, scope: Scope) -> bool:
+        """Whether a decorator is ``router.get(...)``, which gives back the function itself."""
+        return (
+            isinstance(callee, MemberExpr)
+            and callee.name in ROUTE_METHODS
+            and fullname(self.value(callee, scope, None)) in REGISTERING
+        )
+
     def callable_type(self, callee: Expression, scope: Scope, where: Where) -> CallableType | None:
         """The type of what is called, without what it is bound to; ``None`` if it has several."""
         found = self.type_of(callee, scope.module)
@@ -107,6 +119,14 @@ class Definitions(Base):
             found = self._signature_of(self.value(callee, scope, where))
         proper = get_proper_type(found) if found is not None else None
         return proper if isinstance(proper, CallableType) else None
+
+    def static_type(self, expr: Expression, scope: Scope, where: Where) -> ProperType | None:
+        """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
+        found = self.type_of(expr, scope.module)
+        if found is not None or self.program.analysed:
+            return get_proper_type(found) if found is not None else None
+        value = self.value(expr, scope, where)
+        return value.type if isinstance(value, ObjectValue) else None
 
     def _signature_of(self, callee: Value) -> Type | None:
         """The type of a callable value, by its definition."""

@@ -21,12 +21,7 @@ from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
-from mypy_asyncsession.semantic.scopes import (
-    Scope,
-    qualname_in,
-    reaching,
-    reaching_parameter,
-)
+from mypy_asyncsession.semantic.scopes import Scope, qualname_in, reaching, reaching_parameter
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
