@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mypy_asyncsession.checking.baseline import Baseline
-from mypy_asyncsession.checking.identity import Identities
+from mypy_asyncsession.checking.finding_identity import Identities
 from mypy_asyncsession.checking.report import CannotRun, Report
 from mypy_asyncsession.cli import main
 from mypy_asyncsession.findings import Finding, Span

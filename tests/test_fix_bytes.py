@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
-from mypy_asyncsession.fixes.draft import Draft, applied, faithful
-from mypy_asyncsession.fixes.driver import Options, fix
-from mypy_asyncsession.fixes.guard import Guard
-from mypy_asyncsession.fixes.imports import Import
-from mypy_asyncsession.fixes.mend import Left
-from mypy_asyncsession.fixes.source import SourceFile
+from mypy_asyncsession.fixes.editing.draft import Draft, applied, faithful
+from mypy_asyncsession.fixes.editing.imports import Import
+from mypy_asyncsession.fixes.editing.source_file import SourceFile
+from mypy_asyncsession.fixes.engine.driver import Options, fix
+from mypy_asyncsession.fixes.engine.guard import Guard
+from mypy_asyncsession.fixes.fix import CannotFix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,9 +155,9 @@ def test_an_import_is_added_and_nothing_else(
 
 
 def test_what_libcst_cannot_write_is_left() -> None:
-    with pytest.raises(Left, match="reproduce"):
+    with pytest.raises(CannotFix, match="reproduce"):
         SourceFile("main.py", b"x = 1\ry = 2\r")
-    with pytest.raises(Left, match="parse"):
+    with pytest.raises(CannotFix, match="parse"):
         SourceFile("main.py", b"x = = 1\n")
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
-from mypy_asyncsession.fixes.driver import Options, fix
-from mypy_asyncsession.fixes.guard import Guard
+from mypy_asyncsession.fixes.engine.driver import Options, fix
+from mypy_asyncsession.fixes.engine.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -474,7 +474,7 @@ def test_what_fails_does_not_go_through_without_a_row(
 
 def test_a_closed_loop_gives_the_connection_back(tmp_path: Path) -> None:
     """What ``--style async-for`` writes, for a provider that only closes."""
-    from mypy_asyncsession.fixes.mend import Style
+    from mypy_asyncsession.fixes.fix import Style
 
     body = SNIPPETS["generator_entered"].replace("get_db", "get_plain")
     package = tmp_path / "mends_style" / "loop"

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from mypy_asyncsession.fixes.apply import write_all
-from mypy_asyncsession.fixes.backups import Backups
-from mypy_asyncsession.fixes.result import Edited
+from mypy_asyncsession.fixes.engine.apply import write_all
+from mypy_asyncsession.fixes.engine.backups import Backups
+from mypy_asyncsession.fixes.engine.result import Edited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,10 +78,10 @@ sys.exit(main())
 _WRITES: Final = """
 import os, signal, sys
 from pathlib import Path
-from mypy_asyncsession.fixes.apply import write_all
-from mypy_asyncsession.fixes.backups import Backups
-from mypy_asyncsession.fixes.journal import Journal
-from mypy_asyncsession.fixes.result import Edited
+from mypy_asyncsession.fixes.engine.apply import write_all
+from mypy_asyncsession.fixes.engine.backups import Backups
+from mypy_asyncsession.fixes.engine.journal import Journal
+from mypy_asyncsession.fixes.engine.result import Edited
 
 folder, backup, old, new, *names = sys.argv[1:]
 cache = Path(folder, ".mypy-asyncsession")

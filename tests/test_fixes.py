@@ -9,20 +9,20 @@ import pytest
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.findings import Finding, Held, Misuse, Span, Yields, decode
-from mypy_asyncsession.fixes import MENDS
-from mypy_asyncsession.fixes.apply import write_all
-from mypy_asyncsession.fixes.draft import applied
-from mypy_asyncsession.fixes.driver import Options, fix
-from mypy_asyncsession.fixes.guard import Guard
-from mypy_asyncsession.fixes.mend import Site, Style
-from mypy_asyncsession.fixes.source import SourceFile
-from mypy_asyncsession.fixes.tree import Tree
-from tests.harness.mends import MendCase, read_mends
+from mypy_asyncsession.fixes import FIXES
+from mypy_asyncsession.fixes.editing.draft import applied
+from mypy_asyncsession.fixes.editing.source_file import SourceFile
+from mypy_asyncsession.fixes.editing.source_tree import Tree
+from mypy_asyncsession.fixes.engine.apply import write_all
+from mypy_asyncsession.fixes.engine.driver import Options, fix
+from mypy_asyncsession.fixes.engine.guard import Guard
+from mypy_asyncsession.fixes.fix import Site, Style
+from tests.harness.fix_data import MendCase, read_mends
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mypy_asyncsession.fixes.result import Result
+    from mypy_asyncsession.fixes.engine.result import Result
 
 CASES = read_mends()
 
@@ -126,7 +126,7 @@ def test_an_annotation_is_written_with_its_imports() -> None:
     finding = Finding("a.py", Span(5, 4, 5, 5), "session-getter", "", None, None, misuse)
     source = SourceFile("a.py", text.encode())
     tree = Tree(lambda _path: text.encode(), {"a.py": "a"})
-    mend = next(mend for mend in MENDS if mend.fits(finding, misuse))
+    mend = next(mend for mend in FIXES if mend.fits(finding, misuse))
     draft = mend.draft(Site(finding, misuse, source, tree))
     assert applied([draft])[source].decode() == (
         "import os\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import pytest
 
-from mypy_asyncsession.fixes.long_lines import DEFAULT, broken, longest
+from mypy_asyncsession.fixes.editing.long_lines import DEFAULT, broken, longest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mypy_asyncsession.checking.identity import Identities, Identity
+from mypy_asyncsession.checking.finding_identity import Identities, Identity
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.rules import CODES, PARENT, RULES
 from mypy_asyncsession.writing import write

@@ -17,9 +17,9 @@ from mypy_asyncsession.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.fixes.backups import Backups
-    from mypy_asyncsession.fixes.journal import Journal
-    from mypy_asyncsession.fixes.result import Outcome, Result
+    from mypy_asyncsession.fixes.engine.backups import Backups
+    from mypy_asyncsession.fixes.engine.journal import Journal
+    from mypy_asyncsession.fixes.engine.result import Outcome, Result
 
 _STYLES: Final = ("context-manager", "async-for")
 
@@ -106,11 +106,11 @@ def fix(
 
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.options import Options as CheckOptions
-    from mypy_asyncsession.fixes.apply import write_all
-    from mypy_asyncsession.fixes.driver import Options
-    from mypy_asyncsession.fixes.driver import fix as run
-    from mypy_asyncsession.fixes.guard import Guard
-    from mypy_asyncsession.fixes.mend import Style
+    from mypy_asyncsession.fixes.engine.apply import write_all
+    from mypy_asyncsession.fixes.engine.driver import Options
+    from mypy_asyncsession.fixes.engine.driver import fix as run
+    from mypy_asyncsession.fixes.engine.guard import Guard
+    from mypy_asyncsession.fixes.fix import Style
 
     directory = os.path.abspath(os.curdir)
     named = (*paths, *more) or (".",)
@@ -177,14 +177,14 @@ def _is_strict(codes: frozenset[str]) -> bool:
 
 def _backups(directory: str, cache_dir: str | None) -> Backups:
     from mypy_asyncsession.checking.place import place
-    from mypy_asyncsession.fixes.backups import Backups
+    from mypy_asyncsession.fixes.engine.backups import Backups
 
     return Backups(place(directory, cache_dir).folder)
 
 
 def _journal(directory: str, cache_dir: str | None) -> Journal:
     from mypy_asyncsession.checking.place import place
-    from mypy_asyncsession.fixes.journal import Journal
+    from mypy_asyncsession.fixes.engine.journal import Journal
 
     return Journal(place(directory, cache_dir).private)
 
