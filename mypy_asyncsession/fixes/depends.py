@@ -46,8 +46,6 @@ def _draft(site: Site) -> Draft:
     draft = Draft(key=("depends", site.source.path, id(named)))
     if site.misuse.how == "UNBOUND":
         raise Left("which object's method is meant is for you to say")
-    if site.misuse.how not in _MENDED:
-        raise Left("what to depend on instead is for you to say")
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
         return draft
