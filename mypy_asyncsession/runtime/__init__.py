@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.runtime.guard import SessionGuardMiddleware
     from mypy_asyncsession.runtime.leaks import Leak, LeakDetector
     from mypy_asyncsession.runtime.monitor import Misuse, SessionMonitor, Summary
+    from mypy_asyncsession.runtime.pools import OpenSession, PoolUse
     from mypy_asyncsession.runtime.providing import (
         AsyncProvided,
         AsyncProvider,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         provider,
     )
     from mypy_asyncsession.runtime.scope import session_scope
+    from mypy_asyncsession.runtime.tasks import SharedSession, TaskDetector
     from mypy_asyncsession.runtime.validate import validate_session
 
 __all__ = [
@@ -31,12 +33,16 @@ __all__ = [
     "Leak",
     "LeakDetector",
     "Misuse",
+    "OpenSession",
+    "PoolUse",
     "SessionGuardMiddleware",
     "SessionMonitor",
     "SessionTypeError",
+    "SharedSession",
     "Summary",
     "SyncProvided",
     "SyncProvider",
+    "TaskDetector",
     "assert_app",
     "audit_app",
     "provider",
@@ -50,8 +56,10 @@ _MODULES = {
     "guard": ("SessionGuardMiddleware",),
     "leaks": ("Leak", "LeakDetector"),
     "monitor": ("Misuse", "SessionMonitor", "Summary"),
+    "pools": ("OpenSession", "PoolUse"),
     "providing": ("AsyncProvided", "AsyncProvider", "SyncProvided", "SyncProvider", "provider"),
     "scope": ("session_scope",),
+    "tasks": ("SharedSession", "TaskDetector"),
     "validate": ("validate_session",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

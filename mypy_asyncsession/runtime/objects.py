@@ -72,7 +72,7 @@ def kind_of(given: object, resources: Resources = DEFAULT_RESOURCES) -> Kind:
         return Kind.COROUTINE
     if isinstance(given, type):
         return Kind.CLASS
-    if resources.include(class_):
+    if resources.hold(given):
         return Kind.SESSION
     if is_sessionmaker(class_):
         return Kind.SESSIONMAKER

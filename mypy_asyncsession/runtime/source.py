@@ -36,10 +36,16 @@ class Body:
 
     @property
     def handed_names(self) -> frozenset[str]:
-        """The local names in what it hands out."""
-        return frozenset(
-            node.id for each in self.handed for node in ast.walk(each) if isinstance(node, ast.Name)
-        )
+        """The local names that it hands out, alone or in something: not what is asked of them."""
+        found = set()
+        pending: list[ast.AST] = list(self.handed)
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Name):
+                found.add(node.id)
+            elif not isinstance(node, (ast.Attribute, ast.Subscript)):
+                pending += ast.iter_child_nodes(node)
+        return frozenset(found)
 
 
 #: By the file, the line and the name: code objects of two files may be equal.
