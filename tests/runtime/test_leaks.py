@@ -209,11 +209,13 @@ WRONG = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:The garbage collector")
+# SQLAlchemy itself drops the connection of asyncpg, and does not wait for its socket.
+@pytest.mark.filterwarnings("ignore:The garbage collector", "ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize(("work", "name"), WRONG, ids=lambda it: getattr(it, "__name__", it))
 def test_what_is_left_is_found_with_its_line(work: Any, name: str, on_each: Uses) -> None:
     with LeakDetector() as detector:
         run(on_each, lambda: work(on_each))
+    gc.collect()
     (leak,) = detector.leaks
     assert name in leak.what
     assert leak.created == line_of(work, f"# BEGUN {name}")
