@@ -10,7 +10,7 @@ import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from mypy_asyncsession.runtime.resources import Resources, is_mock, stands_for
+from mypy_asyncsession.runtime.resources import Resources, is_mock, is_scoped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ class Expected:
         if any(base.__name__ in self.names for base in class_.__mro__):
             return True
         names = (*self.names, *(each.__name__ for each in self.classes))
-        return is_mock(class_) or any(stands_for(class_, name) for name in names)
+        return is_mock(class_) or any(is_scoped(class_, name) for name in names)
 
 
 def expected(function: Callable[..., Any], resources: Resources) -> dict[str, Expected]:

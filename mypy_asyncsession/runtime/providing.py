@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from mypy_asyncsession.runtime.errors import SessionTypeError
-from mypy_asyncsession.runtime.markers import marked, refuse_unfilled
+from mypy_asyncsession.runtime.markers import marked, refuse_missing, refuse_unfilled
 from mypy_asyncsession.runtime.objects import describe, name_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,15 @@ T_co = TypeVar("T_co", covariant=True)
 DECORATED: set[types.CodeType] = set()
 
 
+def _itself(generator: Any) -> Any:
+    return generator
+
+
+#: What drives a generator that there is already.
+_async_manager = asynccontextmanager(_itself)
+_manager = contextmanager(_itself)
+
+
 class AsyncProvided(Generic[T_co]):
     """What a call of an async provider hands out: to be entered, or iterated over to its end.
 
@@ -50,7 +59,7 @@ class AsyncProvided(Generic[T_co]):
     async def __aenter__(self) -> T_co:
         if self._manager is not None:
             raise RuntimeError(f'"{name_of(self.gen)}(...)" was entered before: call it again')
-        self._manager = asynccontextmanager(lambda: self.gen)()
+        self._manager = _async_manager(self.gen)
         entered: T_co = await self._manager.__aenter__()
         return entered
 
@@ -109,7 +118,7 @@ class SyncProvided(Generic[T_co]):
     def __enter__(self) -> T_co:
         if self._manager is not None:
             raise RuntimeError(f'"{name_of(self.gen)}(...)" was entered before: call it again')
-        self._manager = contextmanager(lambda: self.gen)()
+        self._manager = _manager(self.gen)
         entered: T_co = self._manager.__enter__()
         return entered
 
@@ -192,7 +201,11 @@ class AsyncProvider(GeneratorFunction, Generic[P, T_co]):
         """
         if self._markers:
             refuse_unfilled(self.func, self._markers, args, kwargs)
-        return AsyncProvided(self.func(*args, **kwargs))
+        try:
+            return AsyncProvided(self.func(*args, **kwargs))
+        except TypeError as error:
+            refuse_missing(self.func, args, kwargs, error)
+            raise
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
@@ -219,7 +232,11 @@ class SyncProvider(GeneratorFunction, Generic[P, T_co]):
         """
         if self._markers:
             refuse_unfilled(self.func, self._markers, args, kwargs)
-        return SyncProvided(self.func(*args, **kwargs))
+        try:
+            return SyncProvided(self.func(*args, **kwargs))
+        except TypeError as error:
+            refuse_missing(self.func, args, kwargs, error)
+            raise
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...

@@ -123,7 +123,7 @@ def is_sessionmaker(class_: type) -> bool:
     return any(is_named(base, name) for base in class_.__mro__ for name in _SESSIONMAKERS)
 
 
-def stands_for(class_: type, name: str) -> bool:
+def is_scoped(class_: type, name: str) -> bool:
     """Whether instances hand every attribute on to a session of the class of that name.
 
     Args:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from mypy_asyncsession.runtime.errors import SessionTypeError
-from mypy_asyncsession.runtime.markers import marked, refuse_unfilled
+from mypy_asyncsession.runtime.markers import depended_on, marked, refuse_missing, refuse_unfilled
 from mypy_asyncsession.runtime.objects import Kind, describe, kind_of, name_of, remedy
 from mypy_asyncsession.runtime.providing import AsyncProvided, SyncProvided
-from mypy_asyncsession.runtime.resources import is_mock
+from mypy_asyncsession.runtime.resources import is_mock, is_scoped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -109,8 +108,8 @@ class _Scope:
                 given = AsyncProvided(given)
             elif hasattr(class_, "__await__"):
                 given = await given
-            elif hasattr(class_, "aclose") and kind_of(given) is Kind.SESSION:
-                given = aclosing(given)  # a scoped session is not entered, but can be closed
+            elif is_scoped(class_, "AsyncSession"):
+                given = _AsyncScoped(given, given)
             else:
                 raise self._refused(given, "async with")
         else:
@@ -132,6 +131,8 @@ class _Scope:
         class_ = type(given)
         if hasattr(class_, "__enter__"):
             self._manager = given
+        elif is_scoped(class_, "Session"):
+            self._manager = _Scoped(given, given)
         elif hasattr(class_, "throw") and not hasattr(class_, "__await__"):
             self._manager = SyncProvided(given)
         else:
@@ -158,12 +159,26 @@ class _Scope:
         provider, args, kwargs = self._provider, self._args, self._kwargs
         if not args and not kwargs and _is_handed_out(provider):
             return provider
+        dependency = depended_on(provider)
+        if dependency is not None:
+            raise SessionTypeError(
+                f'"session_scope" takes a provider, and not what FastAPI reads it from: '
+                f'write "session_scope({name_of(dependency)})"'
+            )
         if not callable(provider):
             raise self._refused(provider, "async with")
         markers = marked(provider)
         if markers:
             refuse_unfilled(provider, markers, args, kwargs)
-        return provider(*args, **kwargs)
+        # A session of a registry is there for all that runs in its scope, the caller's included.
+        for name, scoped in (("AsyncSession", _AsyncScoped), ("Session", _Scoped)):
+            if is_scoped(type(provider), name):
+                return scoped(provider, lambda: provider(*args, **kwargs))
+        try:
+            return provider(*args, **kwargs)
+        except TypeError as error:
+            refuse_missing(provider, args, kwargs, error)
+            raise
 
     def _refused(self, given: object, statement: str) -> SessionTypeError:
         provider = self._provider
@@ -181,6 +196,44 @@ class _Scope:
             )
         advice = remedy(given)
         return SessionTypeError(f"{text}: {advice}" if advice else text)
+
+
+class _Scoped:
+    """The block of a session in SQLAlchemy's registry of sessions for a scope.
+
+    Who is the first to need it there removes it. One that is there already belongs to a block
+    around this one, or to whoever has made it, and is left as it is.
+    """
+
+    __slots__ = ("_give", "_is_first", "_registry")
+
+    def __init__(self, registry: Any, give: Any) -> None:
+        self._registry = registry
+        #: What the block gets: the session, made by this, or the registry, which stands for it.
+        self._give = give
+        self._is_first = False
+
+    def _enter(self) -> Any:
+        self._is_first = not self._registry.registry.has()
+        return self._give if self._give is self._registry else self._give()
+
+    def __enter__(self) -> Any:
+        return self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_first:
+            self._registry.remove()
+
+
+class _AsyncScoped(_Scoped):
+    """The same, for async sessions."""
+
+    async def __aenter__(self) -> Any:
+        return self._enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._is_first:
+            await self._registry.remove()
 
 
 _SYNC = (Kind.CONTEXT_MANAGER, Kind.GENERATOR, Kind.SESSION)
