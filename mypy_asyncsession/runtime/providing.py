@@ -207,6 +207,13 @@ class AsyncProvider(GeneratorFunction, Generic[P, T_co]):
             refuse_missing(self.func, args, kwargs, error)
             raise
 
+    # A class method's: its first parameter takes a class.
+    @overload
+    def __get__(  # type: ignore[misc]  # not all have such a parameter
+        self: Callable[Concatenate[type[Any], Q], AsyncProvided[T]],
+        instance: None,
+        owner: type | None = None,
+    ) -> AsyncProvider[Q, T]: ...
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
@@ -215,6 +222,8 @@ class AsyncProvider(GeneratorFunction, Generic[P, T_co]):
         instance: object,
         owner: type | None = None,
     ) -> AsyncProvider[Q, T]: ...
+    @overload  # a static method's, without a parameter
+    def __get__(self, instance: object, owner: type | None = None) -> Self: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)
 
@@ -238,6 +247,13 @@ class SyncProvider(GeneratorFunction, Generic[P, T_co]):
             refuse_missing(self.func, args, kwargs, error)
             raise
 
+    # A class method's: its first parameter takes a class.
+    @overload
+    def __get__(  # type: ignore[misc]  # not all have such a parameter
+        self: Callable[Concatenate[type[Any], Q], SyncProvided[T]],
+        instance: None,
+        owner: type | None = None,
+    ) -> SyncProvider[Q, T]: ...
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
@@ -246,6 +262,8 @@ class SyncProvider(GeneratorFunction, Generic[P, T_co]):
         instance: object,
         owner: type | None = None,
     ) -> SyncProvider[Q, T]: ...
+    @overload  # a static method's, without a parameter
+    def __get__(self, instance: object, owner: type | None = None) -> Self: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)
 
