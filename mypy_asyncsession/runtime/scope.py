@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from mypy_asyncsession.runtime.errors import SessionTypeError
-from mypy_asyncsession.runtime.markers import depended_on, marked, refuse_missing, refuse_unfilled
+from mypy_asyncsession.runtime.markers import (
+    depended_on,
+    is_marker,
+    marked,
+    refuse_missing,
+    refuse_unfilled,
+)
 from mypy_asyncsession.runtime.objects import Kind, describe, kind_of, name_of, remedy
 from mypy_asyncsession.runtime.providing import AsyncProvided, SyncProvided
 from mypy_asyncsession.runtime.resources import is_mock, is_scoped
@@ -41,7 +48,7 @@ def session_scope(
     provider: Callable[P, AbstractContextManager[T, Any]], *args: P.args, **kwargs: P.kwargs
 ) -> AbstractContextManager[T, bool | None]: ...
 @overload
-def session_scope(
+def session_scope(  # type: ignore[overload-overlap]  # it is the call that tells them apart
     provider: Callable[P, Iterator[T]], *args: P.args, **kwargs: P.kwargs
 ) -> AbstractContextManager[T, bool | None]: ...
 @overload
@@ -60,6 +67,19 @@ def session_scope(
 ) -> AbstractContextManager[T, bool | None]: ...
 @overload
 def session_scope(provider: Iterator[T]) -> AbstractContextManager[T, bool | None]: ...
+# With an application FastAPI fills in the parameters.
+@overload
+def session_scope(  # type: ignore[overload-cannot-match]
+    provider: Callable[..., AbstractAsyncContextManager[T, Any]], *, app: Any
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Callable[..., AsyncIterator[T] | Iterator[T]], *, app: Any
+) -> AbstractAsyncContextManager[T, bool | None]: ...
+@overload
+def session_scope(
+    provider: Callable[..., Awaitable[T]], *, app: Any
+) -> AbstractAsyncContextManager[T, bool | None]: ...
 def session_scope(provider: Any, *args: Any, **kwargs: Any) -> Any:
     """A block with a session of a provider.
 
@@ -72,18 +92,40 @@ def session_scope(provider: Any, *args: Any, **kwargs: Any) -> Any:
 
     Providers that are not async are entered by ``with session_scope(get_db) as session``.
 
+    A provider that has dependencies of its own is given an application:
+    ``async with session_scope(get_db, app=app) as session``. FastAPI then gets and closes it as it
+    does for a request, with what it depends on, ``dependency_overrides`` and ``app.state``. What is
+    read from a request, a header say, is not there.
+
+    A session of SQLAlchemy's registries is removed by the first block that needs it in its scope;
+    blocks inside of that share it.
+
     Args:
         provider: An async generator function, an async context manager function, a coroutine
             function, a sessionmaker, a dependency of FastAPI's, a function that returns what one
             of these does, or what a call of one of them gave.
         *args: What to call it with.
-        **kwargs: What to call it with.
+        **kwargs: What to call it with; ``app`` is for this function where the provider has no
+            parameter of that name.
 
     Raises:
         SessionTypeError: When the block begins: no session can be got out of it in this way, or a
             parameter is left to FastAPI, which is not calling.
     """
+    if "app" in kwargs and not args and len(kwargs) == 1 and not _takes_app(provider):
+        from mypy_asyncsession.runtime.solving import Solved
+
+        return Solved(provider, kwargs["app"])
     return _Scope(provider, args, kwargs)
+
+
+def _takes_app(provider: Any) -> bool:
+    """Whether a provider has a parameter of that name, other than one that FastAPI fills in."""
+    try:
+        parameter = inspect.signature(provider).parameters.get("app")
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and not is_marker(parameter.default)
 
 
 class _Scope:
@@ -176,6 +218,8 @@ class _Scope:
                 return scoped(provider, lambda: provider(*args, **kwargs))
         try:
             return provider(*args, **kwargs)
+        except SessionTypeError:
+            raise
         except TypeError as error:
             refuse_missing(provider, args, kwargs, error)
             raise

@@ -176,3 +176,9 @@ async def scopes() -> None:
         assert_type(fifteen, Session)
     with session_scope(SyncMaker) as sixteen:
         assert_type(sixteen, Session)
+    async with session_scope(get_db, app=app) as seventeen:
+        assert_type(seventeen, AsyncSession)
+    async with session_scope(plain_generator, app=app) as eighteen:
+        assert_type(eighteen, AsyncSession)
+    async with session_scope(sync_generator, app=app) as nineteen:
+        assert_type(nineteen, Session)

@@ -78,7 +78,31 @@ def of(found: Found, release: str, module: str) -> dict[str, Any]:
         pytest.fail(f"no environment with FastAPI {release}\n{error}", pytrace=False)
 
 
+SOLVED_BY_NOBODY: Final = """\
+SessionTypeError: "needs_a_header" needs what only a request has: header "x-token"; override what \
+reads it, or call the provider with a value for it
+SessionTypeError: opened() missing 1 required positional argument: 'name': only FastAPI fills in \
+"Depends(state)": pass a value for it, or have FastAPI do so: "session_scope(opened, app=app)"
+SessionTypeError: sync_opened() missing 2 required positional arguments: 'db' and 'name': only \
+FastAPI fills in "Depends(opened)": pass a value for it, or have FastAPI do so: \
+"session_scope(sync_opened, app=app)"
+""".splitlines()
 PROVIDERS: Final[dict[str, Any]] = {
+    # Out of a request, by FastAPI's own solver.
+    "solved": [
+        "opened state",
+        ["open", "commit"],
+        "sync opened state nobody",
+        ["open", "commit"],
+        "nobody rw",
+        ["open", "commit"],
+        "state",
+        [],
+        "rollback",
+        "opened overridden",
+        "sync plain nobody",
+        *SOLVED_BY_NOBODY,
+    ],
     "annotated": [200, '"acme rw: one"', "open", "commit"],
     "query": [200, '"nobody ro: two"', "open", "commit"],
     "sync": [200, '"sync nobody"', "sync open", "sync close"],
