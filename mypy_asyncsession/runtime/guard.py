@@ -94,6 +94,11 @@ class SessionGuardMiddleware:
 class _Watch:
     """One request."""
 
+    __slots__ = (
+        "_answered", "_complete", "_error", "_guard", "_inner", "_misuse", "_scope", "_seen",
+        "_send", "_started", "_wanted",
+    )  # fmt: skip
+
     def __init__(self, guard: SessionGuardMiddleware, scope: Scope, send: Send) -> None:
         self._guard = guard
         self._scope = scope
@@ -217,21 +222,25 @@ class _Watch:
         # A websocket is closed, which is all that there is to see for a client of it.
         return error if self._answered and self._scope["type"] == "http" else None
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, unless the request is to be refused."""
         kind = message["type"]
         if self._misuse is not None and not self._complete:
-            if self._started:
-                self.cut_off()
-            if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
-                await self.close()
-            if self._answered or kind.startswith("http."):
-                return
+            return self._send_after_misuse(message)
         if kind in ("http.response.start", "websocket.accept"):
             self._started = True
         elif kind == "http.response.body" and not message.get("more_body", False):
             self._complete = True
-        await self._send(message)
+        return self._send(message)
+
+    async def _send_after_misuse(self, message: Message) -> None:
+        kind = message["type"]
+        if self._started:
+            self.cut_off()
+        if kind in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
+            await self.close()
+        if not self._answered and not kind.startswith("http."):
+            await self._send(message)
 
     async def close(self) -> bool:
         """Refuse the request, if there was a misuse and there is still time.

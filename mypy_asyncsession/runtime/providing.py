@@ -14,7 +14,6 @@ from mypy_asyncsession.runtime.objects import describe, name_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
 
     from typing_extensions import Self
@@ -36,7 +35,7 @@ def _itself(generator: Any) -> Any:
     return generator
 
 
-#: What drives a generator that there is already.
+#: What ends a generator that there is already.
 _async_manager = asynccontextmanager(_itself)
 _manager = contextmanager(_itself)
 
@@ -50,17 +49,22 @@ class AsyncProvided(Generic[T_co]):
         generator: The generator of the provider.
     """
 
-    __slots__ = ("__weakref__", "_manager", "gen")
+    __slots__ = ("__weakref__", "_is_entered", "gen")
 
     def __init__(self, generator: AsyncIterator[T_co]) -> None:
         self.gen: Any = generator
-        self._manager: AbstractAsyncContextManager[T_co, bool | None] | None = None
+        self._is_entered = False
+
+    # What contextlib does, without its manager as long as nothing is raised.
 
     async def __aenter__(self) -> T_co:
-        if self._manager is not None:
+        if self._is_entered:
             raise RuntimeError(f'"{name_of(self.gen)}(...)" was entered before: call it again')
-        self._manager = _async_manager(self.gen)
-        entered: T_co = await self._manager.__aenter__()
+        self._is_entered = True
+        try:
+            entered: T_co = await anext(self.gen)
+        except StopAsyncIteration:
+            raise RuntimeError("generator didn't yield") from None
         return entered
 
     async def __aexit__(
@@ -69,11 +73,17 @@ class AsyncProvided(Generic[T_co]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        assert self._manager is not None
+        if exc_type is None:
+            try:
+                await anext(self.gen)
+            except StopAsyncIteration:
+                return False
+            await self.gen.aclose()  # contextlib leaves it open
+            raise RuntimeError("generator didn't stop")
         try:
-            return await self._manager.__aexit__(exc_type, exc, traceback)
+            ends: bool | None = await _async_manager(self.gen).__aexit__(exc_type, exc, traceback)
+            return ends
         finally:
-            # Has something to do only if the generator yields again: contextlib leaves it open.
             await self.gen.aclose()
 
     def __aiter__(self) -> Self:
@@ -109,17 +119,20 @@ class SyncProvided(Generic[T_co]):
         generator: The generator of the provider.
     """
 
-    __slots__ = ("__weakref__", "_manager", "gen")
+    __slots__ = ("__weakref__", "_is_entered", "gen")
 
     def __init__(self, generator: Iterator[T_co]) -> None:
         self.gen: Any = generator
-        self._manager: AbstractContextManager[T_co, bool | None] | None = None
+        self._is_entered = False
 
     def __enter__(self) -> T_co:
-        if self._manager is not None:
+        if self._is_entered:
             raise RuntimeError(f'"{name_of(self.gen)}(...)" was entered before: call it again')
-        self._manager = _manager(self.gen)
-        entered: T_co = self._manager.__enter__()
+        self._is_entered = True
+        try:
+            entered: T_co = next(self.gen)
+        except StopIteration:
+            raise RuntimeError("generator didn't yield") from None
         return entered
 
     def __exit__(
@@ -128,9 +141,16 @@ class SyncProvided(Generic[T_co]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        assert self._manager is not None
+        if exc_type is None:
+            try:
+                next(self.gen)
+            except StopIteration:
+                return False
+            self.gen.close()
+            raise RuntimeError("generator didn't stop")
         try:
-            return self._manager.__exit__(exc_type, exc, traceback)
+            ends: bool | None = _manager(self.gen).__exit__(exc_type, exc, traceback)
+            return ends
         finally:
             self.gen.close()
 

@@ -56,7 +56,7 @@ def watch_routes() -> None:
         def around(original: Any) -> Any:
             def solve_dependencies(**arguments: Any) -> Awaitable[Any]:
                 watch = CURRENT.get()
-                if watch is None:
+                if watch is None or not getattr(arguments["dependant"], "dependencies", True):
                     return original(**arguments)  # type: ignore[no-any-return]
                 return watch.solving(original, arguments, is_whole)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from mypy_asyncsession.runtime.errors import SessionTypeError
@@ -14,7 +15,12 @@ from mypy_asyncsession.runtime.markers import (
     refuse_unfilled,
 )
 from mypy_asyncsession.runtime.objects import Kind, describe, kind_of, name_of, remedy
-from mypy_asyncsession.runtime.providing import AsyncProvided, SyncProvided
+from mypy_asyncsession.runtime.providing import (
+    AsyncProvided,
+    AsyncProvider,
+    SyncProvided,
+    SyncProvider,
+)
 from mypy_asyncsession.runtime.resources import is_mock, is_scoped
 
 if TYPE_CHECKING:
@@ -142,6 +148,9 @@ class _Scope:
 
     async def __aenter__(self) -> Any:
         given = self._open()
+        if type(given) is types.AsyncGeneratorType:
+            self._manager = provided = AsyncProvided(given)
+            return await provided.__aenter__()
         for _ in range(_DEEPEST):
             class_ = type(given)
             if hasattr(class_, "__aenter__"):
@@ -199,8 +208,32 @@ class _Scope:
             raise RuntimeError("this scope was entered before: write session_scope(...) again")
         self._entered = True
         provider, args, kwargs = self._provider, self._args, self._kwargs
-        if not args and not kwargs and _is_handed_out(provider):
-            return provider
+        if type(provider) not in _FUNCTIONS:
+            if not args and not kwargs and _is_handed_out(provider):
+                return provider
+            self._look_at(provider)
+        markers = marked(provider)
+        if markers:
+            refuse_unfilled(provider, markers, args, kwargs)
+        # A session of a registry is there for all that runs in its scope, the caller's included.
+        if type(provider) not in _FUNCTIONS:
+            for name, scoped in (("AsyncSession", _AsyncScoped), ("Session", _Scoped)):
+                if is_scoped(type(provider), name):
+                    return scoped(provider, lambda: provider(*args, **kwargs))
+        try:
+            return provider(*args, **kwargs)
+        except SessionTypeError:
+            raise
+        except TypeError as error:
+            refuse_missing(provider, args, kwargs, error)
+            raise
+
+    def _look_at(self, provider: Any) -> None:
+        """Refuse what is no provider.
+
+        Raises:
+            SessionTypeError: It is none.
+        """
         dependency = depended_on(provider)
         if dependency is not None:
             raise SessionTypeError(
@@ -209,20 +242,6 @@ class _Scope:
             )
         if not callable(provider):
             raise self._refused(provider, "async with")
-        markers = marked(provider)
-        if markers:
-            refuse_unfilled(provider, markers, args, kwargs)
-        # A session of a registry is there for all that runs in its scope, the caller's included.
-        for name, scoped in (("AsyncSession", _AsyncScoped), ("Session", _Scoped)):
-            if is_scoped(type(provider), name):
-                return scoped(provider, lambda: provider(*args, **kwargs))
-        try:
-            return provider(*args, **kwargs)
-        except SessionTypeError:
-            raise
-        except TypeError as error:
-            refuse_missing(provider, args, kwargs, error)
-            raise
 
     def _refused(self, given: object, statement: str) -> SessionTypeError:
         provider = self._provider
@@ -280,6 +299,7 @@ class _AsyncScoped(_Scoped):
             await self._registry.remove()
 
 
+_FUNCTIONS = frozenset({types.FunctionType, types.MethodType, AsyncProvider, SyncProvider})
 _SYNC = (Kind.CONTEXT_MANAGER, Kind.GENERATOR, Kind.SESSION)
 _ASYNC = (Kind.ASYNC_CONTEXT_MANAGER, Kind.ASYNC_GENERATOR, Kind.COROUTINE, Kind.SESSION)
 

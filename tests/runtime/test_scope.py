@@ -164,11 +164,10 @@ def test_a_signature_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
             async with session_scope(get_db) as session:
                 assert session == ""
 
-    read = []
-    original = inspect.signature
-    monkeypatch.setattr(inspect, "signature", lambda *given: read.append(given) or original(*given))
+    signature = MagicMock(side_effect=inspect.signature)
+    monkeypatch.setattr(inspect, "signature", signature)
     asyncio.run(main())
-    assert len(read) == 1
+    assert signature.call_count == 1
 
 
 def test_scopes_in_scopes_and_side_by_side(database: Database) -> None:
