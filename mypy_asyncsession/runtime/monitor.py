@@ -188,12 +188,12 @@ class SessionMonitor:
                 then if this is not given.
         """
         try:
-            is_new = self._count(misuse)
+            is_new, is_too_many = self._count(misuse)
             self._measure(misuse)
-            if is_new is None:
+            if is_too_many:
                 text = "more than %d misuses: their contexts are no longer told apart"
                 self._logger.log(self._level if level is None else level, text, _DISTINCT)
-            if is_new or is_new is None:
+            if is_new:
                 level = self._level if level is None else level
                 extra = {"session_misuse": vars(misuse)}
                 self._logger.log(level, "%s", misuse, extra=extra, exc_info=error)
@@ -256,8 +256,8 @@ class SessionMonitor:
         with self._pools:
             yield self
 
-    def _count(self, misuse: Misuse) -> bool | None:
-        """Whether this is the first one of its kind; ``None`` if it is one too many as well."""
+    def _count(self, misuse: Misuse) -> tuple[bool, bool]:
+        """Whether this is the first one of its kind, and the first that is one too many."""
         now = self._clock()
         day = time.strftime("%Y-%m-%d", time.gmtime(now))
         kind = replace(misuse, context="")
@@ -273,11 +273,9 @@ class SessionMonitor:
                 seen.kinds.add(kind)
             if misuse in seen.misuses or len(seen.misuses) < _DISTINCT:
                 seen.misuses[misuse] += 1
-                return seen.misuses[misuse] == 1
-            if not seen.is_full:
-                seen.is_full = True
-                return None
-            return not is_known_kind and kind in seen.kinds
+                return seen.misuses[misuse] == 1, False
+            was_full, seen.is_full = seen.is_full, True
+            return not is_known_kind and kind in seen.kinds, not was_full
 
     def _measure(self, misuse: Misuse) -> None:
         """Count it with OpenTelemetry, where that is installed."""

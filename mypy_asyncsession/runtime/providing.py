@@ -55,6 +55,13 @@ class AsyncProvided(Generic[T_co]):
         self.gen: Any = generator
         self._is_entered = False
 
+    if not TYPE_CHECKING:
+
+        @property
+        def __class__(self):
+            # Litestar drives what is an instance of the language's own class for `inspect`.
+            return types.AsyncGeneratorType
+
     # What contextlib does, without its manager as long as nothing is raised.
 
     async def __aenter__(self) -> T_co:
@@ -330,6 +337,9 @@ def provider(function: Callable[..., Any], /) -> Any:
         raise SessionTypeError(_refused(function))
     functools.update_wrapper(made, target)
     made._markers = marked(target)  # noqa: SLF001
+    # Litestar and dishka look at the `__call__` of what is no function to see what it gives, and
+    # dishka takes an instance of a generic class for that class. A call does not come by here.
+    vars(made).update(__call__=target, __parameters__=())
     return made
 
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 #: What the examples take for granted.
 PREAMBLE = """\
 from collections.abc import AsyncIterator
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from sqlalchemy import literal
 from sqlalchemy import select as _select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 app = FastAPI()
-new_session = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+engine = create_async_engine("sqlite+aiosqlite://")
+new_session = async_sessionmaker(engine)
 
 def select(value):
     return _select(literal(value))
@@ -51,11 +53,19 @@ def example() -> Iterator[dict[str, Any]]:
 
 
 def test_a_request(example: dict[str, Any]) -> None:
-    assert TestClient(example["app"]).get("/orders/7").json() == "7"
+    assert TestClient(example["app"]).post("/orders/7").json() == "7"
 
 
 def test_outside_of_a_request(example: dict[str, Any]) -> None:
     asyncio.run(example["nightly"]())
+    assert asyncio.run(example["nightly_of_a_tenant"]()) == "nobody"
+    example["app"].state.tenant = "acme"
+    assert asyncio.run(example["nightly_of_a_tenant"]()) == "acme"
+
+
+def test_two_tasks(example: dict[str, Any]) -> None:
+    (text,) = asyncio.run(example["two_at_once"]())
+    assert re.match(r"README\.md:\d+: a \"Session\" is used by a second task", text)
 
 
 def test_a_wrong_call(example: dict[str, Any]) -> None:
@@ -69,7 +79,8 @@ def test_a_wrong_call(example: dict[str, Any]) -> None:
 
 def test_in_production(example: dict[str, Any]) -> None:
     with TestClient(example["guarded"]) as client:
-        assert client.get("/health").json() == {"misuses": 0, "quiet days": 0}
+        answer = {"misuses": 0, "quiet days": 0, "open for 5 s": 0}
+        assert client.get("/health").json() == answer
 
 
 def test_in_a_test(example: dict[str, Any]) -> None:
@@ -79,8 +90,8 @@ def test_in_a_test(example: dict[str, Any]) -> None:
 def test_every_public_name_has_its_example() -> None:
     text = examples()
     types_only = {
-        "AsyncProvided", "AsyncProvider", "DependencyProblem", "Leak", "Misuse", "Summary",
-        "SyncProvided", "SyncProvider",
+        "AsyncProvided", "AsyncProvider", "DependencyProblem", "Leak", "Misuse", "OpenSession",
+        "PoolUse", "SharedSession", "Summary", "SyncProvided", "SyncProvider",
     }  # fmt: skip
     for name in set(runtime.__all__) - types_only:
         assert re.search(rf"\b{name}\b", text), name
