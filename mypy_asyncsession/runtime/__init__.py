@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SyncProvider,
         provider,
     )
+    from mypy_asyncsession.runtime.rollback import rolled_back
     from mypy_asyncsession.runtime.scope import session_scope
     from mypy_asyncsession.runtime.tasks import SharedSession, TaskDetector
     from mypy_asyncsession.runtime.validate import validate_session
@@ -46,6 +47,7 @@ __all__ = [
     "assert_app",
     "audit_app",
     "provider",
+    "rolled_back",
     "session_scope",
     "validate_session",
 ]
@@ -58,6 +60,7 @@ _MODULES = {
     "monitor": ("Misuse", "SessionMonitor", "Summary"),
     "pools": ("OpenSession", "PoolUse"),
     "providing": ("AsyncProvided", "AsyncProvider", "SyncProvided", "SyncProvider", "provider"),
+    "rollback": ("rolled_back",),
     "scope": ("session_scope",),
     "tasks": ("SharedSession", "TaskDetector"),
     "validate": ("validate_session",),

@@ -1,4 +1,4 @@
-"""The examples of the section "At run time" of the README do what it says."""
+"""The examples of the section "At run time" of the README, and of its page, do what they say."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ from collections.abc import AsyncIterator
 import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated
-from fastapi import Depends, FastAPI, Request
-from sqlalchemy import literal
+import gc
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi.testclient import TestClient
+from sqlalchemy import literal, text
 from sqlalchemy import select as _select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine,
+)
 
 app = FastAPI()
 engine = create_async_engine("sqlite+aiosqlite://")
@@ -39,7 +43,11 @@ def select(value):
 def examples() -> str:
     text = (TEST_DATA.parent / "README.md").read_text(encoding="utf-8")
     section = text[text.index("## At run time") : text.index("## Requirements")]
-    return "\n".join(re.findall(r"```python\n(.*?)```", section, re.DOTALL))
+    return "\n".join(code_in(section))
+
+
+def code_in(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.fixture
@@ -85,6 +93,22 @@ def test_in_production(example: dict[str, Any]) -> None:
 
 def test_in_a_test(example: dict[str, Any]) -> None:
     example["test_dependencies"]()
+
+
+def test_a_test_that_is_rolled_back(example: dict[str, Any]) -> None:
+    asyncio.run(example["test_pay"]())
+
+
+@pytest.mark.filterwarnings("ignore:The garbage collector", "ignore:coroutine:RuntimeWarning")
+def test_the_page(example: dict[str, Any]) -> None:
+    """Its examples go on where those of the README end; each asserts what it says."""
+    page = (TEST_DATA.parent / "docs" / "runtime.md").read_text(encoding="utf-8")
+    for number, code in enumerate(code_in(page)):
+        exec(compile(code, f"docs/runtime.md example {number}", "exec"), example)
+    for name in ("provider", "session_scope", "validate_session", "audit_app", "rolled_back"):
+        assert f"`{name}`" in page
+    for name in ("SessionGuardMiddleware", "LeakDetector", "SessionMonitor", "TaskDetector"):
+        assert f"## `{name}`" in page
 
 
 def test_every_public_name_has_its_example() -> None:
