@@ -100,11 +100,11 @@ def test_it_mends_and_says_so(project: Project) -> None:
     assert done.returncode == 0
     assert path.read_text() == RIGHT
     assert path.stat().st_mode & 0o777 == 0o640
-    assert "a.py:11: mended:" in done.stdout
-    assert "Mended 1 error in 1 file, left 0 (checked 1 source file)" in done.stdout
+    assert "a.py:11: fixed:" in done.stdout
+    assert "Fixed 1 error in 1 file, left 0 (checked 1 source file)" in done.stdout
     again = project.fix()
     assert again.returncode == 0
-    assert again.stdout == "Success: nothing to mend (checked 1 source file)\n"
+    assert again.stdout == "Success: nothing to fix (checked 1 source file)\n"
     assert project.files().keys() == {"a.py"}
 
 
@@ -159,7 +159,7 @@ def test_the_diff_applies_and_nothing_is_written(project: Project) -> None:
     )
     assert done.returncode == 1
     assert project.files() == before
-    assert b"Would mend 4 errors in 4 files" in done.stderr
+    assert b"Would fix 4 errors in 4 files" in done.stderr
     patch = project.folder.parent / "patch"
     patch.write_bytes(done.stdout)
     project.git("apply", str(patch))
@@ -176,7 +176,7 @@ def test_a_dry_run_writes_nothing(project: Project) -> None:
     before = project.files()
     done = project.fix("--dry-run")
     assert done.returncode == 1
-    assert "would be mended" in done.stdout
+    assert "would be fixed" in done.stdout
     assert project.files() == before
 
 
@@ -261,7 +261,7 @@ def test_only_some_codes(project: Project) -> None:
     project.write("a.py", WRONG)
     project.write("b.py", "async def use():\n    async for x in open(''):\n        print(x)\n")
     done = project.fix("--only", "session-with")
-    assert (done.returncode, done.stdout.count("mended:")) == (0, 1)
+    assert (done.returncode, done.stdout.count("fixed:")) == (0, 1)
     assert (project.folder / "a.py").read_text() == RIGHT
     done = project.fix("--only", "session-wiht")
     assert done.returncode == 2

@@ -119,7 +119,7 @@ print(moment - 1)
 
 
 class Project:
-    """Files to mend, and runs that are killed."""
+    """Files to fix, and runs that are killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "project"
@@ -237,9 +237,9 @@ def test_what_could_not_be_written_is_said(
         main(["fix", "a.py"])
     assert ended.value.code == 1
     said = capsys.readouterr()
-    assert "nothing to mend" not in said.out
+    assert "nothing to fix" not in said.out
     assert "Why: the file cannot be written: No space left on device" in said.out
-    assert "Mended 0 errors in 0 files, left 1" in said.out
+    assert "Fixed 0 errors in 0 files, left 1" in said.out
     assert "a.py: warning: cannot be written: No space left on device" in said.err
     assert project.texts() == {WRONG}
 

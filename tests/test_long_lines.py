@@ -1,4 +1,4 @@
-"""Lines that a mend makes longer than the project has them."""
+"""Lines that a fix makes longer than the project has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mends, listed explicitly: the first that fits a finding is tried."""
+"""The fixes, listed explicitly: the first that fits a finding is tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mend is, and what it is given."""
+"""What a fix is, and what it is given."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Site:
         source: The file that it is in.
         tree: All files that may be edited.
         style: How a generator is to be entered.
-        unsafe: Whether mends are wanted as well whose effect the source does not settle.
+        unsafe: Whether fixes are wanted as well whose effect the source does not settle.
     """
 
     finding: Finding
@@ -49,7 +49,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One kind of mend.
+    """One kind of fix.
 
     Attributes:
         summary: What it turns into what, in one line.

@@ -1,4 +1,4 @@
-"""Cases of mends as data: what a ``.test`` file in ``test-data/fix`` says.
+"""Cases of fixes as data: what a ``.test`` file in ``test-data/fix`` says.
 
 A case begins with ``[case name]``; what follows is its ``main.py`` before the fix. ``db.py``
 beside it is ``test-data/fix/db.py``, unless there is a section ``[file db.py]``. Then come, in any

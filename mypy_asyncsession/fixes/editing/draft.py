@@ -1,4 +1,4 @@
-"""What one mend edits, and how the edits of several are made in one go."""
+"""What one fix edits, and how the edits of several are made in one go."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Change:
 
 @dataclass(slots=True)
 class Draft:
-    """The edits of one mend, possibly in several files.
+    """The edits of one fix, possibly in several files.
 
     Attributes:
-        key: What is mended: another finding with the same key is mended by the same edits.
+        key: What is fixed: another finding with the same key is fixed by the same edits.
         changes: The nodes that change.
         imports: The imports that a file needs for it.
         shared: Edits that several drafts may make, and are made once, by what they are: three

@@ -1,4 +1,4 @@
-"""What a file imports, and how it says what a mend needs."""
+"""What a file imports, and how it says what a fix needs."""
 
 from __future__ import annotations
 

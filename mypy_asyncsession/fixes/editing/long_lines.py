@@ -1,4 +1,4 @@
-"""Lines that a mend made too long for the project, broken as its formatter would break them."""
+"""Lines that a fix made too long for the project, broken as its formatter would break them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def broken(module: cst.Module, before: str, limit: int) -> cst.Module:
 
     Args:
         module: The module.
-        before: Its code before the mends.
+        before: Its code before the fixes.
         limit: How many characters a line may have.
     """
     known = set(before.split("\n"))

@@ -46,7 +46,7 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
     name, origin = written(named).rpartition(".")[2], tree.origin(owner, named)
     path = tree.overridden_elsewhere(name)
     if path is not None:
-        raise CannotFix(f'"{path}" overrides it, and is not among the files to mend')
+        raise CannotFix(f'"{path}" overrides it, and is not among the files to fix')
     files = tree.mentioning(b"dependency_overrides")
     if any(map(_is_open, files)):
         files = tree.mentioning(name.encode())
@@ -56,7 +56,7 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
             key = _may_be_key(source, node, keys)
             if key is not None and origin in (None, tree.origin(source, key)):
                 raise CannotFix(
-                    f'"{source.path}" may override it in a way that the mend does not cover'
+                    f'"{source.path}" may override it in a way that the fix does not cover'
                 )
 
 

@@ -1,4 +1,4 @@
-"""One file to mend: its tree, where everything stands in it, and how it is found again.
+"""One file to fix: its tree, where everything stands in it, and how it is found again.
 
 mypy's columns are too small behind a character that is not ASCII, so an expression is looked up
 by its line and by how it is written, and by its column only where that can be trusted.
@@ -27,7 +27,7 @@ Function = cst.FunctionDef | cst.Lambda
 
 
 class SourceFile:
-    """A file as it is before the mends of a round.
+    """A file as it is before the fixes of a round.
 
     Attributes:
         path: The file, as it is shown.

@@ -45,7 +45,7 @@ _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
 
 class Tree:
-    """The files as they are before the mends of a round; each is parsed when it is asked for."""
+    """The files as they are before the fixes of a round; each is parsed when it is asked for."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ def write_all(
     backups: Backups | None,
     journal: Journal | None = None,
 ) -> tuple[list[Edited], list[Problem]]:
-    """Write mended files.
+    """Write fixed files.
 
     Args:
         edited: The files; one that defines what others are to import comes before these.
@@ -61,9 +61,7 @@ def write_all(
         for each in wanted:
             missing = each.needs & {problem.path for problem in problems}
             problem = (
-                Problem(
-                    each.path, 0, f'is left as it is: it would need the mended "{min(missing)}"'
-                )
+                Problem(each.path, 0, f'is left as it is: it would need the fixed "{min(missing)}"')
                 if missing
                 else _written(each, directory)
             )

@@ -1,4 +1,4 @@
-"""Backups: the files as they were before they were mended."""
+"""Backups: the files as they were before they were fixed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIST = "backups.json"
 
 
 class Backups:
-    """The copies of files as they were before they were mended: ``FILE.bak``."""
+    """The copies of files as they were before they were fixed: ``FILE.bak``."""
 
     def __init__(self, folder: Path) -> None:
         """Work with the list that is kept in *folder*.

@@ -1,4 +1,4 @@
-"""Fixing: findings are mended, the mended files checked, and what did not help is taken back.
+"""Fixing: findings are fixed, the fixed files checked, and what did not help is taken back.
 
 All of this happens to copies. The files themselves are written once, at the end, when it is known
 that what is written is right.
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
     from mypy_asyncsession.fixes.engine.guard import Guard
 
-#: How often the files are mended and checked before what is still to do is left.
+#: How often the files are fixed and checked before what is still to do is left.
 MOST_ROUNDS: Final = 40
 
-_NOT_COVERED: Final = "the code is written in a way that the mend does not cover"
+_NOT_COVERED: Final = "the code is written in a way that the fix does not cover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class Options:
 
     Attributes:
         check: How to check.
-        only: The codes to mend; all of them if empty.
+        only: The codes to fix; all of them if empty.
         style: How generators are entered.
-        unsafe: Whether mends are wanted as well whose effect the source does not settle.
-        baseline: What is accepted: it is mended as all else is, and not listed where it is left.
+        unsafe: Whether fixes are wanted as well whose effect the source does not settle.
+        baseline: What is accepted: it is fixed as all else is, and not listed where it is left.
     """
 
     check: CheckOptions = field(default_factory=CheckOptions)
@@ -60,7 +60,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A draft, and the findings that it mends."""
+    """A draft, and the findings that it fixes."""
 
     draft: Draft
     findings: list[Finding]
@@ -76,7 +76,7 @@ def fix(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Find out what can be mended in files and directories; nothing is written.
+    """Find out what can be fixed in files and directories; nothing is written.
 
     Args:
         paths: The files and directories, absolute or relative to the guard's directory.
@@ -119,12 +119,12 @@ class _Fix:
         self._careful: set[str] = set()
         self._defining: set[str] = set()
         self._needs: dict[str, set[str]] = {}
-        self._mended: list[Finding] = []
+        self._fixed: list[Finding] = []
         self._report = self._check({})
         self._accepted = self._known(self._options.baseline)
 
     def run(self) -> None:
-        """Mend until there is nothing more to mend."""
+        """Fix until there is nothing more to fix."""
         while self._rounds < MOST_ROUNDS:
             tree = Tree(self._read, self._report.modules, self._guard.directory)
             planned = self._plan(tree)
@@ -144,7 +144,7 @@ class _Fix:
                 defining = each.draft.defining()
                 for path in each.paths() - defining:
                     self._needs.setdefault(path, set()).update(defining)
-            self._mended += [found for each in good for found in each.findings]
+            self._fixed += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
 
     def result(self) -> Result:
@@ -172,7 +172,7 @@ class _Fix:
                 left.append(Outcome(found, self._reason(found, tree)))
         return Result(
             edited,
-            [Outcome(found, None) for found in self._mended],
+            [Outcome(found, None) for found in self._fixed],
             left,
             self._report.problems,
             self._report.checked,
@@ -244,7 +244,7 @@ class _Fix:
         if reason is not None:
             raise CannotFix(reason)
 
-    # Mending
+    # Fixing
 
     def _key(self, finding: Finding) -> tuple[str, ...]:
         """What tells a finding from others, wherever its line has moved to."""
@@ -257,7 +257,7 @@ class _Fix:
         return not self._options.only or finding.code in self._options.only
 
     def _plan(self, tree: Tree) -> list[_Planned]:
-        """What can be mended in one go."""
+        """What can be fixed in one go."""
         planned: list[_Planned] = []
         by_key: dict[object, _Planned] = {}
         busy: set[str] = set()
@@ -282,8 +282,8 @@ class _Fix:
 
     def _draft(self, finding: Finding, tree: Tree) -> Draft:
         misuse = finding.misuse
-        mend = next((each for each in FIXES if misuse and each.fits(finding, misuse)), None)
-        if mend is None or misuse is None:
+        fix = next((each for each in FIXES if misuse and each.fits(finding, misuse)), None)
+        if fix is None or misuse is None:
             raise CannotFix(unmendable(finding))
         self._may_edit(finding.path)
         if misuse.record != "DirectCall" and self._lacks_arguments(finding, misuse):
@@ -297,7 +297,7 @@ class _Fix:
             self._options.unsafe,
         )
         try:
-            draft = mend.draft(site)
+            draft = fix.draft(site)
         except CannotFix:
             raise
         except Exception:
@@ -334,7 +334,7 @@ class _Fix:
             self._careful |= each.paths() & accused or each.paths()
 
     def _contents(self, planned: list[_Planned]) -> dict[str, bytes]:
-        """The new contents of the files; a mend that cannot be written is left."""
+        """The new contents of the files; a fix that cannot be written is left."""
         try:
             new = applied((each.draft for each in planned), self._limit)
         except Exception:  # noqa: BLE001

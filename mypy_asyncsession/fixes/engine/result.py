@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A file that is mended.
+    """A file that is fixed.
 
     Attributes:
         path: The file, as it is shown.
@@ -67,7 +67,7 @@ class Outcome:
 
     Attributes:
         finding: The finding.
-        reason: Why it is left, or ``None`` where it is mended.
+        reason: Why it is left, or ``None`` where it is fixed.
     """
 
     finding: Finding
@@ -79,8 +79,8 @@ class Result:
     """What became of all findings.
 
     Attributes:
-        edited: The files that are mended; those that others import from come first.
-        mended: The findings that are, where they were when they were found.
+        edited: The files that are fixed; those that others import from come first.
+        fixed: The findings that are, where they were when they were found.
         left: The findings that are not, with the reasons, where they are now.
         problems: What was in the way.
         checked: How many files were checked.
@@ -88,7 +88,7 @@ class Result:
     """
 
     edited: list[Edited] = field(default_factory=list)
-    mended: list[Outcome] = field(default_factory=list)
+    fixed: list[Outcome] = field(default_factory=list)
     left: list[Outcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
@@ -104,11 +104,11 @@ class Result:
         paths = {each.path for each in self.edited} - {each.path for each in written}
         reasons = {problem.path: problem.message for problem in problems}
         other = problems[-1].message if problems else ""
-        mended, left = [], list(self.left)
-        for each in self.mended:
+        fixed, left = [], list(self.left)
+        for each in self.fixed:
             path = each.finding.path
             if path in paths:
                 left.append(Outcome(each.finding, f"the file {reasons.get(path, other)}"))
             else:
-                mended.append(each)
-        return replace(self, edited=written, mended=mended, left=left)
+                fixed.append(each)
+        return replace(self, edited=written, fixed=fixed, left=left)

@@ -1,4 +1,4 @@
-"""Whether mends helped: what is found after them, beside what was found before."""
+"""Whether fixes helped: what is found after them, beside what was found before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONSEQUENCES = frozenset({"arg-type", "var-annotated"})
 
 @dataclass(slots=True)
 class Verdict:
-    """What speaks against mends.
+    """What speaks against fixes.
 
     Attributes:
         paths: By file, what is wrong with it now.
@@ -34,28 +34,28 @@ class Verdict:
     elsewhere: str | None = None
 
     def reason(self, paths: Iterable[str]) -> str:
-        """What speaks against mends of some files."""
+        """What speaks against fixes of some files."""
         for path in sorted(paths):
             if path in self.paths:
                 return self.paths[path]
-        return self.elsewhere or "a mend in the same file did not help"
+        return self.elsewhere or "a fix in the same file did not help"
 
 
 def judged(
-    before: Report, after: Report, edited: Container[str], mended: Iterable[Finding]
+    before: Report, after: Report, edited: Container[str], fixed: Iterable[Finding]
 ) -> Verdict:
-    """What speaks against the mends between two checks.
+    """What speaks against the fixes between two checks.
 
     Args:
         before: What was found before, of the files and of mypy's own errors.
         after: What is found now.
         edited: The files that were edited.
-        mended: The findings that should be gone.
+        fixed: The findings that should be gone.
     """
     verdict = Verdict()
-    mended = list(mended)
-    gone = Counter(map(_finding, mended))
-    misled = _misled(before, mended)
+    fixed = list(fixed)
+    gone = Counter(map(_finding, fixed))
+    misled = _misled(before, fixed)
     expected = Counter(map(_finding, before.findings)) - gone
     new = []
     for found in after.findings:
@@ -94,12 +94,12 @@ def judged(
     return verdict
 
 
-def _misled(before: Report, mended: Iterable[Finding]) -> set[str]:
+def _misled(before: Report, fixed: Iterable[Finding]) -> set[str]:
     """The files that use providers whose annotation, as mypy says itself, is wrong."""
     wrong = {(other.path, other.line) for other in before.others if other.code == "misc"}
     return {
         found.path
-        for found in mended
+        for found in fixed
         if found.provider is not None and (found.provider.path, found.provider.line) in wrong
     }
 
@@ -116,7 +116,7 @@ def _finding(finding: Finding) -> tuple[str, str, str]:
 
 
 def _use(finding: Finding) -> tuple[object, ...]:
-    """What a finding is about, whatever it says: a message may name what was mended elsewhere."""
+    """What a finding is about, whatever it says: a message may name what was fixed elsewhere."""
     misuse = finding.misuse
     if misuse is None:
         return _finding(finding)

@@ -1,4 +1,4 @@
-"""Why some findings are left: they have more than one reasonable mend, or need judgement."""
+"""Why some findings are left: they have more than one reasonable fix, or need judgement."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _REASONS: Final = {
 _BY_RECORD: Final = {
     "DirectCall": "what to give it instead is for you to say",
     "UnenteredUse": "whether the session or what holds it is meant cannot be told",
-    "Use": "it is used in a way that has no simple mend",
+    "Use": "it is used in a way that has no simple fix",
 }
 
 
 def unmendable(finding: Finding) -> str:
-    """Why there is no mend for a finding."""
+    """Why there is no fix for a finding."""
     record = finding.misuse.record if finding.misuse else ""
-    return _REASONS.get(finding.code) or _BY_RECORD.get(record) or "there is no mend for it"
+    return _REASONS.get(finding.code) or _BY_RECORD.get(record) or "there is no fix for it"

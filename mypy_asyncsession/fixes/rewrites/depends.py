@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _DRIVEN_ONCE_NAMED = frozenset(
     {"ASYNC_GENERATOR", "ASYNC_ITERATOR", "COROUTINE", "GENERATOR", "ITERATOR"}
 )
-#: What FastAPI does with the dependencies that there is a mend for.
-_MENDED = frozenset(
+#: What FastAPI does with the dependencies that there is a fix for.
+_FIXED = frozenset(
     {"ALIAS", "AWAITED", "CALLED", "MANAGER", "RAW", "SESSIONMAKER", "UNCALLABLE", "VALUE"}
 )
 _MANAGING = frozenset({"asynccontextmanager", "contextmanager"})
@@ -46,7 +46,7 @@ def _draft(site: Site) -> Draft:
     draft = Draft(key=("depends", site.source.path, id(named)))
     if site.misuse.how == "UNBOUND":
         raise CannotFix("which object's method is meant is for you to say")
-    if site.misuse.how not in _MENDED:
+    if site.misuse.how not in _FIXED:
         raise CannotFix("what to depend on instead is for you to say")
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)

@@ -134,13 +134,13 @@ def check_generator(site: Site) -> None:
     if yields is None:
         inside = site.misuse.holds
         if not site.unsafe and not any(held.resource for held in inside):
-            raise CannotFix(f'what "{name}" does around its yield is not known (--unsafe mends it)')
+            raise CannotFix(f'what "{name}" does around its yield is not known (--unsafe fixes it)')
     elif not yields.once:
         raise CannotFix(f'"{name}" may yield more than once')
     elif yields.swallows and not site.unsafe:
         raise CannotFix(
             f'"{name}" catches exceptions and does not raise them again: entered, it would '
-            "swallow those of the block (--unsafe mends it)"
+            "swallow those of the block (--unsafe fixes it)"
         )
 
 
