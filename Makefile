@@ -1,6 +1,6 @@
 # make demo    see what it finds in a small application
 # make test    everything that a change must pass
-# make test-long what takes too long for every change
+# make test-long  what takes too long for every change: thousands of edits, 50 kills of fix
 # make lint    ruff and mypy alone
 # make venv    the environment that the others use; made again when pyproject.toml changes
 # make rules   RULES.md, from the rules themselves

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.reading import read_text
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -117,12 +119,15 @@ class RunOptions:
         survey: Whether each module's providers and uses are reported, too.
         error_codes: Codes of other plugins that the sources name in inline comments.
         strict: Modules that are strict, and are built under another name than their own.
+        packages: The directories in which installed packages are looked up, where it is not the
+            running Python that says so.
     """
 
     records: bool = field(default=False, metadata=_read_by(_flag))
     survey: bool = field(default=False, metadata=_read_by(_flag))
     error_codes: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
     strict: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
+    packages: tuple[str, ...] | None = field(default=None, metadata=_read_by(_strings))
 
 
 def load(path: str | Path) -> Config:
@@ -195,8 +200,13 @@ def upwards(directory: str | Path) -> Iterator[Path]:
     here = Path(directory).absolute()
     for folder in (here, *here.parents):
         yield folder
-        if any((folder / name).exists() for name in (".git", ".hg")):
+        if is_root(folder):
             return
+
+
+def is_root(folder: Path) -> bool:
+    """Whether a directory is the top of a repository."""
+    return any((folder / name).exists() for name in (".git", ".hg"))
 
 
 def misplaced(path: str | Path) -> str | None:
@@ -205,7 +215,7 @@ def misplaced(path: str | Path) -> str | None:
         return None
     parser = configparser.RawConfigParser()
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read_string(read_text(path))
     except (OSError, UnicodeDecodeError, configparser.Error):
         return None  # mypy's to complain about
     for section in parser.sections():
@@ -247,12 +257,12 @@ def _tools(path: Path) -> dict[str, Any]:
     if not _is_toml(path):
         raise ConfigError(f"{path}: not a TOML file: write [tool.{TABLE}] in pyproject.toml")
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: cannot be read: not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # it stops at numbers that are too long, too
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     tools = tables.get("tool", {})
     return tools if isinstance(tools, dict) else {}

@@ -11,16 +11,25 @@ from pathlib import Path
 _MODE = 0o644
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, temporary: Path | None = None) -> None:
     """Put *content* in the place of a file's, or make the file.
 
     It is written beside it and renamed; the mode stays, and the owner where that is allowed.
+
+    Args:
+        path: The file.
+        content: What is to be in it.
+        temporary: Where it is written first, if that is to be known to others.
 
     Raises:
         OSError: It cannot be done, and the file is as it was.
     """
     status = path.stat() if path.exists() else None
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    if temporary is None:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    else:
+        name = str(temporary)
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as new:
             new.write(content)

@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mypy_asyncsession.checking.place import KEY_VARIABLE
 from tests.harness.postgres import postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_key() -> Iterator[None]:
+    """A key of the tests' own: nothing is written into the user's cache directory."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(KEY_VARIABLE, "the tests' own")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from mypy_asyncsession.audit.inventory import Inventory, inventory
 from mypy_asyncsession.audit.page import page
 from mypy_asyncsession.audit.plain import as_json, as_markdown
 from mypy_asyncsession.audit.stub_files import stub_files
-from mypy_asyncsession.checking.run import Options, check
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.cli import main
 from tests.harness.workspace import TEST_DATA
 

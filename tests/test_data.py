@@ -17,11 +17,11 @@ from tests.harness import prove
 from tests.harness.case import Case, Mark, read_cases
 from tests.harness.compare import differences
 from tests.harness.modes import AXES, Run, Seeds
-from tests.harness.statements import headers
+from tests.harness.statements import functions, headers
 from tests.harness.workspace import TEST_DATA, Workspace, batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from _pytest.mark import ParameterSet
@@ -36,7 +36,7 @@ def parameters(*axes: str) -> list[ParameterSet]:
         pytest.param(case, axis, id=f"{case.package}-{axis}")
         for case in CASES
         for axis in axes
-        if axis not in case.skips
+        if axis not in case.skips and not (axis == "parsed" and "check" in case.skips)
     ]
 
 
@@ -144,6 +144,9 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
         neglected = {
             (mark.path, mark.line) for mark in case.marks(step) if mark.code == "session-unawaited"
         }
+        side_by_side = {
+            (mark.path, mark.line) for mark in case.marks(step) if mark.code == "session-concurrent"
+        }
         reached: set[tuple[str, int]] = set()
         unawaited: set[tuple[str, int]] = set()
         called = outcomes.get((case.package, step), [])
@@ -154,6 +157,7 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
             if outcome.error is None:
                 continue
             lines = {line for path, n in outcome.lines for line in statement(path, n, tree[path])}
+            lines |= {each for each in side_by_side if around(*each, tree) & set(outcome.lines)}
             if not lines & (expected | neglected):
                 problems.append(
                     f"step {step}: {outcome.entry}: {outcome.error} at {outcome.lines[-1:]}"
@@ -174,6 +178,24 @@ def test_proof(case: Case, axis: str, outcomes: dict[tuple[str, int], list[Outco
         pytest.fail("\n".join([f"{case.source}: {case.name} [{axis}]", *problems]), pytrace=False)
 
 
+#: The codes of what raises an exception when it is executed.
+_FAILING: Final = frozenset(
+    {
+        "async-with",
+        "async-iter",
+        "async-await",
+        "session-with",
+        "session-iter",
+        "session-await",
+        "session-concurrent",
+        "session-lazy-load",
+        "session-unentered",
+        "session-expired",
+        "session-transaction",
+    }
+)
+
+
 def fails(mark: Mark) -> bool:
     """Whether what is marked raises an exception when it is executed.
 
@@ -181,18 +203,17 @@ def fails(mark: Mark) -> bool:
     """
     if mark.code == "session-depends":
         return "outside of FastAPI" in mark.parts
-    return mark.code in {
-        "session-with",
-        "session-iter",
-        "session-await",
-        "session-unentered",
-        "session-lazy-load",
-    }
+    return mark.code in _FAILING
 
 
 def statement(path: str, line: int, text: str) -> set[tuple[str, int]]:
     """The lines of the simple statement, or of the header of the compound one, at a line."""
     return {(path, number) for number in headers(text).get(line, range(line, line + 1))}
+
+
+def around(path: str, line: int, tree: Mapping[str, str]) -> set[tuple[str, int]]:
+    """The lines of the function around a line: a task that it has started may fail at any."""
+    return {(path, number) for number in functions(tree[path]).get(line, ())}
 
 
 def test_the_cases_are_found() -> None:

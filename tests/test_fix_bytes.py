@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.fixes.draft import Draft, applied, faithful
 from mypy_asyncsession.fixes.driver import Options, fix
 from mypy_asyncsession.fixes.guard import Guard

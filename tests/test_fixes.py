@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.findings import Finding, Held, Misuse, Span, Yields, decode
 from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.apply import write_all
@@ -49,10 +49,12 @@ class Folder:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
-    def fix(self, style: str = "context-manager", *, unsafe: bool = False) -> Result:
+    def fix(
+        self, style: str = "context-manager", *, unsafe: bool = False, path: str = "."
+    ) -> Result:
         guard = Guard(str(self.folder))
         check = CheckOptions(cache_dir=str(self._cache), workers=0)
-        result = fix(["."], guard, Options(check, style=Style(style), unsafe=unsafe))
+        result = fix([path], guard, Options(check, style=Style(style), unsafe=unsafe))
         _, problems = write_all(result.edited, str(self.folder), None)
         assert not problems
         return result
@@ -185,6 +187,47 @@ def test_a_decorator_goes_where_nobody_needs_it(tmp_path: Path) -> None:
     lines = _INJECTED.splitlines(keepends=True)
     after = (folder.folder / "app.py").read_text(encoding="utf-8")
     assert after == "".join(line for line in lines if "asynccontextmanager" not in line)
+
+
+_OVERRIDING = {
+    "seen": "app.dependency_overrides[get_db] = fake\n",
+    "helper": (
+        "def override(dependency, other):\n"
+        "    app.dependency_overrides[dependency] = other\n\n\n"
+        "override(get_db, fake)\n"
+    ),
+    "patched": (
+        "def test_it(monkeypatch):\n"
+        "    monkeypatch.setitem(app.dependency_overrides, get_db, fake)\n"
+    ),
+    "merged": "app.dependency_overrides |= {get_db: fake}\n",
+}
+
+
+def test_a_dependency_stays_where_what_overrides_it_would_no_longer_apply(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    called = "\n\nasync def work() -> None:\n    async with get_db() as db:\n        print(db)\n"
+    for name, overriding in (_OVERRIDING | {"elsewhere": _OVERRIDING["seen"]}).items():
+        root = "tests" if name == "elsewhere" else f"src/{name}"
+        header = f"from {name}.app import app, get_db\n\n\ndef fake(): ...\n\n\n"
+        texts = {
+            f"src/{name}/__init__.py": "",
+            f"src/{name}/app.py": "from fastapi import FastAPI\n" + _INJECTED + called,
+            f"{root}/test_app.py": header + overriding,
+        }
+        for path, text in texts.items():
+            provider = "get_session" if name == "elsewhere" else "get_db"
+            folder.write(path, text.replace("get_db", provider))
+    result = folder.fix(path="src")
+    assert {each.path for each in result.edited} == {"src/seen/app.py", "src/seen/test_app.py"}
+    reasons = {each.finding.path.split("/")[1]: each.reason for each in result.left}
+    assert reasons.pop("elsewhere") == (
+        '"tests/test_app.py" overrides it, and is not among the files to mend'
+    )
+    assert reasons == {
+        name: f'"src/{name}/test_app.py" may override it in a way that the mend does not cover'
+        for name in ("helper", "patched", "merged")
+    }
 
 
 def test_a_misuse_is_the_same_after_the_cache() -> None:

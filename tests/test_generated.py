@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from mypy_asyncsession.checking.run import Options, check
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.rules import PARENT
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mypy_asyncsession.checking import kept, process
+from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Report
-from mypy_asyncsession.checking.run import Options, check
+from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.checking.snapshot import Before, Looked, Snapshot, names_in, state
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from mypy_asyncsession.checking.run import Options, check
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.run import check
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,7 @@ def test_what_is_taken(tmp_path: Path, name: str, text: str) -> None:
         explicit_package_bases=True,
         exclude=read.exclude,
         python_executable=str(tmp_path / "home" / "python"),
+        python_as_written="~/python",
         python_version=(3, 12),
         platform="win32",
         silenced=Silenced(disable=("session-with",), ignore_errors=False),
@@ -201,6 +203,9 @@ def environment(folder: Path, configuration: str = "version = 3.13.1\n") -> Path
     """Something that looks like a virtual environment."""
     write(folder / "pyvenv.cfg", f"home = /usr/bin\n{configuration}")
     write(folder / "bin" / "python", "")
+    version = re.search(r"\d+\.\d+", configuration)
+    assert version is not None
+    (folder / "lib" / f"python{version[0]}" / "site-packages").mkdir(parents=True)
     return folder
 
 
@@ -230,7 +235,7 @@ def test_the_running_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert interpreter(Project(), str(tmp_path)).executable == sys.executable
 
 
-def test_the_python_that_is_configured(tmp_path: Path) -> None:
+def test_the_python_that_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = environment(tmp_path / "env")
     environment(tmp_path / ".venv")
     read = interpreter(Project(python_executable="env/bin/python"), str(tmp_path))
@@ -244,5 +249,7 @@ def test_the_python_that_is_configured(tmp_path: Path) -> None:
         "the packages that are installed beside mypy are read"
     )
     # Looked up in PATH, as mypy does.
-    read = interpreter(Project(python_executable="python3"), str(tmp_path))
-    assert read.executable == "python3"
+    (own / "bin" / "python").chmod(0o755)
+    monkeypatch.setenv("PATH", str(own / "bin"))
+    read = interpreter(Project(python_executable="python"), str(tmp_path / "elsewhere"))
+    assert read.executable == str(own / "bin" / "python")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mypy_asyncsession.checking.run import Options, check
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.rules import RULES, Rule
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 #: What the examples take for granted.
 PREAMBLE = """\
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,6 +24,7 @@ from typing import Annotated
 from unittest.mock import AsyncMock, MagicMock, patch
 from fastapi import Depends, FastAPI
 from sqlalchemy import ForeignKey, select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.report import CannotRun
+from mypy_asyncsession.reading import read_bytes
+from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +51,10 @@ class Edit:
         Raises:
             CannotRun: It cannot be written.
         """
+        if self.path.is_symlink():
+            raise CannotRun(f"{shown(self.path)}: a symbolic link: edit the file that it leads to")
         try:
-            with self.path.open("w", encoding="utf-8", newline="") as opened:
-                opened.write(self.after)
+            write(self.path, self.after.encode())
         except OSError as error:
             raise CannotRun(f"{shown(self.path)}: cannot be written: {error.strerror}") from None
 
@@ -63,8 +66,7 @@ def read(path: Path) -> str:
         NotUnderstood: It cannot be read.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as opened:
-            return opened.read()
+        return read_bytes(path).decode()
     except OSError as error:
         raise NotUnderstood(f"{shown(path)}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from mypy_asyncsession import git
 from mypy_asyncsession.adoption.edit import Edit, NotUnderstood, newline, read, shown
 from mypy_asyncsession.config import TABLE, Config
 
@@ -107,17 +107,10 @@ def earlier(path: Path, against: str | None) -> list[str] | None:
 
 def _at(path: Path, ref: str) -> list[str] | None:
     """The list as it was in a commit; ``None`` if git does not know."""
+    found = git.content(path, ref)
     try:
-        done = subprocess.run(
-            ["git", "show", f"{ref}:./{path.name}"],
-            cwd=path.parent,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
-        return _strict_in(done.stdout) if done.returncode == 0 else None
-    except (OSError, ValueError, TypeError, AttributeError):
+        return _strict_in(found.decode()) if found is not None else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

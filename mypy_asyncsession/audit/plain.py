@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from mypy_asyncsession.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def as_json(found: Inventory) -> Iterator[str]:
     """One object: the providers, the packages, and the findings by code."""
-    yield json.dumps(
+    yield json_text(
         {
             "providers": [_row(row) for row in found.rows],
             "packages": [
@@ -114,5 +115,5 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str
     yield f"| {' | '.join(header)} |"
     yield f"|{'---|' * len(header)}"
     for row in rows:
-        cells = (cell.replace("|", "\\|") for cell in row)
+        cells = (cell.replace("|", "\\|").replace("<", "&lt;") for cell in row)
         yield f"| {' | '.join(cells)} |"

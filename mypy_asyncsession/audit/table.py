@@ -82,7 +82,7 @@ def _packages(found: Inventory) -> Table:
     table.add_column("findings")
     for package in found.packages:
         table.add_row(
-            package.name,
+            Text(package.name),
             str(package.providers or ""),
             f"{package.share:.0%}" if package.providers else "",
             Text(

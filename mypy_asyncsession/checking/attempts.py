@@ -15,6 +15,7 @@ from mypy_asyncsession.checking.build import Job
 from mypy_asyncsession.checking.imports import named_codes
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.checking.snapshot import Looked
+from mypy_asyncsession.refused import printed_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,8 +46,11 @@ class Plan:
         settings: Writes the file that the plugin reads, with the error codes of other plugins.
         error_codes: Those that the sources name.
         placeholder: The file to build in place of one that is left out, or of a package's.
+        packages: The directories in which installed packages are looked up; ``None`` for those
+            of the running Python.
         show_traceback: Whether a crash is shown on standard error.
         others: Whether mypy's own errors are wanted as well.
+        parsed: Whether the modules are only parsed.
     """
 
     options: dict[str, Any]
@@ -55,8 +59,10 @@ class Plan:
     settings: Callable[[frozenset[str]], str]
     error_codes: frozenset[str]
     placeholder: Callable[[bool], str]
+    packages: tuple[str, ...] | None = None
     show_traceback: bool = False
     others: bool = False
+    parsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,6 @@ class Attempts:
         left_out: The files that it is built without.
         unchecked: The files whose unannotated bodies mypy does not check.
         troubles: Which were added to these, and why.
-        python: An interpreter whose packages could not be read.
         looked: What mypy looked at, at the last attempt.
     """
 
@@ -95,7 +100,6 @@ class Attempts:
     left_out: set[str]
     unchecked: set[str] = field(default_factory=set)
     troubles: list[Trouble] = field(default_factory=list)
-    python: str | None = None
     looked: Looked = field(default_factory=Looked)
     _error_codes: frozenset[str] = frozenset()
     _skipped: set[str] = field(default_factory=set)
@@ -118,7 +122,6 @@ class Attempts:
         for _ in range(MOST):
             with self.builder() as builder:
                 outcome = builder.build(self._job(), on_module)
-            self.python = outcome.python or self.python
             if outcome.stop is not None:
                 self._after_stop(outcome.stop)
             elif outcome.crash is not None:
@@ -164,7 +167,9 @@ class Attempts:
                 "num_workers": self._workers,
             },
             modules=modules,
+            packages=self.plan.packages,
             others=self.plan.others,
+            parsed=self.plan.parsed,
         )
 
     def _paths(self) -> Iterator[str]:
@@ -218,6 +223,9 @@ class Attempts:
         crash = outcome.crash or ""
         if self.plan.show_traceback:
             sys.stderr.write(crash)
+        refused = printed_in_words(crash)
+        if refused is not None:
+            raise CannotRun(refused)
         place = outcome.crashed_at()
         if place is not None and self._learn_codes(place[0]):
             return

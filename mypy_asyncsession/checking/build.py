@@ -13,11 +13,11 @@ for the file that overflows the stack only parses, and says ``["at", path]`` bef
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import stat
-import subprocess
 import sys
 import threading
 import traceback
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from mypy_asyncsession.checking.snapshot import Looked, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: The stack in which a search parses: mypy's checker, which is not run then, needs several times
 #: as much as the parser, and has 8 MiB.
 SEARCH_STACK: Final = 1024 * 1024
+
+#: How many files to have open, where that is allowed.
+_MOST_FILES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,11 @@ class Job:
         search: Directories in which imports are looked up.
         options: mypy's options, by name.
         modules: The same for some modules, by mypy's pattern for their names.
+        packages: Directories in which installed packages are looked up; ``None`` for those of
+            the running Python.
         search_only: Whether to look for the file that mypy overflows the stack on.
         others: Whether mypy's own errors are wanted as well.
+        parsed: Whether the modules are only parsed: mypy does not analyse them.
     """
 
     sources: list[tuple[str, str]]
@@ -59,8 +65,10 @@ class Job:
     search: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    packages: list[str] | tuple[str, ...] | None = None
     search_only: bool = False
     others: bool = False
+    parsed: bool = False
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -86,6 +94,7 @@ def main() -> None:
     """Do the job that is on standard input."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _allow_files()
     # While the job is still being put together. What is imported now is there to stay.
     gc.disable()
     import mypy.build
@@ -108,6 +117,17 @@ def main() -> None:
     out.flush()
     sys.stderr.flush()
     os._exit(0)  # as mypy does: to free all that it holds takes longer
+
+
+def _allow_files() -> None:
+    """Have as many files open as may be: mypy's cache alone takes several dozen."""
+    try:
+        import resource
+    except ImportError:  # there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _MOST_FILES)), hard))
 
 
 def _sayer(out: TextIO) -> Callable[..., None]:
@@ -152,13 +172,15 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     from mypy.defaults import RECURSION_LIMIT
     from mypy.errors import CompileError
     from mypy.fscache import FileSystemCache
-    from mypy.modulefinder import get_search_dirs
 
-    from mypy_asyncsession.plugin.internals import looked_at
+    from mypy_asyncsession.checking.parsed_build import look
+    from mypy_asyncsession.plugin.internals import look_for_packages_in, looked_at
 
     sys.setrecursionlimit(RECURSION_LIMIT)
     options = _options(job)
-    sources = _sources(job, options, say)
+    packages = _packages(job)
+    look_for_packages_in(packages)
+    sources = _sources(job, options, packages)
     disk = FileSystemCache()
 
     paths = {source.path for source in sources}
@@ -170,6 +192,13 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         elif messages or path in paths:
             say("errors", path, messages)
 
+    if job.parsed:
+        unreadable = _unreadable(job, options)
+        if unreadable:
+            return Stop([], None, unreadable)
+        asked = look(sources, options, lambda path, messages: say("errors", path, messages))
+        _say_looked(say, asked, packages)
+        return None
     try:
         result = build.build(sources, options, flush_errors=flush, fscache=disk)
     except CompileError as error:
@@ -177,7 +206,14 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         path = next((source.path for source in sources if source.module == module), None)
         return Stop(stopped or error.messages, path, _unreadable(job, options))
     result.manager.metastore.close()
-    asked = looked_at(disk)
+    _say_looked(say, looked_at(disk), packages)
+    return None
+
+
+def _say_looked(
+    say: Callable[..., None], asked: Mapping[str, os.stat_result | None], packages: list[str]
+) -> None:
+    """Say what was looked at on disk."""
     looked = Looked(
         {
             path: state_of(found)
@@ -185,10 +221,9 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             if found is not None and not stat.S_ISDIR(found.st_mode)
         },
         [path for path, found in asked.items() if found is None],
-        [*chain.from_iterable(get_search_dirs(options.python_executable))],
+        packages,
     )
     say("looked", looked.encode())
-    return None
 
 
 def _refusal() -> str | None:
@@ -230,22 +265,25 @@ def _options(job: Job) -> Options:
     return options
 
 
-def _sources(job: Job, options: Options, say: Callable[..., None]) -> list[BuildSource]:
-    """The sources; how imports are looked up goes into *options*."""
-    from mypy.errors import CompileError
-    from mypy.modulefinder import BuildSource, get_search_dirs
+def _packages(job: Job) -> list[str]:
+    """Where installed packages are looked up. No Python is run for that."""
+    from mypy.modulefinder import get_search_dirs
 
-    try:
-        _, installed = get_search_dirs(options.python_executable)
-    except (OSError, ValueError, SyntaxError, subprocess.SubprocessError, CompileError):
-        say("python", options.python_executable)
-        options.python_executable = sys.executable
-        _, installed = get_search_dirs(options.python_executable)
+    if job.packages is None:
+        return [*chain.from_iterable(get_search_dirs(sys.executable))]
+    named = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return [*named, *job.packages]
+
+
+def _sources(job: Job, options: Options, packages: list[str]) -> list[BuildSource]:
+    """The sources; how imports are looked up goes into *options*."""
+    from mypy.modulefinder import BuildSource
+
     # mypy refuses to look up imports in site-packages by this path (compute_search_paths).
     inside = [
         folder
         for folder in job.search
-        if any(folder == site or folder.startswith(site + os.sep) for site in installed)
+        if any(folder == site or folder.startswith(site + os.sep) for site in packages)
     ]
     options.mypy_path = [folder for folder in job.search if folder not in inside]
     return [

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
 from mypy_asyncsession.checking.attempts import Trouble
 from mypy_asyncsession.checking.report import CannotRun
 
+if TYPE_CHECKING:
+    from mypy_asyncsession.checking.place import Place
+
 #: What is built in place of a file that mypy cannot read: whatever is imported from it is unknown.
 _PLACEHOLDER: Final = "from typing import Any\n\ndef __getattr__(name: str) -> Any: ...\n"
 
 _MEMORY: Final = "last-run.json"
+
+_WORK: Final = "work-"
+
+#: After how many seconds a directory to work in is taken for one that a run left behind.
+_LEFT_BEHIND: Final = 24 * 60 * 60
 
 
 @dataclass(slots=True)
@@ -47,42 +57,38 @@ class Cache:
     def __init__(self, folder: Path, *, temporary: bool = False) -> None:
         self._folder = folder
         self._temporary = temporary
-        self._work = folder / "work"
-        self._work.mkdir(exist_ok=True)
         (folder / "in-place-of").mkdir(exist_ok=True)
-        _write_once(folder / ".gitignore", "# Made by mypy-asyncsession\n*\n")
-        _write_once(
-            folder / "CACHEDIR.TAG",
-            "Signature: 8a477f597d28d172789f06886806bc55\n"
-            "# This directory was made by mypy-asyncsession, and can be deleted at any time.\n",
-        )
+        _tidy(folder)
+        self._work = Path(tempfile.mkdtemp(prefix=_WORK, dir=folder))
 
     @classmethod
-    def open(cls, folder: Path, chosen: str | None = None) -> Cache:
+    def open(cls, place: Place, chosen: str | None = None, part: str = "") -> Cache:
         """The directory, made ready; if it cannot be, and nobody has chosen it, another one.
 
         Args:
-            folder: Where it is to be.
+            place: Where it is to be.
             chosen: The directory that was chosen, or ``None``.
+            part: The directory in it to use.
 
         Raises:
             CannotRun: The directory that was chosen cannot be written to.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            place.prepare()
+            if place.private is not None:
+                folder = place.private / part
+                folder.mkdir(parents=True, exist_ok=True)
                 return cls(folder)
         except OSError as error:
             if chosen is not None:
                 raise CannotRun(
                     f'the cache directory "{chosen}" cannot be written to: {error.strerror}'
                 ) from None
-            return cls(Path(tempfile.mkdtemp(prefix="mypy-asyncsession-")), temporary=True)
+        return cls(Path(tempfile.mkdtemp(prefix="mypy-asyncsession-")), temporary=True)
 
     def close(self) -> None:
-        """Remove the directory if it is not to stay."""
-        if self._temporary:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove what is not to stay."""
+        shutil.rmtree(self._folder if self._temporary else self._work, ignore_errors=True)
 
     @property
     def folder(self) -> Path:
@@ -91,7 +97,11 @@ class Cache:
 
     @property
     def work(self) -> Path:
-        """An empty directory for mypy and its workers to run in."""
+        """A new and empty directory for mypy and its workers to run in.
+
+        It is the first place in which they look for what they import, unless Python is told
+        otherwise, which is possible from 3.11 on.
+        """
         return self._work
 
     def program(self, key: str) -> Path:
@@ -127,14 +137,8 @@ class Cache:
     def save(self, memory: Memory) -> None:
         """Remember this for the next run; not being able to is no reason to stop."""
         text = json.dumps(asdict(memory))
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._folder, prefix=_MEMORY, delete=False, encoding="utf-8"
-            ) as new:
-                new.write(text)
-            Path(new.name).replace(self._folder / _MEMORY)
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            _write(self._folder / _MEMORY, text)
 
 
 def _versions() -> list[object]:
@@ -145,6 +149,30 @@ def _versions() -> list[object]:
     return [mypy_asyncsession.__version__, list(sys.version_info[:3]), str(path), changed]
 
 
+def _tidy(folder: Path) -> None:
+    """Remove empty directories that runs left behind which were ended by force."""
+    old = time.time() - _LEFT_BEHIND
+    for path in folder.glob(f"{_WORK}*"):
+        with contextlib.suppress(OSError):
+            if path.lstat().st_mtime < old:
+                path.rmdir()
+
+
 def _write_once(path: Path, text: str) -> None:
     if not path.exists():
-        path.write_text(text, encoding="utf-8")
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step: other runs may be reading it."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
+    ) as new:
+        try:
+            with new:
+                new.write(text)
+            Path(new.name).replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                Path(new.name).unlink()
+            raise

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -145,7 +146,9 @@ class _Finder:
         try:
             path.encode()
         except UnicodeEncodeError:
-            self._problem(ascii(path)[1:-1], "its name is not UTF-8: it is left out")
+            encoding = sys.getfilesystemencoding()
+            what = "UTF-8" if encoding == "utf-8" else f"{encoding}, as the locale has it"
+            self._problem(ascii(path)[1:-1], f"its name is not {what}: it is left out")
             return
         if os.path.basename(path).startswith("__init__."):
             self.files.packages.add(os.path.dirname(path))

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.attempts import Attempts, Plan
+from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.interpreter import Interpreter
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.project import Project, Silenced
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.checking.sources import Program, Sources
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.survey import Survey
@@ -169,7 +170,6 @@ class Fresh:
             for error in attempts.build(on_module):
                 self._take(error)
             self.looked.add(attempts.looked.outside(self._cache.folder))
-            self.lasting &= attempts.python is None
             self.lasting &= all(new.lasting for new in attempts.troubles)
             for new in attempts.troubles:
                 trouble = replace(new, path=self._originals.get(new.path, new.path))
@@ -178,14 +178,6 @@ class Fresh:
                 if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
                     memory.states[trouble.path] = _state(trouble.path)
-            if attempts.python is not None:
-                self._problems.append(
-                    Problem(
-                        shown(attempts.python, self._directory),
-                        0,
-                        "this Python does not run: the packages beside mypy are read instead",
-                    )
-                )
         memory.seen.update(self._changed)
         memory.tree = self._digest()
         self._cache.save(memory)
@@ -247,10 +239,7 @@ class Fresh:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _report(self, trouble: Trouble) -> None:
-        # mypy quotes what it did not expect, whatever that is.
-        message = "".join(
-            char if char.isprintable() else ascii(char)[1:-1] for char in trouble.message
-        )
+        message = trouble.message
         what = (
             "the file is left out"
             if trouble.left_out
@@ -279,7 +268,8 @@ class Fresh:
             "num_workers": self._workers(program, memory, folder),
             "output": "json",
             "plugins": ["mypy_asyncsession.plugin"],
-            "python_executable": python.executable,
+            # mypy runs another one to ask for its packages.
+            "python_executable": python.executable if python.packages is None else None,
             "python_version": python.version,
             "show_traceback": self._options.show_traceback,
             **_as_options(self._settings.silenced),
@@ -300,8 +290,10 @@ class Fresh:
             settings=lambda codes: self._cache.settings(self._plugin_settings(codes, program)),
             error_codes=frozenset(self._sources.error_codes),
             placeholder=lambda package: self._cache.placeholder(package=package),
+            packages=python.packages,
             show_traceback=self._options.show_traceback,
             others=self._options.others,
+            parsed=self._options.engine is Engine.PARSED,
         )
 
     def _plugin_settings(
@@ -318,6 +310,7 @@ class Fresh:
             survey=self._options.survey,
             error_codes=tuple(sorted(error_codes)),
             strict=tuple(sorted(strict)),
+            packages=self._python.packages,
         )
         return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
 

@@ -12,8 +12,9 @@ import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,7 +94,7 @@ class _Source:
 
     def __init__(self, path: str) -> None:
         try:
-            text = Path(path).read_text(encoding="utf-8", errors="replace")
+            text = read_text(path, errors="replace")
         except OSError:
             text = ""
         # Not splitlines: what it takes for the end of a line is none to Python.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.checking.layout import packages_of, version_of
 from mypy_asyncsession.checking.project import OLDEST_PYTHON
-from mypy_asyncsession.checking.report import Problem
+from mypy_asyncsession.checking.report import Problem, shown
 from mypy_asyncsession.config import upwards
 
 if TYPE_CHECKING:
@@ -24,13 +25,16 @@ class Interpreter:
     """A Python whose packages are read.
 
     Attributes:
-        executable: Absolute; the running one if there is no better.
+        executable: Absolute; the running one if there is no better. No other one is ever run.
         version: What the code is taken to be written for. Newer syntax is read all the same.
+        packages: The directories that its packages are in; ``None`` of the running one, which
+            knows them.
         problem: What is wrong with the one that was configured.
     """
 
     executable: str
     version: tuple[int, int]
+    packages: tuple[str, ...] | None = None
     problem: Problem | None = None
 
 
@@ -41,44 +45,64 @@ def interpreter(project: Project, directory: str) -> Interpreter:
     project's packages: so an environment that is active, or lies in the project, goes before it.
     """
     problem = None
-    if project.python_executable is not None:
-        # Not resolved: a link to another Python is what an environment is made of.
-        path = os.path.abspath(os.path.join(directory, project.python_executable))
-        if Path(path).exists() or os.sep not in project.python_executable:
-            version = project.python_version or _version(Path(path))
-            return Interpreter(path if Path(path).exists() else project.python_executable, version)
+    configured = project.python_executable
+    if configured is not None:
+        path = _found(configured, directory)
+        read = _read(path, project) if path is not None else None
+        if read is not None:
+            return read
+        # As it is written: what a variable stands for may be nobody's business.
+        name = project.python_as_written or configured
         problem = Problem(
-            project.config_file or "",
+            shown(project.config_file or "", directory),
             0,
-            f'python_executable: "{project.python_executable}" does not exist: '
+            f'python_executable: "{name}" '
+            f"{'has no packages' if path is not None else 'does not exist'}: "
             "the packages that are installed beside mypy are read",
         )
     else:
         for environment in _environments(directory):
             for python in ("bin/python", "Scripts/python.exe"):
-                if (environment / python).exists():
-                    path = str(environment / python)
-                    version = project.python_version or _version(environment / python)
-                    same = environment.resolve() == Path(sys.prefix).resolve()
-                    return Interpreter(sys.executable if same else path, version)
-    return Interpreter(sys.executable, project.python_version or sys.version_info[:2], problem)
+                if os.path.lexists(environment / python):
+                    read = _read(environment / python, project)
+                    if read is not None:
+                        return read
+                    problem = problem or Problem(
+                        shown(str(environment), directory),
+                        0,
+                        "this environment has no packages: those that are installed beside mypy "
+                        "are read",
+                    )
+    version = project.python_version or sys.version_info[:2]
+    return Interpreter(sys.executable, version, problem=problem)
+
+
+def _found(configured: str, directory: str) -> Path | None:
+    """Where a Python is; one that is only named is looked up as mypy does it."""
+    # Not resolved: a link to another Python is what an environment is made of.
+    path = Path(os.path.abspath(os.path.join(directory, configured)))
+    if path.exists():
+        return path
+    found = shutil.which(configured) if os.sep not in configured else None
+    return Path(os.path.abspath(found)) if found is not None else None
+
+
+def _read(executable: Path, project: Project) -> Interpreter | None:
+    """A Python and its packages; ``None`` if it has none."""
+    found = version_of(executable)
+    read = max(found, OLDEST_PYTHON) if found is not None else sys.version_info[:2]
+    version = project.python_version or read
+    if executable.parent.parent.resolve() == Path(sys.prefix).resolve():
+        return Interpreter(sys.executable, version)
+    packages = packages_of(executable, found or read)
+    return Interpreter(str(executable), version, packages) if packages else None
 
 
 def _environments(directory: str) -> Iterator[Path]:
     active = os.environ.get("VIRTUAL_ENV")
     if active:
-        yield Path(active)
+        yield Path(os.path.abspath(active))
     for folder in upwards(directory):
         for name in (".venv", "venv"):
             if (folder / name / "pyvenv.cfg").is_file():
                 yield folder / name
-
-
-def _version(executable: Path) -> tuple[int, int]:
-    """The version of an environment's Python, as it was when the environment was made."""
-    try:
-        text = (executable.parent.parent / "pyvenv.cfg").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return sys.version_info[:2]
-    match = re.search(r"^version(?:_info)?\s*=\s*(\d+)\.(\d+)", text, re.MULTILINE)
-    return max((int(match[1]), int(match[2])), OLDEST_PYTHON) if match else sys.version_info[:2]

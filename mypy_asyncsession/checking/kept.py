@@ -13,7 +13,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import sys
+from contextlib import suppress
 from dataclasses import astuple
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.findings import Finding
 
-#: The name in the working directory of what is kept between runs.
-FOLDER: Final = ".mypy-asyncsession"
-
 #: How many reports are kept: a commit's files are others each time.
 MOST: Final = 8
 
 _REPORTS: Final = "reports"
+
+#: The names of reports; behind the end of one there is a process that was ended as it wrote it.
+_REPORT: Final = re.compile(r"[0-9a-f]{32}\.json(\.\d+)?")
 
 #: The variables that say where Python and mypy look for what.
 _VARIABLES: Final = ("PYTHON", "MYPY", "HOME", "USERPROFILE", "APPDATA")
@@ -48,16 +50,16 @@ _OUR_VARIABLES: Final = frozenset({"MYPY_CONFIG_FILE_DIR"})
 class Kept:
     """The report that is kept of runs like this one."""
 
-    def __init__(self, folder: Path, depends: Iterable[object]) -> None:
+    def __init__(self, folder: Path | None, depends: Iterable[object]) -> None:
         """Look for nothing yet.
 
         Args:
-            folder: The directory that is kept between runs.
+            folder: The directory that is kept between runs; ``None`` if there is none.
             depends: What the report depends on, beside files and what is installed.
         """
-        self._folder = os.path.join(folder, _REPORTS)
-        self._key = _digest(repr([*depends, *_installed()]).encode())
-        self._path = os.path.join(self._folder, f"{self._key}.json")
+        self._folder = os.path.join(folder, _REPORTS) if folder is not None else None
+        key = _digest(repr([*depends, *_installed()]).encode(errors="surrogateescape"))
+        self._path = os.path.join(self._folder, f"{key}.json") if self._folder else ""
         #: What the last run looked at, if anything is known of it.
         self.snapshot: Snapshot | None = None
 
@@ -85,25 +87,31 @@ class Kept:
 
     def keep(self, report: Report, snapshot: Snapshot) -> None:
         """Keep a report, and not too many others."""
-        self._write(_encoded(report), snapshot)
-        self._tidy()
+        if self._folder is not None:
+            self._write(_encoded(report), snapshot)
+            self._tidy(self._folder)
 
     def _write(self, report: dict[str, Any], snapshot: Snapshot) -> None:
         body = json.dumps({"report": report, "snapshot": snapshot.encode()}).encode()
         # Another run may write the same file at the same time.
         new = f"{self._path}.{os.getpid()}"
         try:
-            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)  # noqa: PTH103
             with open(new, "wb") as opened:
                 opened.write(_digest(body).encode() + b"\n" + body)
             os.replace(new, self._path)  # noqa: PTH105
         except OSError:
-            pass  # it is only that the next run takes longer
+            with suppress(OSError):  # it is only that the next run takes longer
+                os.unlink(new)  # noqa: PTH108
 
-    def _tidy(self) -> None:
+    def _tidy(self, folder: str) -> None:
         try:
-            with os.scandir(self._folder) as listing:
-                found = sorted((entry.stat().st_mtime_ns, entry.path) for entry in listing)
+            with os.scandir(folder) as listing:
+                found = sorted(
+                    (entry.stat(follow_symlinks=False).st_mtime_ns, entry.path)
+                    for entry in listing
+                    if _REPORT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+                )
             for _, path in found[:-MOST]:
                 os.unlink(path)  # noqa: PTH108
         except OSError:

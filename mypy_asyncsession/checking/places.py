@@ -10,10 +10,10 @@ import ast
 import re
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.identity import parsed
+from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Places:
     def _lines_of(self, path: str) -> list[str]:
         if path not in self._lines:
             try:
-                text = Path(path).read_text(encoding="utf-8", errors="replace")
+                text = read_text(path, errors="replace")
             except OSError:
                 text = ""
             self._lines[path] = text.split("\n")

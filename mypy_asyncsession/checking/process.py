@@ -38,7 +38,6 @@ class Outcome:
         crash: What was printed if it neither ended nor stopped.
         killed: Whether it was ended by a signal, as by an overflow of the stack.
         at: The file that a search was at.
-        python: The interpreter whose packages could not be read, if that is so.
         looked: What mypy looked at, if it came to its end.
     """
 
@@ -47,7 +46,6 @@ class Outcome:
     crash: str | None = None
     killed: bool = False
     at: str | None = None
-    python: str | None = None
     looked: Looked = field(default_factory=Looked)
 
     def crashed_at(self) -> tuple[str, int] | None:
@@ -112,8 +110,6 @@ class Builder:
                 # What is cached names the file by the path that it had then.
                 outcome.errors += [{**json.loads(error), "file": rest[0]} for error in rest[1]]
                 on_module()
-            elif what == "python":
-                outcome.python = rest[0]
             elif what == "looked":
                 outcome.looked = Looked(**rest[0])
             elif what == "at":
@@ -126,7 +122,12 @@ class Builder:
         if not ended:
             outcome.killed = status != 0
             self._log.seek(0)
-            outcome.crash = self._log.read().decode(errors="replace") or f"exit status {status}"
+            printed = self._log.read().decode(errors="replace")
+            outcome.crash = printed or (
+                f"exit status {status}"
+                if status >= 0
+                else f"ended by signal {-status}: there may not be enough memory"
+            )
         return outcome
 
 
@@ -134,10 +135,12 @@ def _environment() -> dict[str, str]:
     """The environment of the process, and of the workers that it starts.
 
     It runs in another directory, so paths that are relative to this one would lead astray; and
-    MYPYPATH is part of the job already.
+    MYPYPATH is part of the job already. From its own directory it imports nothing; before Python
+    3.11 that cannot be said, hence that directory is a new one.
     """
     environment = dict(os.environ)
     environment.pop("MYPYPATH", None)
+    environment["PYTHONSAFEPATH"] = "1"
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     home = Path(mypy_asyncsession.__file__).parent.parent
     if home.name not in ("site-packages", "dist-packages"):

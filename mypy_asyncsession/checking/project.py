@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.config import ConfigError, upwards
+from mypy_asyncsession.reading import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,6 +55,7 @@ class Project:
     Attributes:
         silenced: What the section of mypy itself turns on and off.
         modules: The same of the sections of modules, by mypy's pattern for their names.
+        python_as_written: The Python as the file names it, without the values of variables.
     """
 
     config_file: str | None = None
@@ -67,6 +69,7 @@ class Project:
     platform: str | None = None
     silenced: Silenced = Silenced()
     modules: Mapping[str, Silenced] = field(default_factory=dict)
+    python_as_written: str | None = None
 
 
 def project(directory: str | Path) -> Project:
@@ -88,6 +91,7 @@ def project(directory: str | Path) -> Project:
         config_file=str(path),
         silenced=_silenced(path, "mypy", sections.get("mypy", {})),
         modules=dict(_modules(path, sections)),
+        python_as_written=sections.get("mypy", {}).get("python_executable"),
         **values,
     )
 
@@ -123,21 +127,27 @@ def _sections(path: Path) -> Mapping[str, Mapping[str, Any]] | None:
     """The sections of a file, under the names of the ini format; ``None`` if none is mypy's."""
     if not path.is_file():
         return None
+    tables: dict[str, Any] = {}
+    parser = configparser.RawConfigParser()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if path.suffix == ".toml":
-            return _destructured(path, tomllib.loads(text))
-        parser = configparser.RawConfigParser()
-        parser.read_string(text)
+            tables = tomllib.loads(text)
+        else:
+            parser.read_string(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: cannot be read: not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: cannot be read: it is nested too deeply") from None
+    except ValueError as error:  # it stops at numbers that are too long, too
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except configparser.Error as error:
         line = " ".join(str(error).split())
         raise ConfigError(f"{path}: cannot be read: {line}") from None
+    if path.suffix == ".toml":
+        return _destructured(path, tables)
     if path.name in _SHARED_FILES and not parser.has_section("mypy"):
         return None
     return {name: dict(parser.items(name)) for name in parser.sections()}

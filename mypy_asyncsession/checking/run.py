@@ -6,50 +6,31 @@ A run in which nothing has changed ends here, and imports nothing of what builds
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.interpreter import interpreter
-from mypy_asyncsession.checking.kept import FOLDER, Kept
+from mypy_asyncsession.checking.kept import Kept
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.place import KEY_VARIABLE, place
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.report import Problem
 from mypy_asyncsession.checking.snapshot import Snapshot
 from mypy_asyncsession.config import Config, discover, load, misplaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy_asyncsession.checking.report import Report
 
 #: The directory in the cache for runs that survey: their results are not those of a check.
 _SURVEYS: Final = "surveys"
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to check.
-
-    Attributes:
-        config_file: The TOML file with our table; the project's if ``None``.
-        cache_dir: The directory to keep between runs; one in the working directory if ``None``.
-        strict: Whether the rules that are off by default are on.
-        workers: How many processes mypy uses besides its own; as many as pay if ``None``.
-        show_traceback: Whether a crash of mypy's is shown on standard error.
-        survey: Whether to report each module's providers and uses, too.
-        others: Whether mypy's own errors are reported as well.
-        instead: By the absolute path of a file, the file that is read in its place.
-    """
-
-    config_file: str | None = None
-    cache_dir: str | None = None
-    strict: bool = False
-    workers: int | None = None
-    show_traceback: bool = False
-    survey: bool = False
-    others: bool = False
-    instead: Mapping[str, str] = field(default_factory=dict)
+_NO_KEY: Final = (
+    "nothing is kept between runs: there is no cache directory of the user's outside of the "
+    f"project for the key to it: set XDG_CACHE_HOME or {KEY_VARIABLE}"
+)
 
 
 def check(
@@ -78,10 +59,14 @@ def check(
     settings = project(directory)
     python = interpreter(settings, directory)
     files = find_files(paths, settings, directory)
-    place = Path(directory, options.cache_dir or FOLDER, _SURVEYS if options.survey else "")
+    part = _SURVEYS if options.survey else ""
+    keep = place(directory, options.cache_dir)
+    if keep.private is None and options.cache_dir is not None:
+        warnings.append(Problem(options.cache_dir, 0, _NO_KEY))
     problems = [*warnings, *files.problems]
-    how = (options.strict, options.survey, options.others)
-    kept = Kept(place, (directory, paths, how, config, settings, python, problems))
+    how = (options.strict, options.survey, options.others, options.engine)
+    folder = keep.private / part if keep.private is not None else None
+    kept = Kept(folder, (directory, paths, how, config, settings, python, problems))
     if not options.instead:
         report = kept.report(files.paths)
         if report is not None:
@@ -89,7 +74,7 @@ def check(
     from mypy_asyncsession.checking.cache import Cache
     from mypy_asyncsession.checking.process import Builder
 
-    cache = Cache.open(place, chosen=options.cache_dir)
+    cache = Cache.open(keep, options.cache_dir, part)
     try:
         # It imports mypy while the rest is imported, and the modules are found, here.
         with Builder(cache.work) as builder:

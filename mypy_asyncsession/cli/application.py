@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.report import CannotRun
+from mypy_asyncsession.printable import json_text, printable
 from mypy_asyncsession.runtime.audit import audit_app, load_app
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ def lines(problems: Iterable[DependencyProblem], output: str = "text") -> list[s
         output: ``text``, or ``json`` for one object a line.
     """
     if output == "json":
-        return [json.dumps({**vars(each), "routes": list(each.routes)}) for each in problems]
-    return [str(each) for each in problems]
+        return [json_text({**vars(each), "routes": list(each.routes)}) for each in problems]
+    return [printable(str(each)) for each in problems]

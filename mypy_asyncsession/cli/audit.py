@@ -8,7 +8,8 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.printable import printable_record
 
 
 @click.command(short_help="List the session providers, and who uses them wrongly.")
@@ -29,8 +30,8 @@ from mypy_asyncsession.cli.terminal import Terminal
 @click.option(
     "--app",
     metavar="MODULE:APP",
-    help="Import a FastAPI or Starlette application, and list the dependencies that it has and "
-    "that cannot be driven, in place of the sources.",
+    help="Import a FastAPI or Starlette application, which executes it, and list the dependencies "
+    "that it has and that cannot be driven, in place of the sources.",
 )
 @common.config_file
 @common.cache_dir
@@ -54,6 +55,8 @@ def audit(
       mypy-asyncsession audit --output json        for other programs
       mypy-asyncsession audit --app shop.main:app  what FastAPI cannot drive in a real application
 
+    With --app the application's code is executed; without it, nothing of the project is.
+
     The exit status is 0 if every use is right, 1 if one is wrong, and 2 if it could not run.
     """  # noqa: D301
     if app is not None:
@@ -64,13 +67,14 @@ def audit(
     from mypy_asyncsession.audit.page import page
     from mypy_asyncsession.audit.plain import as_json, as_markdown
     from mypy_asyncsession.audit.table import show
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
     options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
     report = common.run(paths, options)
     found = inventory(report)
+    shown = printable_record(found)
     terminal = Terminal.of_stdout()
     if html is not None:
         try:
@@ -80,10 +84,10 @@ def audit(
     if output == "json":
         terminal.print(as_json(found))
     elif output == "markdown":
-        terminal.print(as_markdown(found))
+        terminal.print(as_markdown(shown))
     else:
         show(
-            found,
+            shown,
             colored=terminal.colored,
             width=terminal.width if terminal.interactive else None,
         )
@@ -95,6 +99,7 @@ def _application(target: str, output: str, config_file: str | None) -> int:
     from mypy_asyncsession.cli.application import audit_application, lines
     from mypy_asyncsession.config import Config, discover, load
 
+    tell(f"note: {target.partition(':')[0]} is imported: its code is executed")
     path = config_file or discover(None, Path.cwd())
     config = load(path) if path is not None else Config()
     problems = audit_application(target, resources=config.resources)

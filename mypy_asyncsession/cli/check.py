@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
@@ -30,6 +32,12 @@ _MOST_MENDED: Final = 10
     show_default=True,
     help="text for people, json for programs (one object a line), github for annotations, "
     "sarif for code scanning, gitlab for merge requests, junit for whatever shows tests.",
+)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Print each finding, and not only the first of many that say the same of one provider.",
 )
 @click.option("--statistics", is_flag=True, help="Say how many findings there are of each code.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the findings and nothing else.")
@@ -54,6 +62,14 @@ _MOST_MENDED: Final = 10
     help="How many processes to use besides the main one.  [default: as many as pay]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice([engine.value for engine in Engine]),
+    default=Engine.MYPY.value,
+    show_default=True,
+    help="mypy analyses the code and infers types; parsed only reads it, without mypy's types: on "
+    "trial, and it says less where only types can tell.",
+)
+@click.option(
     "--show-traceback",
     is_flag=True,
     help="If mypy crashes, show where: for a report of a bug.",
@@ -61,6 +77,7 @@ _MOST_MENDED: Final = 10
 def check(
     paths: tuple[str, ...],
     output: str,
+    every: bool,
     statistics: bool,
     quiet: bool,
     config_file: str | None,
@@ -69,6 +86,7 @@ def check(
     baseline: str | None,
     update_baseline: bool,
     workers: int | None,
+    engine: str,
     show_traceback: bool,
 ) -> int:
     """Find session providers that are used in the wrong way.
@@ -80,6 +98,7 @@ def check(
     \b
       mypy-asyncsession check                  everything here
       mypy-asyncsession check src tests        some of it
+      mypy-asyncsession check --all            each of those that say the same
       mypy-asyncsession check --strict         with the rules that are off by default
       mypy-asyncsession check --output json    for other programs
       mypy-asyncsession check --baseline baseline.json --update-baseline
@@ -94,7 +113,7 @@ def check(
 
     The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
     """  # noqa: D301
-    from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.cli.output import text
 
     old = _baseline(baseline, update=update_baseline)
@@ -103,6 +122,7 @@ def check(
         cache_dir=cache_dir,
         strict=strict,
         workers=workers,
+        engine=Engine(engine),
         show_traceback=show_traceback,
     )
     report = common.run(paths, options, quiet=quiet)
@@ -110,12 +130,12 @@ def check(
         report = _compared(report, old, update=update_baseline, quiet=quiet)
     terminal = Terminal.of_stdout()
     if output == "text":
-        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet)
+        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet, every=every)
     else:
         lines = FORMATS[output](report, terminal)
         if statistics:
             for line in text.counts(report):
-                click.echo(line, err=True)
+                tell(line)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
 
@@ -146,10 +166,9 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         if not quiet:
             number = compared.updated.findings.total()
             new = number - (old.findings.total() - mended)
-            click.echo(
+            tell(
                 f"{old.path}: {number} finding{'' if number == 1 else 's'} written "
-                f"({new} new, {mended} mended)",
-                err=True,
+                f"({new} new, {mended} mended)"
             )
         return replace(
             compared.report,
@@ -158,10 +177,9 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
         )
     if mended and not quiet:
         for identity in sorted(compared.mended)[:_MOST_MENDED]:
-            click.echo(f"{old.path}: note: mended: {described(identity)}", err=True)
-        click.echo(
+            tell(f"{old.path}: note: mended: {printable(described(identity))}")
+        tell(
             f"{old.path}: warning: {mended} finding{'' if mended == 1 else 's'} in it "
-            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline",
-            err=True,
+            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline"
         )
     return compared.report

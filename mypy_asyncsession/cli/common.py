@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from mypy_asyncsession.cli.progress import Progress
+from mypy_asyncsession.cli.terminal import tell
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mypy_asyncsession.checking.report import Report
-    from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.checking.options import Options
+    from mypy_asyncsession.checking.report import Problem, Report
 
 config_file = click.option(
     "--config-file",
@@ -25,6 +27,12 @@ cache_dir = click.option(
     help="What to keep between runs, which makes the next one quick.  "
     "[default: .mypy-asyncsession]",
 )
+
+
+def warn(problem: Problem) -> None:
+    """Say on standard error what was in the way."""
+    place, message = printable(problem.place), printable(problem.message)
+    tell(f"{place}: warning: {message}")
 
 
 def run(paths: Sequence[str], options: Options, *, quiet: bool = False) -> Report:
@@ -46,7 +54,7 @@ def run(paths: Sequence[str], options: Options, *, quiet: bool = False) -> Repor
         report = check(paths or (".",), options, on_progress=progress.update)
     if not quiet:
         for problem in report.problems:
-            click.echo(f"{problem.place}: warning: {problem.message}", err=True)
+            warn(problem)
     if not report.checked:
         raise CannotRun("none of the files could be checked")
     return report

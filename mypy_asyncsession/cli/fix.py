@@ -11,13 +11,14 @@ import click
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.checking.report import Problem
     from mypy_asyncsession.fixes.backups import Backups
+    from mypy_asyncsession.fixes.journal import Journal
     from mypy_asyncsession.fixes.result import Outcome, Result
 
 _STYLES: Final = ("context-manager", "async-for")
@@ -104,7 +105,7 @@ def fix(
     from pathlib import Path
 
     from mypy_asyncsession.checking.baseline import Baseline
-    from mypy_asyncsession.checking.run import Options as CheckOptions
+    from mypy_asyncsession.checking.options import Options as CheckOptions
     from mypy_asyncsession.fixes.apply import write_all
     from mypy_asyncsession.fixes.driver import Options
     from mypy_asyncsession.fixes.driver import fix as run
@@ -137,20 +138,18 @@ def fix(
             on_progress=progress.update,
         )
     for problem in result.problems:
-        _warn(problem)
+        common.warn(problem)
+    journal = _journal(directory, cache_dir)
     failed = False
     if writes:
+        journal.tidy()
         backups = _backups(directory, cache_dir) if backup and result.edited else None
-        written, problems = write_all(result.edited, directory, backups)
+        written, problems = write_all(result.edited, directory, backups, journal)
         for problem in problems:
-            _warn(problem)
+            common.warn(problem)
         failed = bool(problems)
-        result = result.as_written(written)
+        result = result.as_written(written, problems)
     return _report(result, diff=diff, writes=writes, failed=failed)
-
-
-def _warn(problem: Problem) -> None:
-    click.echo(f"{problem.place}: warning: {problem.message}", err=True)
 
 
 def _codes(only: str | None) -> frozenset[str]:
@@ -177,24 +176,30 @@ def _is_strict(codes: frozenset[str]) -> bool:
 
 
 def _backups(directory: str, cache_dir: str | None) -> Backups:
-    from pathlib import Path
-
-    from mypy_asyncsession.checking.kept import FOLDER
+    from mypy_asyncsession.checking.place import place
     from mypy_asyncsession.fixes.backups import Backups
 
-    return Backups(Path(directory, cache_dir or FOLDER))
+    return Backups(place(directory, cache_dir).folder)
+
+
+def _journal(directory: str, cache_dir: str | None) -> Journal:
+    from mypy_asyncsession.checking.place import place
+    from mypy_asyncsession.fixes.journal import Journal
+
+    return Journal(place(directory, cache_dir).private)
 
 
 def _restore(paths: tuple[str, ...], directory: str, cache_dir: str | None) -> int:
-    from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.checking.report import CannotRun, Problem
 
+    _journal(directory, cache_dir).tidy()
     full = [os.path.abspath(path) for path in paths]
     outcomes = list(_backups(directory, cache_dir).restore(full, directory))
     if not outcomes:
         raise CannotRun("there are no backups of these files")
     for path, problem in outcomes:
         if problem is not None:
-            click.echo(f"{path}: warning: {problem}", err=True)
+            common.warn(Problem(path, 0, problem))
     restored = sum(problem is None for _, problem in outcomes)
     click.echo(f"Restored {_count(restored, 'file')}")
     return FOUND if restored < len(outcomes) else NOTHING
@@ -207,10 +212,14 @@ def _report(result: Result, *, diff: bool, writes: bool, failed: bool) -> int:
     if diff:
         sys.stdout.flush()
         for edited in result.edited:
+            if terminal.interactive:
+                text = (line.decode(errors="replace") for line in edited.diff())
+                terminal.print(printable(line.rstrip("\n"), keep="\t") for line in text)
+                continue
             sys.stdout.buffer.writelines(edited.diff())
         sys.stdout.buffer.flush()
         for line in lines:
-            click.echo(line, err=True)
+            tell(line)
     else:
         terminal.print(lines)
     return FOUND if failed or result.left or (result.mended and not writes) else NOTHING
@@ -222,18 +231,20 @@ def _lines(result: Result, terminal: Terminal, *, writes: bool) -> Iterator[str]
         yield _line(outcome, terminal, terminal.style(f"{done}:", fg="green", bold=True))
     for outcome in result.left:
         yield _line(outcome, terminal, terminal.style("left:", fg="red", bold=True))
-        found = outcome.finding
+        place = printable(f"{outcome.finding.path}:{outcome.finding.span.line}")
         note = terminal.style("note:", fg="blue")
-        yield f"{found.path}:{found.span.line}: {note} Why: {outcome.reason}"
-        for hint in (found.hint or "").splitlines():
-            yield f"{found.path}:{found.span.line}: {note} {hint}"
+        yield f"{place}: {note} Why: {printable(outcome.reason or '')}"
+        for hint in (outcome.finding.hint or "").split("\n"):
+            if hint:
+                yield f"{place}: {note} {printable(hint)}"
     yield _summary(result, terminal, writes=writes)
 
 
 def _line(outcome: Outcome, terminal: Terminal, what: str) -> str:
     found = outcome.finding
     code = terminal.style(f"[{found.code}]", fg="yellow")
-    return f"{found.path}:{found.span.line}: {what} {found.message}  {code}"
+    place = printable(f"{found.path}:{found.span.line}")
+    return f"{place}: {what} {printable(found.message)}  {code}"
 
 
 def _summary(result: Result, terminal: Terminal, *, writes: bool) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from mypy_asyncsession import __version__
+from mypy_asyncsession.cli.terminal import discard, tell
+from mypy_asyncsession.printable import printable
+from mypy_asyncsession.refused import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,10 +55,14 @@ class Group(click.Group):
     def main(self, *args: Any, **settings: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its status."""
         settings = {"prog_name": "mypy-asyncsession", **settings, "standalone_mode": False}
+        _open_standard_files()
+        if sys.stdout is None:
+            _cannot_run("standard output is closed")
         try:
             status = super().main(*args, **settings)
+            sys.stdout.flush()
         except click.Abort:
-            click.echo("mypy-asyncsession: interrupted", err=True)
+            tell("mypy-asyncsession: interrupted")
             # If the signal came in an exec, as in a dataclass that is being made, Python remembers
             # that, and would end by the signal in spite of the status; the next exec forgets it.
             exec("")
@@ -65,27 +74,66 @@ class Group(click.Group):
             _cannot_run(error.format_message())
         except BrokenPipeError:
             # Whoever read the output has had enough; nothing more is to be written to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard(sys.stdout)
             sys.exit(COULD_NOT_RUN)
+        except (OSError, MemoryError) as error:
+            _cannot_run(_refused(error))
         except Exception as error:  # noqa: BLE001
-            import traceback
-
-            from mypy_asyncsession.checking.report import CannotRun
-            from mypy_asyncsession.config import ConfigError
-
-            if isinstance(error, (CannotRun, ConfigError)):
-                _cannot_run(str(error))
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            _cannot_run(
-                f"internal error: {type(error).__name__}: {error} "
-                f"({os.path.basename(place.filename)}:{place.lineno}): please report it"
-            )
+            _cannot_run(_described(error))
         sys.exit(status or NOTHING)
 
 
+def _refused(error: OSError | MemoryError) -> str:
+    """What the machine refused."""
+    words = in_words(error) or str(error)
+    if isinstance(error, OSError) and error.filename is None and _in_output(error):
+        discard(sys.stdout)
+        return f"standard output cannot be written to: {words}"
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return "the working directory is not there any more"
+    return words
+
+
+def _in_output(error: OSError) -> bool:
+    """Whether it was raised by what prints: standard error takes everything (``tell``)."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    path = place.tb_frame.f_code.co_filename if place is not None else ""
+    return bool({"cli", "click", "rich"}.intersection(Path(path).parts))
+
+
+def _described(error: Exception) -> str:
+    """What went wrong: mostly it is an exception that says what to do."""
+    import traceback
+
+    from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.config import ConfigError
+
+    if isinstance(error, (CannotRun, ConfigError)):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"internal error: {type(error).__name__}: {error} "
+        f"({os.path.basename(place.filename)}:{place.lineno}): please report it"
+    )
+
+
+def _open_standard_files() -> None:
+    """Have 0, 1 and 2 be taken: else they would be given to files that are opened later."""
+    with contextlib.suppress(OSError):
+        while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(opened)
+
+
 def _cannot_run(message: str) -> NoReturn:
-    line = " ".join(message.replace(os.path.join(os.getcwd(), ""), "").split())  # noqa: PTH109
-    click.echo(f"mypy-asyncsession: error: {line}", err=True)
+    with contextlib.suppress(OSError):  # the directory may be gone
+        message = message.replace(os.path.join(os.getcwd(), ""), "")  # noqa: PTH109
+    line = printable(" ".join(message.split()))
+    tell(f"mypy-asyncsession: error: {line}")
     sys.exit(COULD_NOT_RUN)
 
 

@@ -12,6 +12,7 @@ import click
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from mypy_asyncsession.adoption.edit import Edit
@@ -64,7 +65,7 @@ def init(yes: bool, pre_commit: bool | None, look: bool) -> int:
     else:
         click.echo(f"{setup.config} loads the plugin: there is nothing to edit.")
     for note in setup.notes:
-        click.echo(f"note: {note}")
+        click.echo(f"note: {printable(note)}")
     if look:
         _look(terminal)
     terminal.print(setup.next_steps)
@@ -73,7 +74,9 @@ def init(yes: bool, pre_commit: bool | None, look: bool) -> int:
 
 def _colored(edit: Edit, terminal: Terminal) -> list[str]:
     colors = {"+": "green", "-": "red", "@": "cyan"}
-    return [terminal.style(line, fg=colors.get(line[:1])) for line in edit.diff()]
+    return [
+        terminal.style(printable(line, keep="\t"), fg=colors.get(line[:1])) for line in edit.diff()
+    ]
 
 
 def _look(terminal: Terminal) -> None:
@@ -85,7 +88,7 @@ def _look(terminal: Terminal) -> None:
         with Progress() as progress:
             report = check([os.curdir], on_progress=progress.update)
     except CannotRun as error:
-        click.echo(f"note: the code could not be looked at: {error}")
+        click.echo(f"note: the code could not be looked at: {printable(str(error))}")
         return
     number = len(report.findings)
     files = len({found.path for found in report.findings})
@@ -102,7 +105,8 @@ def _look(terminal: Terminal) -> None:
     if missed:
         click.echo("These comments were for what is now an error of another code:")
         terminal.print(
-            f"  {found.path}:{found.span.line}: {comment} becomes type: ignore[{found.code}]"
+            f"  {printable(found.path)}:{found.span.line}: {printable(comment)} becomes "
+            f"type: ignore[{found.code}]"
             for found, comment in missed
         )
 

@@ -34,7 +34,7 @@ class Progress:
         self._text = f"Checking {of:,} files, {done:,} done ..."
 
     def __enter__(self) -> Self:
-        if self._wanted and sys.stderr.isatty():
+        if self._wanted and sys.stderr is not None and sys.stderr.isatty():
             self._thread = threading.Thread(target=self._draw, daemon=True)
             self._thread.start()
         return self

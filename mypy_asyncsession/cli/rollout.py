@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import textwrap
 from pathlib import Path
@@ -12,7 +11,8 @@ import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
-from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.printable import json_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def rollout(
     """  # noqa: D301
     from mypy_asyncsession.adoption import rollout as rolling
     from mypy_asyncsession.adoption.strict_list import dropped, earlier, with_strict
-    from mypy_asyncsession.checking.run import Options
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.config import Config, discover, load
 
     file = discover(None, Path.cwd())
@@ -81,7 +81,7 @@ def rollout(
     terminal = Terminal.of_stdout()
     if guard:
         if before is None:
-            click.echo("note: git does not know an earlier list: it is not compared", err=True)
+            tell("note: git does not know an earlier list: it is not compared")
         lost = list(dropped(before or [], config, report.paths))
         terminal.print(_guarded(found, lost))
         return FOUND if lost or found.regressed else NOTHING
@@ -92,7 +92,7 @@ def rollout(
     if not edit.diff():
         click.echo("There is nothing to add to the list.")
         return NOTHING
-    terminal.print(edit.diff())
+    terminal.print(printable(line, keep="\t") for line in edit.diff())
     asks = terminal.interactive and sys.stdin.isatty()
     if yes or (asks and click.confirm("Make this edit?", default=True)):
         edit.apply()
@@ -104,11 +104,12 @@ def rollout(
 
 def _guarded(found: Rollout, lost: list[str]) -> Iterator[str]:
     for finding in found.regressed:
-        place = f"{finding.path}:{finding.span.line}"
-        yield f"{place}: error: {finding.message}  [{finding.code}]"
-        yield from (f"{place}: note: {hint}" for hint in (finding.hint or "").splitlines())
+        place = printable(f"{finding.path}:{finding.span.line}")
+        yield f"{place}: error: {printable(finding.message)}  [{finding.code}]"
+        hints = filter(None, (finding.hint or "").split("\n"))
+        yield from (f"{place}: note: {printable(hint)}" for hint in hints)
     for pattern in lost:
-        yield f'error: "{pattern}" was strict, and is not in the list any more'
+        yield f'error: "{printable(pattern)}" was strict, and is not in the list any more'
     if not lost and not found.regressed:
         yield f"Success: what is strict stays so (checked {found.checked} source files)"
 
@@ -134,8 +135,8 @@ def _as_text(found: Rollout, terminal: Terminal, *, write: bool) -> Iterator[str
     for step, provider in found.nearly():
         annotation = f'"-> {provider.right}"' if provider.right else "a precise one"
         yield (
-            f"{step.package.name} is one annotation away: {provider.name} "
-            f"({provider.place.path}:{provider.place.line}) needs {annotation}"
+            f"{printable(step.package.name)} is one annotation away: {provider.name} "
+            f"({printable(provider.place.path)}:{provider.place.line}) needs {annotation}"
         )
     patterns = found.patterns()
     if patterns:
@@ -152,7 +153,7 @@ def _as_text(found: Rollout, terminal: Terminal, *, write: bool) -> Iterator[str
 def _row(step: Step) -> tuple[str, str, str, str, str]:
     package = step.package
     return (
-        package.name,
+        printable(package.name),
         str(package.providers),
         f"{package.share:.0%}" if package.providers else "",
         step.state.value,
@@ -161,7 +162,7 @@ def _row(step: Step) -> tuple[str, str, str, str, str]:
 
 
 def _as_json(found: Rollout) -> Iterator[str]:
-    yield json.dumps(
+    yield json_text(
         {
             "packages": [
                 {

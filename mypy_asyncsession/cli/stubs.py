@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import NOTHING
+from mypy_asyncsession.cli.terminal import tell
+from mypy_asyncsession.printable import printable
 
 
 @click.command(short_help="Write stubs with the types that getters should have.")
@@ -43,16 +46,21 @@ def stubs(
     The exit status is 0, or 2 if it could not run.
     """  # noqa: D301
     from mypy_asyncsession.audit.stub_files import MARK, stub_files
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import CannotRun
-    from mypy_asyncsession.checking.run import Options
     from mypy_asyncsession.writing import write
 
     options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
     report = common.run(paths, options)
     files = stub_files(provider for found in report.surveys for provider in found.providers)
     folder = Path(output)
+    # Where it is if no link leads elsewhere: the tree may hold one of this name.
+    real = Path(os.path.realpath(folder if folder.is_absolute() else os.curdir))
     for name in files:
         path = folder / name
+        inside = name if folder.is_absolute() else path
+        if os.path.realpath(path.parent) != os.path.normpath((real / inside).parent):
+            raise CannotRun(f'"{path}" is behind a symbolic link: choose another --output')
         if path.is_file() and path.name != "py.typed" and not _ours(path, MARK):
             raise CannotRun(f'"{path}" was not written by this command: choose another --output')
     for name, text in files.items():
@@ -61,18 +69,15 @@ def stubs(
             write(folder / name, text.encode())
         except OSError as error:
             raise CannotRun(f'"{folder / name}" cannot be written: {error.strerror}') from None
-        click.echo(str(folder / name))
+        click.echo(printable(str(folder / name)))
     written = sum(name.endswith(".pyi") for name in files)
     if written:
-        click.echo(
+        tell(
             f"Wrote {written} stub file{'' if written == 1 else 's'}: to apply them, set "
-            f'overlays = ["{output}"] in [tool.mypy-asyncsession]',
-            err=True,
+            f'overlays = ["{output}"] in [tool.mypy-asyncsession]'
         )
     else:
-        click.echo(
-            "Every getter of a session says what it gives: there is nothing to write", err=True
-        )
+        tell("Every getter of a session says what it gives: there is nothing to write")
     return NOTHING
 
 

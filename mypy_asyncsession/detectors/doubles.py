@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, MemberExpr, NameExpr, StrExpr
+from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, StrExpr
 
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Double, ObjectInfo
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.syntax import dotted, statements
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     FunctionValue,
@@ -53,6 +54,9 @@ class Doubles:
         if not isinstance(call.callee, (MemberExpr, NameExpr)):
             return
         name = call.callee.name
+        if name == "multiple" and isinstance(call.callee, MemberExpr):
+            yield from self._of_several(call, point)
+            return
         if name not in ("patch", "object", "setattr"):
             return
         if name == "setattr" and isinstance(call.callee, NameExpr):
@@ -71,6 +75,32 @@ class Doubles:
             text = f"{written(given[0])}.{_shown(given[1])}"
         else:
             return
+        yield from self._compared(call, target, text, new, named, point)
+
+    def _of_several(self, call: CallExpr, point: ProgramPoint) -> Iterator[Double]:
+        """``patch.multiple("app.db", get_db=AsyncMock())``."""
+        if not call.args or call.arg_names[0] is not None:
+            return
+        owner = (
+            self._dotted(call.args[0])
+            if isinstance(call.args[0], StrExpr)
+            else self._interpreter.value(call.args[0], point.scope, point.where)
+        )
+        for name, new in zip(call.arg_names, call.args, strict=True):
+            if name is not None and name not in _COPYING | {"new_callable"}:
+                target = self._interpreter.attribute(owner, name)
+                text = f"{_shown(call.args[0])}.{name}"
+                yield from self._compared(call, target, text, new, {}, point)
+
+    def _compared(
+        self,
+        call: CallExpr,
+        target: Value,
+        text: str,
+        new: Expression | None,
+        named: dict[str, Expression],
+        point: ProgramPoint,
+    ) -> Iterator[Double]:
         real = self._handed_by(target, point)
         if real is None:
             return
@@ -132,11 +162,14 @@ class Doubles:
             kind = fullname(self._interpreter.value(made.callee, point.scope, point.where))
             options = dict(zip(made.arg_names, made.args, strict=True))
             if kind in _ASYNC_MOCKS:
-                return None if "side_effect" in options else _COROUTINE
+                effect = options.get("side_effect")
+                # It is a coroutine whatever its side effect is; one that only fails may do.
+                return _COROUTINE if effect is None or self._is_function(effect, point) else None
             if kind in _MOCKS:
-                if "return_value" not in options or "side_effect" in options:
+                if "side_effect" in options or self._is_changed(new, point):
                     return None
-                return self._given(options["return_value"], point)
+                result = options.get("return_value") or self._configured(new, point)
+                return self._given(result, point) if result is not None else None
         value = self._interpreter.value(new, point.scope, point.where)
         if not isinstance(value, (FunctionValue, ManagerFactory)):
             return None
@@ -163,6 +196,33 @@ class Doubles:
         value = self._interpreter.value(result, point.scope, point.where)
         return object_info(value, self._interpreter, point.scope)
 
+    def _is_function(self, effect: Expression, point: ProgramPoint) -> bool:
+        value = self._interpreter.value(effect, point.scope, point.where)
+        return isinstance(value, (FunctionValue, ManagerFactory))
+
+    def _is_changed(self, new: Expression, point: ProgramPoint) -> bool:
+        """``mock.side_effect = ...``, and whatever else changes what a call gives."""
+        if not isinstance(new, NameExpr):
+            return False
+        own = f"{new.name}.return_value"
+        return any(
+            each.startswith(f"{new.name}.") and each != own for each in point.scope.names.patched
+        )
+
+    def _configured(self, new: Expression, point: ProgramPoint) -> Expression | None:
+        """What ``mock.return_value = ...`` says that a call gives."""
+        function = point.body.function()
+        if not isinstance(new, NameExpr) or function is None:
+            return None
+        own = f"{new.name}.return_value"
+        found = [
+            statement.rvalue
+            for statement in statements(function.body)
+            if isinstance(statement, AssignmentStmt)
+            and any(dotted(target) == own for target in statement.lvalues)
+        ]
+        return found[0] if len(found) == 1 else None
+
     def _mock(self, new: Expression, point: ProgramPoint) -> CallExpr | None:
         """The call that made a double, here or where its name is bound, if nothing changes it."""
         if isinstance(new, CallExpr):
@@ -173,8 +233,6 @@ class Doubles:
         bindings = names.bindings.get(new.name, [])
         if len(bindings) != 1 or bindings[0].kind != "assign":
             return None
-        if any(each.startswith(f"{new.name}.") for each in names.patched):
-            return None  # ``mock.side_effect = ...``
         made = bindings[0].node
         return made if isinstance(made, CallExpr) else None
 

@@ -15,8 +15,6 @@ from mypy.nodes import (
     RaiseStmt,
     ReturnStmt,
     TryStmt,
-    WhileStmt,
-    WithStmt,
     YieldExpr,
 )
 
@@ -24,9 +22,15 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import EarlyExit, Exit
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
-from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
-from mypy_asyncsession.semantic.generator_summary import traits
-from mypy_asyncsession.semantic.syntax import DEFINITIONS, blocks, mentions, suppresses, walk
+from mypy_asyncsession.semantic.cfg import PointKind
+from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.generator_summary import traits, traits_of
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import (
+    mentions,
+    statements,
+    walk,
+)
 from mypy_asyncsession.semantic.values import ObjectValue, fullname
 
 if TYPE_CHECKING:
@@ -34,13 +38,17 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, Expression, Node
 
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.generator_summary import GeneratorSummary
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.values import Value
 
-_LOOPS = (ForStmt, WhileStmt)
-_EXPECTING_NAMES = EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE}
+_WAYS: dict[type, Exit] = {
+    ReturnStmt: Exit.RETURN,
+    BreakStmt: Exit.BREAK,
+    RaiseStmt: Exit.RAISE,
+}
 
 
 class EarlyExits:
@@ -61,14 +69,9 @@ class EarlyExits:
             return
         if closed and not (trait.code or trait.handles):
             return
-        function = point.body.function()
-        if (
-            isinstance(loop.expr, NameExpr)
-            and function is not None
-            and mentions(function.body, loop.expr.name) > 2
-        ):
+        if isinstance(loop.expr, NameExpr) and _is_held(loop.expr.name, point):
             return  # it may be run to its end later
-        for way, statement in _exits(loop.body):
+        for way, statement in _exits(loop, point.body.flow()):
             yield self._exit(
                 way, loop.expr, value, trait, point, closed=closed, statement=statement
             )
@@ -83,17 +86,44 @@ class EarlyExits:
         if found is None:
             return
         value, trait, closed = found
-        function = point.body.function()
         for name in (kept, generator):
             if isinstance(name, NameExpr) and (
-                function is None
-                or name.name in point.scope.names.outer
-                or closed
-                or mentions(function.body, name.name) > 2
-                or _is_kept(function.body, name.name)
+                closed or point.body.function() is None or _is_held(name.name, point)
             ):
                 return  # it is kept, and may be closed
         yield self._exit(Exit.ANEXT, generator, value, trait, point, closed=closed, statement=call)
+
+    def of_sync_step(
+        self, generator: Expression, call: Expression, point: ProgramPoint
+    ) -> Iterator[EarlyExit]:
+        """``next(provider())``, after which nobody has the generator: it is closed there."""
+        if not isinstance(generator, CallExpr):
+            return
+        value = self._interpreter.value(generator, point.scope, point.where)
+        if not isinstance(value, ObjectValue) or value.shape is not Shape.GENERATOR:
+            return
+        function = value.origin.function if value.origin is not None else None
+        trait = traits_of(function, self._interpreter) if function is not None else None
+        if trait is not None and trait.matters:
+            yield self._exit(
+                Exit.NEXT, generator, value, trait, point, closed=False, statement=call
+            )
+
+    def of_entering(
+        self, manager: Expression, call: Expression, point: ProgramPoint
+    ) -> Iterator[EarlyExit]:
+        """``await cm().__aenter__()``, after which nobody has the manager to exit it."""
+        if not isinstance(manager, CallExpr):
+            return
+        value = self._interpreter.value(manager, point.scope, point.where)
+        if not isinstance(value, ObjectValue) or value.shape is not Shape.ASYNC_CONTEXT_MANAGER:
+            return
+        function = value.origin.function if value.origin is not None else None
+        trait = traits_of(function, self._interpreter) if function is not None else None
+        if trait is not None and trait.matters:
+            yield self._exit(
+                Exit.AENTER, manager, value, trait, point, closed=False, statement=call
+            )
 
     def _provider(
         self, expression: Expression, point: ProgramPoint
@@ -179,38 +209,29 @@ def _is_named(expression: Expression | None, name: str) -> bool:
     return isinstance(expression, NameExpr) and expression.name == name
 
 
-def _exits(block: Block, *, inner_loop: bool = False) -> Iterator[tuple[Exit, Node]]:
-    """The statements that leave a loop, in source order."""
-    for statement in block.body:
-        if isinstance(statement, ReturnStmt):
-            yield Exit.RETURN, statement
-        elif isinstance(statement, BreakStmt) and not inner_loop:
-            yield Exit.BREAK, statement
-        elif isinstance(statement, RaiseStmt):
-            yield Exit.RAISE, statement
-        elif isinstance(statement, DEFINITIONS):
+def _exits(loop: ForStmt, flow: FunctionFlow) -> Iterator[tuple[Exit, Node]]:
+    """The statements that leave a loop for good, in source order."""
+    graph = flow.graph
+    points = graph.points_of(loop)
+    tops = {index for index in points if graph.points[index].kind is PointKind.NEXT}
+    begins = {index for index in points if graph.points[index].kind is PointKind.ITERATE}
+    inside = list(statements(loop.body))
+    tries = {id(each) for each in inside if isinstance(each, TryStmt)}
+    handlers = {
+        index
+        for index in graph.of_kind(PointKind.HANDLER)
+        if id(graph.points[index].statement) in tries
+    }
+    for statement in inside:
+        way = _WAYS.get(type(statement))
+        places = graph.points_of(statement) if way is not None else ()
+        if way is None or not places:
             continue
-        for child in blocks(statement):
-            # A ``break`` in the ``else`` of a loop leaves the loop around it.
-            inside = isinstance(statement, _LOOPS) and child is statement.body
-            for way, found in _exits(child, inner_loop=inner_loop or inside):
-                if way is not Exit.RAISE or not _may_catch(statement, child):
-                    yield way, found
-
-
-def _may_catch(statement: Node, block: Block) -> bool:
-    """Whether an exception in a block of a statement may end there."""
-    if isinstance(statement, TryStmt):
-        return block is statement.body and bool(statement.handlers)
-    return isinstance(statement, WithStmt) and any(
-        suppresses(each)
-        or (
-            isinstance(each, CallExpr)
-            and isinstance(each.callee, (MemberExpr, NameExpr))
-            and each.callee.name in _EXPECTING_NAMES
-        )
-        for each in statement.expr
-    )
+        after = reachable(graph, places, avoiding=begins)
+        # An exception that a handler in the loop may catch is for that to decide about.
+        stays = tops if way is not Exit.RAISE else tops | handlers
+        if stays.isdisjoint(after):
+            yield way, statement
 
 
 def _own(generator: Expression, point: ProgramPoint) -> Expression:
@@ -236,6 +257,16 @@ def _is_closed(body: Block, name: str) -> bool:
         and isinstance(node.expr, NameExpr)
         and node.expr.name == name
         for node in walk(body)
+    )
+
+
+def _is_held(name: str, point: ProgramPoint) -> bool:
+    """Whether others than the loop at hand may have hold of what a name is bound to."""
+    function = point.body.function()
+    return function is not None and (
+        name in point.scope.names.outer
+        or mentions(function.body, name) > 2
+        or _is_kept(function.body, name)
     )
 
 

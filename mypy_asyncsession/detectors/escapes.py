@@ -7,51 +7,53 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     AssignmentExpr,
     AssignmentStmt,
-    AwaitExpr,
     CallExpr,
+    ConditionalExpr,
     DictExpr,
-    DictionaryComprehension,
     ExpressionStmt,
-    ForStmt,
     FuncDef,
     GeneratorExpr,
-    GlobalDecl,
+    LambdaExpr,
     ListExpr,
-    MatchStmt,
     MemberExpr,
     NameExpr,
-    NonlocalDecl,
-    RaiseStmt,
+    OpExpr,
     ReturnStmt,
     SetExpr,
+    StarExpr,
     TupleExpr,
     WithStmt,
-    YieldExpr,
-    YieldFromExpr,
 )
 
 from mypy_asyncsession.detectors.arguments import matched
+from mypy_asyncsession.detectors.block_flow import (
+    does_something,
+    is_bound_in,
+    leaving,
+    used_closed,
+    waits,
+)
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.asyncio import TASK_MAKERS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
+from mypy_asyncsession.semantic.cfg import WithItem
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.session_ownership import kept, opens
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import (
-    DEFINITIONS,
     dotted,
     mentions,
     statements,
     walk,
-    yields,
 )
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
-    from mypy.nodes import Block, Expression, FuncItem, Node
+    from mypy.nodes import Block, Expression, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.program_point import ProgramPoint
@@ -60,8 +62,8 @@ if TYPE_CHECKING:
 
 #: What runs only when it is awaited or iterated over.
 _LAZY = frozenset({Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.GENERATOR})
-#: The methods of an event loop that run it.
-_RUNNING = frozenset({"run_forever", "run_until_complete"})
+#: Methods of a session that may be handed on as they are.
+_METHODS = frozenset({"aclose", "add", "add_all", "close", "commit", "delete", "flush", "rollback"})
 
 
 class Escapes:
@@ -69,18 +71,13 @@ class Escapes:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
+        self._closed: dict[tuple[int, str], dict[tuple[int, int], MemberExpr]] = {}
 
-    def of_block(
-        self, statement: WithStmt, following: Sequence[Node], point: ProgramPoint
-    ) -> Iterator[Escape]:
-        """How a session gets out of the block that it is opened for.
-
-        Args:
-            statement: The block.
-            following: The statements that come after it in the block around.
-            point: Where the block is.
-        """
-        for expression, target in zip(statement.expr, statement.target, strict=False):
+    def of_block(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Escape]:
+        """How a session gets out of the block that it is opened for."""
+        for position, (expression, target) in enumerate(
+            zip(statement.expr, statement.target, strict=True)
+        ):
             if not isinstance(target, NameExpr) or not isinstance(expression, CallExpr):
                 continue
             manager = self._interpreter.value(expression, point.scope, point.where)
@@ -91,7 +88,7 @@ class Escapes:
                 continue
             if not opens(manager, self._interpreter, bare=not expression.args):
                 continue
-            for how, node in self._escapes(statement, target.name, following, point):
+            for how, node in self._escapes(WithItem(statement, position), target.name, point):
                 span = span_of(node)  # type: ignore[arg-type]
                 yield Escape(
                     how=how,
@@ -113,40 +110,43 @@ class Escapes:
         )
 
     def _escapes(
-        self, statement: WithStmt, name: str, following: Sequence[Node], point: ProgramPoint
+        self, item: WithItem, name: str, point: ProgramPoint
     ) -> Iterator[tuple[str, Node]]:
-        if _binds(statement.body, name):
+        flow = point.body.flow()
+        block = item.statement.body
+        left = leaving(flow, item)
+        if is_bound_in(flow, item, name, left):
             return  # it is something else by then
-        function = point.body.function()
-        if isinstance(function, FuncDef) and not yields(function):
-            for inner in statements(statement.body):
+        if isinstance(point.body.function(), FuncDef) and not flow.is_generator:
+            for inner in statements(block):
                 if isinstance(inner, ReturnStmt) and inner.expr is not None:
                     where = point.scope.names.places.get(id(inner))
-                    how = self._returned(inner.expr, name, statement.body, point.scope, where)
+                    how = self._returned(inner.expr, name, block, point.scope, where)
                     if how is not None:
                         yield how, inner
-        body = statement.body.body
-        for position, inner in enumerate(body):
+        for inner in block.body:
             if (
                 isinstance(inner, AssignmentStmt)
                 and isinstance(inner.rvalue, NameExpr)
                 and inner.rvalue.name == name
                 and any(isinstance(lvalue, MemberExpr) for lvalue in inner.lvalues)
-                and not any(map(_does_something, body[position + 1 :]))
+                and not does_something(flow, inner, left)
             ):
                 yield "stored", inner
-        for call in self._tasks(statement.body, name, point):
+        for call in self._tasks(block, name, left, point):
             yield "task", call
-        if function is not None:
-            if _is_shared(name, function):
-                return  # what is bound by another function meanwhile is not known
-            if _is_bound_once(name, function, point):
-                # Nothing else can be meant by it: all that comes after in the function counts.
-                end = statement.end_line or statement.line
-                following = [each for each in statements(function.body) if each.line > end]
-        used = _used_after(following, name)
-        if used is not None:
-            yield "used", used
+        # What is bound by another function meanwhile is not known.
+        if name not in flow.shared:
+            used = self._used_closed(flow, name).get((id(item.statement), item.position))
+            if used is not None:
+                yield "used", used
+
+    def _used_closed(self, flow: FunctionFlow, name: str) -> dict[tuple[int, int], MemberExpr]:
+        """For the blocks that bind a name: where it is used first as a session after its end."""
+        key = id(flow), name
+        if key not in self._closed:
+            self._closed[key] = used_closed(flow, name)
+        return self._closed[key]
 
     def _returned(
         self, expression: Expression, name: str, block: Block, scope: Scope, where: Where
@@ -195,7 +195,9 @@ class Escapes:
             if isinstance(argument, NameExpr) and argument.name == name
         )
 
-    def _tasks(self, body: Block, name: str, point: ProgramPoint) -> Iterator[CallExpr]:
+    def _tasks(
+        self, body: Block, name: str, left: Collection[int], point: ProgramPoint
+    ) -> Iterator[CallExpr]:
         """The tasks in a block that are given the session and not waited for in it."""
         for statement in statements(body):
             call: Node | None = None
@@ -208,9 +210,11 @@ class Escapes:
                 call, kept = statement.rvalue, statement.lvalues[0].name
             if not isinstance(call, CallExpr) or not self._starts_task(call, body, point):
                 continue
-            if not any(mentions(argument, name) for argument in call.args):
+            if not any(_holds(argument, name) for argument in call.args):
                 continue
-            if (kept is None or mentions(body, kept) == 1) and not _waits(body, call.line, name):
+            if (kept is None or mentions(body, kept) == 1) and not waits(
+                point.body.flow(), call, left, name
+            ):
                 yield call
 
     def _starts_task(self, call: CallExpr, body: Block, point: ProgramPoint) -> bool:
@@ -256,88 +260,40 @@ def _is_closure(statement: Node, function: str, name: str) -> bool:
         and statement.name == function
         and (statement.is_generator or statement.is_coroutine)
         and mentions(statement.body, name) > 0
-        and not _binds(statement.body, name)
+        and not FunctionFlow(statement).bindings.of(name)
         and all(argument.variable.name != name for argument in statement.arguments)
     )
 
 
-def _is_shared(name: str, function: FuncItem) -> bool:
-    """Whether a name is one of another function as well."""
-    return any(
-        isinstance(each, (GlobalDecl, NonlocalDecl)) and name in each.names
-        for each in statements(function.body, into_functions=True)
-    )
+def _holds(value: Expression, name: str) -> bool:
+    """Whether a value is what a name stands for, or leads to it later.
 
-
-def _is_bound_once(name: str, function: FuncItem, point: ProgramPoint) -> bool:
-    """Whether a name can mean but one thing in a function, wherever it is bound."""
-    return len(point.scope.names.bindings.get(name, ())) == 1 and all(
-        argument.variable.name != name for argument in function.arguments
-    )
-
-
-def _waits(body: Block, line: int, name: str) -> bool:
-    """Whether a block waits for anything after a line, other than for the session itself."""
-    return any(
-        (
-            (isinstance(node, AwaitExpr) and not mentions(node, name))
-            or (isinstance(node, (ForStmt, WithStmt)) and node.is_async)
-            or (isinstance(node, MemberExpr) and node.name in _RUNNING)
-        )
-        and node.line > line
-        for node in walk(body)
-    )
-
-
-def _does_something(statement: Node) -> bool:
-    """Whether a statement may use what was stored before it."""
-    return any(
-        isinstance(node, (AwaitExpr, CallExpr, YieldExpr, YieldFromExpr, ReturnStmt, RaiseStmt))
-        for node in walk(statement)
-    )
-
-
-def _used_after(following: Sequence[Node], name: str) -> Node | None:
-    """Where a name is used as a session after its block, if nothing binds it anew before."""
-    for statement in following:
-        for node in walk(statement):
-            if isinstance(node, NameExpr) and node.name == name and node.is_new_def:
-                return None
-        if _binds(statement, name):
-            return None
-        if isinstance(statement, DEFINITIONS):
-            continue  # it may have a parameter of that name, and runs when it is called
-        for node in walk(statement, into_functions=False):
-            if (
-                isinstance(node, MemberExpr)
-                and node.name in CONNECTING_ATTRIBUTES
-                and isinstance(node.expr, NameExpr)
-                and node.expr.name == name
-            ):
-                return node
-    return None
-
-
-def _binds(statement: Node, name: str) -> bool:
-    for inner in (statement, *statements([statement])):
-        targets: list[Node] = []
-        if isinstance(inner, AssignmentStmt):
-            targets = list(inner.lvalues)
-        elif isinstance(inner, WithStmt):
-            targets = [target for target in inner.target if target is not None]
-            # One that is entered again is open again.
-            targets += (each for each in inner.expr if isinstance(each, NameExpr))
-        elif isinstance(inner, ForStmt):
-            targets = [inner.index]
-        elif isinstance(inner, MatchStmt):
-            return True  # a pattern may
-        if any(mentions(target, name) for target in targets):
-            return True
-    return any(
-        (isinstance(node, AssignmentExpr) and node.target.name == name)
-        or (
-            isinstance(node, (GeneratorExpr, DictionaryComprehension))
-            and any(mentions(index, name) for index in node.indices)
-        )
-        for node in walk(statement)
-    )
+    What is only taken from a session holds none: ``session.info["tenant"]``.
+    """
+    stack: list[Expression] = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, NameExpr):
+            if node.name == name:
+                return True
+        elif isinstance(node, MemberExpr):
+            if dotted(node.expr) == name and node.name in CONNECTING_ATTRIBUTES | _METHODS:
+                return True
+        elif isinstance(node, (LambdaExpr, GeneratorExpr)):
+            if mentions(node, name):
+                return True
+        elif isinstance(node, CallExpr):
+            of_session = isinstance(node.callee, MemberExpr) and dotted(node.callee.expr) == name
+            if of_session:
+                return True
+            stack += [node.callee, *node.args]
+        elif isinstance(node, ConditionalExpr):
+            stack += [node.if_expr, node.else_expr]
+        elif isinstance(node, OpExpr):
+            if node.op in ("and", "or"):
+                stack += [node.left, node.right]
+        elif isinstance(node, (AssignmentExpr, StarExpr)):
+            stack.append(node.value if isinstance(node, AssignmentExpr) else node.expr)
+        else:
+            stack += _items(node) or ()
+    return False

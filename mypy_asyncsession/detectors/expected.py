@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, TupleExpr, WithStmt, YieldExpr
+from mypy.nodes import (
+    CallExpr,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    TryStmt,
+    TupleExpr,
+    WithStmt,
+    YieldExpr,
+)
 
 from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.models.contextlib import SUPPRESSES
@@ -14,18 +23,32 @@ from mypy_asyncsession.models.pytest import (
     EXPECTS_FAILURE_METHODS,
 )
 from mypy_asyncsession.models.typing import NO_TYPE_CHECK
+from mypy_asyncsession.semantic.program_point import ProgramPoint
 from mypy_asyncsession.semantic.syntax import definition_of, returned, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, fullname
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import Expression, Node, TryStmt
+    from mypy.nodes import Block, Expression, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
-    from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
+
+
+#: What SQLAlchemy raises where a session is used at the wrong time, and for hardly anything else.
+_OF_TIME: Final = frozenset(
+    {
+        "DetachedInstanceError",
+        "IllegalStateChangeError",
+        "InvalidRequestError",
+        "MissingGreenlet",
+        "PendingRollbackError",
+    }
+)
 
 
 class Expected:
@@ -72,6 +95,19 @@ class Expected:
             and any(isinstance(inner, YieldExpr) for inner in walk(statement.body))
             for statement in statements(function.node.body)
         )
+
+    def lines_in(self, function: FuncDef, inner: Body) -> Iterator[range]:
+        """The lines of a function, whose body is *inner*, on which a failure is expected."""
+        for statement in statements(function.body):
+            block: Block | None = None
+            if isinstance(statement, WithStmt):
+                point = ProgramPoint(inner, statement)
+                if any(self.in_block(each, point) for each in statement.expr):
+                    block = statement.body
+            elif isinstance(statement, TryStmt) and any(map(_is_misuse_of_time, statement.types)):
+                block = statement.body
+            if block is not None:
+                yield range(block.line, (block.end_line or block.line) + 1)
 
     def in_definition(self, function: FuncDef, point: ProgramPoint) -> bool:
         """Whether a function inside another is only used where a failure is expected."""
@@ -144,3 +180,9 @@ class Expected:
 
 def _names(node: Node) -> set[NameExpr]:
     return {inner for inner in walk(node) if isinstance(inner, NameExpr)}
+
+
+def _is_misuse_of_time(type_: Expression | None) -> bool:
+    """Whether a handler waits for just what a use of a session at the wrong time raises."""
+    types = type_.items if isinstance(type_, TupleExpr) else [type_]
+    return any(isinstance(each, (MemberExpr, NameExpr)) and each.name in _OF_TIME for each in types)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import ArgKind
-from mypy.types import CallableType
+from mypy.types import CallableType, Instance
 
 from mypy_asyncsession.detectors.record import ObjectInfo
 from mypy_asyncsession.findings import Place
+from mypy_asyncsession.models.sqlalchemy import SESSION_PACKAGES
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.generator_summary import yields_of
 from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.syntax import is_stub_body
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     CallableReturning,
@@ -53,6 +56,11 @@ def object_info(
             place=place_of(value.origin),
             through=value.through,
             yields=yields_of(value, interpreter) if value.shape in _GENERATORS else None,
+            takes=value.origin is not None
+            and value.origin.function is not None
+            and takes(value.origin.function),
+            promised=_is_promised(value),
+            of_sessions=_is_of_sessions(value),
         )
     if isinstance(value, (FunctionValue, ManagerFactory, TypedCallable, CallableReturning)):
         result = interpreter.called(value, [], scope)
@@ -66,7 +74,9 @@ def object_info(
             item,
             name=item.name,
             place=item.place,
-            takes=_takes(value),
+            takes=takes(value),
+            promised=item.promised,
+            of_sessions=item.of_sessions,
         )
     if isinstance(value, ClassValue):
         info = value.info
@@ -85,10 +95,29 @@ def object_info(
     return None
 
 
-def _takes(function: Value) -> bool:
+def _is_promised(value: ObjectValue) -> bool:
+    """Whether the function that gives something has no body, and is for others to implement."""
+    function = value.origin.function if value.origin is not None else None
+    if value.shape is Shape.COROUTINE and is_none(value.item):
+        return False  # what returns nothing needs no body
+    return function is not None and is_stub_body(function.node)
+
+
+def _is_of_sessions(value: ObjectValue) -> bool:
+    """Whether something is of a library of sessions, as a transaction is, or may hold a session."""
+    if isinstance(value.item, UnionValue) and any(
+        isinstance(member, ObjectValue) and member.resource for member in value.item.members
+    ):
+        return True
+    module = value.type.type.module_name if isinstance(value.type, Instance) else ""
+    made_in = value.origin.fullname if value.origin is not None else ""
+    return any(name.partition(".")[0] in SESSION_PACKAGES for name in (module, made_in))
+
+
+def takes(function: Value) -> bool:
     """Whether a function has to be given arguments."""
     if isinstance(function, ManagerFactory):
-        return _takes(function.function)
+        return takes(function.function)
     if isinstance(function, TypedCallable) and isinstance(function.type, CallableType):
         return ArgKind.ARG_POS in function.type.arg_kinds
     if not isinstance(function, FunctionValue):

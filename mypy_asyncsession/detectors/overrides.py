@@ -14,24 +14,29 @@ from mypy.nodes import (
     MemberExpr,
     OverloadedFuncDef,
     TypeInfo,
+    Var,
+    WithStmt,
 )
 from mypy.types import CallableType, Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import ObjectInfo, Override
 from mypy_asyncsession.detectors.spans import span_of
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.findings import Span
+from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, only_raises, walk
-from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
+from mypy_asyncsession.semantic.values import UNSURE, ClassValue, FunctionValue, ObjectValue, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy.nodes import ClassDef, Expression, Node
 
-    from mypy_asyncsession.findings import Span
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
+
+
+_METHODS = (FuncDef, Decorator, OverloadedFuncDef)
 
 
 class Overrides:
@@ -48,22 +53,64 @@ class Overrides:
         yield from self._misdeclared(node, info, scope)
         if len(info.mro) < 3:
             return
+        names: set[str] = set()
         for statement in node.defs.body:
             if not isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
                 continue
             function = definition_of(statement)
             if function is None or function.name.startswith("__"):
                 continue
+            names.add(function.name)
             base = next((b for b in info.mro[1:-1] if function.name in b.names), None)
             if base is None or _alike(statement, base.names[function.name].node):
                 continue
             if only_raises(function):  # it says that there is no such method here
                 continue
-            found = self._compared(
-                function.name, info, base, scope, span_of(function), f"{node.name}.{function.name}"
-            )
+            span, owner = span_of(function), f"{node.name}.{function.name}"
+            found = self._compared(function.name, info, base, scope, span, owner)
             if found is not None:
                 yield found
+        yield from self._of_attributes(node, info, scope, names)
+        if len(node.base_type_exprs) > 1:
+            yield from self._mixed(node, info, scope, names)
+
+    def _of_attributes(
+        self, node: ClassDef, info: TypeInfo, scope: Scope, methods: set[str]
+    ) -> Iterator[Override]:
+        """``provider = get_db``, where a base class has another provider."""
+        source = self._interpreter.program.current
+        assert source is not None
+        for name, assigned in source.attributes(node).items():
+            base = next((b for b in info.mro[1:-1] if name in b.names), None)
+            if base is None or name in methods or name.startswith("__"):
+                continue
+            if name not in info.names and isinstance(base.names[name].node, Var):
+                continue  # a method of this class sets it anew, as methods do
+            span = span_of(assigned[0][0])
+            found = self._compared(name, info, base, scope, span, f"{node.name}.{name}")
+            if found is not None:
+                yield found
+
+    def _mixed(
+        self, node: ClassDef, info: TypeInfo, scope: Scope, own: set[str]
+    ) -> Iterator[Override]:
+        """Methods of one base class that take the place of another base class's."""
+        bases = [b for b in info.mro[1:-1] if self._interpreter.program.source(b.module_name)]
+        for position, first in enumerate(bases):
+            for name, entry in first.names.items():
+                method = entry.node
+                if name in own or name.startswith("_") or not isinstance(method, _METHODS):
+                    continue
+                own.add(name)
+                for base in bases[position + 1 :]:
+                    if name not in base.names or base in first.mro:
+                        continue
+                    if _alike(method, base.names[name].node):
+                        continue
+                    span = _head(node)
+                    found = self._compared(name, first, base, scope, span, node.name)
+                    if found is not None:
+                        yield found
 
     def _misdeclared(self, node: ClassDef, info: TypeInfo, scope: Scope) -> Iterator[Override]:
         """The members of a protocol that say ``async def`` and mean an async generator."""
@@ -106,21 +153,35 @@ class Overrides:
                 awaited = awaited or _calls(node.expr, name)
         return iterated, awaited
 
-    def expected(self, call: CallExpr, module: str) -> Iterator[tuple[TypeInfo, Expression]]:
-        """The arguments of a call whose parameters name a protocol, each with that protocol."""
-        type_ = self._interpreter.type_of(call.callee, module)
-        callee = get_proper_type(type_) if type_ is not None else None
-        if not isinstance(callee, CallableType):
+    def expected(
+        self, call: CallExpr, scope: Scope, where: Where
+    ) -> Iterator[tuple[TypeInfo, Expression]]:
+        """The arguments of a call that stand for what a parameter asks for, each with that class.
+
+        They implement a protocol, or are of a class that looks like the one in the annotation.
+        """
+        callee = self._interpreter.callable_type(call.callee, scope, where)
+        if callee is None:
             return
         for declared, argument in zip(callee.arg_types, call.args, strict=False):
-            protocol = get_proper_type(declared)
-            if (
-                isinstance(protocol, Instance)
-                and protocol.type.is_protocol
-                # Those of the standard library have special methods only.
-                and any(not name.startswith("_") for name in protocol.type.names)
-            ):
-                yield protocol.type, argument
+            wanted = get_proper_type(declared)
+            if not isinstance(wanted, Instance):
+                continue
+            # Protocols of the standard library have special methods only.
+            if wanted.type.is_protocol:
+                if any(not name.startswith("_") for name in wanted.type.names):
+                    yield wanted.type, argument
+            elif self._is_fake(wanted.type, argument, scope, where):
+                yield wanted.type, argument
+
+    def _is_fake(self, wanted: TypeInfo, argument: Expression, scope: Scope, where: Where) -> bool:
+        """Whether an argument is of a class that only looks like the one that is asked for."""
+        given = self._interpreter.static_type(argument, scope, where)
+        return (
+            isinstance(given, Instance)
+            and wanted not in given.type.mro
+            and self._interpreter.program.source(wanted.module_name) is not None
+        )
 
     def of_argument(
         self,
@@ -156,11 +217,45 @@ class Overrides:
         here = self._handed(info, name, scope)
         there = self._handed(base, name, scope)
         if here is None or there is None:
-            return None
+            return self._asked_for(name, info, base, scope, span, function)
         if self._says_nothing(base, name) and not _gives_session(there):
+            return self._asked_for(name, info, base, scope, span, function)
+        if self._admits_several(base, name):
             return None
-        if _admits_several(base, name):
+        return Override(
+            method=name,
+            owner=info.name,
+            base=base.name,
+            here=here,
+            there=there,
+            span=span,
+            function=function,
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )
+
+    def _asked_for(
+        self,
+        name: str,
+        info: TypeInfo,
+        base: TypeInfo,
+        scope: Scope,
+        span: Span,
+        function: str,
+    ) -> Override | None:
+        """A method beside what its base class does with it, where the base says nothing of it."""
+        here = self._handed(info, name, scope)
+        stub = self._located(base, name)
+        if here is None or stub is None or stub.type is not None or not is_stub_body(stub):
             return None
+        uses = {
+            shape
+            for method in self._interpreter.program.methods(base)
+            for shape in _uses_of(method, name)
+        }
+        if len(uses) != 1:
+            return None
+        shape = uses.pop()
+        there = ObjectInfo(shape, ABILITIES[shape])
         return Override(
             method=name,
             owner=info.name,
@@ -174,7 +269,21 @@ class Overrides:
 
     def _handed(self, info: TypeInfo, name: str, scope: Scope) -> ObjectInfo | None:
         method = self._interpreter.attribute(ClassValue(info.fullname, info), name)
-        return object_info(self._interpreter.called(method, [], scope), self._interpreter, scope)
+        if method is UNSURE:
+            method = self._of_class_body(info, name)
+        given = self._interpreter.called(method, [], scope)
+        if given is UNSURE and isinstance(method, FunctionValue) and is_stub_body(method.node):
+            given = self._interpreter.promised(method)
+        return object_info(given, self._interpreter, scope)
+
+    def _of_class_body(self, info: TypeInfo, name: str) -> Value:
+        """What the body of a class says of an attribute that those below it may replace."""
+        source = self._interpreter.program.source(info.module_name)
+        located = source.class_named(info.name) if source is not None else None
+        if source is None or located is None:
+            return UNSURE
+        inner = source.scope_in(located[0], located[1])
+        return self._interpreter.assigned(source, located[0], inner, name)
 
     def _says_nothing(self, info: TypeInfo, name: str) -> bool:
         """Whether the method is a bare ``async def f(self): ...`` that others are to fill in."""
@@ -190,6 +299,17 @@ class Overrides:
         stub = self._located(info, name)
         return stub is None or is_stub_body(stub)
 
+    def _admits_several(self, info: TypeInfo, name: str) -> bool:
+        """Whether the annotation of a method leaves the shape to those that override it."""
+        entry = info.names.get(name)
+        node = entry.node if entry is not None else None
+        function = definition_of(node) if node is not None else None
+        declared = self._interpreter.program.type_of(function) if function is not None else None
+        type_ = get_proper_type(declared) if declared is not None else None
+        return isinstance(type_, CallableType) and isinstance(
+            get_proper_type(type_.ret_type), UnionType
+        )
+
     def _located(self, info: TypeInfo, name: str) -> FuncDef | None:
         source = self._interpreter.program.source(info.module_name)
         located = source.class_named(info.name) if source is not None else None
@@ -198,6 +318,22 @@ class Overrides:
             if written is not None and written.name == name:
                 return written
         return None
+
+
+def _head(node: ClassDef) -> Span:
+    """The line that a class begins on, its decorators aside."""
+    return Span(node.line, max(node.column, 0), node.line, max(node.column, 0) + 1)
+
+
+def _uses_of(method: FuncDef, name: str) -> Iterator[Shape]:
+    """The shapes that a method needs of what a call of another method gives."""
+    for node in walk(method.body):
+        if isinstance(node, WithStmt) and any(_calls(each, name) for each in node.expr):
+            yield Shape.ASYNC_CONTEXT_MANAGER if node.is_async else Shape.CONTEXT_MANAGER
+        elif isinstance(node, ForStmt) and _calls(node.expr, name):
+            yield Shape.ASYNC_ITERATOR if node.is_async else Shape.ITERATOR
+        elif isinstance(node, AwaitExpr) and _calls(node.expr, name):
+            yield Shape.COROUTINE
 
 
 def _gives_session(method: ObjectInfo) -> bool:
@@ -217,16 +353,6 @@ def _alike(here: Node, there: Node | None) -> bool:
         and here.is_coroutine == there.is_coroutine
         and here.is_generator == there.is_generator
         and (here.is_coroutine or here.is_generator)
-    )
-
-
-def _admits_several(info: TypeInfo, name: str) -> bool:
-    """Whether the annotation of a method leaves the shape to those that override it."""
-    entry = info.names.get(name)
-    function = definition_of(entry.node) if entry is not None and entry.node is not None else None
-    type_ = get_proper_type(function.type) if function is not None and function.type else None
-    return isinstance(type_, CallableType) and isinstance(
-        get_proper_type(type_.ret_type), UnionType
     )
 
 

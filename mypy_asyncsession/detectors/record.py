@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_asyncsession.detectors.state_records import ConcurrentUse, ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -22,6 +23,8 @@ class Pairing(Enum):
     WITH = "with"
     ENTER_ASYNC_CONTEXT = "enter_async_context"
     ENTER_CONTEXT = "enter_context"
+    TEST_ENTER_ASYNC_CONTEXT = "enterAsyncContext"
+    TEST_ENTER_CONTEXT = "enterContext"
     PUSH_ASYNC_EXIT = "push_async_exit"
     AENTER = "__aenter__"
     ENTER = "__enter__"
@@ -57,6 +60,8 @@ _NEEDS = {
     Pairing.WITH: Can.ENTER,
     Pairing.ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
     Pairing.ENTER_CONTEXT: Can.ENTER,
+    Pairing.TEST_ENTER_ASYNC_CONTEXT: Can.ASYNC_ENTER,
+    Pairing.TEST_ENTER_CONTEXT: Can.ENTER,
     Pairing.PUSH_ASYNC_EXIT: Can.ASYNC_ENTER,
     Pairing.AENTER: Can.ASYNC_ENTER,
     Pairing.ENTER: Can.ENTER,
@@ -94,6 +99,8 @@ class ObjectInfo(NamedTuple):
         through: The provider that it was got from, by its full name, if that is another one.
         yields: How the function yields that made a generator, if its source was read.
         takes: Whether a call of it needs arguments, where it is a function.
+        promised: Whether only a stub says so, which others implement.
+        of_sessions: Whether it is of a library of sessions, as a transaction is.
     """
 
     shape: Shape
@@ -106,6 +113,8 @@ class ObjectInfo(NamedTuple):
     through: str | None = None
     yields: Yields | None = None
     takes: bool = False
+    promised: bool = False
+    of_sessions: bool = False
 
 
 class Use(NamedTuple):
@@ -153,6 +162,32 @@ class Use(NamedTuple):
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
 
 
+class Reuse(NamedTuple):
+    """Something that can be used up, used again.
+
+    Attributes:
+        pairing: How it is used.
+        text: What is used, as written.
+        made: What made it, as written: ``session_cm(...)``.
+        arguments: Whether that was called with arguments.
+        target: As in ``Use``.
+        handed: What it is.
+        span: Where it stands.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    pairing: Pairing
+    text: str
+    made: str
+    arguments: bool
+    target: str | None
+    handed: ObjectInfo
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
 class Override(NamedTuple):
     """A method beside the one that it overrides or implements.
 
@@ -191,6 +226,17 @@ class Drive(Enum):
     ALIAS = "is given an alias that holds a dependency"
     SESSIONMAKER = "is given a sessionmaker"
     UNBOUND = "asks the request for the object that the method is of"
+    MISPLACED = "does not look where it is named"
+    UNCALLED = "is not given one: Depends itself is not called"
+    BARE = "is given a function where it expects a Depends"
+    UNCALLABLE = "is given an object that cannot be called"
+    UNSTARTED = "injects a connection that nobody has started"
+    FACTORY = "injects a function, and never calls it"
+    CACHED = "is given the same generator or coroutine again for every request"
+    ABSTRACT = "is given an abstract class"
+    UNYIELDED = "is given a generator function that may end without a yield"
+    REPEATED = "is given a generator function that goes on after an exception at its yield"
+    UNENTERED = "injects an object that nobody enters"
 
 
 class Role(Enum):
@@ -224,6 +270,14 @@ class Dependency(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        detail: What else the messages name: the attribute that only entering sets, what an
+            override stands for.
+        beside: What else the dependency may be: it is wrong only if all of these are.
+        helped: Whether a function of the project is given the dependency, and calls ``Depends``.
+        takes: Whether the dependency has to be given arguments.
+        maker: The function that made what a call of it gives, where the file can name it and it
+            has no parameters.
+        annotation: The type of what is injected, where the file can name it.
     """
 
     text: str
@@ -243,6 +297,12 @@ class Dependency(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    detail: str | None = None
+    beside: tuple[Dependency, ...] = ()
+    helped: bool = False
+    takes: bool = False
+    maker: str | None = None
+    annotation: str | None = None
 
 
 class DirectCall(NamedTuple):
@@ -250,8 +310,8 @@ class DirectCall(NamedTuple):
 
     Attributes:
         callee: The function or class called, as written.
-        parameter: The parameter whose default is a ``Depends``.
-        dependency: The dependency named there, as written.
+        parameter: The parameter that is left to its default.
+        default: The default, as written: ``Depends(get_db)``, ``Query(...)``.
         place: Where the function is defined.
         span: Where the call stands.
         function: As in ``Use``.
@@ -260,7 +320,7 @@ class DirectCall(NamedTuple):
 
     callee: str
     parameter: str
-    dependency: str
+    default: str
     place: Place | None
     span: Span
     function: str
@@ -274,6 +334,8 @@ class Exit(Enum):
     RETURN = "return"
     RAISE = "raise"
     ANEXT = "anext"
+    NEXT = "next"
+    AENTER = "__aenter__"
     DELEGATION = "yield"
 
 
@@ -332,6 +394,8 @@ class Situation(Enum):
 
     ATTRIBUTE = "attribute"
     UNSTARTED = "unstarted"
+    DROPPED = "dropped"
+    UNOPENED = "unopened"
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"
@@ -464,6 +528,7 @@ class Getter(NamedTuple):
 
 Record = (
     Use
+    | Reuse
     | Getter
     | UnenteredUse
     | Override
@@ -474,6 +539,9 @@ Record = (
     | Dependency
     | DirectCall
     | Unawaited
+    | ConcurrentUse
+    | ExpiredRead
+    | TransactionMisuse
     | LateCommit
     | LazyLoad
 )

@@ -143,7 +143,7 @@ class UnawaitedCoroutines:
         if not isinstance(call.callee, MemberExpr):
             return False
         found = get_proper_type(self._interpreter.type_of(call, self._module))
-        if found is None or isinstance(found, AnyType) or self._interpreter.definitions_first:
+        if found is None or isinstance(found, AnyType) or self._interpreter.past_types:
             return True
         return isinstance(found, Instance) and found.type.fullname in COROUTINE_TYPES
 

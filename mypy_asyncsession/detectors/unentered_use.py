@@ -4,27 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    ConditionalExpr,
+    ExpressionStmt,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    Var,
+)
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
+from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Situation, UnenteredUse
+from mypy_asyncsession.detectors.session_parameters import uses_as_session
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.models.builtin import HANDING_ON
 from mypy_asyncsession.models.sqlalchemy import (
-    ASYNC_CONNECTIONS,
+    ASYNC_SESSIONMAKERS,
     CONNECTING_ATTRIBUTES,
     SESSION_ATTRIBUTES,
+    SESSIONMAKERS,
+    STARTED_ONCE,
+    STARTING,
 )
 from mypy_asyncsession.models.typing import HOLDER_TYPES
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.call_sites import last_name
+from mypy_asyncsession.semantic.interpreter.evidence import suffices
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import mentions, walk
-from mypy_asyncsession.semantic.values import ObjectValue, UnionValue, members
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    ObjectValue,
+    UnionValue,
+    Value,
+    members,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, TypeInfo
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -53,6 +79,9 @@ _MYPYS = {
 #: The methods of a connection that start it.
 _STARTS = frozenset({"__aenter__", "__await__", "start"})
 
+#: The shapes of what holds no session that is yet to be got at.
+_HOLDING_NOTHING = frozenset({Shape.NONE, Shape.OTHER, Shape.SESSION, Shape.SYNC_SESSION})
+
 
 class UnenteredUses:
     """Finds where something that holds a session is taken for the session."""
@@ -60,10 +89,11 @@ class UnenteredUses:
     def __init__(self, interpreter: Interpreter, module: str) -> None:
         self._interpreter = interpreter
         self._module = module
+        self._opened: dict[str, set[str]] = {}
 
     def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
-        if member.name in CONNECTING_ATTRIBUTES:
+        if member.name in CONNECTING_ATTRIBUTES or member.name in ("commit", "rollback"):
             yield from self._of_unstarted(member, point)
         found = self._holder(member.expr, point)
         if found is None:
@@ -81,18 +111,10 @@ class UnenteredUses:
         if function is None or name is None or len(bindings) != 1:
             return
         made = bindings[0].node
-        if not (
-            bindings[0].kind == "assign"
-            and isinstance(made, CallExpr)
-            and isinstance(made.callee, MemberExpr)
-            and made.callee.name == "connect"
-        ):
+        if bindings[0].kind != "assign" or not isinstance(made, CallExpr):
             return
-        connection = self._interpreter.value(made, point.scope, bindings[0].blocks)
-        if not isinstance(connection, ObjectValue) or connection.resource not in ASYNC_CONNECTIONS:
-            return
-        engine = self._interpreter.value(made.callee.expr, point.scope, bindings[0].blocks)
-        if not isinstance(engine, ObjectValue) or engine.shape is not Shape.ENGINE:
+        started = self._interpreter.structural(made, point.scope, bindings[0].blocks)
+        if not isinstance(started, ObjectValue) or not _is_unstarted(started):
             return
         if any(name in scope.names.outer for scope in point.scope.chain()):
             return  # others see it as well
@@ -106,16 +128,100 @@ class UnenteredUses:
         ]
         if mentions(function.body, name) > len(asked) + 1 or _STARTS & set(asked):
             return
-        raw = self._raw(
-            Situation.UNSTARTED, member.expr, connection, connection, member.name, point
-        )
+        raw = self._raw(Situation.UNSTARTED, member.expr, started, started, member.name, point)
         yield raw._replace(callee=written(made.callee))
 
+    def of_unopened(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``uow.session``, which only entering ``uow`` sets, where nobody enters it."""
+        function = point.body.function()
+        name = member.expr.name if isinstance(member.expr, NameExpr) else None
+        if function is None or name is None:
+            return
+        bindings = point.scope.names.bindings.get(name, ())
+        if len(bindings) != 1 or bindings[0].kind != "assign":
+            return
+        type_ = self._interpreter.static_type(member.expr, point.scope, point.where)
+        made = bindings[0].node
+        if not isinstance(type_, Instance) or not isinstance(made, CallExpr):
+            return
+        set_inside = self._set_by_entering(type_.type)
+        if member.name not in set_inside:
+            return
+        klass = self._interpreter.value(made.callee, point.scope, bindings[0].blocks)
+        asked = [
+            node.name
+            for node in walk(function.body)
+            if isinstance(node, MemberExpr)
+            and isinstance(node.expr, NameExpr)
+            and node.expr.name == name
+        ]
+        if not isinstance(klass, ClassValue) or mentions(function.body, name) > len(asked) + 1:
+            return
+        if set(asked) - set_inside:
+            return  # a method of it may do what entering does
+        manager = self._interpreter.value(member.expr, point.scope, point.where)
+        if isinstance(manager, ObjectValue):
+            yield self._raw(Situation.UNOPENED, member.expr, manager, manager, member.name, point)
+
+    def _set_by_entering(self, info: TypeInfo) -> set[str]:
+        """The attributes that hold a session in objects of a class once they are entered."""
+        known = self._opened.get(info.fullname)
+        if known is None:
+            known = self._opened[info.fullname] = self._find_set_by_entering(info)
+        return known
+
+    def _find_set_by_entering(self, info: TypeInfo) -> set[str]:
+        if info.get("__aenter__") is None and info.get("__enter__") is None:
+            return set()
+        if any(info.get(each) for each in ("__getattr__", "__slots__")) or len(info.mro) > 2:
+            return set()
+        source = self._interpreter.program.source(info.module_name)
+        located = source.class_named(info.name) if source is not None else None
+        if source is None or located is None:
+            return set()
+        return {
+            name
+            for name, assigned in source.attributes(located[0]).items()
+            if all(
+                method is not None and method.name in ("__aenter__", "__enter__")
+                for _, method in assigned
+            )
+            and name not in source.open_attributes(located[0])
+            and self._is_session(self._declared(info, name))
+        }
+
+    def _declared(self, info: TypeInfo, name: str) -> Type | None:
+        entry = info.names.get(name)
+        if entry is None or not isinstance(entry.node, Var):
+            return None
+        return self._interpreter.program.type_of(entry.node)
+
+    def of_statement(
+        self, statement: ExpressionStmt, point: ProgramPoint
+    ) -> Iterator[UnenteredUse]:
+        """``session.begin()`` alone, which begins nothing."""
+        call = statement.expr
+        if not (
+            isinstance(call, CallExpr)
+            and isinstance(call.callee, MemberExpr)
+            and call.callee.name in STARTING
+        ):
+            return
+        made = self._interpreter.structural(call, point.scope, point.where)
+        if isinstance(made, ObjectValue) and _is_unstarted(made):
+            function = point.body.function()
+            is_async = isinstance(function, FuncDef) and function.is_coroutine
+            detail = "await" if is_async else ""
+            yield self._raw(Situation.DROPPED, call, made, made, detail, point)
+
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
-        """``f(cm)``, where the parameter is annotated as a session."""
-        type_ = self._interpreter.type_of(call.callee, self._module)
-        callee = get_proper_type(type_) if type_ is not None else None
-        if not isinstance(callee, CallableType):
+        """``f(cm)``, where the parameter is annotated as a session, or used as one."""
+        handed_on = last_name(call.callee) in HANDING_ON and len(call.args) > 1
+        may_hold = [self._may_be_handed(argument, point) for argument in call.args]
+        if any(may_hold[1:] if handed_on else may_hold):
+            yield from self._of_body(call, point, after=int(handed_on))
+        callee = self._interpreter.callable_type(call.callee, point.scope, point.where)
+        if callee is None:
             return
         for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
             if name is not None:
@@ -123,9 +229,62 @@ class UnenteredUses:
             else:
                 formal = callee.argument_by_position(position)
             if formal is not None and self._is_session(formal.typ):
+                if formal.name and self._suffices(call, formal.name, argument, point):
+                    continue
                 yield from self._given(
                     Situation.ARGUMENT, argument, formal.name or written(call.callee), point
                 )
+
+    def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
+        """A quick look: whether an argument may hold a session that is yet to be got at."""
+        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)):
+            return False
+        if not self._interpreter.program.analysed:
+            value = self._interpreter.value(argument, point.scope, point.where)
+            return isinstance(value, ObjectValue) and value.shape not in _HOLDING_NOTHING
+        type_ = get_proper_type(self._interpreter.type_of(argument, self._module))
+        if isinstance(type_, Instance):
+            return type_.type.fullname in HOLDER_TYPES | ASYNC_SESSIONMAKERS | SESSIONMAKERS
+        # The call of an unannotated provider.
+        return isinstance(type_, AnyType) and isinstance(argument, CallExpr)
+
+    def _of_body(
+        self, call: CallExpr, point: ProgramPoint, *, after: int
+    ) -> Iterator[UnenteredUse]:
+        """``f(cm)``, where the body of *f* uses the parameter as a session."""
+        called = call.args[0] if after else call.callee
+        callee = self._interpreter.value(called, point.scope, point.where)
+        if isinstance(callee, ClassValue):
+            callee = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
+        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
+            return
+        names = [argument.variable.name for argument in callee.node.arguments]
+        for name, argument in matched(call, callee, after=after):
+            if not self._may_be_handed(argument, point):
+                continue
+            declared = self._interpreter.declared_parameter(
+                callee.node, names.index(name), callee.scope
+            )
+            if declared is UNKNOWN:
+                takes = uses_as_session(callee, name, self._interpreter)
+            else:
+                # What is handed on is compared by nobody else.
+                takes = after > 0 and _is_resource(declared)
+            if takes:
+                yield from self._given(Situation.ARGUMENT, argument, name, point)
+
+    def _suffices(
+        self, call: CallExpr, name: str, argument: Expression, point: ProgramPoint
+    ) -> bool:
+        """Whether the body of what is called works with what it is given."""
+        callee = self._interpreter.value(call.callee, point.scope, point.where)
+        if not isinstance(callee, FunctionValue):
+            return False
+        given = self._interpreter.value(argument, point.scope, point.where)
+        return all(
+            isinstance(member, ObjectValue) and suffices(callee.node, name, member)
+            for member in members(given)
+        )
 
     def of_return(self, statement: ReturnStmt, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``return cm()`` from a function annotated as giving a session."""
@@ -151,7 +310,7 @@ class UnenteredUses:
         target = statement.lvalues[0]
         declared = statement.type
         if declared is None and isinstance(target, MemberExpr):
-            declared = self._interpreter.type_of(target, self._module)
+            declared = self._interpreter.declared_attribute(target, point.scope, point.where)
         if declared is not None and self._is_session(declared):
             yield from self._given(Situation.STORED, statement.rvalue, written(target), point)
 
@@ -207,8 +366,7 @@ class UnenteredUses:
         if isinstance(proper, Instance):
             info = proper.type
             return info.fullname in HOLDER_TYPES or (
-                name in SESSION_ATTRIBUTES
-                and (info.fullname in ASYNC_CONNECTIONS or info.get(name) is None)
+                name in SESSION_ATTRIBUTES and (info.name in STARTED_ONCE or info.get(name) is None)
             )
         if isinstance(proper, UnionType):
             return any(self._may_be_of(item, name) for item in proper.items)
@@ -223,9 +381,12 @@ class UnenteredUses:
         """What holds a session, and the session, where each possibility does."""
         value = self._interpreter.value(expression, point.scope, point.where)
         found = []
+        possible = self._is_conditional(expression, point)
         for member in members(value):
             if not isinstance(member, ObjectValue):
                 return None
+            if possible and member.resource is not None and len(list(members(value))) > 1:
+                continue  # the other branch is wrong all the same
             session = _held(member)
             if member.shape is Shape.SESSIONMAKER:
                 made = self._interpreter.called(member, [], point.scope)
@@ -236,6 +397,13 @@ class UnenteredUses:
                 return None
             found.append((member, session))
         return found[0] if found else None
+
+    def _is_conditional(self, expression: Expression, point: ProgramPoint) -> bool:
+        """Whether a name is bound once, to ``a if b else c``, so that it may be either of them."""
+        if not isinstance(expression, NameExpr):
+            return False
+        bindings = point.scope.names.bindings.get(expression.name, [])
+        return len(bindings) == 1 and isinstance(bindings[0].node, ConditionalExpr)
 
     def _is_session(self, type_: Type | None) -> bool:
         proper = get_proper_type(type_) if type_ is not None else None
@@ -259,6 +427,21 @@ def _held(value: object, depth: int = 0) -> ObjectValue | None:
     if isinstance(item, ObjectValue) and item.resource is not None:
         return item
     return _held(item, depth + 1)
+
+
+def _is_resource(value: Value) -> bool:
+    return isinstance(value, ObjectValue) and value.resource is not None
+
+
+def _is_unstarted(value: ObjectValue) -> bool:
+    """Whether this is a connection or a transaction of SQLAlchemy's as its method gives it."""
+    method = value.origin.fullname if value.origin is not None else ""
+    return (
+        value.label in STARTED_ONCE
+        and bool(value.can & Can.AWAIT)
+        and method.startswith("sqlalchemy.")
+        and method.rpartition(".")[2] in STARTING
+    )
 
 
 def _has(value: ObjectValue, name: str) -> bool:

@@ -13,6 +13,7 @@ from mypy.nodes import (
     ClassDef,
     Decorator,
     DictionaryComprehension,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
@@ -32,12 +33,17 @@ from mypy.nodes import (
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.arguments import matched, may_need, needs
+from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
+from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
+from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
+from mypy_asyncsession.detectors.depends_calls import DependsCalls
 from mypy_asyncsession.detectors.direct_calls import DirectCalls
 from mypy_asyncsession.detectors.doubles import Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
 from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
+from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
@@ -45,13 +51,18 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.reuse import Reuses
+from mypy_asyncsession.detectors.router_factories import RouterFactories
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.summaries import Summaries
 from mypy_asyncsession.semantic.syntax import children, definition_of, dotted, expressions
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -103,6 +114,8 @@ _METHODS = {
 _STACK_METHODS = {
     "enter_async_context": Pairing.ENTER_ASYNC_CONTEXT,
     "enter_context": Pairing.ENTER_CONTEXT,
+    "enterAsyncContext": Pairing.TEST_ENTER_ASYNC_CONTEXT,
+    "enterContext": Pairing.TEST_ENTER_CONTEXT,
     "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
 }
 _AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING | AWAITING_LATER)
@@ -143,10 +156,18 @@ class Walker:
         self._raw = UnenteredUses(interpreter, source.module)
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
+        summaries = Summaries(interpreter)
+        self._concurrent = ConcurrentUses(summaries)
+        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
+        self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        self._dependencies = Dependencies(interpreter, source, fastapi)
-        self._direct_calls = DirectCalls(interpreter, self._dependencies)
+        depends = DependsCalls(interpreter)
+        self._dependencies = Dependencies(interpreter, source, fastapi, depends)
+        self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
+        self._factories = RouterFactories(interpreter, self._dependencies, depends)
+        self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
@@ -158,12 +179,10 @@ class Walker:
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
-        for position, statement in enumerate(statements):
+        for statement in statements:
             yield from self._statement(statement, body)
             if isinstance(statement, WithStmt):
-                yield from self._escapes.of_block(
-                    statement, statements[position + 1 :], ProgramPoint(body, statement)
-                )
+                yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
@@ -186,21 +205,28 @@ class Walker:
                 yield from self._body(statement.body, body)
         else:
             if (
-                isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues))
-            ) or (
-                isinstance(statement, OperatorAssignmentStmt) and _may_override(statement.lvalue)
-            ):
-                yield from self._dependencies.of_override(
+                isinstance(statement, AssignmentStmt) and any(map(may_override, statement.lvalues))
+            ) or (isinstance(statement, OperatorAssignmentStmt) and may_override(statement.lvalue)):
+                yield from self._dependency_overrides.of_statement(
                     statement, point.scope, point.where, point.body.outermost()
                 )
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, point, statement.index)
+                yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
             elif isinstance(statement, ReturnStmt):
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+                if self._injects and body.node is not None:
+                    yield from self._dependencies.of_assignment(statement, point)
+                if self._injects and isinstance(body.node, ClassDef):
+                    yield from self._dependencies.of_attribute(
+                        statement, point.scope, point.where, body.outermost()
+                    )
+            elif isinstance(statement, ExpressionStmt):
+                yield from self._raw.of_statement(statement, point)
             yield from self._unawaited.of_statement(statement, point)
             for child in children(statement):
                 if isinstance(child, Block):
@@ -220,6 +246,7 @@ class Walker:
         if self._getters is not None:
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
+            yield from self._decorated(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):
@@ -233,15 +260,44 @@ class Walker:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
+        yield from self._over_time(function, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
         yield from self._lazy.of_function(function, body)
         yield from self._body(function.body.body, body)
 
+    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+        """What a function does one after the other, or side by side."""
+        found: list[Record] = [*self._concurrent.of_function(function, point)]
+        found += self._expired.of_function(function, point)
+        found += self._transactions.of_function(function, point)
+        if found:
+            inner = point.body.inside(function)
+            spared = list(self._expected.lines_in(function, inner))
+            for record in found:
+                if not any(record.span.line in lines for lines in spared):
+                    yield record
+
+    def _decorated(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
+        """What the innermost decorator of a function does with what a call of that gives."""
+        if not statement.original_decorators:
+            return  # mypy takes "classmethod" away
+        decorator = statement.original_decorators[-1]
+        need = need_of(self._interpreter.value(decorator, point.scope, point.where))
+        if need is None:
+            return
+        function = self._interpreter.defined(statement.func, point.scope)
+        value = self._interpreter.called(function, [], point.scope)
+        use = self._made(need.pairing, value, decorator, point, None)
+        if use is not None:
+            name = statement.func.name
+            yield use._replace(text=name, callee=name, via=written(decorator))
+
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, point, target)
+            yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
                 return
@@ -262,6 +318,7 @@ class Walker:
                 yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
                 yield from self._unawaited.of_expression(node, point)
+                yield from self._raw.of_unopened(node, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
@@ -289,6 +346,8 @@ class Walker:
             pairing = _METHODS.get(callee.name)
             if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
                 yield from self._use(pairing, callee.expr, point, None)
+            if pairing is Pairing.AENTER:
+                yield from self._exits.of_entering(callee.expr, call, point)
             if pairing is Pairing.ANEXT_METHOD:
                 yield from self._exits.of_step(callee.expr, call, point)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
@@ -297,30 +356,41 @@ class Walker:
                 yield from self._use(_BUILTINS[name], call.args[0], point, None)
                 if callee.name == "anext":
                     yield from self._exits.of_step(call.args[0], call, point)
+                else:
+                    yield from self._exits.of_sync_step(call.args[0], call, point)
         for argument in self._awaited(call, point, AWAITING):
             for use in self._use(Pairing.AWAIT, argument, point, None):
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
                 if not any(each.shape is Shape.GENERATOR for each in use.given):
                     yield use
-        if self._injects and call.args and self._dependencies.may_name_one(call):
-            owner = point.body.outermost()
-            yield from self._dependencies.of_call(call, point.scope, point.where, owner)
-            yield from self._dependencies.of_update(call, point.scope, point.where, owner)
-        if self._direct_calls.may_be_one(call):
-            yield from self._direct_calls.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
+        if self._injects:
+            yield from self._injecting(call, point)
         if call.args:
-            for protocol, argument in self._overrides.expected(call, self._source.module):
+            for protocol, argument in self._overrides.expected(call, point.scope, point.where):
                 yield from self._overrides.of_argument(
                     protocol, argument, point.scope, point.where, point.body.outermost()
                 )
-            if may_need(call):
+            if may_need(call, point.scope, self._interpreter.program):
                 yield from self._given(call, point)
             yield from self._raw.of_call(call, point)
             yield from self._doubles.of_call(call, point)
             if self._probes is not None:
                 yield from self._probes.of_call(call, point)
+
+    def _injecting(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
+        """What a call has to do with the dependencies of FastAPI."""
+        owner = point.body.outermost()
+        scope, where = point.scope, point.where
+        if call.args and self._dependencies.may_name_one(call):
+            yield from self._dependencies.of_call(call, scope, where, owner)
+        if call.args and self._dependency_overrides.may_be_one(call):
+            yield from self._dependency_overrides.of_call(call, scope, where, owner)
+        if self._direct_calls.may_name_depends(call, scope):
+            yield from self._factories.of_call(call, scope, where, owner)
+        if id(call) in self._dependencies.called:
+            return  # that it is called is the mistake, and has been said
+        if self._direct_calls.may_be_one(call, scope, where):
+            yield from self._direct_calls.of_call(call, scope, where, owner)
 
     def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""
@@ -451,7 +521,7 @@ class Walker:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
-        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.definitions_first:
+        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
             return False
         if self._exhaustive:
             return False
@@ -508,10 +578,9 @@ class Walker:
         value = self._interpreter.value(receiver, point.scope, point.where)
         if not isinstance(value, ObjectValue):
             return True
-        return value.label is None or "ExitStack" in value.label
-
-
-def _may_override(lvalue: Node) -> bool:
-    if isinstance(lvalue, IndexExpr):
-        lvalue = lvalue.base
-    return isinstance(lvalue, MemberExpr) and lvalue.name == "dependency_overrides"
+        info = value.type.type if isinstance(value.type, Instance) else None
+        return (
+            value.label is None
+            or "ExitStack" in value.label
+            or (info is not None and info.get("addAsyncCleanup") is not None)
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.report import CannotRun, shown
+from mypy_asyncsession.fixes.journal import temporary
 from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
@@ -27,13 +30,14 @@ class Backups:
         Raises:
             CannotRun: It cannot be read.
         """
-        self._path = folder / _LIST
+        #: The list.
+        self.path = folder / _LIST
         try:
-            self._listed: dict[str, str] = json.loads(self._path.read_bytes())
+            self._listed: dict[str, str] = json.loads(self.path.read_bytes())
         except FileNotFoundError:
             self._listed = {}
         except (OSError, ValueError) as error:
-            raise CannotRun(f'"{self._path}" cannot be read: {error}') from None
+            raise CannotRun(f'"{self.path}" cannot be read: {error}') from None
 
     def keep(self, contents: Mapping[Path, bytes]) -> None:
         """Keep copies of some files.
@@ -42,7 +46,15 @@ class Backups:
             OSError: It cannot be done; no copy is kept.
         """
         made: list[Path] = []
+        before = dict(self._listed)
         try:
+            # Listed before they are made: whoever is killed in between leaves none that nobody
+            # knows. No file is edited before all of them are whole.
+            for path, content in contents.items():
+                if os.path.lexists(f"{path}.bak"):
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), f"{path}.bak")
+                self._listed[str(path)] = _digest(content)
+            self._save()
             for path, content in contents.items():
                 copy = Path(f"{path}.bak")
                 with copy.open("xb") as new:
@@ -51,11 +63,12 @@ class Backups:
                     new.flush()
                     os.fsync(new.fileno())
                 copy.chmod(path.stat().st_mode & 0o7777)
-                self._listed[str(path)] = _digest(content)
-            self._save()
         except OSError:
             for copy in made:
                 copy.unlink(missing_ok=True)
+            self._listed = before
+            with contextlib.suppress(OSError):
+                self._save()
             raise
 
     def restore(self, folders: list[str], directory: str) -> Iterator[tuple[str, str | None]]:
@@ -75,6 +88,12 @@ class Backups:
                 continue
             path, copy = Path(name), Path(f"{name}.bak")
             try:
+                if self._is_unfinished(path, copy):
+                    copy.unlink(missing_ok=True)
+                    yield shown(name, directory), None
+                    del self._listed[name]
+                    self._save()
+                    continue
                 content = copy.read_bytes()
                 if _digest(content) != self._listed[name]:
                     yield shown(name, directory), "the backup was changed since"
@@ -94,11 +113,22 @@ class Backups:
             del self._listed[name]
             self._save()
 
+    def _is_unfinished(self, path: Path, copy: Path) -> bool:
+        """Whether the run was killed before it was done with the copy, and edited nothing."""
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return False
+        if _digest(content) != self._listed[str(path)]:
+            return False
+        try:
+            return content.startswith(copy.read_bytes())
+        except FileNotFoundError:
+            return True
+
     def _save(self) -> None:
-        if not self._path.exists():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(b"{}")
-        write(self._path, json.dumps(self._listed, indent=1).encode())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write(self.path, json.dumps(self._listed, indent=1).encode(), temporary(self.path))
 
 
 def _digest(content: bytes) -> str:

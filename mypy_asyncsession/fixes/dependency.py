@@ -11,7 +11,7 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.draft import Change
 from mypy_asyncsession.fixes.imports import Import, bound_names, reachable
 from mypy_asyncsession.fixes.mend import Left
-from mypy_asyncsession.fixes.overrides import overridden, repoint
+from mypy_asyncsession.fixes.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.signature import annotation, arguments, handed_on
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.semantic.shapes import Can
@@ -266,6 +266,7 @@ class _Maker:
 
     def _repoint_overrides(self, owner: SourceFile, function: cst.FunctionDef, name: str) -> None:
         """``app.dependency_overrides[provider]``, in tests mostly, has to name the new one."""
+        check_seen(self._site.tree, owner, function.name)
         for source, key in overridden(self._site.tree):
             if self._site.tree.function(source, key) == (owner, function):
                 new = self._named(source, key, owner, name)
@@ -277,6 +278,7 @@ class _Maker:
         Raises:
             Left: Another file overrides something of that name.
         """
+        check_seen(self._site.tree, self._site.source, named)
         for source, key in overridden(self._site.tree):
             if written(key).rpartition(".")[2] != written(named).rpartition(".")[2]:
                 continue

@@ -10,9 +10,10 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.dependency import entering
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import Import, bound_names
+from mypy_asyncsession.fixes.injected import check_injected
 from mypy_asyncsession.fixes.managers import check_generator
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
-from mypy_asyncsession.fixes.overrides import overridden, repoint
+from mypy_asyncsession.fixes.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.fixes.undecorated import undecorated
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 _DRIVEN_ONCE_NAMED = frozenset(
     {"ASYNC_GENERATOR", "ASYNC_ITERATOR", "COROUTINE", "GENERATOR", "ITERATOR"}
 )
+#: What FastAPI does with the dependencies that there is a mend for.
+_MENDED = frozenset(
+    {"ALIAS", "AWAITED", "CALLED", "MANAGER", "RAW", "SESSIONMAKER", "UNCALLABLE", "VALUE"}
+)
 _MANAGING = frozenset({"asynccontextmanager", "contextmanager"})
 
 
@@ -33,6 +38,7 @@ def _fits(finding: Finding, misuse: Misuse) -> bool:
 
 def _draft(site: Site) -> Draft:
     named = dependency(site)
+    check_injected(site, site.source, named)
     if site.misuse.how == "MANAGER" and isinstance(named, cst.Name):
         alone = undecorated(site, named)
         if alone is not None:
@@ -40,10 +46,14 @@ def _draft(site: Site) -> Draft:
     draft = Draft(key=("depends", site.source.path, id(named)))
     if site.misuse.how == "UNBOUND":
         raise Left("which object's method is meant is for you to say")
+    if site.misuse.how not in _MENDED:
+        raise Left("what to depend on instead is for you to say")
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
         return draft
-    if site.misuse.how == "CALLED":
+    if site.misuse.how == "UNCALLABLE":
+        new = _function(named)
+    elif site.misuse.how == "CALLED":
         new = _of_call(site, draft, named)
     elif site.misuse.how == "RAW":
         new = _of_raw(site, draft, named)
@@ -109,6 +119,13 @@ def _shape(site: Site) -> str:
     return site.misuse.holds[0].shape if site.misuse.holds else ""
 
 
+def _function(named: cst.BaseExpression) -> cst.BaseExpression:
+    """``Depends(get_settings())``: the function, where it was called without arguments."""
+    if not isinstance(named, cst.Call) or named.args:
+        raise Left("what to depend on instead is for you to say")
+    return named.func
+
+
 def _of_call(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpression:
     """``Depends(get_db())``."""
     if not isinstance(named, cst.Call):
@@ -151,6 +168,7 @@ def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
     provider = site.tree.at(site.finding.provider)
     called = _only_call(function)
     if provider is not None and called and site.tree.function(owner, called) == provider:
+        check_seen(site.tree, owner, function.name)
         for source, key in overridden(site.tree):
             if site.tree.function(source, key) == wrapper:
                 name = _named_in(site, draft, source, provider[0], provider[1].name.value)
@@ -285,6 +303,7 @@ def _calls(finding: Finding, misuse: Misuse) -> bool:
 def _call(site: Site) -> Draft:
     """``Depends(Provider)``, where an instance of the class is to be called."""
     named = dependency(site)
+    check_injected(site, site.source, named)
     draft = Draft(key=("depends", site.source.path, id(named)))
     draft.replace(site.source, named, cst.Call(named))
     return draft

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.checking.run import Options as CheckOptions
+from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes import MENDS
 from mypy_asyncsession.fixes.draft import Draft, applied
@@ -118,6 +118,7 @@ class _Fix:
         self._refused: dict[tuple[str, ...], str] = {}
         self._careful: set[str] = set()
         self._defining: set[str] = set()
+        self._needs: dict[str, set[str]] = {}
         self._mended: list[Finding] = []
         self._report = self._check({})
         self._accepted = self._known(self._options.baseline)
@@ -139,17 +140,26 @@ class _Fix:
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
+            for each in good:
+                defining = each.draft.defining()
+                for path in each.paths() - defining:
+                    self._needs.setdefault(path, set()).update(defining)
             self._mended += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
 
     def result(self) -> Result:
         """What became of all findings."""
         edited = [
-            Edited(path, self._originals[path], content)
+            Edited(
+                path,
+                self._originals[path],
+                content,
+                frozenset(each for each in self._needs.get(path, ()) if self._is_edited(each)),
+            )
             for path, content in sorted(
                 self._texts.items(), key=lambda item: (item[0] not in self._defining, item[0])
             )
-            if content != self._originals[path]
+            if self._is_edited(path)
         ]
         tree = Tree(self._read, self._report.modules, self._guard.directory)
         accepted = Counter(self._accepted)
@@ -168,6 +178,9 @@ class _Fix:
             self._report.checked,
             known=self._accepted.total() - accepted.total(),
         )
+
+    def _is_edited(self, path: str) -> bool:
+        return path in self._texts and self._texts[path] != self._originals[path]
 
     def _known(self, baseline: Baseline | None) -> Counter[tuple[str, ...]]:
         """What the baseline has of that which was found at first."""

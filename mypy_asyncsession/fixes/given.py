@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import libcst as cst
+import libcst.matchers as m
 
+from mypy_asyncsession.fixes.callees import callees
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.imports import reachable
 from mypy_asyncsession.fixes.managers import adopt, check_generator, manager
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
+from mypy_asyncsession.fixes.names import mentions
+from mypy_asyncsession.fixes.session_kinds import check_block
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
@@ -32,6 +36,7 @@ def _enter_on_stack(site: Site) -> Draft:
         raise Left("it is part of a larger expression")
     is_async = misuse.how == "ENTER_ASYNC_CONTEXT"
     made = manager(site, expression, prefer_async=is_async)
+    _check_bound(site, call)
     draft = Draft(key=("stack", source.path, id(call)))
     draft.replace(source, expression, adopt(draft, site, made))
     if made.is_async and not is_async:
@@ -48,6 +53,32 @@ def _enter_on_stack(site: Site) -> Draft:
     return draft
 
 
+def _check_bound(site: Site, call: cst.Call) -> None:
+    """Whether what is done with the session is written for it, where it gets a name."""
+    source = site.source
+    statement = source.around(call, cst.SimpleStatementLine)
+    function = source.function(call)
+    if statement is None or not isinstance(function, cst.FunctionDef):
+        return
+    for line in statement.body:
+        if isinstance(line, cst.Assign):
+            for target in line.targets:
+                check_block(site, source, [function.body], target.target)
+
+
+def _check_entering(site: Site, expression: cst.BaseExpression) -> None:
+    """Whether the function that enters it is written for the session that it will get."""
+    call = site.source.parent(site.source.parent(expression))
+    if isinstance(call, cst.Call):
+        for callee in callees(site.tree, site.source, call, lambda node: node is expression):
+            for item in m.findall(callee.function, m.WithItem(asname=m.AsName())):
+                assert isinstance(item, cst.WithItem) and item.asname is not None
+                if mentions(item.item, callee.parameter):
+                    block = callee.source.parent(item)
+                    assert isinstance(block, cst.With)
+                    check_block(site, callee.source, [block.body], item.asname.name)
+
+
 def _to_function(_finding: Finding, misuse: Misuse) -> bool:
     return misuse.record == "Use" and misuse.via is not None
 
@@ -61,6 +92,7 @@ def _give(site: Site) -> Draft:
         raise Left(f'what to give to "{misuse.via}" cannot be told')
     if (maker == "asynccontextmanager") != misuse.how.startswith("ASYNC"):
         raise Left(f'"{misuse.via}" enters it in another way')
+    _check_entering(site, expression)
     draft = Draft(key=("given", source.path, id(expression)))
     if misuse.callee != misuse.text:
         draft.replace(source, expression, adopt(draft, site, manager(site, expression)))

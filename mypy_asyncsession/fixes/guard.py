@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mypy_asyncsession import git
 from mypy_asyncsession.fixes.mend import Left
 
 #: Folders of code that others wrote.
@@ -69,7 +69,7 @@ class Guard:
         if self.backup:
             if os.path.lexists(f"{full}.bak"):
                 raise Left(f'"{path}.bak" is in the way: use --restore, or move it')
-        elif not self.force and _has_changes(full):
+        elif not self.force and git.is_changed(full):
             raise Left("the file has changes that are not committed: use --backup or --force")
 
 
@@ -86,17 +86,3 @@ def _is_link(path: Path, directory: str) -> bool:
         if current.is_symlink() and (not below.is_absolute() or current == path):
             return True
     return False
-
-
-def _has_changes(path: Path) -> bool:
-    """Whether git knows the file in another form, or not at all; not where there is no git."""
-    try:
-        found = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=all", "--", path.name],
-            cwd=path.parent,
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        return False
-    return found.returncode == 0 and bool(found.stdout.strip())

@@ -9,6 +9,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from mypy_asyncsession.config import upwards
+from mypy_asyncsession.reading import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,7 +38,7 @@ def longest(directory: str) -> int:
 
 def _said(path: Path) -> int | None:
     try:
-        read: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        read: dict[str, Any] = tomllib.loads(read_text(path))
     except (OSError, ValueError):
         return None
     tables: list[Any] = [read]

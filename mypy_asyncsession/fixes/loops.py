@@ -15,6 +15,7 @@ from mypy_asyncsession.fixes.managers import Manager, adopt, manager, operand, p
 from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 from mypy_asyncsession.fixes.names import only_binding
 from mypy_asyncsession.fixes.regions import check_stays
+from mypy_asyncsession.fixes.session_kinds import check_block
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -42,6 +43,7 @@ def _iterate(site: Site) -> Draft:
     if misuse.several:
         raise Left("it may be one of several things")
     draft = Draft(key=("loop", source.path, id(loop)))
+    check_block(site, source, [loop.body], loop.target)
     new, holds = expression, list(misuse.holds)
     while holds and holds[0].shape in (*_UNCALLED, Shape.COROUTINE.name):
         if holds[0].shape == Shape.COROUTINE.name:
@@ -133,6 +135,7 @@ def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpr
     Raises:
         Left: It cannot be entered, or not be left as the loop is.
     """
+    check_block(site, site.source, [loop.body], loop.target)
     yields = site.misuse.yields
     is_async = site.misuse.holds[0].shape == "ASYNC_GENERATOR" if site.misuse.holds else False
     if is_async and yields is not None and not leaves(loop.body) and loop.asynchronous is not None:
@@ -149,6 +152,7 @@ def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpressi
         Left: It cannot be entered, or not wherever a loop can go through it.
     """
     check_doubles(site)
+    check_block(site, site.source, [loop.body], loop.target)
     yields = site.misuse.yields
     if yields is not None and not yields.always:
         provider = site.misuse.callee or site.misuse.name or site.misuse.text

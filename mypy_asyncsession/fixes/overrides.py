@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 import libcst.matchers as m
 
 from mypy_asyncsession.fixes.draft import Change
+from mypy_asyncsession.fixes.imports import bound_names
+from mypy_asyncsession.fixes.mend import Left
+from mypy_asyncsession.fixes.source import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +19,88 @@ if TYPE_CHECKING:
     from mypy_asyncsession.fixes.source import SourceFile
     from mypy_asyncsession.fixes.tree import Tree
 
+_DEPENDING: Final = ("Depends", "Security", "asynccontextmanager", "contextmanager")
+
 
 def overridden(tree: Tree) -> Iterator[tuple[SourceFile, cst.BaseExpression]]:
     """The dependencies in the place of which others are put, each with the file that does so."""
     for source in tree.mentioning(b"dependency_overrides"):
         for key in _keys(source):
             yield source, key
+
+
+def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None:
+    """Whether everything is seen that puts something in the place of a dependency.
+
+    What is not repointed would go on to name the old dependency, and a test would no longer use
+    what it puts in its place, without a word.
+
+    Args:
+        tree: The files.
+        owner: The file that names the dependency.
+        named: The dependency.
+
+    Raises:
+        Left: A file may override it in a way that cannot be repointed.
+    """
+    name, origin = written(named).rpartition(".")[2], tree.origin(owner, named)
+    path = tree.overridden_elsewhere(name)
+    if path is not None:
+        raise Left(f'"{path}" overrides it, and is not among the files to mend')
+    files = tree.mentioning(b"dependency_overrides")
+    if any(map(_is_open, files)):
+        files = tree.mentioning(name.encode())
+    for source in files:
+        keys = {id(key) for key in _keys(source)}
+        for node in m.findall(source.module, m.Name(name)):
+            key = _may_be_key(source, node, keys)
+            if key is not None and origin in (None, tree.origin(source, key)):
+                raise Left(f'"{source.path}" may override it in a way that the mend does not cover')
+
+
+def _is_open(source: SourceFile) -> bool:
+    """Whether a file overrides dependencies that it does not name itself."""
+    known = len(_keys(source))
+    named = m.findall(source.module, m.Attribute(attr=m.Name("dependency_overrides")))
+    plain = [node for node in named if not _is_harmless(source, node)]
+    variables = [key for key in _keys(source) if not _is_imported(source, key)]
+    return len(plain) > known or bool(variables)
+
+
+def _is_harmless(source: SourceFile, node: cst.CSTNode) -> bool:
+    """Whether overrides are only taken away, or all of them put in one go."""
+    parent = source.parent(node)
+    clear = m.Attribute(attr=m.Name("clear") | m.Name("copy"))
+    empty = m.AssignTarget() | m.Assign(value=m.Dict(elements=[]))
+    if m.matches(parent, clear):
+        return True
+    if m.matches(parent, m.AssignTarget()):
+        return m.matches(source.parent(parent), m.Assign(value=m.Dict()))
+    return m.matches(parent, empty)
+
+
+def _is_imported(source: SourceFile, key: cst.BaseExpression) -> bool:
+    """Whether a key is what the top level of its file has by that name."""
+    root = key
+    while isinstance(root, cst.Attribute):
+        root = root.value
+    return isinstance(root, cst.Name) and root.value in bound_names(source)
+
+
+def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> cst.BaseExpression | None:
+    """What may override a dependency, beside the known ones, where this mentions it."""
+    parent = source.parent(node)
+    if isinstance(parent, cst.Attribute) and parent.attr is node:
+        node, parent = parent, source.parent(parent)
+    assert isinstance(node, cst.BaseExpression)
+    if id(node) in keys:
+        return None
+    if isinstance(parent, cst.Arg):
+        call = source.parent(parent)
+        if not isinstance(call, cst.Call) or parent.keyword is node:
+            return None
+        return node if written(call.func).rpartition(".")[2] not in _DEPENDING else None
+    return node if isinstance(parent, (cst.DictElement, cst.Element, cst.Index)) else None
 
 
 def repoint(

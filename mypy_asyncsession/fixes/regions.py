@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 import libcst.matchers as m
@@ -12,6 +12,11 @@ from mypy_asyncsession.fixes.names import assigned, binds, mentions
 
 if TYPE_CHECKING:
     from mypy_asyncsession.fixes.source import SourceFile
+
+#: The object, or the class, that a method is called for.
+_OBJECT: Final = m.Name("self") | m.Name("cls")
+#: Methods that put something into a collection, or a queue.
+_PUTTING: Final = ("add", "append", "appendleft", "insert", "put", "put_nowait", "setdefault")
 
 
 def region(
@@ -107,6 +112,7 @@ def _check_kept(statement: cst.BaseStatement, name: str) -> None:
             if not all(isinstance(target, cst.Name) for target in targets):
                 raise Left(outside)
             holders.update(target.value for target in targets if isinstance(target, cst.Name))
+    _check_put_away(statement, name)
     _check_returned(statement, name, holders)
 
 
@@ -132,8 +138,9 @@ def check_stays(source: SourceFile, loop: cst.For) -> None:
         ):
             if isinstance(target, cst.Name):
                 holders.add(target.value)
-            elif m.matches(target, m.Attribute(value=m.Name("self") | m.Name("cls"))):
+            elif m.matches(target, m.Attribute(_OBJECT) | m.Subscript(m.Attribute())):
                 raise Left(f'"{name}" is kept for longer than a block')
+    _check_put_away(loop.body, name)
     _check_returned(loop.body, name, holders)
     end = source.range(loop).end.line
     for holder in sorted(holders - {name}):
@@ -148,14 +155,37 @@ def _check_returned(node: cst.CSTNode, name: str, holders: set[str]) -> None:
         value = found.value
         if value is None:
             continue
-        values = (
-            [element.value for element in value.elements]
-            if isinstance(value, (cst.Tuple, cst.List))
-            else [value]
-        )
-        for each in values:
-            if (isinstance(each, cst.Name) and each.value in holders) or _holds(each, name):
-                raise Left(f'"{name}" is returned, to be used by others')
+        if _hands_out(value, name, holders):
+            raise Left(f'"{name}" is returned, to be used by others')
+
+
+def _hands_out(value: cst.BaseExpression, name: str, holders: set[str]) -> bool:
+    """Whether who gets a value can use the session through it."""
+    if isinstance(value, cst.Name):
+        return value.value in holders
+    if isinstance(value, (cst.Tuple, cst.List, cst.Set, cst.Dict)):
+        return any(_hands_out(element.value, name, holders) for element in value.elements)
+    if isinstance(value, cst.IfExp):
+        return any(_hands_out(each, name, holders) for each in (value.body, value.orelse))
+    if isinstance(value, cst.Call):
+        return any(_hands_out(argument.value, name, {name}) for argument in value.args)
+    if isinstance(value, (cst.GeneratorExp, cst.Lambda)):
+        return bool(mentions(value, name))
+    streamed = m.Attribute(m.Name(name), m.Name("stream") | m.Name("stream_scalars"))
+    return m.matches(value, m.Await(m.Call(func=streamed)))
+
+
+def _check_put_away(node: cst.CSTNode, name: str) -> None:
+    """Whether the session is put into what is not of this function.
+
+    Raises:
+        Left: It is.
+    """
+    method = m.Attribute(value=m.Attribute() | m.Subscript(), attr=m.OneOf(*map(m.Name, _PUTTING)))
+    for call in m.findall(node, m.Call(func=method)):
+        assert isinstance(call, cst.Call)
+        if any(m.matches(argument.value, m.Name(name)) for argument in call.args):
+            raise Left(f'"{name}" is kept for longer than a block')
 
 
 def _holds(value: cst.BaseExpression, name: str) -> bool:

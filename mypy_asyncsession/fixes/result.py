@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,13 @@ class Edited:
         path: The file, as it is shown.
         old: What was in it.
         new: What is in it now.
+        needs: The files that have to be written before: they define what this one imports.
     """
 
     path: str
     old: bytes
     new: bytes
+    needs: frozenset[str] = frozenset()
 
     def diff(self) -> Iterator[bytes]:
         """The difference, as ``git apply`` takes it, where paths are relative."""
@@ -38,13 +41,24 @@ class Edited:
             last = lines.pop()
             if last != "\n":
                 lines.append(last[:-1])
-        # A name with a space in it has to be ended.
-        end = "\t" if " " in self.path else ""
-        name = self.path.encode().decode("latin-1") + end
-        for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
+        for line in difflib.unified_diff(old, new, _named("a", self.path), _named("b", self.path)):
             yield line.encode("latin-1")
             if not line.endswith("\n"):
                 yield b"\n\\ No newline at end of file\n"
+
+
+def _named(side: str, path: str) -> str:
+    """A path as git writes it in a diff: in quotes where it holds what would end it."""
+    name = f"{side}/{path}".encode(errors="surrogateescape").decode("latin-1")
+    if re.search(r'[\0-\x1f"\\\x7f]', name):
+        quoted = re.sub(
+            r'[\0-\x1f"\\\x7f-\xff]',
+            lambda match: rf"\{match[0]}" if match[0] in '"\\' else rf"\{ord(match[0]):03o}",
+            name,
+        )
+        return f'"{quoted}"'
+    # A name with a space in it has to be ended.
+    return f"{name}\t" if " " in name else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +94,21 @@ class Result:
     checked: int = 0
     known: int = 0
 
-    def as_written(self, written: list[Edited]) -> Result:
-        """The same, where only some of the files could be written."""
+    def as_written(self, written: list[Edited], problems: list[Problem]) -> Result:
+        """The same, where only some of the files could be written.
+
+        Args:
+            written: The files that were.
+            problems: Why others were not.
+        """
         paths = {each.path for each in self.edited} - {each.path for each in written}
-        mended = [each for each in self.mended if each.finding.path not in paths]
-        return replace(self, edited=written, mended=mended)
+        reasons = {problem.path: problem.message for problem in problems}
+        other = problems[-1].message if problems else ""
+        mended, left = [], list(self.left)
+        for each in self.mended:
+            path = each.finding.path
+            if path in paths:
+                left.append(Outcome(each.finding, f"the file {reasons.get(path, other)}"))
+            else:
+                mended.append(each)
+        return replace(self, edited=written, mended=mended, left=left)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from mypy_asyncsession.findings import Place
+
+_Definition = TypeVar("_Definition", cst.FunctionDef, cst.ClassDef)
 
 #: How many re-exports are followed from a name to its definition.
 _MOST_STEPS = 8
@@ -60,6 +62,7 @@ class Tree:
         """
         self._directory = directory
         self._elsewhere: dict[str, bool] = {}
+        self._overriding: dict[str, bytes] | None = None
         self._read = read
         self._modules = modules
         self._paths = {module: path for path, module in modules.items()}
@@ -88,14 +91,18 @@ class Tree:
         """The full name of a file's module."""
         return self._modules.get(source.path, "")
 
-    def mentioning(self, word: bytes) -> list[SourceFile]:
-        """The files that have a word in them."""
+    def mentioning(self, word: bytes, most: int | None = None) -> list[SourceFile]:
+        """The files that have a word in them; none if there are more than *most*."""
         if word not in self._mentioning:
-            found = []
+            paths = []
             for path in sorted(self._modules):
                 with contextlib.suppress(Left):
                     if word in self._read(path):
-                        found.append(self.file(path))
+                        paths.append(path)
+            found = []
+            for path in paths if most is None or len(paths) <= most else ():
+                with contextlib.suppress(Left):
+                    found.append(self.file(path))
             self._mentioning[word] = found
         return self._mentioning[word]
 
@@ -117,6 +124,23 @@ class Tree:
         known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
         texts = _texts(_top(self._directory), known)
         return any(word.search(_content(Path(path))) for path in texts)
+
+    def overridden_elsewhere(self, name: str) -> str | None:
+        """A file that is not one of these, and that may put something in a dependency's place."""
+        if self._overriding is None:
+            self._overriding = dict(self._that_override())
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        return next((path for path, text in self._overriding.items() if word.search(text)), None)
+
+    def _that_override(self) -> Iterator[tuple[str, bytes]]:
+        if self._directory is None:
+            return
+        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
+        for path in sorted(_texts(_top(self._directory), known)):
+            if path.endswith((".py", ".ipynb")):
+                content = _content(Path(path))
+                if b"dependency_overrides" in content:
+                    yield os.path.relpath(path, self._directory), content
 
     def _can_be_read(self, path: str, word: re.Pattern[bytes]) -> bool:
         """Whether it can be told what a file says of a word."""
@@ -185,7 +209,7 @@ class Tree:
         if place.fullname.rpartition(".")[0] != self.module(source):
             return None
         name = place.fullname.rpartition(".")[2]
-        found = _defined(source, name)
+        found = _defined(source, name, cst.FunctionDef)
         return (source, found) if found is not None else None
 
     def imported(self, source: SourceFile, name: str) -> tuple[str, str, str] | None:
@@ -201,6 +225,26 @@ class Tree:
                         text = module_of(line)
                         return self._absolute(source, text), text, alias.evaluated_name
         return None
+
+    def origin(self, source: SourceFile, node: cst.BaseExpression) -> tuple[str, str] | None:
+        """The module that defines what a file names, as far as it is known, and its name there."""
+        if isinstance(node, cst.Attribute):
+            module = self.module_named(source, node.value)
+            name = node.attr.value
+        elif isinstance(node, cst.Name):
+            module, name = self.module(source), node.value
+        else:
+            return None
+        for _ in range(_MOST_STEPS):
+            path = self._paths.get(module or "")
+            try:
+                found = self.imported(self.file(path), name) if path is not None else None
+            except Left:
+                found = None
+            if found is None:
+                break
+            module, _, name = found
+        return (module, name) if module is not None else None
 
     def module_named(self, source: SourceFile, node: cst.BaseExpression) -> str | None:
         """The module that an expression of a file is, by its imports."""
@@ -219,34 +263,47 @@ class Tree:
         self, source: SourceFile, node: cst.BaseExpression
     ) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that an expression of a file names."""
+        return self._named(source, node, cst.FunctionDef)
+
+    def class_named(
+        self, source: SourceFile, node: cst.BaseExpression
+    ) -> tuple[SourceFile, cst.ClassDef] | None:
+        """The class at the top level of a module that an expression of a file names."""
+        return self._named(source, node, cst.ClassDef)
+
+    def _named(
+        self, source: SourceFile, node: cst.BaseExpression, kind: type[_Definition]
+    ) -> tuple[SourceFile, _Definition] | None:
         if isinstance(node, cst.Attribute):
             module = self.module_named(source, node.value)
-            return self._exported(module, node.attr.value) if module is not None else None
+            if module is None:
+                return None
+            return self._exported(module, node.attr.value, kind, _MOST_STEPS)
         if not isinstance(node, cst.Name):
             return None
-        return self._follow(source, node.value, _MOST_STEPS)
+        return self._follow(source, node.value, kind, _MOST_STEPS)
 
     def _exported(
-        self, module: str, name: str, steps: int = _MOST_STEPS
-    ) -> tuple[SourceFile, cst.FunctionDef] | None:
+        self, module: str, name: str, kind: type[_Definition], steps: int
+    ) -> tuple[SourceFile, _Definition] | None:
         path = self._paths.get(module)
         if path is None or steps < 0:
             return None
         try:
-            return self._follow(self.file(path), name, steps)
+            return self._follow(self.file(path), name, kind, steps)
         except Left:
             return None
 
     def _follow(
-        self, source: SourceFile, name: str, steps: int
-    ) -> tuple[SourceFile, cst.FunctionDef] | None:
-        found = _defined(source, name)
+        self, source: SourceFile, name: str, kind: type[_Definition], steps: int
+    ) -> tuple[SourceFile, _Definition] | None:
+        found = _defined(source, name, kind)
         if found is not None:
             return source, found
         imported = self.imported(source, name)
         if imported is None:
             return None
-        return self._exported(imported[0], imported[2], steps - 1)
+        return self._exported(imported[0], imported[2], kind, steps - 1)
 
     def _absolute(self, source: SourceFile, text: str) -> str:
         """The full name of a module that is written relative to a file."""
@@ -260,12 +317,10 @@ class Tree:
         return ".".join([*above, *filter(None, [text[level:]])])
 
 
-def _defined(source: SourceFile, name: str) -> cst.FunctionDef | None:
-    """The one function of that name at the top level of a file."""
+def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definition | None:
+    """The one function, or class, of that name at the top level of a file."""
     found = [
-        each
-        for each in source.module.body
-        if isinstance(each, cst.FunctionDef) and each.name.value == name
+        each for each in source.module.body if isinstance(each, kind) and each.name.value == name
     ]
     return found[0] if len(found) == 1 else None
 

@@ -14,6 +14,7 @@ import libcst.matchers as m
 
 from mypy_asyncsession.fixes.draft import Draft
 from mypy_asyncsession.fixes.imports import aliases, module_of, top_level
+from mypy_asyncsession.fixes.injected import check_injected
 from mypy_asyncsession.fixes.mend import Left
 from mypy_asyncsession.fixes.overrides import overridden
 from mypy_asyncsession.fixes.signature import handed_on
@@ -44,6 +45,8 @@ def undecorated(site: Site, named: cst.BaseExpression) -> Draft | None:
     decorator = _decorator(owner, function)
     if decorator is None or _is_given_more(function) or not _is_only_depended_on(site.tree, found):
         return None
+    for source, each in depending(site.tree, found):
+        check_injected(site, source, each)
     draft = Draft(key=("undecorated", owner.path, function.name.value))
 
     def bare(old: cst.CSTNode) -> cst.CSTNode:
@@ -117,6 +120,17 @@ def _is_only_depended_on(tree: Tree, found: tuple[SourceFile, cst.FunctionDef]) 
         if len({id(node) for node in known}) != _count(source, name):
             return False
     return True
+
+
+def depending(
+    tree: Tree, found: tuple[SourceFile, cst.FunctionDef]
+) -> Iterator[tuple[SourceFile, cst.Name]]:
+    """Where a function is depended on by its name."""
+    name = found[1].name.value
+    for source in tree.mentioning(name.encode()):
+        for node in _dependencies(source):
+            if node.value == name and tree.function(source, node) == found:
+                yield source, node
 
 
 def _count(source: SourceFile, name: str) -> int:

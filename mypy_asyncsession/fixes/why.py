@@ -16,7 +16,7 @@ _REASONS: Final = {
 }
 _BY_RECORD: Final = {
     "DirectCall": "what to give it instead is for you to say",
-    "Raw": "whether the session or what holds it is meant cannot be told",
+    "UnenteredUse": "whether the session or what holds it is meant cannot be told",
     "Use": "it is used in a way that has no simple mend",
 }
 

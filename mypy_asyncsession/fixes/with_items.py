@@ -12,6 +12,7 @@ from mypy_asyncsession.fixes.ignores import unignored
 from mypy_asyncsession.fixes.managers import Manager, adopt, manager
 from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 from mypy_asyncsession.fixes.names import only_binding
+from mypy_asyncsession.fixes.session_kinds import check_block
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
@@ -32,6 +33,7 @@ def _draft(site: Site) -> Draft:
     statement = source.parent(item)
     assert isinstance(statement, cst.With)
     draft = Draft(key=("with", source.path, id(item)))
+    _check_block(site, statement, item)
     if isinstance(expression, cst.Name) and misuse.callee is None and _is_made(site):
         return _where_it_is_made(site, draft, expression, statement)
     made = manager(site, expression, prefer_async=statement.asynchronous is not None)
@@ -70,6 +72,7 @@ def enter(site: Site, draft: Draft, statement: cst.With, item: cst.WithItem, mad
     source = site.source
     if made.is_async and not source.in_async(statement):
         raise Left('only an "async def" can enter it')
+    _check_block(site, statement, item)
     expression = adopt(draft, site, made)
     is_async = statement.asynchronous is not None
     if made.is_async == is_async:
@@ -87,6 +90,11 @@ def enter(site: Site, draft: Draft, statement: cst.With, item: cst.WithItem, mad
         return unignored(_split(old, items, position, is_async=is_async))
 
     draft.change(source, statement, keyed)
+
+
+def _check_block(site: Site, statement: cst.With, item: cst.WithItem) -> None:
+    if item.asname is not None:
+        check_block(site, site.source, [statement.body], item.asname.name)
 
 
 def _split(

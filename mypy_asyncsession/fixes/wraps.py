@@ -15,6 +15,7 @@ from mypy_asyncsession.fixes.managers import Manager, adopt, manager, primary
 from mypy_asyncsession.fixes.mend import Left, Mend, Site
 from mypy_asyncsession.fixes.names import assigned, binding_of, fresh, only_binding
 from mypy_asyncsession.fixes.regions import region
+from mypy_asyncsession.fixes.session_kinds import check_block, check_given
 from mypy_asyncsession.fixes.source import written
 from mypy_asyncsession.fixes.with_items import enter
 
@@ -27,7 +28,7 @@ _UNCALLED = ("FUNCTION", "CLASS", "SESSIONMAKER")
 
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
-    if misuse.record == "Raw":
+    if misuse.record == "UnenteredUse":
         return misuse.how in ("ATTRIBUTE", "ARGUMENT")
     if misuse.record == "EarlyExit":
         return misuse.how == "ANEXT"
@@ -59,13 +60,13 @@ def _draft(site: Site) -> Draft:
         call = source.parent(parent)
         assert isinstance(call, cst.Call)
         outer, parent = call, source.parent(call)
-    if isinstance(parent, cst.Await) and (misuse.record != "Raw"):
+    if isinstance(parent, cst.Await) and (misuse.record != "UnenteredUse"):
         outer, parent = parent, source.parent(parent)
     elif misuse.how == "AWAIT":
         raise Left("it is awaited by a function that it is given to")
     if misuse.how == "AWAIT" and _await_alone(site, draft, expression, outer):
         return draft
-    if misuse.record == "Raw" and isinstance(expression, cst.Name):
+    if misuse.record == "UnenteredUse" and isinstance(expression, cst.Name):
         _made_above(site, draft, expression)
     elif isinstance(expression, cst.Name) and not _is_uncalled(site):
         _stepped_through(site, draft, expression, outer)
@@ -198,6 +199,7 @@ def _enter_rest(
     if not isinstance(block, cst.IndentedBlock):
         raise Left("it is at the top level of the module")
     first, last = region(source, block, statement, name)
+    check_block(site, source, block.body[first + 1 : last + 1], cst.Name(name))
     expression = adopt(draft, site, made)
 
     def entered(old: cst.CSTNode) -> cst.CSTNode:
@@ -253,6 +255,7 @@ def _inside(
     if isinstance(statement.body[0], cst.Return) and statement.body[0].value is outer:
         raise Left("it is returned, to be used by others")
     _check_kept(statement, outer)
+    check_given(site, outer)
     made = _manager(site, expression)
     name = fresh(source, outer, ("session", "db_session"))
     manager_expression = adopt(draft, site, made)

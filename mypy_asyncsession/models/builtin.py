@@ -23,6 +23,10 @@ TRANSPARENT: Final = frozenset(
         "mypy_asyncsession.runtime.validate.validate_session",
     }
 )
+#: What fills in some of the arguments of a function.
+PARTIALS: Final = frozenset({"functools.partial", "functools.partialmethod"})
+#: Decorators that keep what the first call gave.
+CACHING: Final = frozenset({"functools.cache", "functools.lru_cache"})
 ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})
 PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
 #: Functions that find out at run time what an object is: after one, nothing is assumed.
@@ -41,3 +45,5 @@ PROBES: Final = frozenset(
         "isgeneratorfunction",
     }
 )
+#: Functions and methods that call their first argument with those that follow it.
+HANDING_ON: Final = frozenset({"add_task", "partial", "run_in_threadpool", "to_thread"})

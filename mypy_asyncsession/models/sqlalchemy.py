@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+#: The packages whose classes and functions are about sessions.
+SESSION_PACKAGES: Final = frozenset({"sqlalchemy", "sqlmodel"})
 #: SQLAlchemy's public resources by the names under which they are imported or defined.
 ASYNC_SESSIONS: Final = frozenset(
     {
@@ -12,6 +14,14 @@ ASYNC_SESSIONS: Final = frozenset(
         "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
         "sqlalchemy.ext.asyncio.async_scoped_session",
         "sqlmodel.ext.asyncio.session.AsyncSession",
+    }
+)
+#: Those that make a session for each task or thread, and hand it on.
+SCOPED_SESSIONS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
+        "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlalchemy.orm.scoping.scoped_session",
     }
 )
 ASYNC_CONNECTIONS: Final = frozenset(
@@ -54,6 +64,13 @@ ASYNC_SESSIONMAKERS: Final = frozenset(
 )
 SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
+)
+#: Methods of an engine that give a connection which is there once it is awaited or entered.
+CONNECTING_METHODS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.begin",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.connect",
+    }
 )
 #: What one does with a session, and with hardly anything else.
 SESSION_ATTRIBUTES: Final = frozenset(
@@ -107,6 +124,8 @@ COROUTINE_METHODS: Final = frozenset(
         "scalars",
     }
 )
+#: Those that give a result that is got piece by piece.
+STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
 #: What a sync session has and an async one does not.
 SYNC_ONLY_ATTRIBUTES: Final = frozenset(
     {
@@ -116,3 +135,25 @@ SYNC_ONLY_ATTRIBUTES: Final = frozenset(
         "query",
     }
 )
+#: What one catches to go on after a flush that has failed, by name.
+DATABASE_ERRORS: Final = frozenset(
+    {
+        "BaseException",
+        "DBAPIError",
+        "DataError",
+        "DatabaseError",
+        "Exception",
+        "FlushError",
+        "IntegrityError",
+        "InternalError",
+        "OperationalError",
+        "ProgrammingError",
+        "SQLAlchemyError",
+        "StaleDataError",
+        "StatementError",
+    }
+)
+#: What ``await`` and ``async with`` both start, and what can be started once.
+STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
+#: The methods that give one which is yet to be started.
+STARTING: Final = frozenset({"begin", "begin_nested", "connect"})

@@ -51,7 +51,7 @@ class AsyncSessionPlugin(Plugin):
         self._made: Engine | None = None
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
         self._key = f"{mypy_asyncsession.__version__} {_sources()} {self._settings.key()}"
-        announce(__name__, f"{self._settings} {self._trouble}", options)
+        announce(__name__, f"{self._settings} {self._overlays.state()} {self._trouble}", options)
         if self._trouble is None:
             prepare(options)
         declare(self._settings.error_codes)
@@ -65,6 +65,8 @@ class AsyncSessionPlugin(Plugin):
             raise stop(self._trouble)
         if self._build is None or self._build.modules is not modules:
             self._build = Build(modules)
+            if self._settings.packages is not None and self._build.in_worker:
+                self._build.look_for_packages_in(self._settings.packages)
             self._overlays.begin(self._build.parse)
             self._made = None
             if self._settings.config.overlays and not self._build.in_worker:
@@ -85,7 +87,7 @@ class AsyncSessionPlugin(Plugin):
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """Called once for each module that was parsed."""
         if self._made is not None:
-            self._made.module_pass.daemon.expect(file)
+            self._made.daemon.expect(file)
         return []
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:

@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.semantic.imports import imported
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from mypy.nodes import MypyFile
+    from mypy.nodes import Expression, MypyFile
     from mypy.options import Options
+    from mypy.types import Type
 
+    from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.module_pass import ModulePass, Report
 
@@ -44,13 +47,18 @@ class _Module:
 class Daemon:
     """Keeps the findings of a daemon's modules from one update to the next."""
 
-    def __init__(self, build: Build, module_pass: ModulePass) -> None:
+    def __init__(
+        self, build: Build, module_pass: ModulePass, replaced: dict[Expression, Type]
+    ) -> None:
         self._build = build
         self._pass = module_pass
+        self._replaced = replaced
         self._modules: dict[str, _Module] = {}
         self._updating = False
         #: What has changed in this update, in all of its steps.
         self._changed: set[str] = set()
+        #: What is wrong in files that are no modules: what mypy showed of it has been dropped.
+        self.misfits: Callable[[], Iterable[Finding]] = tuple
 
     def begin(self) -> None:
         """mypy has loaded modules: if there were some before, this is an update."""
@@ -76,12 +84,27 @@ class Daemon:
         module = tree.fullname
         before = self._modules.get(module)
         if before is not None and before.tree is not tree:
-            self._pass.discard(before.tree)
+            self._discard(before.tree)
         self._modules[module] = _Module(tree, self._build.options, None)
         if self._updating:
             self.watch()
         else:
             self._go_through(self._modules[module])
+
+    def passed_over(self, tree: MypyFile) -> None:
+        """mypy has checked a module that is not gone through: a stub, for one.
+
+        It may have come in the place of one that was, and others may be read in its light.
+        """
+        if self._updating:
+            self._changed.add(tree.fullname)
+            self.watch()
+
+    def _discard(self, tree: MypyFile) -> None:
+        """Let go of what belongs to a tree that another has replaced."""
+        for node in walk(tree):
+            self._replaced.pop(node, None)  # type: ignore[call-overload]
+        self._build.forget_types_of(tree)
 
     def _go_through(self, module: _Module) -> None:
         module.reports = self._pass.examine(module.tree)
@@ -91,9 +114,9 @@ class Daemon:
         # One update may go through several modules, and mypy looks after each of them.
         self._updating = not final
         self._pass.program.forget()
-        gone = [name for name in self._modules if name not in self._build.modules]
+        gone = [name for name, module in self._modules.items() if not self._is_there(name, module)]
         for name in gone:
-            self._pass.discard(self._modules.pop(name).tree)
+            self._discard(self._modules.pop(name).tree)
         changed = [name for name, module in self._modules.items() if module.reports is None]
         self._changed.update(changed, gone)
         gone_through = self._importers(self._changed)
@@ -105,6 +128,12 @@ class Daemon:
             else:
                 self._pass.publish(module.tree, module.reports or [])
             self._build.settle_ignores(module.tree)
+        self._build.report_elsewhere(self.misfits())
+
+    def _is_there(self, name: str, module: _Module) -> bool:
+        """Whether a module is there, and the same file: a stub beside it takes its place."""
+        tree = self._build.modules.get(name)
+        return tree is not None and tree.path == module.tree.path
 
     def _importers(self, changed: Iterable[str]) -> set[str]:
         """*changed* and every module that imports one of them, however indirectly."""

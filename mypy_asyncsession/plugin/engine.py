@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.rules import PARENT
@@ -14,6 +15,8 @@ from mypy_asyncsession.semantic.from_mypy_types import Types
 from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
@@ -26,6 +29,7 @@ class Engine:
     Attributes:
         hooks: The hook of each function.
         module_pass: Finds and reports what is wrong in a module.
+        daemon: Keeps what was found from one update of dmypy to the next.
     """
 
     def __init__(self, build: Build, settings: Settings, overlays: Overlays) -> None:
@@ -49,26 +53,33 @@ class Engine:
         self.module_pass = ModulePass(
             build, program, self._types, self._recovery, declared, lasting, settings=settings
         )
+        self.daemon = Daemon(build, self.module_pass, self._recovery.replaced)
+        if build.in_daemon:
+            self.module_pass.in_daemon = self.daemon
+        self.daemon.misfits = self._misfits
         self.hooks = (
-            WatchedHooks(self._recovery, build, self.module_pass.daemon.watch)
+            WatchedHooks(self._recovery, build, self.daemon.watch)
             if build.in_daemon
             else Hooks(self._recovery, build)
         )
 
     def begin(self) -> None:
         """mypy has loaded modules: under dmypy, an update begins."""
-        self.module_pass.daemon.begin()
+        self.daemon.begin()
         self._recovery.begin()
         self.hooks.clear()
 
     def show_misfits(self) -> None:
         """Report where an overlay of the project's does not fit the definitions."""
+        for found in self._misfits():
+            self._build.show(found, record=self._settings.records)
+
+    def _misfits(self) -> Iterator[Finding]:
+        if not self._settings.config.overlays:
+            return
         from mypy_asyncsession.plugin.stub_check import misfits  # few runs have one
 
         build = self._build
         for misfit in misfits(self._overlays, build.parse, build.find, self._types):
             span = Span(misfit.line, 0, misfit.line, 1)
-            build.show(
-                Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place),
-                record=self._settings.records,
-            )
+            yield Finding(misfit.path, span, PARENT, misfit.message, misfit.hint, misfit.place)

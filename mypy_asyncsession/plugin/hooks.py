@@ -41,7 +41,7 @@ from mypy_asyncsession.semantic.syntax import expressions, statements
 from mypy_asyncsession.semantic.values import UNKNOWN, ObjectValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mypy.checker import TypeChecker
     from mypy.nodes import Expression, FuncItem, Node, SymbolNode
@@ -111,13 +111,13 @@ class Recovery:
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
         self._within: MypyFile | FuncItem | None = None
-        self._statements: list[Node] = []
+        self._pairings: dict[Node, Pairing] = {}
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
         self._within = None
         self._source = None
-        self._statements = []
+        self._pairings = {}
 
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
@@ -241,19 +241,21 @@ class Recovery:
         if within is not self._within:
             self._within = within
             body = within.defs if isinstance(within, MypyFile) else within.body
-            self._statements = list(statements(body, into_functions=True))
-        for statement in self._statements:
-            end = statement.end_line
-            if end is not None and not statement.line <= call.line <= end:
-                continue
-            if isinstance(statement, WithStmt) and call in statement.expr:
-                return Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
-            if isinstance(statement, ForStmt) and call is statement.expr:
-                return Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
-            for node in expressions(statement, _AWAITS):
-                if isinstance(node, AwaitExpr) and node.expr is call:
-                    return Pairing.AWAIT
-        return None
+            self._pairings = dict(_pairings(statements(body, into_functions=True)))
+        return self._pairings.get(call)
+
+
+def _pairings(found: Iterable[Node]) -> Iterator[tuple[Node, Pairing]]:
+    """How statements use the expressions in them."""
+    for statement in found:
+        if isinstance(statement, WithStmt):
+            pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+            yield from ((manager, pairing) for manager in statement.expr)
+        elif isinstance(statement, ForStmt):
+            yield statement.expr, Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
+        for node in expressions(statement, _AWAITS):
+            if isinstance(node, AwaitExpr):
+                yield node.expr, Pairing.AWAIT
 
 
 class Hooks(dict[str, "Hook | None"]):

@@ -11,6 +11,7 @@ import gc
 import hashlib
 import importlib
 import sys
+from abc import abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,16 +19,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import mypy.build
 import mypy.errorcodes
 import mypy.errors
+import mypy.modulefinder
 import mypy.nodes
 import mypy.options
 import mypy.plugin
 from mypy.checker import TypeChecker
 from mypy.checker_shared import CheckerScope
+from mypy.config_parser import parse_mypy_comments
+from mypy.error_formatter import OUTPUT_CHOICES
 from mypy.errors import CompileError, Errors
 from mypy.fscache import FileSystemCache
+from mypy.modulefinder import FindModuleCache, compute_search_paths
 from mypy.options import Options
 from mypy.parse import parse
 from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
+from mypy.util import decode_python_encoding, get_mypy_comments
 from mypy.version import __version__ as mypy_version
 
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
@@ -36,15 +42,17 @@ from mypy_asyncsession.semantic.syntax import walk
 if TYPE_CHECKING:
     import os
     from _collections_abc import dict_values
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
     from mypy.errors import ErrorInfo
+    from mypy.modulefinder import BuildSource
     from mypy.nodes import Expression, FuncItem, MypyFile
     from mypy.types import Type
 
     from mypy_asyncsession.findings import Finding, Span
+    from mypy_asyncsession.semantic.program import Modules
 
 #: The oldest mypy whose plugins get ``get_additional_indirect_deps``.
 OLDEST = (2, 4)
@@ -59,6 +67,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "modules",
         "options",
         "parallel_worker",
+        "search_paths",
         "source_set",
     ),
     FileSystemCache: ("stat_or_none_cache",),
@@ -88,6 +97,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
     ),
     CheckerScope: ("top_level_function",),
     TypeChecker: ("scope",),
+    mypy.modulefinder.SearchPaths: ("package_path",),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
@@ -130,6 +140,10 @@ _SUPERSEDED = {
         'Value of type "Coroutine[',
         '"Coroutine[Any, Any, ',
     ),
+}
+_SUPERSEDED |= {
+    code.replace("session-", "async-"): _SUPERSEDED[code]
+    for code in ("session-with", "session-iter", "session-await")
 }
 #: The codes for which a line is not enough to tell that mypy means the same.
 _IN_PLACE = frozenset({"session-unawaited", "session-unentered"})
@@ -289,124 +303,33 @@ def _manager_of(modules: dict[str, MypyFile]) -> BuildManager | None:
     return None
 
 
-class Build:
-    """One build of mypy's, as far as the plugin takes part in it."""
+class ErrorList:
+    """mypy's list of errors, as far as findings are put into it.
 
-    def __init__(self, modules: dict[str, MypyFile]) -> None:
-        """Find the build manager through *modules*, the table that mypy gives to every plugin.
+    Attributes:
+        modules: mypy's table of modules.
+        in_daemon: Whether the build belongs to dmypy, which keeps trees and types in memory.
+    """
 
-        Nothing else leads from a plugin to the error list and to the types. It is looked up at
-        once, because workers freeze their heap right after (``build_worker.worker.serve``), and
-        frozen objects are not listed any more.
-
-        Raises:
-            CompileError: There is no such manager: this is not a mypy that we know.
-        """
-        manager = _manager_of(modules)
-        if manager is None:
-            raise stop(
-                f"mypy {mypy_version} has changed inside (no build manager): "
-                "update mypy-asyncsession, or use an older mypy"
-            )
-        self._manager: BuildManager = manager
-        self._expected: dict[str, dict[int, list[str]]] = {}
-        self.modules = modules
+    modules: Modules
+    in_daemon: bool = False
 
     @property
+    @abstractmethod
     def errors(self) -> Errors:
         """mypy's own error list."""
-        return self._manager.errors
 
-    @property
-    def in_daemon(self) -> bool:
-        """Whether this build belongs to dmypy, which keeps trees and types in memory."""
-        return bool(self._manager.options.fine_grained_incremental)
-
+    @abstractmethod
     def types(self) -> Mapping[Expression, Type]:
         """The types of the expressions of the module that was just checked."""
-        return self._manager.all_types
 
     def forget_types(self) -> None:
         """Let go of those types: mypy frees the tree that they belong to."""
-        self._manager.all_types.clear()
-
-    def keep_types(self) -> None:
-        """Under dmypy, have mypy go on to keep types: the server resets the option."""
-        self._manager.options.export_types = True
-
-    def forget_types_of(self, tree: MypyFile) -> None:
-        """Under dmypy, let go of the types that belong to a tree that is no longer used."""
-        types = self._manager.all_types
-        for node in walk(tree):
-            types.pop(node, None)  # type: ignore[call-overload]
 
     @property
     def options(self) -> Options:
         """The options of the module that mypy has just checked, inline comments included."""
         return self.errors.options
-
-    def turn_to(self, tree: MypyFile, options: Options) -> None:
-        """Under dmypy, make *tree* the module that is reported on.
-
-        An update has emptied what the error list knew of the ignore comments of other modules.
-        """
-        self.errors.set_file(tree.path, tree.fullname, options)
-        self.errors.set_file_ignored_lines(tree.path, tree.ignored_lines, options.ignore_errors)
-
-    def take_back(self, tree: MypyFile) -> None:
-        """Under dmypy, take back what was reported of *tree* before."""
-        listed = self.errors.error_info_map.get(tree.path, [])
-        listed[:] = [info for info in listed if not info.code or info.code.code not in _OUR_CODES]
-
-    def when_looked_at(self, serve: Serve) -> None:
-        """Under dmypy, call *serve* whenever mypy, in this update, looks at its errors.
-
-        No hook of a plugin's tells the end of an update. ``Errors.targets`` goes through the
-        values of this table and ``Errors.new_messages`` through its keys, so the table tells it.
-        ``Errors.reset``, at the beginning of the next step, puts a plain one in its place.
-        """
-        table = self.errors.error_info_map
-        if not isinstance(table, _Watched) and not self.errors.flushed_files:
-            # Files are flushed by the first build alone, which is served as it goes along.
-            def unless_flushed(*, final: bool) -> None:
-                if not self.errors.flushed_files:
-                    serve(final=final)
-
-            self.errors.error_info_map = _Watched(table, unless_flushed)
-
-    def expect_ignores(self, tree: MypyFile) -> None:
-        """Under dmypy, count ignore comments of our codes as used for now.
-
-        An update calls comments unused before the module pass (``update_module_isolated``).
-        """
-        used = self.errors.used_ignored_lines[tree.path]
-        for line, codes in tree.ignored_lines.items():
-            ours = [code for code in codes if code in _OUR_CODES] if codes else [_EXPECTED]
-            if ours:
-                used[line].extend(ours)
-                self._expected.setdefault(tree.path, {})[line] = ours
-
-    def settle_ignores(self, tree: MypyFile) -> None:
-        """Call those of them unused that are, now that everything is reported."""
-        expected = self._expected.pop(tree.path, {})
-        if not expected or not self.errors.options.warn_unused_ignores:
-            return
-        used = self.errors.used_ignored_lines[tree.path]
-        for line, ours in expected.items():
-            for code in ours:
-                used[line].remove(code)
-        for line, ours in expected.items():
-            codes = tree.ignored_lines[line]
-            unused = [code for code in ours if code not in used[line]]
-            if not unused or (not codes and used[line]):
-                continue
-            detail = f"[{', '.join(unused)}]" if len(codes) > 1 else ""
-            self.errors.report_simple_error(
-                tree.path,
-                line,
-                f'Unused "type: ignore{detail}" comment',
-                mypy.errorcodes.UNUSED_IGNORE,
-            )
 
     def is_silent(self, tree: MypyFile) -> bool:
         """Whether nothing that is reported in *tree* would be shown."""
@@ -516,6 +439,125 @@ class Build:
                 )
             ]
 
+
+class Build(ErrorList):
+    """One build of mypy's, as far as the plugin takes part in it."""
+
+    def __init__(self, modules: dict[str, MypyFile]) -> None:
+        """Find the build manager through *modules*, the table that mypy gives to every plugin.
+
+        Nothing else leads from a plugin to the error list and to the types. It is looked up at
+        once, because workers freeze their heap right after (``build_worker.worker.serve``), and
+        frozen objects are not listed any more.
+
+        Raises:
+            CompileError: There is no such manager: this is not a mypy that we know.
+        """
+        manager = _manager_of(modules)
+        if manager is None:
+            raise stop(
+                f"mypy {mypy_version} has changed inside (no build manager): "
+                "update mypy-asyncsession, or use an older mypy"
+            )
+        self._manager: BuildManager = manager
+        self._expected: dict[str, dict[int, list[str]]] = {}
+        self._elsewhere: set[str] = set()
+        self.modules: dict[str, MypyFile] = modules
+        self.in_daemon = bool(manager.options.fine_grained_incremental)
+
+    def look_for_packages_in(self, folders: tuple[str, ...]) -> None:
+        """Look installed packages up in these directories alone, in a worker as well.
+
+        The paths belong to the module finder, too (``BuildManager.__init__``).
+        """
+        self._manager.search_paths.package_path = folders
+
+    @property
+    def errors(self) -> Errors:
+        """mypy's own error list."""
+        return self._manager.errors
+
+    def types(self) -> Mapping[Expression, Type]:
+        """The types of the expressions of the module that was just checked."""
+        return self._manager.all_types
+
+    def forget_types(self) -> None:
+        """Let go of those types: mypy frees the tree that they belong to."""
+        self._manager.all_types.clear()
+
+    def keep_types(self) -> None:
+        """Under dmypy, have mypy go on to keep types: the server resets the option."""
+        self._manager.options.export_types = True
+
+    def forget_types_of(self, tree: MypyFile) -> None:
+        """Under dmypy, let go of the types that belong to a tree that is no longer used."""
+        types = self._manager.all_types
+        for node in walk(tree):
+            types.pop(node, None)  # type: ignore[call-overload]
+
+    def turn_to(self, tree: MypyFile, options: Options) -> None:
+        """Under dmypy, make *tree* the module that is reported on.
+
+        An update has emptied what the error list knew of the ignore comments of other modules.
+        """
+        self.errors.set_file(tree.path, tree.fullname, options)
+        self.errors.set_file_ignored_lines(tree.path, tree.ignored_lines, options.ignore_errors)
+
+    def take_back(self, tree: MypyFile) -> None:
+        """Under dmypy, take back what was reported of *tree* before."""
+        listed = self.errors.error_info_map.get(tree.path, [])
+        listed[:] = [info for info in listed if not info.code or info.code.code not in _OUR_CODES]
+
+    def when_looked_at(self, serve: Serve) -> None:
+        """Under dmypy, call *serve* whenever mypy, in this update, looks at its errors.
+
+        No hook of a plugin's tells the end of an update. ``Errors.targets`` goes through the
+        values of this table and ``Errors.new_messages`` through its keys, so the table tells it.
+        ``Errors.reset``, at the beginning of the next step, puts a plain one in its place.
+        """
+        table = self.errors.error_info_map
+        if not isinstance(table, _Watched) and not self.errors.flushed_files:
+            # Files are flushed by the first build alone, which is served as it goes along.
+            def unless_flushed(*, final: bool) -> None:
+                if not self.errors.flushed_files:
+                    serve(final=final)
+
+            self.errors.error_info_map = _Watched(table, unless_flushed)
+
+    def expect_ignores(self, tree: MypyFile) -> None:
+        """Under dmypy, count ignore comments of our codes as used for now.
+
+        An update calls comments unused before the module pass (``update_module_isolated``).
+        """
+        used = self.errors.used_ignored_lines[tree.path]
+        for line, codes in tree.ignored_lines.items():
+            ours = [code for code in codes if code in _OUR_CODES] if codes else [_EXPECTED]
+            if ours:
+                used[line].extend(ours)
+                self._expected.setdefault(tree.path, {})[line] = ours
+
+    def settle_ignores(self, tree: MypyFile) -> None:
+        """Call those of them unused that are, now that everything is reported."""
+        expected = self._expected.pop(tree.path, {})
+        if not expected or not self.errors.options.warn_unused_ignores:
+            return
+        used = self.errors.used_ignored_lines[tree.path]
+        for line, ours in expected.items():
+            for code in ours:
+                used[line].remove(code)
+        for line, ours in expected.items():
+            codes = tree.ignored_lines[line]
+            unused = [code for code in ours if code not in used[line]]
+            if not unused or (not codes and used[line]):
+                continue
+            detail = f"[{', '.join(unused)}]" if len(codes) > 1 else ""
+            self.errors.report_simple_error(
+                tree.path,
+                line,
+                f'Unused "type: ignore{detail}" comment',
+                mypy.errorcodes.UNUSED_IGNORE,
+            )
+
     @property
     def in_worker(self) -> bool:
         """Whether this process is one of mypy's workers, whose errors another one prints."""
@@ -523,8 +565,11 @@ class Build:
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
+        loaded = self.modules.get(module)
+        if loaded is not None and loaded.path:
+            return loaded.path
         named = self._manager.source_set.source_modules.get(module)
-        if named:
+        if named and self._manager.fscache.isfile(named):
             return named
         found = self._manager.find_module_cache.find_module(module)
         return found if isinstance(found, str) else None
@@ -556,23 +601,113 @@ class Build:
         messages = errors.format_messages(path, tuples, manager.error_formatter)
         manager.flush_errors(path, messages, False)
 
+    def report_elsewhere(self, findings: Iterable[Finding]) -> None:
+        """Under dmypy, put errors in files that are no modules into the error list of an update."""
+        errors, options = self.errors, self._manager.options
+        findings = list(findings)
+        self._elsewhere.update(finding.path for finding in findings)
+        for path in self._elsewhere:
+            errors.error_info_map.pop(path, None)
+        for finding in findings:
+            errors.set_file(finding.path, None, options)
+            code = CODES.get(finding.code, PARENT_CODE)
+            self.report(finding.span, finding.message, finding.hint, code, (), "")
+
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file again, whose tree mypy has freed, or a text; ``None`` if that fails."""
-        options = self._manager.options.apply_changes(
-            {"ignore_errors": False, "preserve_asts": True}
-        )
-        errors = Errors(options)
-        try:
-            source: str | bytes | None = text
-            if text is None and not options.native_parser:
-                source = Path(path).read_bytes()
-            tree = parse(source, path, module, errors, options, eager=True)
-            if errors.is_blockers():
-                return None
-            SemanticAnalyzerPreAnalysis().visit_file(tree, path, module, options)
-        except (CompileError, OSError, UnicodeDecodeError):
+        return _parsed(path, module, text, self._manager.options)
+
+
+class ParsedBuild(ErrorList):
+    """A program whose modules are only parsed: what mypy has for a build, made on demand."""
+
+    def __init__(self, sources: list[BuildSource], options: Options) -> None:
+        """Begin with nothing parsed.
+
+        Args:
+            sources: The modules to look at.
+            options: mypy's options.
+        """
+        self._errors = Errors(options)
+        self._options = options
+        self._named = {source.module: source.path for source in sources if source.path}
+        self._disk = FileSystemCache()
+        paths = compute_search_paths(sources, options, str(Path(mypy.build.__file__).parent))
+        self._finder = FindModuleCache(paths, self._disk, options)
+        self._ignored: dict[str, dict[int, list[str]]] = {}
+
+    @property
+    def errors(self) -> Errors:
+        """mypy's own error list."""
+        return self._errors
+
+    def types(self) -> Mapping[Expression, Type]:
+        """Nothing: no expression has a type."""
+        return {}
+
+    def find(self, module: str) -> str | None:
+        """The file of a module, or ``None`` if there is none."""
+        named = self._named.get(module)
+        if named is not None:
+            return named
+        found = self._finder.find_module(module)
+        return found if isinstance(found, str) and not self._disk.isdir(found) else None
+
+    def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
+        """Parse a file, or a text; ``None`` if that fails."""
+        return _parsed(path, module, text, self._options)
+
+    def turn_to(self, tree: MypyFile) -> None:
+        """Make *tree* the module that is reported on, under its own configuration."""
+        options = self._options.clone_for_module(tree.fullname)
+        source = decode_python_encoding(self._disk.read(tree.path))
+        comments = get_mypy_comments(source)
+        if comments:
+            changes, _ = parse_mypy_comments(comments, options)
+            options = options.apply_changes(changes)
+            options.process_error_codes(error_callback=lambda _message: None)
+        self._errors.set_file(tree.path, tree.fullname, options)
+        self._errors.set_file_ignored_lines(tree.path, tree.ignored_lines, options.ignore_errors)
+
+    def messages(self, path: str) -> list[str]:
+        """What was reported in a file, a JSON object each."""
+        formatter = OUTPUT_CHOICES["json"]
+        tuples = self._errors.file_messages(path)
+        return self._errors.format_messages(path, tuples, formatter) if tuples else []
+
+    def looked_at(self) -> Mapping[str, os.stat_result | None]:
+        """What was asked about on disk; ``None`` for what was not there."""
+        return looked_at(self._disk)
+
+
+def _parsed(path: str, module: str, text: str | None, options: Options) -> MypyFile | None:
+    options = options.apply_changes({"ignore_errors": False, "preserve_asts": True})
+    errors = Errors(options)
+    try:
+        source: str | bytes | None = text
+        if text is None and not options.native_parser:
+            source = Path(path).read_bytes()
+        tree = parse(source, path, module, errors, options, eager=True)
+        if errors.is_blockers():
             return None
-        return tree
+        SemanticAnalyzerPreAnalysis().visit_file(tree, path, module, options)
+    except (CompileError, OSError, UnicodeDecodeError):
+        return None
+    return tree
+
+
+def look_for_packages_in(folders: list[str]) -> None:
+    """Have builds in this process look installed packages up in these directories alone.
+
+    mypy asks the Python that it is given where its packages are, by running it
+    (``modulefinder.get_search_dirs``). The function is decorated, so mypy looks it up by its name
+    even where it is compiled.
+    """
+
+    def get_search_dirs(_python: str | None) -> tuple[list[str], list[str]]:
+        return folders, []
+
+    mypy.modulefinder.get_search_dirs = get_search_dirs  # type: ignore[assignment]
 
 
 def looked_at(disk: FileSystemCache) -> Mapping[str, os.stat_result | None]:
@@ -595,10 +730,13 @@ def digest(*folders: Path) -> str:
 
 __all__ = [
     "Build",
+    "ErrorList",
+    "ParsedBuild",
     "Recorded",
     "announce",
     "digest",
     "function_at_hand",
+    "look_for_packages_in",
     "looked_at",
     "prepare",
     "spare_suggestions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mypy_asyncsession.detectors.misuse import misuse
 from mypy_asyncsession.detectors.record import Pairing, Use
@@ -12,21 +12,20 @@ from mypy_asyncsession.detectors.walker import Walker
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.models.fastapi import NEWEST, version_in
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
-from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
 from mypy_asyncsession.semantic.facts import facts
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.interpreter import Interpreter
-from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     from mypy.errorcodes import ErrorCode
-    from mypy.nodes import MypyFile
+    from mypy.nodes import Expression, MypyFile
+    from mypy.types import Type
 
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.plugin.hooks import Recovery
-    from mypy_asyncsession.plugin.internals import Build
+    from mypy_asyncsession.plugin.internals import ErrorList
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.rules import Rule
     from mypy_asyncsession.semantic.declared import Declared
@@ -44,15 +43,25 @@ class Report:
     problem: Problem
 
 
+class InDaemon(Protocol):
+    """What is done with modules under dmypy, in place of a pass over each alone."""
+
+    def passed(self, tree: MypyFile) -> None:
+        """mypy has checked a module."""
+
+    def passed_over(self, tree: MypyFile) -> None:
+        """mypy has checked a module that is not gone through."""
+
+
 class ModulePass:
     """Finds and reports what is wrong in a module, and what the answer leaned on."""
 
     def __init__(
         self,
-        build: Build,
+        build: ErrorList,
         program: Program,
         types: Types,
-        recovery: Recovery,
+        recovery: Recovery | None,
         declared: Declared | None,
         lasting: ProgramCache | None,
         settings: Settings,
@@ -63,7 +72,7 @@ class ModulePass:
         build: The build that this takes part in.
         program: Where definitions are looked up.
         types: Reads mypy's types, with the project's resources.
-        recovery: The expressions whose type the hooks have replaced.
+        recovery: The expressions whose type the hooks have replaced; ``None`` without hooks.
         declared: Reads overlays.
         lasting: What is known of definitions for good.
         settings: The project's configuration, and how findings are reported.
@@ -74,33 +83,38 @@ class ModulePass:
         self._fastapi = settings.fastapi
         self._settings = settings
         self._recovery = recovery
+        self._replaced: dict[Expression, Type] = recovery.replaced if recovery is not None else {}
         self._leaned: dict[str, set[str]] = {}
         self.program = program
         self.interpreter = Interpreter(program, types, declared, lasting)
-        self.interpreter.definitions_first = build.in_daemon
-        self.daemon = Daemon(build, self)
+        self.interpreter.past_types = build.in_daemon
+        #: Under dmypy, what is done with a module in place of a pass over it alone.
+        self.in_daemon: InDaemon | None = None
 
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
         try:
             if tree.is_stub or self._build.is_silent(tree) or is_foreign(tree.path):
+                if self.in_daemon is not None:
+                    self.in_daemon.passed_over(tree)
                 return set()
-            if self._build.in_daemon:
-                self.daemon.passed(tree)
+            if self.in_daemon is not None:
+                self.in_daemon.passed(tree)
                 return set()
             self.publish(tree, self.examine(tree))
             leaned = self._leaned.pop(tree.fullname, set())
             return (leaned | self.program.modules_read) - {tree.fullname}
         finally:
-            self._recovery.forget()
-            if not self._build.in_daemon:
-                self._recovery.replaced.clear()
+            if self._recovery is not None:
+                self._recovery.forget()
+            if self.in_daemon is None:
+                self._replaced.clear()
                 self._build.forget_types()
 
     def examine(self, tree: MypyFile) -> list[Report]:
         """What is wrong in *tree*, whose types mypy has found."""
         self.program.modules_read.clear()
-        self.interpreter.reset(self._build.types(), self._recovery.replaced)
+        self.interpreter.reset(self._build.types(), self._replaced)
         try:
             with self._build.also_enabled(self._strict(tree)):
                 getters = self._build.enabled(CODES[session_getter.RULE.code])
@@ -147,12 +161,6 @@ class ModulePass:
                 return NEWEST  # mypy loads it with the first module that imports it
             self._fastapi = version_in(tree.path)
         return self._fastapi
-
-    def discard(self, tree: MypyFile) -> None:
-        """Under dmypy, let go of what belongs to a tree that another has replaced."""
-        for node in walk(tree):
-            self._recovery.replaced.pop(node, None)  # type: ignore[call-overload]
-        self._build.forget_types_of(tree)
 
     def publish(self, tree: MypyFile, reports: list[Report]) -> None:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""

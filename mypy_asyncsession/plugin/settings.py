@@ -24,6 +24,7 @@ class Settings:
         survey: Whether each module's providers and uses are reported, too.
         strict: Modules that ``check`` says are strict, beside those of the configuration.
         error_codes: Codes of other plugins that ``check`` found in the files.
+        packages: Where ``check`` has installed packages looked up; ``None`` if mypy knows.
     """
 
     config: Config = field(default_factory=Config)
@@ -31,6 +32,7 @@ class Settings:
     survey: bool = False
     strict: frozenset[str] = frozenset()
     error_codes: tuple[str, ...] = ()
+    packages: tuple[str, ...] | None = None
 
     @property
     def fastapi(self) -> Version | None:
@@ -67,4 +69,11 @@ def settings(config_file: str | None) -> Settings:
     path = discover(config_file, Path.cwd())
     config = load(path) if path is not None else Config()
     run = run_options(config_file)
-    return Settings(config, run.records, run.survey, frozenset(run.strict), run.error_codes)
+    return Settings(
+        config,
+        run.records,
+        run.survey,
+        frozenset(run.strict),
+        run.error_codes,
+        run.packages,
+    )

@@ -29,24 +29,14 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.record import Use
+from mypy_asyncsession.rules.pairings import awaiting, of_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.rules.wording import instead, subject, used
-from mypy_asyncsession.semantic.shapes import Shape
 
 
 def check(use: Use) -> Problem | None:
-    """Whether *use* awaits what cannot be awaited."""
-    if use.pairing is not Pairing.AWAIT:
-        return None
-    wrong = use.wrong()
-    if wrong is None or wrong.shape in (Shape.NONE, Shape.RESULT):
-        # That a result is awaited is, as a rule, the fault of an annotation as a sync session.
-        return None
-    message = subject(use, wrong)
-    if not wrong.shape.uncalled:
-        message += f": {used(use, 'await')}"
-    return Problem(message, instead(use, wrong), wrong.place)
+    """Whether *use* awaits what cannot be awaited, and a session is in it."""
+    return awaiting(use) if of_resource(use) else None
 
 
 RULE = Rule(

@@ -33,13 +33,14 @@ async def get_request_db() -> AsyncIterator[AsyncSession]:
 from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import EarlyExit, Exit
+from mypy_asyncsession.rules.pairings import holds_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import entered_instead
 
 
 def check(exit_: EarlyExit) -> Problem | None:
     """Whether a provider hands on what another yields."""
-    if exit_.way is not Exit.DELEGATION:
+    if exit_.way is not Exit.DELEGATION or not holds_resource(exit_.handed):
         return None
     inner = exit_.callee or exit_.text
     then = "" if exit_.closed else ", which is closed when it is collected"

@@ -1,9 +1,10 @@
 """Leaving a provider at its yield.
 
 ## What it does
-Rejects ``return``, ``break`` and ``raise`` that leave ``async for session in provider()``, and
-``await anext(provider())``. A generator that yields again and again is a stream, and may be left at
-any time; so may one after whose yield nothing is to be done.
+Rejects ``return``, ``break`` and ``raise`` that leave ``async for session in provider()``,
+``await anext(provider())`` and ``next(provider())``, and ``await manager().__aenter__()``, after
+which nobody has the manager. A generator that yields again and again is a stream, and may be left
+at any time; so may one after whose yield nothing is to be done.
 
 ## Why is this bad
 What follows the ``yield`` does not run. The commit is lost, and the ``finally`` and the end of an
@@ -34,15 +35,31 @@ async def report() -> object:
 from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import EarlyExit, Exit
+from mypy_asyncsession.rules.pairings import holds_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.wording import entered_instead
 
 
 def check(exit_: EarlyExit) -> Problem | None:
     """Whether a provider is left at its yield."""
-    if exit_.way is Exit.DELEGATION:
+    if exit_.way is Exit.DELEGATION or not holds_resource(exit_.handed):
         return None
     provider = exit_.callee or exit_.text
+    if exit_.way is Exit.NEXT:
+        after = ", and the code after its yield never runs" if exit_.skips_code else ""
+        return Problem(
+            f'"next" takes the session out of "{provider}" and drops the rest: '
+            f"it is closed at once{after}",
+            f'Enter it: "with contextmanager({provider})({_arguments(exit_)}) as session:"',
+            exit_.handed.place if exit_.handed else None,
+        )
+    if exit_.way is Exit.AENTER:
+        return Problem(
+            f'"__aenter__" takes the session out of "{provider}" and drops the manager: '
+            "nobody can exit it",
+            f'Enter it: "async with {provider}({_arguments(exit_)}) as session:"',
+            exit_.handed.place if exit_.handed else None,
+        )
     if exit_.closed:
         lost = (
             "the code after its yield never runs"
@@ -58,6 +75,10 @@ def check(exit_: EarlyExit) -> Problem | None:
     else:
         message = f'"{exit_.way.value}" leaves "{provider}" at its yield: {lost}'
     return Problem(message, entered_instead(exit_), exit_.handed.place if exit_.handed else None)
+
+
+def _arguments(exit_: EarlyExit) -> str:
+    return "..." if exit_.handed is not None and exit_.handed.takes else ""
 
 
 RULE = Rule(

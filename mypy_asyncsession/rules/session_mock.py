@@ -35,16 +35,13 @@ from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import Double
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.semantic.shapes import Can, Shape
-
-#: What makes one shape another.
-_USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
+from mypy_asyncsession.semantic.shapes import USES, Shape
 
 
 def check(double: Double) -> Problem | None:
     """Whether a double cannot be used as the provider is."""
     here, there = double.here, double.there
-    if here.shape in (Shape.OTHER, Shape.NONE) or there.can & _USES & here.can:
+    if here.shape in (Shape.OTHER, Shape.NONE) or there.can & USES & here.can:
         return None
     return Problem(
         f'"{double.target}" gives {there.shape.value}, its double {here.shape.value}',

@@ -36,11 +36,10 @@ class Database(Provider):
 from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import ObjectInfo, Override
+from mypy_asyncsession.rules.pairings import holds_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.shapes import USES, Shape
 
-#: What makes one shape another: the rest comes along with these.
-_USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
 _PROVIDERS = frozenset(
     {
         Shape.ASYNC_GENERATOR,
@@ -68,6 +67,8 @@ def check(override: Override) -> Problem | None:
     """Whether a method cannot be used as the one that it stands for."""
     here, there = override.here, override.there
     if override.misdeclared:
+        if not holds_resource(there):
+            return None
         return Problem(
             f'"{override.method}" of "{override.owner}" is a coroutine function that gives '
             f"{there.shape.value}, not one itself",
@@ -77,9 +78,9 @@ def check(override: Override) -> Problem | None:
     shapes = {here.shape, there.shape}
     if not shapes & _PROVIDERS or not shapes <= _PROVIDERS | {Shape.COROUTINE}:
         return None
-    if not all(map(_is_provider, (here, there))) or not any(map(_is_of_session, (here, there))):
+    if not all(map(_is_provider, (here, there))) or not any(map(holds_resource, (here, there))):
         return None
-    if there.can & _USES & here.can == there.can & _USES:
+    if there.can & USES & here.can == there.can & USES:
         return None
     return Problem(
         f'"{override.method}" of "{override.owner}" gives {here.shape.value}, '
@@ -98,16 +99,6 @@ def _is_provider(handed: ObjectInfo) -> bool:
         return True
     item = handed.item
     return handed.label in _MANAGERS or (item is not None and item.resource is not None)
-
-
-def _is_of_session(handed: ObjectInfo) -> bool:
-    """Whether a session is in it, however deep."""
-    inside: ObjectInfo | None = handed
-    while inside is not None:
-        if inside.resource is not None:
-            return True
-        inside = inside.item
-    return False
 
 
 def _instead(override: Override) -> str:

@@ -4,7 +4,8 @@
 Rejects an attribute of a session that is asked of a generator, a context manager or a coroutine
 which was never entered or awaited, and such an object where a session is expected: as an argument,
 as a return value, or stored in an attribute that is annotated as one. The same is said of a
-sessionmaker that was not called, and of an ``engine.connect()`` that nobody awaits or enters.
+sessionmaker that was not called, and of an ``engine.connect()`` or a ``session.begin()`` that
+nobody awaits or enters.
 
 ## Why is this bad
 The session was not opened. It raises ``AttributeError`` when the attribute is used, which may be
@@ -53,10 +54,22 @@ def check(raw: UnenteredUse) -> Problem | None:
     if handed is None:
         return None
     if raw.situation is Situation.UNSTARTED:
+        what = "connection" if handed.label == "AsyncConnection" else "transaction"
         return Problem(
-            f'"{raw.text}" is a connection that nobody has started: "{raw.detail}" fails before',
+            f'"{raw.text}" is a {what} that nobody has started: "{raw.detail}" fails before',
             f'Enter it: "async with {raw.callee}() as {raw.text}:"',
             handed.place,
+        )
+    if raw.situation is Situation.UNOPENED:
+        return Problem(
+            f'"{raw.text}" was never entered: it has no "{raw.detail}" before',
+            f'Enter it: "{_keyword(handed)} {raw.text}:"',
+            handed.place,
+        )
+    if raw.situation is Situation.DROPPED:
+        hint = f'Await it: "await {raw.text}"' if raw.detail and raw.callee else None
+        return Problem(
+            f'"{raw.text}" begins nothing: it is neither awaited nor entered', hint, None
         )
     done = _DONE.get(handed.shape, "entered")
     taken = _TAKEN[raw.situation].format(detail=raw.detail, session=raw.session, done=done)
@@ -73,17 +86,21 @@ def _instead(raw: UnenteredUse, handed: ObjectInfo) -> str:
     provider = raw.callee or (handed.name if "." not in (handed.name or "") else None)
     if handed.shape is Shape.COROUTINE:
         return f'Await it: "await {raw.text}"' if raw.callee else "Await it where it is made"
-    made = f"{provider}(...)" if provider else raw.text
+    arguments = "..." if handed.takes else ""
+    made = f"{provider}({arguments})" if provider else raw.text
     if handed.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
-        made = f"asynccontextmanager({provider})(...)" if provider else "asynccontextmanager(...)"
+        made = f"asynccontextmanager({provider})({arguments})"
     elif handed.shape in (Shape.GENERATOR, Shape.ITERATOR):
-        made = f"contextmanager({provider})(...)" if provider else "contextmanager(...)"
+        made = f"contextmanager({provider})({arguments})"
     if handed.shape is Shape.SESSIONMAKER:
         keyword = "with" if handed.label == "sessionmaker" else "async with"
         return f'Call it, and enter what it gives: "{keyword} {raw.text}() as session:"'
+    return f'Enter it, and use the session inside: "{_keyword(handed)} {made} as session:"'
+
+
+def _keyword(handed: ObjectInfo) -> str:
     is_async = bool(handed.can & (Can.ASYNC_ENTER | Can.ASYNC_ITERATE))
-    keyword = "async with" if is_async else "with"
-    return f'Enter it, and use the session inside: "{keyword} {made} as session:"'
+    return "async with" if is_async else "with"
 
 
 RULE = Rule(

@@ -31,41 +31,22 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.record import Reuse, Use
+from mypy_asyncsession.rules.pairings import entering, of_resource, reusing
 from mypy_asyncsession.rules.rule import Problem, Rule
-from mypy_asyncsession.rules.wording import instead, subject, used
-from mypy_asyncsession.semantic.shapes import Shape
 
 
-def check(use: Use) -> Problem | None:
-    """Whether *use* enters what it cannot enter."""
-    if not use.pairing.enters:
-        return None
-    wrong = use.wrong()
-    if wrong is None:
-        return None
-    if wrong.shape is Shape.NONE and not _may_give_provider(use):
-        return None  # where something may be None is mypy's to say
-    if use.pairing is Pairing.PUSH_ASYNC_EXIT and wrong.shape.uncalled:
-        return None  # a callback is as welcome there
-    message = subject(use, wrong)
-    if not wrong.shape.uncalled and wrong.shape is not Shape.NONE:
-        message += f": {used(use, 'enter')}"
-    return Problem(message, instead(use, wrong), wrong.place)
-
-
-def _may_give_provider(use: Use) -> bool:
-    """Whether a call gives either None or something that holds a session."""
-    return use.callee is not None and any(
-        each.resource is None and each.item is not None and each.item.resource is not None
-        for each in use.given
-    )
+def check(use: Use | Reuse) -> Problem | None:
+    """Whether *use* is of what cannot be used so, or not again, and a session is in it."""
+    if isinstance(use, Reuse):
+        return reusing(use) if use.pairing.enters else None
+    return entering(use) if of_resource(use) else None
 
 
 RULE = Rule(
     code="session-with",
     summary="entering what is not a context manager of that kind",
     doc=__doc__,
-    reads=(Use,),
+    reads=(Use, Reuse),
     check=check,
 )

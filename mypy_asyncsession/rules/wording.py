@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.detectors.record import ObjectInfo, Pairing
+from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
 from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
 
 if TYPE_CHECKING:
@@ -95,7 +96,12 @@ def instead(use: Use, handed: ObjectInfo) -> str | None:
 
 
 _STATEMENTS = (Pairing.ASYNC_WITH, Pairing.WITH, Pairing.ASYNC_FOR, Pairing.FOR)
-_ON_STACK = (Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.PUSH_ASYNC_EXIT)
+#: How a test case enters what an exit stack enters by another name.
+_IN_TESTS = {
+    Pairing.ENTER_ASYNC_CONTEXT: Pairing.TEST_ENTER_ASYNC_CONTEXT,
+    Pairing.ENTER_CONTEXT: Pairing.TEST_ENTER_CONTEXT,
+}
+_ON_STACK = (*_IN_TESTS, *_IN_TESTS.values(), Pairing.PUSH_ASYNC_EXIT)
 _STEPS = (Pairing.ANEXT, Pairing.NEXT, Pairing.ANEXT_METHOD, Pairing.NEXT_METHOD)
 _SESSIONS = (Shape.SESSION, Shape.SYNC_SESSION)
 
@@ -118,11 +124,22 @@ def _bound(handed: ObjectInfo) -> str | None:
         return None
     if handed.shape is Shape.ENGINE or (held and held.label and held.label.endswith("Connection")):
         return "connection"
-    return "session" if held is None or held.shape in _SESSIONS else "value"
+    if held is None:
+        return "session" if handed.shape is Shape.SESSIONMAKER else "value"
+    return "session" if held.shape in _SESSIONS else "value"
+
+
+def is_started(handed: ObjectInfo) -> bool:
+    """Whether this is a connection or transaction that ``await`` has started."""
+    return handed.label in STARTED_ONCE and not handed.can & (Can.ASYNC_ENTER | Can.AWAIT)
 
 
 def _instead(use: Use, handed: ObjectInfo) -> str | None:
     shape = handed.shape
+    if is_started(handed):
+        if use.text.startswith("await "):
+            return _write(use, use.text.removeprefix("await "), "async with")
+        return 'Enter it where it is made, without "await"'
     if shape.uncalled:
         return _once_called(use, handed)
     if use.pairing in _ON_STACK and shape is not Shape.MISMADE:
@@ -136,11 +153,17 @@ def _instead(use: Use, handed: ObjectInfo) -> str | None:
         return _write(use, f"{use.text}.connect()", keyword)
     if shape is Shape.RESULT and use.pairing is Pairing.ASYNC_FOR:
         return _write(use, use.text, "for")
+    if use.pairing is Pairing.ASYNC_FOR and shape is Shape.GENERATOR and not _of_session(handed):
+        return _write(use, use.text, "for")
     if use.pairing is Pairing.FOR and handed.can & Can.ASYNC_ITERATE:
         return _write(use, use.text, "async for")
     if shape is Shape.COROUTINE:
         return _once_awaited(use, handed)
     return _entered(use, handed)
+
+
+def _of_session(handed: ObjectInfo) -> bool:
+    return handed.item is not None and handed.item.shape in _SESSIONS
 
 
 def _made_anew(use: Use, handed: ObjectInfo) -> str | None:
@@ -180,13 +203,16 @@ def _entered(use: Use, handed: ObjectInfo) -> str | None:
         if use.callee is None:
             # What has to be awaited for it is no generator function, whatever its name.
             awaited = use.text.startswith("await ") and f"{handed.name}(" in use.text
-            made = f"asynccontextmanager({handed.name})" if handed.name and not awaited else None
-            through = f"{made}(...)" if made else "asynccontextmanager(...)"
+            made = None
+            if handed.name and handed.name.isidentifier() and not awaited:
+                made = f"asynccontextmanager({handed.name})"
+            arguments = "..." if handed.takes else ""
+            through = f"{made}({arguments})" if made else "asynccontextmanager"
             return f'Enter it through "{through}" where it is made'
         return _write(use, call(use, "asynccontextmanager"), "async with")
     if shape is Shape.GENERATOR:
         if use.callee is None:
-            return 'Enter it through "contextmanager(...)" where it is made'
+            return 'Enter it through "contextmanager" where it is made'
         return _write(use, call(use, "contextmanager"), "with")
     if shape is Shape.ASYNC_ITERATOR:
         return _write(use, use.text, "async for")
@@ -254,6 +280,9 @@ def _once_awaited(use: Use, handed: ObjectInfo) -> str | None:
         return f'Await it first: "{awaited}"'
     if item.shape.uncalled:
         return _once_called(use._replace(text=awaited, callee=None, arguments=False), item)
+    if is_started(item):
+        line = entering(use, f"aclosing({awaited})", "async with")
+        return f'Await it, which starts it, and close it: "{line}"' if use.target else None
     if item.can & use.pairing.needs:
         if use.pairing in _STATEMENTS:
             return f'Write "{entering(use, awaited, use.pairing.value)}"'
@@ -289,6 +318,8 @@ def _on_stack(use: Use, handed: ObjectInfo) -> str | None:
 
 def _stacked(use: Use, expression: str, method: Pairing) -> str:
     """To enter *expression* on the stack, whose name is not known."""
+    if use.pairing in _IN_TESTS.values():
+        method = _IN_TESTS[method]
     entered = f'"{method.value}({expression})"'
     if method is use.pairing:
         return f"Write {entered}"
@@ -305,7 +336,8 @@ def _stacked(use: Use, expression: str, method: Pairing) -> str:
 def entered_instead(exit_: EarlyExit, then: str = "") -> str:
     """To enter a generator instead of iterating over it; *then* is what stands in the block."""
     if exit_.callee is None:
-        return 'Enter it through "asynccontextmanager(...)" where it is made'
+        return 'Enter it through "asynccontextmanager" where it is made'
     is_manager = exit_.handed is not None and exit_.handed.can & Can.ASYNC_ENTER
     made = exit_.callee if is_manager else f"asynccontextmanager({exit_.callee})"
-    return f'Enter it: "async with {made}(...) as session:{then}"'
+    arguments = "..." if exit_.handed is not None and exit_.handed.takes else ""
+    return f'Enter it: "async with {made}({arguments}) as session:{then}"'

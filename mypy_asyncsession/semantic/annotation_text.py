@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy.nodes import MypyFile, TypeInfo
 from mypy.types import AnyType, Instance, NoneType, UnboundType, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import ObjectValue, Value
 
 if TYPE_CHECKING:
+    from mypy.nodes import TypeInfo
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.program import Program
@@ -106,9 +106,7 @@ def _importable(info: TypeInfo, program: Program) -> tuple[str, str] | None:
     packages = module.split(".")
     for length in range(1, len(packages)):
         package = ".".join(packages[:length])
-        tree = program.modules.get(package)
-        entry = tree.names.get(name) if isinstance(tree, MypyFile) else None
-        if entry is not None and entry.node is info and entry.module_public:
+        if program.exports(package, name) is info:
             return package, name
     return module, name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mypy.types import CallableType
+from mypy.types import CallableType, has_type_vars
 
 from mypy_asyncsession.models.contextlib import CONTEXT_MANAGERS_MADE
 from mypy_asyncsession.semantic.from_mypy_types import informative
@@ -13,8 +13,10 @@ from mypy_asyncsession.semantic.values import (
     RECURSIVE,
     UNKNOWN,
     ContainerValue,
+    FunctionValue,
     LiteralValue,
     ManagerFactory,
+    NamedValue,
     ObjectValue,
     TypedCallable,
     UnionValue,
@@ -28,10 +30,15 @@ from mypy_asyncsession.semantic.values import (
 def combine(structural: Value, typed: Value) -> Value:
     """Put together what the definitions say and what mypy says of one expression.
 
-    A definition that contradicts its annotation is believed before it. Otherwise the type says
-    which of the possible objects it is, since mypy follows flow and generics, and the definition
-    adds where it comes from.
+    What definitions settle is believed before any type, which dmypy may not have brought up to
+    date; only what they leave open in it, generics mostly, is the type's to say. Otherwise the
+    type says which of the possible objects it is, since mypy follows flow, and the definition adds
+    where it comes from.
     """
+    if isinstance(structural, NamedValue):
+        return structural
+    if isinstance(structural, ObjectValue) and structural.shape is not Shape.NONE:
+        return _completed(structural, typed)
     unknown = (UNKNOWN, RECURSIVE)
     if structural in unknown or typed in unknown or is_none(typed):
         return typed if structural in unknown else structural
@@ -52,9 +59,17 @@ def combine(structural: Value, typed: Value) -> Value:
         for option in options:
             if option.shape is member.shape:
                 item = member.item if option.item is UNKNOWN else option.item
-                return replace(member, item=item, origin=option.origin, bare=option.bare)
+                return replace(
+                    member,
+                    item=item,
+                    origin=option.origin,
+                    bare=option.bare,
+                    filled=option.filled,
+                )
             if option.can == member.can and member.shape is not Shape.OTHER:
-                return replace(member, shape=option.shape, origin=option.origin)
+                by_body = isinstance(option.item, ObjectValue) and option.item.by_definition
+                item = option.item if by_body or member.item is UNKNOWN else member.item
+                return replace(member, shape=option.shape, item=item, origin=option.origin)
         return member
 
     result = map_members(typed, refined)
@@ -68,15 +83,31 @@ def combine(structural: Value, typed: Value) -> Value:
     return result
 
 
+def _completed(structural: ObjectValue, typed: Value) -> ObjectValue:
+    """What definitions settle, holding what the type says where they do not say what it holds."""
+    if (
+        structural.item is UNKNOWN
+        and isinstance(typed, ObjectValue)
+        and typed.shape is structural.shape
+    ):
+        return replace(structural, item=typed.item)
+    return structural
+
+
 def combine_result(inferred: Value, declared: Value) -> Value:
     """Put together what a function returns and what its annotation says that it returns."""
     if inferred is UNKNOWN or inferred is RECURSIVE:
         return inferred if declared is UNKNOWN else declared
     if isinstance(inferred, ManagerFactory) and isinstance(declared, TypedCallable):
         return inferred
+    if isinstance(inferred, FunctionValue) and _is_open_callable(declared):
+        return inferred  # what fills the variables in is known to the function alone
     if not isinstance(declared, ObjectValue):
         return inferred if declared is UNKNOWN or is_opaque(declared) else declared
     if isinstance(inferred, ObjectValue):
+        if _is_resource_itself(inferred) and declared.shape in UNMISTAKABLE:
+            # ``async def f() -> AsyncGenerator[...]: return Maker()``
+            return replace(inferred, by_definition=True)
         if inferred.shape is declared.shape:
             item = declared.item if declared.item is not UNKNOWN else inferred.item
             return replace(declared, item=item, origin=inferred.origin)
@@ -95,6 +126,10 @@ UNMISTAKABLE = frozenset({Shape.ASYNC_GENERATOR, Shape.GENERATOR, Shape.COROUTIN
 _MADE = frozenset({None, *(name.rpartition(".")[2] for name in CONTEXT_MANAGERS_MADE)})
 
 
+def _is_resource_itself(value: ObjectValue) -> bool:
+    return value.shape in (Shape.SESSION, Shape.SYNC_SESSION) and value.resource is not None
+
+
 def _is_unmistakable(value: ObjectValue) -> bool:
     """Whether a definition decides what this is: a generator function, or what was made of one."""
     return value.shape in UNMISTAKABLE or (
@@ -109,8 +144,22 @@ def is_none(value: Value) -> bool:
     )
 
 
+def _is_open_callable(value: Value) -> bool:
+    """Whether a value is a callable whose result is left to a type variable."""
+    return (
+        isinstance(value, TypedCallable)
+        and isinstance(value.type, CallableType)
+        and has_type_vars(value.type.ret_type)
+    )
+
+
 def is_opaque(value: Value) -> bool:
     """Whether a value is a callable whose type does not say what a call gives."""
+    if isinstance(value, UnionValue):
+        callables = [member for member in value.members if not is_none(member)]
+        return all(isinstance(member, TypedCallable) for member in callables) and any(
+            map(is_opaque, callables)
+        )
     if isinstance(value, TypedCallable) and isinstance(value.type, CallableType):
         return not informative(value.type.ret_type)
     return False

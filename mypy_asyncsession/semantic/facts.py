@@ -13,6 +13,7 @@ from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnSt
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
+from mypy_asyncsession.semantic.footprints import footprint, initialised
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
 from mypy_asyncsession.semantic.late_commits import LateCommits
@@ -83,7 +84,10 @@ def _members(
             inside = f"{prefix}{statement.name}."
             yield from _members(source, interpreter, statement.defs.body, inner, inside)
             yield from _of_class(statement, source, interpreter, prefix)
-            for attribute in source.attributes(statement):
+            for attribute, assigned in source.attributes(statement).items():
+                methods = {method.name for _, method in assigned if method is not None}
+                if len(methods) > 1 and "__init__" in methods:
+                    yield f"{inside}{attribute} is bound by {sorted(methods)}"
                 if not _in_interface(interpreter, f"{module}.{inside}{attribute}"):
                     value = interpreter.assigned(source, statement, inner, attribute)
                     yield from _line(inside + attribute, value, interpreter, scope)
@@ -120,6 +124,10 @@ def _function(
         yield f"{name} says nothing"
     elif function.name == "__init__" and (attributes := kept(function)):
         yield f"{name} keeps {sorted(attributes)}"
+    if function.name == "__init__" and (put := initialised(function)):
+        yield f"{name} puts {put}"
+    if done := footprint(function):
+        yield f"{name} does {done}"
 
 
 def _of_class(

@@ -53,7 +53,10 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
+
+    from mypy.nodes import SymbolNode
 
 
 #: Types that do not say what an object is; ``_Wrapped`` forgets what it wraps too easily.
@@ -84,8 +87,13 @@ def _bounded(value: Value) -> Value:
 class Types:
     """Reads types, given the full names of the resources that the project configured."""
 
-    def __init__(self, resources: AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        resources: AbstractSet[str] = frozenset(),
+        type_of: Callable[[SymbolNode], Type | None] | None = None,
+    ) -> None:
         self.resources = RESOURCES | resources
+        self._type_of = type_of or declared_type
         self._abilities: dict[TypeInfo, Can] = {}
         #: What is known of instances that are no providers: most are of this kind.
         self._plain: dict[Instance, ObjectValue] = {}
@@ -213,7 +221,7 @@ class Types:
             if isinstance(proper, Instance) and proper.type.fullname in COROUTINE_TYPES:
                 result = proper.args[-1] if proper.args else result
         proper = get_proper_type(result)
-        if isinstance(proper, TypeVarType):
+        if isinstance(proper, TypeVarType) and proper not in type_.args:
             # ``-> Self``, in either spelling.
             return ObjectValue(
                 self._shape(type_.type, self.can(type_.type), self.resource(type_.type)),
@@ -252,7 +260,8 @@ class Types:
             proper = get_proper_type(result) if result is not None else None
             if isinstance(proper, Instance) and proper.type.fullname in COROUTINE_TYPES:
                 return proper.args[-1] if proper.args else None
-            return type_ if isinstance(proper, TypeVarType) else proper
+            is_self = isinstance(proper, TypeVarType) and proper not in type_.args
+            return type_ if is_self else proper
         for names, index in (
             (ASYNC_GENERATOR_TYPES | ASYNC_ITERATOR_TYPES, 0),
             (COROUTINE_TYPES, -1),
@@ -270,13 +279,7 @@ class Types:
         if symbol is None or symbol.node is None:
             return None
         node = symbol.node
-        raw: Type | None = None
-        if isinstance(node, (FuncDef, OverloadedFuncDef)):
-            raw = node.type
-        elif isinstance(node, Decorator):
-            raw = node.var.type
-        elif isinstance(node, Var):
-            raw = node.type
+        raw = self._type_of(node)
         if raw is None:
             return None
         found = getattr(node, "info", None)
@@ -295,6 +298,15 @@ class Types:
         if isinstance(found, Overloaded):
             return found.items[0].ret_type
         return None
+
+
+def declared_type(symbol: SymbolNode) -> Type | None:
+    """mypy's type of a symbol, or ``None``."""
+    if isinstance(symbol, Decorator):
+        return symbol.var.type
+    if isinstance(symbol, (FuncDef, OverloadedFuncDef, Var)):
+        return symbol.type
+    return None
 
 
 def informative(type_: Type | None) -> bool:

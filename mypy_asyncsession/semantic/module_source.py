@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     ClassDef,
+    DictExpr,
     ExpressionStmt,
     ForStmt,
     FuncDef,
     GlobalDecl,
     IndexExpr,
+    IntExpr,
     LambdaExpr,
     MemberExpr,
     NameExpr,
@@ -23,6 +25,8 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.call_sites import calls_in, last_name
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 
@@ -32,15 +36,29 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, FuncItem, MypyFile, Node
 
     from mypy_asyncsession.semantic.bindings import Binding, Names
-
-    #: The functions and classes around a body, outermost first.
-    Chain = tuple[FuncItem | ClassDef, ...]
+    from mypy_asyncsession.semantic.call_sites import CallSite, Chain
 
 
 #: The methods that change the elements of a list, a dict or a set.
 _CHANGES = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
+
+
+class Stored(NamedTuple):
+    """Something that is put into a container.
+
+    Attributes:
+        key: The key, if it is a literal.
+        value: What is put there.
+        chain: The functions and classes around the statement.
+        statement: The statement.
+    """
+
+    key: object
+    value: Expression
+    chain: Chain
+    statement: Node
 
 
 @dataclass(slots=True, eq=False)
@@ -51,11 +69,17 @@ class _Bodies:
         loose: What is assigned to ``x.state.NAME``, with the scopes around it.
         patched: For names, the attributes of what they stand for that something is put into.
         declaring: The functions with a ``global`` statement.
+        put: The names of the module that are bound through ``globals()`` or ``setattr``.
+        classes: The classes, by the last names of their bases.
+        stored: What is put into containers, by ``NAME`` or ``Class.attribute``.
     """
 
     loose: dict[str, list[tuple[Expression, Chain]]] = field(default_factory=dict)
     patched: dict[str, set[str]] = field(default_factory=dict)
     declaring: list[Chain] = field(default_factory=list)
+    put: set[str] = field(default_factory=set)
+    classes: dict[str, list[ClassDef]] = field(default_factory=dict)
+    stored: dict[str, list[Stored]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -78,8 +102,10 @@ class ModuleSource:
     _attributes: dict[int, tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]] = (
         field(default_factory=dict)
     )
+    _flows: dict[int, FunctionFlow] = field(default_factory=dict)
     _bodies: _Bodies | None = None
     _mutated: set[str] | None = None
+    _calls: dict[str, list[CallSite]] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
     _run_in_sync: frozenset[str] | None = None
 
@@ -95,6 +121,13 @@ class ModuleSource:
                 names = names_of(node.body.body, self.module, is_package=self.is_package)
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
+
+    def flow_of(self, node: FuncItem | MypyFile) -> FunctionFlow:
+        """The control flow of a function of the module, or of the module itself."""
+        flow = self._flows.get(id(node))
+        if flow is None:
+            flow = self._flows[id(node)] = FunctionFlow(node)
+        return flow
 
     def attributes(self, node: ClassDef) -> dict[str, list[tuple[Expression, FuncDef | None]]]:
         """What the methods and the body of a class assign to its attributes.
@@ -163,17 +196,38 @@ class ModuleSource:
                         self._rebound.setdefault(name, []).append((binding, scope))
         return self._rebound
 
+    def put_by_name(self) -> set[str]:
+        """The names of the module that it binds through ``globals()`` or ``setattr``."""
+        return self._read_bodies().put
+
+    def stored(self) -> dict[str, list[Stored]]:
+        """What the module puts into containers, by ``NAME`` or ``Class.attribute``."""
+        return self._read_bodies().stored
+
+    def subclasses(self, name: str) -> list[ClassDef]:
+        """The classes of the module that descend from one of that name, as written."""
+        found: list[ClassDef] = []
+        names = [name]
+        while names:
+            for node in self._read_bodies().classes.get(names.pop(), ()):
+                if node not in found:
+                    found.append(node)
+                    names.append(node.name)
+        return found
+
+    def calls(self, name: str) -> list[CallSite]:
+        """The calls in the module of what has *name* as its last name."""
+        if self._calls is None:
+            self._calls = calls_in(self.tree)
+        return self._calls.get(name, [])
+
     def mutated(self) -> set[str]:
-        """The names of containers whose elements the module changes somewhere."""
+        """The names of containers whose elements the module changes in ways that are not seen."""
         if self._mutated is None:
             self._mutated = set()
             for node in walk(self.tree):
                 changed: Node | None = None
-                if isinstance(node, AssignmentStmt):
-                    for lvalue in node.lvalues:
-                        if isinstance(lvalue, IndexExpr):
-                            changed = lvalue.base
-                elif (
+                if (
                     isinstance(node, CallExpr)
                     and isinstance(node.callee, MemberExpr)
                     and node.callee.name in _CHANGES
@@ -209,6 +263,10 @@ class ModuleSource:
             for statement in statements(body):
                 if isinstance(statement, AssignmentStmt):
                     for lvalue in statement.lvalues:
+                        if (key := _global_key(lvalue)) is not None:
+                            found.put.add(key)
+                        if isinstance(lvalue, IndexExpr):
+                            _store(lvalue, statement, chain, found.stored)
                         if not isinstance(lvalue, MemberExpr):
                             continue
                         owner = lvalue.expr
@@ -222,7 +280,12 @@ class ModuleSource:
                     put = _set_by_name(statement.expr)
                     if put is not None:
                         found.patched.setdefault(put[0], set()).add(put[1])
+                    found.put.update(_put_by_call(statement.expr))
                 elif isinstance(statement, ClassDef):
+                    for base in statement.base_type_exprs:
+                        generic = base.base if isinstance(base, IndexExpr) else base
+                        if (name := last_name(generic)) is not None:
+                            found.classes.setdefault(name, []).append(statement)
                     stack.append(((*chain, statement), statement.defs.body))
                 elif isinstance(statement, GlobalDecl):
                     declares = True
@@ -298,6 +361,52 @@ def _set_by_name(expression: Node) -> tuple[str, str] | None:
         if isinstance(owner, NameExpr) and isinstance(attribute, StrExpr):
             return owner.name, attribute.value
     return None
+
+
+def _store(
+    target: IndexExpr, statement: AssignmentStmt, chain: Chain, found: dict[str, list[Stored]]
+) -> None:
+    """Take note of ``NAME[key] = value`` or ``self.name[key] = value``."""
+    base, owner = target.base, next((n for n in reversed(chain) if isinstance(n, ClassDef)), None)
+    if isinstance(base, NameExpr):
+        name = base.name
+    elif isinstance(base, MemberExpr) and isinstance(base.expr, NameExpr) and owner is not None:
+        name = f"{owner.name}.{base.name}"
+    else:
+        return
+    key = target.index.value if isinstance(target.index, (IntExpr, StrExpr)) else None
+    found.setdefault(name, []).append(Stored(key, statement.rvalue, chain, statement))
+
+
+def _is_globals(node: Node) -> bool:
+    return (
+        isinstance(node, CallExpr)
+        and isinstance(node.callee, NameExpr)
+        and node.callee.name == "globals"
+    )
+
+
+def _global_key(target: Node) -> str | None:
+    """The name in ``globals()["name"]``."""
+    if isinstance(target, IndexExpr) and _is_globals(target.base):
+        return target.index.value if isinstance(target.index, StrExpr) else None
+    return None
+
+
+def _put_by_call(expression: Node) -> Iterator[str]:
+    """The names in ``globals().update(x=...)`` and ``setattr(sys.modules[...], "x", ...)``."""
+    if not isinstance(expression, CallExpr):
+        return
+    callee = expression.callee
+    if isinstance(callee, MemberExpr) and callee.name == "update" and _is_globals(callee.expr):
+        yield from filter(None, expression.arg_names)
+        for argument in expression.args:
+            if isinstance(argument, DictExpr):
+                yield from (key.value for key, _ in argument.items if isinstance(key, StrExpr))
+    elif isinstance(callee, NameExpr) and callee.name == "setattr" and len(expression.args) == 3:
+        owner, attribute, _ = expression.args
+        if isinstance(owner, IndexExpr) and isinstance(attribute, StrExpr):
+            yield attribute.value
 
 
 def _no_value(node: Expression) -> bool:

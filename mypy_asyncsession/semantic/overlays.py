@@ -105,6 +105,12 @@ class Overlays:
         except OSError:
             return ""
 
+    def state(self) -> str:
+        """A digest of all that the project's own stubs say."""
+        own = sorted(module for module in self._files if not self.is_bundled(module))
+        found = [(module, self.path(module), self.digest(module)) for module in own]
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:16] if found else ""
+
     def of_module(self, module: str) -> dict[str, Stub] | None:
         """What the stub of a module declares, by name; ``None`` if it cannot be parsed."""
         if module not in self._files:

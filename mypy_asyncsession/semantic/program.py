@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from mypy.nodes import FuncDef, MypyFile, SymbolNode, TypeInfo
+from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, SymbolNode, TypeInfo
+from mypy.types import get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.from_mypy_types import declared_type
 from mypy_asyncsession.semantic.module_source import ModuleSource
-from mypy_asyncsession.semantic.scopes import Scope
+from mypy_asyncsession.semantic.scopes import Scope, qualname_in
 from mypy_asyncsession.semantic.syntax import definition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mypy.nodes import ClassDef, Expression, FuncItem, RefExpr
+    from mypy.types import ProperType, Type
+
+
+class Modules(Protocol):
+    """A table of modules by name."""
+
+    def get(self, module: str, /) -> MypyFile | None:
+        """The tree of a module, or ``None``."""
+
+    def __contains__(self, module: object, /) -> bool: ...
+
+    def __getitem__(self, module: str, /) -> MypyFile: ...
 
 
 class Program:
     """The modules that mypy has loaded, and their sources where these are the project's own.
 
     Attributes:
+        analysed: Whether mypy has analysed the modules, and may know the types of expressions.
         modules: mypy's own table of modules.
         modules_read: The modules whose bodies were read since the set was last cleared, the one at
             hand among them.
     """
 
+    analysed: ClassVar[bool] = True
+
     def __init__(
         self,
-        modules: dict[str, MypyFile],
+        modules: Modules,
         parse: Callable[[str, str, str | None], MypyFile | None],
         foreign: Callable[[str], bool],
     ) -> None:
@@ -105,14 +124,72 @@ class Program:
         module, inner = self.split(owner)
         node: SymbolNode | None = self.modules.get(module)
         for name in [*filter(None, inner.split(".")), last]:
-            if isinstance(node, TypeInfo) and inherited:
-                entry = node.get(name)
-            elif isinstance(node, (MypyFile, TypeInfo)):
-                entry = node.names.get(name)
+            if isinstance(node, TypeInfo):
+                entry = node.get(name) if inherited else node.names.get(name)
+                node = entry.node if entry is not None else None
+            elif isinstance(node, MypyFile):
+                node = self.entry(node.fullname, name)
             else:
                 return None
-            node = entry.node if entry is not None else None
         return node
+
+    def entry(self, module: str, name: str) -> SymbolNode | None:
+        """What a module's symbol table holds under a name, or ``None``."""
+        tree = self.modules.get(module)
+        entry = tree.names.get(name) if tree is not None else None
+        return entry.node if entry is not None else None
+
+    def exports(self, module: str, name: str) -> SymbolNode | None:
+        """What others may import from a module under a name, or ``None``."""
+        tree = self.modules.get(module)
+        entry = tree.names.get(name) if tree is not None else None
+        return entry.node if entry is not None and entry.module_public else None
+
+    def declared_names(self, module: str) -> Iterator[tuple[str, SymbolNode | None]]:
+        """The names in a module's symbol table, each with what it stands for."""
+        tree = self.modules.get(module)
+        for name, entry in tree.names.items() if tree is not None else ():
+            yield name, entry.node
+
+    def referent(self, expression: RefExpr, scope: Scope) -> SymbolNode | None:
+        """The definition that a name refers to, or ``None`` where that is not known."""
+        del scope
+        return expression.node
+
+    def type_of(self, symbol: SymbolNode) -> Type | None:
+        """mypy's type of a symbol, or ``None``."""
+        return declared_type(symbol)
+
+    def class_record(self, node: ClassDef, fullname: str, scope: Scope) -> TypeInfo | None:
+        """mypy's record of the class that a statement in a scope defines, or ``None``."""
+        # The tree of another module was only parsed: its classes have no records of their own.
+        is_current = self.current is not None and scope.module == self.current.module
+        info = node.info if is_current else self.symbol(fullname)
+        return info if type(info) is TypeInfo and info.mro else None
+
+    def signature(self, function: FuncItem, scope: Scope) -> ProperType | None:
+        """mypy's type of a function, or ``None`` where it has no annotation.
+
+        Args:
+            function: The function.
+            scope: The scope that its definition stands in.
+        """
+        if self.current is not None and scope.module == self.current.module:
+            found = function.type
+        elif isinstance(function, FuncDef):
+            symbol = self.symbol(f"{scope.module}.{qualname_in(scope, function.name)}")
+            node = definition_of(symbol) if isinstance(symbol, OverloadedFuncDef) else symbol
+            if isinstance(node, Decorator):
+                node = node.func
+            found = node.type if isinstance(node, FuncDef) else None
+        else:
+            found = None
+        return get_proper_type(found) if found is not None else None
+
+    def type_expression(self, expression: Expression, scope: Scope) -> Type | None:
+        """The type that an expression means where one is expected, or ``None``."""
+        del expression, scope
+        return None
 
     def methods(self, info: TypeInfo) -> Iterator[FuncDef]:
         """The methods that a class defines itself, where its source is at hand."""

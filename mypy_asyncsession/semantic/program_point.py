@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -58,6 +59,10 @@ class Body:
                 return body.node
             body = body.parent
         return None
+
+    def flow(self) -> FunctionFlow:
+        """The control flow of the innermost function around, or of the module."""
+        return self._source.flow_of(self.function() or self._source.tree)
 
     def outermost(self) -> str:
         """The outermost function around, by its name in the module."""

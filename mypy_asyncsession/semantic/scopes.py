@@ -53,35 +53,54 @@ def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -
     """
     if use is None:
         return [binding for binding in bindings if "comprehension" not in binding.kind]
+    before, later, _ = _ordered(bindings, use)
+    # What is bound later holds at the use only when both stand in one loop; then nothing is sure.
+    return before or later
+
+
+def reaching_parameter(
+    bindings: list[Binding], use: tuple[tuple[int, int], ...] | None
+) -> tuple[list[Binding], bool]:
+    """The bindings of a parameter's name that may hold at *use*, and whether one of them must.
+
+    Where none must, what the parameter was given may hold as well.
+    """
+    if use is None:
+        live = [binding for binding in bindings if "comprehension" not in binding.kind]
+        return live, any(len(binding.blocks) <= 1 for binding in live)
+    before, _, surely = _ordered(bindings, use)
+    return before, surely
+
+
+def _ordered(
+    bindings: list[Binding], use: tuple[tuple[int, int], ...]
+) -> tuple[list[Binding], list[Binding], bool]:
+    """The bindings before *use*, those after it, and whether one of the first must hold."""
     at = dict(use)
+    surely = False
     result: list[Binding] = []
     later: list[Binding] = []
     for binding in bindings:
         if not binding.blocks:
             result.append(binding)
+            surely = True
             continue
         block, position = binding.blocks[-1]
         if "comprehension" in binding.kind:
             # Such a name lives in its own statement only.
             if at.get(block) == position:
-                result = [binding]
-                later = []
+                result, later, surely = [binding], [], True
             continue
-        if block in at and position < at[block]:
-            result = [binding]
-            later = []
-        elif block in at and position == at[block] and "with" in binding.kind:
-            result = [binding]
-            later = []
-        elif block in at and position == at[block] and "for" in binding.kind:
-            result = [binding]
-            later = []
+        if block in at and (
+            position < at[block]
+            or (position == at[block] and ("with" in binding.kind or "for" in binding.kind))
+        ):
+            result, later, surely = [binding], [], True
         elif _before(binding.blocks, use):
             result.append(binding)
         else:
             later.append(binding)
-    # What is bound later holds at the use only when both stand in one loop; then nothing is sure.
-    return result or later
+    return result, later, surely
 
 
 def _before(one: tuple[tuple[int, int], ...], use: tuple[tuple[int, int], ...]) -> bool:
@@ -98,3 +117,12 @@ def nested(body: Sequence[Node]) -> Iterator[Node]:
     for statement in statements(body):
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef, ClassDef)):
             yield statement
+
+
+def qualname_in(scope: Scope | None, name: str) -> str:
+    """The name, inside its module, of what a scope defines under *name*."""
+    parts = [name]
+    while scope is not None and scope.node is not None:
+        parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
+        scope = scope.parent
+    return ".".join(reversed(parts))

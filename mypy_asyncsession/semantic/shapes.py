@@ -18,6 +18,9 @@ class Can(Flag):
     NEXT = auto()
 
 
+#: What makes one shape another: the rest comes along with these.
+USES = Can.ASYNC_ENTER | Can.ENTER | Can.ASYNC_ITERATE | Can.ITERATE | Can.AWAIT
+
 #: The special method behind each ability.
 METHODS: dict[Can, str] = {
     Can.ASYNC_ENTER: "__aenter__",

@@ -46,6 +46,7 @@ def identity(value: Value | None) -> object:
             identity(value.item),
             str(value.type) if value.type is not None else None,
             value.bare,
+            value.filled,
         )
     if isinstance(value, FunctionValue):
         return (

@@ -63,6 +63,7 @@ class ObjectValue(Value):
         resource: The full name of the configured resource that it is, or ``None``.
         by_definition: Whether a definition says so, against an annotation.
         bare: Whether it was made by a call of its class without arguments.
+        filled: Whether it was made by a call of its class with some.
     """
 
     shape: Shape
@@ -75,6 +76,7 @@ class ObjectValue(Value):
     resource: str | None = None
     by_definition: bool = False
     bare: bool = False
+    filled: bool = False
 
     def made_by(self, origin: Origin | None) -> ObjectValue:
         """The same object, attributed to the provider that handed it out."""
@@ -84,6 +86,18 @@ class ObjectValue(Value):
 def object_value(shape: Shape, item: Value = UNKNOWN, **more: object) -> ObjectValue:
     """An object that can do what its shape can do."""
     return ObjectValue(shape, ABILITIES.get(shape, Can.NOTHING), item, **more)  # type: ignore[arg-type]
+
+
+def step(of: Value, item: Value, method: str = "__anext__") -> ObjectValue:
+    """What a special method gives that is a coroutine by its type.
+
+    A step of an async generator is none: it can be driven by hand, as an iterator.
+    """
+    made = object_value(Shape.COROUTINE, item, label="Coroutine")
+    shape = of.shape if isinstance(of, ObjectValue) else Shape.ASYNC_ITERATOR
+    if method == "__aenter__" or shape not in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        return made
+    return replace(made, can=made.can | Can.ITERATE | Can.NEXT)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +115,7 @@ class FunctionValue(Value):
         partial: Whether this is a ``functools.partial`` of the function.
         wraps: What ``functools.wraps`` says that it wraps.
         entered: Whether what its calls give can be entered, too, for it is a provider of ours.
+        cached: Whether each of its calls gives what the first one gave.
     """
 
     node: FuncItem
@@ -117,6 +132,7 @@ class FunctionValue(Value):
     partial: bool = False
     wraps: Value = UNKNOWN
     entered: bool = False
+    cached: bool = False
 
     def origin(self) -> Origin:
         """The place of this definition."""

@@ -134,10 +134,15 @@ def daemon(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
 
 def check(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
     """The command line, with its own cache."""
-    start = "import sys; from mypy_asyncsession.cli import main; sys.exit(main())"
-    for step, name in _each_step(workspace):
-        status, output = _run(workspace.root, "-c", start, "check", "--output", "json", ".")
-        yield Run(name, step, list(_read_json(output)), output, status)
+    yield from _check(workspace)
+
+
+def parsed(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
+    """The command line without mypy's symbols and types: the modules are only parsed.
+
+    Where a case skips the command line, it skips this as well.
+    """
+    yield from _check(workspace, "--engine", "parsed")
 
 
 AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
@@ -148,7 +153,16 @@ AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
     "bare": bare,
     "daemon": daemon,
     "check": check,
+    "parsed": parsed,
 }
+
+
+def _check(workspace: Workspace, *flags: str) -> Iterator[Run]:
+    start = "import sys; from mypy_asyncsession.cli import main; sys.exit(main())"
+    arguments = ("-c", start, "check", "--output", "json", *flags, ".")
+    for step, name in _each_step(workspace):
+        status, output = _run(workspace.root, *arguments)
+        yield Run(name, step, list(_read_json(output)), output, status)
 
 
 def _with_one_cache(workspace: Workspace, seeds: Seeds, *flags: str) -> Iterator[Run]:

@@ -17,3 +17,14 @@ def headers(text: str) -> dict[int, range]:
             lines = range(node.lineno, max(end, node.lineno + 1))
             found.update(dict.fromkeys(lines, lines))
     return found
+
+
+@cache
+def functions(text: str) -> dict[int, range]:
+    """The innermost function around each line, as its lines."""
+    found: dict[int, range] = {}
+    for node in ast.walk(ast.parse(text)):  # those inside another come after it
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            found.update(dict.fromkeys(lines, lines))
+    return found

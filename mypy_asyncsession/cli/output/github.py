@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.cli.output.repository import in_repository
+from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
+    text = "\n".join(printable(line, keep="\r\t") for line in text.split("\n"))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

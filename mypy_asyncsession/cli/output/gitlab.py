@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.identity import fingerprints
 from mypy_asyncsession.cli.output.repository import in_repository
+from mypy_asyncsession.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
     """An array with an object for each finding; a fingerprint outlives a move to another line."""
-    yield json.dumps(
+    yield json_text(
         [
             {
                 "description": ". ".join(filter(None, (found.message, found.hint))),

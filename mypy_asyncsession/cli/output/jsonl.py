@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+from mypy_asyncsession.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
     """The findings; columns are counted from 0, and the end is exclusive, as mypy has it."""
     for found in report.findings:
         place = found.provider
-        yield json.dumps(
+        yield json_text(
             {
                 "file": found.path,
                 "line": found.span.line,

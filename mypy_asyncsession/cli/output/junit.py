@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from mypy_asyncsession.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -57,6 +59,4 @@ def _suite(root: ET.Element, name: str, *, tests: int, failures: int) -> ET.Elem
 
 def _text(text: str) -> str:
     """*text* without the characters that XML has no way to write."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text
-    )
+    return "\n".join(printable(line, keep="\t") for line in text.split("\n"))

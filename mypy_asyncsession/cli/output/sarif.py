@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from urllib.parse import quote
 from mypy_asyncsession import __version__
 from mypy_asyncsession.checking.identity import fingerprints
 from mypy_asyncsession.cli.output.repository import in_repository
+from mypy_asyncsession.printable import json_text
 from mypy_asyncsession.rules import PARENT, RULES
 from mypy_asyncsession.rules.page import page
 
@@ -54,7 +54,7 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
         "columnKind": "unicodeCodePoints",
         "results": [_result(found, mark) for found, mark in fingerprints(report.findings)],
     }
-    yield json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    yield json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

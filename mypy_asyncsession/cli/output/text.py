@@ -3,30 +3,74 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.printable import printable
+from mypy_asyncsession.reading import read_text
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.cli.terminal import Terminal
     from mypy_asyncsession.findings import Finding, Span
 
 _INDENT: Final = "    "
+#: How many findings that say the same are all shown.
+_FEW: Final = 3
 
 
 def lines(
-    report: Report, terminal: Terminal, *, statistics: bool = False, summary: bool = True
+    report: Report,
+    terminal: Terminal,
+    *,
+    statistics: bool = False,
+    summary: bool = True,
+    every: bool = True,
 ) -> Iterator[str]:
-    """The findings, how many there are of each code if that is asked for, and a summary."""
+    """The findings, how many there are of each code if that is asked for, and a summary.
+
+    Args:
+        report: The findings.
+        terminal: Where they are shown.
+        statistics: Whether they are counted by code.
+        summary: Whether there is a last line that says how many there are.
+        every: Whether each is shown; else those that say the same many times over are shown once.
+    """
     files = _Files()
+    alike = {} if every else _alike(report.findings)
     for found in report.findings:
+        group = alike.get(_said(found), ())
+        if group and group[0] is not found:
+            continue
         yield from _finding(found, terminal, files)
+        if group:
+            yield _more(found, group[1:], terminal)
     if statistics:
         yield from counts(report)
     if summary:
         yield _summary(report, terminal)
+
+
+def _said(found: Finding) -> tuple[str, str, str | None]:
+    """What a finding says, and of which provider."""
+    return found.code, found.message, found.provider.fullname if found.provider else None
+
+
+def _alike(findings: Iterable[Finding]) -> dict[tuple[str, str, str | None], list[Finding]]:
+    """The findings that say the same, where there are many of them."""
+    groups: dict[tuple[str, str, str | None], list[Finding]] = {}
+    for found in findings:
+        groups.setdefault(_said(found), []).append(found)
+    return {said: group for said, group in groups.items() if len(group) > _FEW}
+
+
+def _more(found: Finding, others: Sequence[Finding], terminal: Terminal) -> str:
+    files = _count(len({each.path for each in others}), "file")
+    place = f"{found.path}:{found.span.line}"
+    note = terminal.style("note:", fg="blue")
+    code = terminal.style(f"[{found.code}]", fg="yellow")
+    return f"{place}: {note} And {len(others)} more in {files}; --all lists them  {code}"
 
 
 def counts(report: Report) -> Iterator[str]:
@@ -42,7 +86,7 @@ def counts(report: Report) -> Iterator[str]:
 
 
 def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]:
-    place = f"{found.path}:{found.span.line}"
+    place = printable(f"{found.path}:{found.span.line}")
     code = terminal.style(f"[{found.code}]", fg="yellow")
     error = terminal.style("error:", fg="red", bold=True)
     note = terminal.style("note:", fg="blue")
@@ -51,13 +95,14 @@ def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]
         source = files.line(found.path, found.span.line)
         if source.strip():
             yield from _snippet(source, found.span, terminal)
-    for hint in (found.hint or "").splitlines():
-        yield f"{place}: {note} {_quoted(hint, terminal)}  {code}"
+    for hint in (found.hint or "").split("\n"):
+        if hint:
+            yield f"{place}: {note} {_quoted(hint, terminal)}  {code}"
 
 
 def _quoted(message: str, terminal: Terminal) -> str:
     """What is between double quotes is bold."""
-    parts = message.split('"')
+    parts = printable(message).split('"')
     return '"'.join(
         terminal.style(part, bold=True) if number % 2 and number < len(parts) - 1 else part
         for number, part in enumerate(parts)
@@ -65,14 +110,16 @@ def _quoted(message: str, terminal: Terminal) -> str:
 
 
 def _snippet(source: str, span: Span, terminal: Terminal) -> Iterator[str]:
-    shown = source.expandtabs()
+    shown = printable(source.expandtabs())
     width = max(terminal.width - len(_INDENT), 20)
     # Behind a character that is not ASCII, mypy's columns are too small.
     if not source.isascii():
         yield _INDENT + _cut(shown, 0, width)
         return
-    begin = len(source[: span.column].expandtabs())
-    end = len(source[: span.end_column].expandtabs()) if span.end_line == span.line else len(shown)
+    begin = len(printable(source[: span.column].expandtabs()))
+    end = len(shown)
+    if span.end_line == span.line:
+        end = max(len(printable(source[: span.end_column].expandtabs())), begin + 1)
     # A line too long for the terminal is shown from where the caret can still be seen.
     first = 0 if end <= width else max(0, min(begin, end - width))
     yield _INDENT + _cut(shown, first, width)
@@ -118,7 +165,7 @@ class _Files:
             self._path = path
             try:
                 # Not splitlines: what it takes for the end of a line is none to Python.
-                self._lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+                self._lines = read_text(path, errors="replace").split("\n")
             except OSError:
                 self._lines = []
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""

@@ -11,7 +11,9 @@ from __future__ import annotations
 from mypy_asyncsession.semantic.interpreter.attributes import Attributes
 from mypy_asyncsession.semantic.interpreter.base import Where
 from mypy_asyncsession.semantic.interpreter.calls import Calls
+from mypy_asyncsession.semantic.interpreter.containers import Containers
 from mypy_asyncsession.semantic.interpreter.definitions import Definitions
+from mypy_asyncsession.semantic.interpreter.evidence import Evidence
 from mypy_asyncsession.semantic.interpreter.expressions import Expressions
 from mypy_asyncsession.semantic.interpreter.lookup import Lookup
 from mypy_asyncsession.semantic.interpreter.parameters import Parameters
@@ -22,6 +24,15 @@ __all__ = ["Interpreter", "Where"]
 
 
 class Interpreter(
-    Expressions, Lookup, Parameters, Definitions, Calls, Results, Protocols, Attributes
+    Expressions,
+    Containers,
+    Lookup,
+    Parameters,
+    Evidence,
+    Definitions,
+    Calls,
+    Results,
+    Protocols,
+    Attributes,
 ):
     """Evaluates expressions of one program: the parts put together."""

@@ -25,9 +25,11 @@ from mypy.types import CallableType, Instance, get_proper_type
 from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of, qualname_in
+from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
+from mypy_asyncsession.semantic.interpreter.evidence import denied
+from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import statements, walk
+from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 from mypy_asyncsession.semantic.values import (
     RECURSIVE,
     UNKNOWN,
@@ -35,6 +37,7 @@ from mypy_asyncsession.semantic.values import (
     BoundMethod,
     CallableReturning,
     ClassValue,
+    ContainerValue,
     FunctionValue,
     ManagerFactory,
     ModuleValue,
@@ -48,7 +51,10 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy.nodes import Expression, FuncItem
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -57,6 +63,10 @@ if TYPE_CHECKING:
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
+#: Those of generators alone.
+_SENDING = frozenset({"asend", "send"})
+#: The classes whose elements are evaluated where a literal is assigned.
+_CONTAINERS = frozenset({"dict", "list"})
 #: The methods of a metaclass that make a class.
 _MAKING = frozenset({"__init__", "__new__", "__prepare__"})
 #: The methods of a class that have a say in what its attributes are.
@@ -129,7 +139,9 @@ class Attributes(Base):
         if isinstance(base, ObjectValue):
             if base.shape is Shape.SESSIONMAKER and base.by_definition:
                 return UNSURE
-            if name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
+            if name in _SENDING and base.shape not in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
+                pass  # a stream's own
+            elif name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
                 return BoundMethod(base, name)
             if isinstance(base.type, Instance):
                 klass = ClassValue(base.type.type.fullname, base.type.type)
@@ -161,7 +173,12 @@ class Attributes(Base):
         info = klass.info
         if info is None:
             return UNKNOWN
-        if isinstance(receiver, ObjectValue) and not receiver.bare and self._is_field(info, name):
+        if (
+            isinstance(receiver, ObjectValue)
+            and not receiver.bare
+            and self._is_field(info, name)
+            and (receiver.filled or not self._field_default_stands(info, name))
+        ):
             return UNKNOWN
         for base in info.mro[1:] if after else info.mro:
             source = self.program.source(base.module_name)
@@ -196,11 +213,32 @@ class Attributes(Base):
                 )
         return False
 
+    def _field_default_stands(self, info: TypeInfo, name: str) -> bool:
+        """Whether a call in the module of a class leaves a field to its default."""
+        source = self.program.source(info.module_name)
+        located = source.class_named(info.name) if source is not None else None
+        if source is None or located is None or len(info.mro) > 2:
+            return False
+        fields = [
+            statement.lvalues[0].name
+            for statement in located[0].defs.body
+            if isinstance(statement, AssignmentStmt)
+            and isinstance(statement.lvalues[0], NameExpr)
+            and statement.unanalyzed_type is not None
+        ]
+        return name in fields and any(
+            site.leaves_out(fields.index(name), name) for site in source.calls(info.name)
+        )
+
     def _own_attribute(
         self, source: ModuleSource, node: ClassDef, scope: Scope, name: str, receiver: Value
     ) -> Value:
         inner = source.scope_in(node, scope)
         bindings = inner.names.bindings.get(name, [])
+        if bindings and isinstance(receiver, ObjectValue):
+            described = self._described(self.bound(bindings[-1], inner))
+            if described is not None:
+                return described
         defs = [binding for binding in bindings if binding.kind in ("def", "class")]
         if defs:
             assert defs[-1].node is not None
@@ -220,9 +258,15 @@ class Attributes(Base):
                     if method is not None:
                         return UNSURE  # the instance has one of its own in the method's place
             return self.bind(value, receiver)
+        if bindings and self._is_left_open(source, node, name):
+            return UNSURE
+        bare = isinstance(receiver, ObjectValue) and receiver.bare
         declared = self.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
-        if isinstance(declared, Var) and informative(declared.type):
-            value = self.types.value(declared.type)
+        type_ = self.program.type_of(declared) if isinstance(declared, Var) else None
+        if isinstance(declared, Var) and informative(type_):
+            value = self.types.value(type_)
+            if any(denied(method.body, f"self.{name}", value) for method in _methods(node)):
+                return UNSURE
             if value is not UNKNOWN and not is_opaque(value):
                 if declared.is_inferred and len(source.attributes(node).get(name, ())) > 1:
                     # mypy has inferred it from the first assignment; others may differ.
@@ -230,7 +274,26 @@ class Attributes(Base):
                     known_others = [m for m in members(others) if isinstance(m, ObjectValue)]
                     return join([value, *known_others], exact=False)
                 return self._richer(source, node, inner, name, value)
-        return self.assigned(source, node, inner, name)
+        return self.assigned(source, node, inner, name, bare=bare)
+
+    def _described(self, value: Value) -> Value | None:
+        """What a descriptor gives; ``None`` for what is none, or has its source elsewhere."""
+        if not isinstance(value, ObjectValue) or value.shape is not Shape.OTHER:
+            return None
+        if not isinstance(value.type, Instance) or value.type.type.get("__get__") is None:
+            return None
+        getter = self.attribute(value, "__get__")
+        return self.result(getter, [], {}) if isinstance(getter, FunctionValue) else None
+
+    def _is_left_open(self, source: ModuleSource, node: ClassDef, name: str) -> bool:
+        """Whether a class leaves an attribute to those that descend from it.
+
+        One that has a class beside it which sets another, and which nobody makes an object of.
+        """
+        return any(
+            name in source.attributes(child) or name in source.open_attributes(child)
+            for child in source.subclasses(node.name)
+        ) and not source.calls(node.name)
 
     def _is_replaced(self, source: ModuleSource, node: ClassDef, scope: Scope, name: str) -> bool:
         """Whether a class is given another member in place of the one that its body defines."""
@@ -285,17 +348,42 @@ class Attributes(Base):
             found = self.assigned(source, node, scope, name)
             if found is not UNKNOWN:
                 return found
+        if isinstance(value, ObjectValue) and value.label in _CONTAINERS:
+            found = self.assigned(source, node, scope, name)
+            if isinstance(found, ContainerValue):
+                return found
         return value
 
-    def assigned(self, source: ModuleSource, node: ClassDef, scope: Scope, name: str) -> Value:
-        """What the body and the methods of a class assign to one of its attributes."""
+    def assigned(
+        self,
+        source: ModuleSource,
+        node: ClassDef,
+        scope: Scope,
+        name: str,
+        *,
+        bare: bool = False,
+    ) -> Value:
+        """What the body and the methods of a class assign to one of its attributes.
+
+        Args:
+            source: The module of the class.
+            node: The class.
+            scope: The scope of its body.
+            name: The attribute.
+            bare: Whether the object was made without arguments, so that its defaults stand.
+        """
         circumstances = self._circumstances(scope)
-        key = ("attribute", id(node), name, circumstances)
+        key = ("attribute", id(node), name, bare, circumstances)
         return self._once(
-            key, source.module, not circumstances, lambda: self._assigned(source, node, scope, name)
+            key,
+            source.module,
+            not circumstances,
+            lambda: self._assigned(source, node, scope, name, bare=bare),
         )
 
-    def _assigned(self, source: ModuleSource, node: ClassDef, scope: Scope, name: str) -> Value:
+    def _assigned(
+        self, source: ModuleSource, node: ClassDef, scope: Scope, name: str, *, bare: bool
+    ) -> Value:
         if name in source.open_attributes(node):
             return UNKNOWN
         found: list[Value] = []
@@ -303,6 +391,8 @@ class Attributes(Base):
             inner = scope if method is None else source.scope_in(method, scope)
             place = None
             if method is not None:
+                if bare and method.name == "__init__":
+                    self.left_out(method, frozenset(), inner)
                 place = next(
                     (
                         inner.names.places.get(id(statement))
@@ -331,6 +421,18 @@ class Attributes(Base):
             return ManagerFactory(self.bind(value.function, receiver), value.is_async)
         return value
 
+    def declared_attribute(self, expr: MemberExpr, scope: Scope, where: Where) -> Type | None:
+        """The type that an attribute is declared with, or ``None``."""
+        if self.program.analysed:
+            return self.type_of(expr, scope.module)
+        owner = self.value(expr.expr, scope, where)
+        if not isinstance(owner, ObjectValue) or not isinstance(owner.type, Instance):
+            return None
+        entry = owner.type.type.get(expr.name)
+        if entry is None or not isinstance(entry.node, Var):
+            return None
+        return self.types.method_type(owner.type, expr.name)
+
     def _typed_attribute(self, info: TypeInfo, name: str, type_: Instance | None) -> Value:
         entry = info.names.get(name)
         if entry is None or entry.node is None:
@@ -344,7 +446,7 @@ class Attributes(Base):
             found = self.types.method_type(type_, name)
         else:
             node = entry.node
-            raw = node.var.type if isinstance(node, Decorator) else getattr(node, "type", None)
+            raw = self.program.type_of(node)
             found = get_proper_type(raw) if raw is not None else None
         if found is None or not informative(found):
             return UNKNOWN
@@ -358,6 +460,14 @@ class Attributes(Base):
                 return self.types.value(found.ret_type)
             return TypedCallable(found, origin)
         return value
+
+
+def _methods(node: ClassDef) -> Iterator[FuncDef]:
+    """The methods of a class."""
+    for statement in node.defs.body:
+        method = definition_of(statement)
+        if method is not None:
+            yield method
 
 
 def _sets_elements(function: FuncDef) -> bool:

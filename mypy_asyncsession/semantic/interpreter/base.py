@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from mypy.nodes import CallExpr, ClassDef, Expression, FuncDef, MemberExpr, MypyFile, SuperExpr
-
 from mypy_asyncsession.models import READ_BY_NAME
 from mypy_asyncsession.semantic.evaluation_cache import Frame, Known
 from mypy_asyncsession.semantic.value_identity import identity
@@ -23,9 +21,20 @@ from mypy_asyncsession.semantic.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import FuncItem, Node
-    from mypy.types import ProperType, Type
+    from mypy.nodes import (
+        CallExpr,
+        ClassDef,
+        Expression,
+        FuncItem,
+        IndexExpr,
+        MemberExpr,
+        MypyFile,
+        Node,
+        SuperExpr,
+    )
+    from mypy.types import CallableType, ProperType, Type
 
     from mypy_asyncsession.semantic.bindings import Binding
     from mypy_asyncsession.semantic.declared import Declared
@@ -43,6 +52,9 @@ NESTING = 60
 #: How many expressions it looks at to find out about one.
 STEPS = 4000
 
+#: Stands, among the named arguments of a call, for what ``*args`` and ``**kwargs`` may give.
+ELLIPSIS = "**"
+
 
 class Base(ABC):
     """What is known of the program, and each evaluation done but once.
@@ -53,8 +65,8 @@ class Base(ABC):
         declared: Reads overlays, which count as annotations of the functions that they name.
         inferred: mypy's types of the expressions of the module at hand.
         recovered: Expressions whose type in ``inferred`` is what we told mypy, not what it found.
-        definitions_first: Whether what a definition says goes before a type. dmypy re-checks a
-            function before the import that it depends on, and leaves it a type of the past.
+        past_types: Whether a type may be of the past, so that none settles anything by itself:
+            dmypy re-checks a function before the import that it depends on, and leaves it there.
         frame: What the evaluation at hand has come across.
         thorough: Whether nothing is taken for settled that could also be read, and nothing is
             known for good: slower, and to the same end.
@@ -83,7 +95,7 @@ class Base(ABC):
         self.declared = declared
         self.inferred: Mapping[Expression, Type] = {}
         self.recovered: Mapping[Expression, Type] = {}
-        self.definitions_first = False
+        self.past_types = False
         self._busy: set[tuple[object, ...]] = set()
         self._memo: dict[tuple[object, ...], Known] = {}
         self._lasting = None if self.thorough else lasting
@@ -147,7 +159,8 @@ class Base(ABC):
             return RECURSIVE
         self._busy.add(key)
         calls, depth = self._calls, self._depth
-        inner = self.frame = Frame(lasts=module != self._current(), calls=calls, depth=depth)
+        lasts = not self.program.analysed or module != self._current()
+        inner = self.frame = Frame(lasts=lasts, calls=calls, depth=depth)
         leaned, self.program.modules_read = self.program.modules_read, inner.leaned
         try:
             value = evaluate()
@@ -178,6 +191,8 @@ class Base(ABC):
 
     def _settled(self, modules: set[str]) -> bool:
         """Whether mypy is done with these modules: it has let go of their trees."""
+        if not self.program.analysed:
+            return True
         return not any(self.program.modules[module].defs for module in modules)
 
     def _circumstances(self, scope: Scope) -> tuple[object, ...]:
@@ -196,6 +211,30 @@ class Base(ABC):
     @abstractmethod
     def value(self, expr: Expression, scope: Scope, where: Where) -> Value:
         """What *expr* may be."""
+
+    @abstractmethod
+    def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
+        """What *expr* may be, by the definitions alone."""
+
+    @abstractmethod
+    def default_stands(self, function: FuncItem, position: int, scope: Scope) -> bool:
+        """Whether a call in the function's module leaves a parameter to its default."""
+
+    @abstractmethod
+    def passed_otherwise(
+        self, function: FuncItem, position: int, declared: Value, scope: Scope
+    ) -> bool:
+        """Whether a call in the function's module gives a parameter what its annotation denies."""
+
+    @abstractmethod
+    def index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
+        """What ``a[b]`` may be."""
+
+    @abstractmethod
+    def held(
+        self, container: ContainerValue, written: Expression, key: Expression, scope: Scope
+    ) -> Value:
+        """What a container holds under a key."""
 
     @abstractmethod
     def element(self, container: ContainerValue, key: object) -> Value:
@@ -234,6 +273,10 @@ class Base(ABC):
         """What the annotation of a parameter says."""
 
     @abstractmethod
+    def left_out(self, function: FuncItem, given: AbstractSet[str], scope: Scope) -> None:
+        """Fill in the defaults that a call at hand leaves as they are."""
+
+    @abstractmethod
     def annotated(self, type_: Type, scope: Scope) -> Value:
         """What an annotation says that mypy could not analyse, because a package is missing."""
 
@@ -244,6 +287,18 @@ class Base(ABC):
     @abstractmethod
     def signature(self, function: FuncItem, scope: Scope) -> ProperType | None:
         """mypy's type of a function, or ``None`` where it has no annotation."""
+
+    @abstractmethod
+    def callable_type(self, callee: Expression, scope: Scope, where: Where) -> CallableType | None:
+        """The type of what is called, without what it is bound to; ``None`` if it has several."""
+
+    @abstractmethod
+    def static_type(self, expr: Expression, scope: Scope, where: Where) -> ProperType | None:
+        """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
+
+    @abstractmethod
+    def type_of(self, expr: Expression, module: str) -> Type | None:
+        """mypy's own type of an expression of the module at hand."""
 
     @abstractmethod
     def call(self, expr: CallExpr, scope: Scope, where: Where) -> Value:
@@ -300,15 +355,6 @@ class Base(ABC):
     @abstractmethod
     def attribute(self, base: Value, name: str) -> Value:
         """What an attribute of *base* may be."""
-
-
-def qualname_in(scope: Scope | None, name: str) -> str:
-    """The name, inside its module, of what a scope defines under *name*."""
-    parts = [name]
-    while scope is not None and scope.node is not None:
-        parts.append(scope.node.name if isinstance(scope.node, (FuncDef, ClassDef)) else "<lambda>")
-        scope = scope.parent
-    return ".".join(reversed(parts))
 
 
 def argument_of(node: FuncItem, name: str) -> object | None:

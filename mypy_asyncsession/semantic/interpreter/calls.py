@@ -10,7 +10,7 @@ from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarTy
 from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, TASK_MAKERS
-from mypy_asyncsession.models.builtin import ITERATOR_MAKERS, TRANSPARENT
+from mypy_asyncsession.models.builtin import CACHING, ITERATOR_MAKERS, PARTIALS, TRANSPARENT
 from mypy_asyncsession.models.contextlib import (
     ASYNC_CLOSING,
     ASYNC_CONTEXT_MANAGER_DECORATORS,
@@ -23,7 +23,7 @@ from mypy_asyncsession.models.pydantic import FIELDS
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKERS
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, is_read_by_name
+from mypy_asyncsession.semantic.interpreter.base import ELLIPSIS, Base, Where, is_read_by_name
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -33,6 +33,7 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     ContainerValue,
     FunctionValue,
+    LiteralValue,
     ManagerFactory,
     NamedValue,
     ObjectValue,
@@ -45,6 +46,7 @@ from mypy_asyncsession.semantic.values import (
     map_members,
     members,
     object_value,
+    step,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Calls(Base):
             mapping = self.value(expr.callee.expr, scope, where)
             key = expr.args[0]
             if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr)):
-                return self.element(mapping, key.value)
+                return self.held(mapping, expr.callee.expr, key, scope)
         if not any(_depends_on_arguments(member) for member in members(callee)):
             # How many there are may still count.
             return self.called(callee, [UNKNOWN for _ in expr.args], scope)
@@ -94,8 +96,8 @@ class Calls(Base):
                 named[name] = argument
             elif kind is ArgKind.ARG_POS:
                 positional.append(argument)
-        if ArgKind.ARG_STAR2 in expr.arg_kinds:
-            named["**"] = UNKNOWN
+        if ArgKind.ARG_STAR in expr.arg_kinds or ArgKind.ARG_STAR2 in expr.arg_kinds:
+            named[ELLIPSIS] = UNKNOWN
         return self.called(callee, positional, scope, named)
 
     def called(
@@ -117,7 +119,7 @@ class Calls(Base):
             return UNSURE
         name = fullname(callee)
         if name is not None:
-            special = self._special(name, arguments, named)
+            special = self._special(name, arguments, named, scope)
             if special is not None:
                 return special
         if isinstance(callee, FunctionValue):
@@ -128,6 +130,8 @@ class Calls(Base):
             shape = Shape.ASYNC_CONTEXT_MANAGER if callee.is_async else Shape.CONTEXT_MANAGER
             item: Value = UNKNOWN
             origin = None
+            if isinstance(callee.function, ObjectValue):
+                item = callee.function.item  # ``asynccontextmanager(get_db())``
             if isinstance(inner, ObjectValue):
                 item = inner.item
                 origin = inner.origin
@@ -161,8 +165,9 @@ class Calls(Base):
                 return made
         if isinstance(callee, ClassValue):
             found = self._instantiated(callee)
-            if isinstance(found, ObjectValue) and not arguments and not named:
-                return replace(found, bare=True)
+            if isinstance(found, ObjectValue):
+                given = bool(arguments or named)
+                return replace(found, bare=not given, filled=given)
             return found
         if isinstance(callee, NamedValue):
             if name in ASYNC_SESSIONMAKERS or name in SESSIONMAKERS:
@@ -198,7 +203,7 @@ class Calls(Base):
         ``sessionmaker(engine, class_=AsyncSession)`` is how async sessions were made before
         ``async_sessionmaker``.
         """
-        if "class_" not in named and "**" not in named:
+        if "class_" not in named and ELLIPSIS not in named:
             return None
         klass = named.get("class_", UNKNOWN)
         item = self.instance(klass)
@@ -210,7 +215,7 @@ class Calls(Base):
         return ObjectValue(Shape.SESSIONMAKER, item=item, label=label, by_definition=True)
 
     def _special(
-        self, name: str, arguments: list[Value], named: Mapping[str, Value]
+        self, name: str, arguments: list[Value], named: Mapping[str, Value], scope: Scope
     ) -> Value | None:
         first = arguments[0] if arguments else UNKNOWN
         if name in ASYNC_CONTEXT_MANAGER_DECORATORS:
@@ -220,8 +225,11 @@ class Calls(Base):
         if name in PROVIDER_DECORATORS:
             return replace(first, entered=True) if isinstance(first, FunctionValue) else first
         if name in FIELDS:
+            factory = named.get("default_factory", UNKNOWN)
+            if isinstance(factory, (FunctionValue, ManagerFactory, ObjectValue)):
+                return self.called(factory, [], scope)
             return named.get("default", UNKNOWN)
-        if name == "functools.partial":
+        if name in PARTIALS:
             if isinstance(first, ObjectValue):  # an object that is called
                 method = self.attribute(first, "__call__")
                 first = method if isinstance(method, FunctionValue) else first
@@ -232,6 +240,11 @@ class Calls(Base):
             return WrapsMarker(first)
         if name in ITERATOR_MAKERS:
             return map_members(first, self.iterator)
+        if name in CACHING:
+            if isinstance(first, FunctionValue):
+                return replace(first, cached=True)
+            if not arguments or isinstance(first, LiteralValue):
+                return NamedValue(name)  # ``@lru_cache(maxsize=None)``
         if name in TRANSPARENT:
             return first
         if name in ASYNC_CLOSING:
@@ -248,7 +261,7 @@ class Calls(Base):
         if name in AWAITS_FIRST_ARGUMENT or name in TASK_MAKERS:
             return object_value(Shape.COROUTINE, self.awaited(first), label="Coroutine")
         if name == "builtins.anext":
-            return object_value(Shape.COROUTINE, self.iterated(first), label="Coroutine")
+            return step(first, self.iterated(first))
         if name == "builtins.next":
             return self.iterated(first)
         return None

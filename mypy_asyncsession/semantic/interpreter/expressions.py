@@ -9,6 +9,8 @@ from mypy.nodes import (
     AwaitExpr,
     CallExpr,
     CastExpr,
+    ClassDef,
+    ComparisonExpr,
     ConditionalExpr,
     DictExpr,
     Expression,
@@ -26,26 +28,30 @@ from mypy.nodes import (
     StrExpr,
     SuperExpr,
     TupleExpr,
+    UnaryExpr,
 )
-from mypy.types import CallableType, Instance, Type, UnionType, get_proper_type
+from mypy.types import CallableType, Instance, NoneType, Type, UnionType, get_proper_type
 
-from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.combine import combine, is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import NESTING, STEPS, Base, Where, is_read_by_name
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
+from mypy_asyncsession.semantic.interpreter.base import (
+    NESTING,
+    STEPS,
+    Base,
+    Where,
+    argument_of,
+    is_read_by_name,
+)
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import always_raises
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
-    AliasValue,
     ContainerValue,
     FunctionValue,
     LiteralValue,
-    NamedValue,
     ObjectValue,
     Value,
-    fullname,
     join,
     members,
 )
@@ -84,7 +90,7 @@ class Expressions(Base):
         self._depth += 1
         frame.depth = max(frame.depth, self._depth)
         try:
-            structural = self._structural(expr, scope, where)
+            structural = self.structural(expr, scope, where)
         finally:
             self._depth -= 1
         found = self.type_of(expr, scope.module)
@@ -92,7 +98,8 @@ class Expressions(Base):
             return structural
         if structural is UNSURE:
             return UNSURE
-        if self.definitions_first and isinstance(structural, (ObjectValue, NamedValue)):
+        if isinstance(expr, AwaitExpr) and expr.expr in self.recovered:
+            # What we told mypy that awaiting it gives: it gives nothing.
             return structural
         return combine(structural, self.types.value(found))
 
@@ -101,7 +108,7 @@ class Expressions(Base):
 
         That word stands: see ``combine_result``. Most calls are of this kind.
         """
-        if self.thorough or self.definitions_first or scope.module != self._current():
+        if self.thorough or self.past_types or scope.module != self._current():
             return None
         if not isinstance(expr, (AwaitExpr, CallExpr)):
             return None
@@ -151,8 +158,11 @@ class Expressions(Base):
             return self.recovered[expr]
         return self.inferred.get(expr)
 
-    def _structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
+    def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
+        """What *expr* may be, by the definitions alone."""
         if isinstance(expr, NameExpr):
+            if expr.name == "None":
+                return ObjectValue(Shape.NONE, type=NoneType(), label="None")
             return self.name(expr.name, scope, where)
         if isinstance(expr, MemberExpr):
             return self.member(expr, scope, where)
@@ -162,18 +172,12 @@ class Expressions(Base):
             coroutine = self.value(expr.expr, scope, where)
             return UNSURE if _stands_for_others(coroutine) else self.awaited(coroutine)
         if isinstance(expr, ConditionalExpr):
-            return join(
-                [
-                    self.value(expr.if_expr, scope, where),
-                    self.value(expr.else_expr, scope, where),
-                ]
-            )
+            return self._conditional(expr, scope, where)
         if isinstance(expr, OpExpr) and expr.op in ("or", "and"):
-            left = self.value(expr.left, scope, where)
             right = self.value(expr.right, scope, where)
             if expr.op == "or":
-                left = join([m for m in members(left) if not is_none(m)] or [right])
-            return join([left, right])
+                return self._fallback(expr.left, right, scope, where)
+            return join([self.value(expr.left, scope, where), right])
         if isinstance(expr, AssignmentExpr):
             return self.value(expr.value, scope, where)
         if isinstance(expr, LambdaExpr):
@@ -189,7 +193,7 @@ class Expressions(Base):
         if isinstance(expr, (ListExpr, TupleExpr, SetExpr)):
             return ContainerValue(tuple(enumerate(expr.items)), scope, where, is_sequence=True)
         if isinstance(expr, IndexExpr):
-            return self._index(expr, scope, where)
+            return self.index(expr, scope, where)
         if isinstance(expr, (StrExpr, IntExpr)):
             return LiteralValue(expr.value, expr)
         if isinstance(expr, SuperExpr):
@@ -201,23 +205,51 @@ class Expressions(Base):
             return self.types.value(proper)
         return UNKNOWN
 
-    def _index(self, expr: IndexExpr, scope: Scope, where: Where) -> Value:
-        base = self.value(expr.base, scope, where)
-        if fullname(base) in ANNOTATED:
-            return AliasValue(expr, scope)
-        if not isinstance(base, ContainerValue):
-            return UNKNOWN
-        if isinstance(expr.index, (StrExpr, IntExpr)):
-            return self.element(base, expr.index.value)
+    def _conditional(self, expr: ConditionalExpr, scope: Scope, where: Where) -> Value:
+        tested, is_none_first = _none_test(expr.cond)
+        if (
+            tested is not None
+            and is_none(self.structural(tested, scope, where))
+            and self._is_local(tested, scope)
+        ):
+            return self.value(expr.if_expr if is_none_first else expr.else_expr, scope, where)
         return join(
-            [self.value(element, base.scope, base.where) for _, element in base.entries],
-            exact=False,
+            [self.value(expr.if_expr, scope, where), self.value(expr.else_expr, scope, where)]
         )
 
-    def element(self, container: ContainerValue, key: object) -> Value:
-        """What a literal holds under a key or at a position."""
-        found = container.element(key)
-        return UNKNOWN if found is None else self.value(found, container.scope, container.where)
+    def _fallback(self, first: Expression, right: Value, scope: Scope, where: Where) -> Value:
+        """``first or right``, whose *right* may never be reached."""
+        if is_none(self.structural(first, scope, where)):
+            # What a module or an object has ``None`` for, others are to set.
+            return right if self._is_local(first, scope) else UNKNOWN
+        left = self.value(first, scope, where)
+        given = [member for member in members(left) if not is_none(member)]
+        return join([*given, right], exact=False) if given else UNKNOWN
+
+    def _is_local(self, expr: Expression, scope: Scope) -> bool:
+        """Whether this is a parameter or a variable of a function, or ``None`` itself."""
+        if isinstance(expr, NameExpr) and expr.name == "None":
+            return True
+        return isinstance(expr, NameExpr) and any(
+            inner.node is not None
+            and not isinstance(inner.node, ClassDef)
+            and (expr.name in inner.names.bindings or argument_of(inner.node, expr.name))
+            for inner in scope.chain()
+        )
+
+
+def _none_test(condition: Expression) -> tuple[Expression | None, bool]:
+    """The name that a condition asks whether it is ``None``, and whether it holds if so."""
+    if isinstance(condition, UnaryExpr) and condition.op == "not":
+        tested, holds = _none_test(condition.expr)
+        return tested, not holds
+    if isinstance(condition, NameExpr):
+        return condition, False
+    if isinstance(condition, ComparisonExpr) and condition.operators in (["is"], ["is not"]):
+        first, second = condition.operands
+        if isinstance(first, NameExpr) and isinstance(second, NameExpr) and second.name == "None":
+            return first, condition.operators == ["is"]
+    return None, False
 
 
 def _stands_for_others(coroutine: Value) -> bool:
@@ -233,5 +265,5 @@ def _stands_for_others(coroutine: Value) -> bool:
         isinstance(item, ObjectValue)
         and item.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
         and function is not None
-        and always_raises(function.node.body)
+        and not FunctionFlow(function.node).returns
     )

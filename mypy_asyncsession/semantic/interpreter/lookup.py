@@ -20,10 +20,11 @@ from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of, qualname_in
-from mypy_asyncsession.semantic.scopes import Scope, reaching
+from mypy_asyncsession.semantic.interpreter.base import Base, Where, argument_of
+from mypy_asyncsession.semantic.scopes import Scope, qualname_in, reaching, reaching_parameter
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
+    UNSURE,
     ClassValue,
     ContainerValue,
     ModuleValue,
@@ -37,8 +38,6 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from mypy.nodes import SymbolNode
-
     from mypy_asyncsession.semantic.bindings import Binding
 
 
@@ -54,23 +53,17 @@ class Lookup(Base):
                 current = current.parent
                 place = None
                 continue
-            if name in current.values:
-                return current.values[name]
             if name not in current.names.outer:
                 if current.node is not None and not isinstance(current.node, ClassDef):
                     if name in current.names.probed and not self._ask:
+                        if name in current.values:
+                            return current.values[name]
                         self.frame.passed_over = True
                         return UNKNOWN
                     bindings = current.names.bindings.get(name)
-                    argument = argument_of(current.node, name)
-                    if argument is not None and not bindings:
-                        return self.parameter(name, current)
+                    if name in current.values or argument_of(current.node, name) is not None:
+                        return self._parameter(name, current, bindings or [], place)
                     if bindings:
-                        if argument is not None:
-                            live = reaching(bindings, place)
-                            if place is None or live is bindings or len(live) == len(bindings):
-                                return UNKNOWN if len(live) != 1 else self._bound(live, current)
-                            return self._bound(live, current)
                         return self._bound(reaching(bindings, place), current)
                 elif current.node is None:
                     return self.module_attribute(current.module, name, place)
@@ -80,8 +73,24 @@ class Lookup(Base):
             place = None
         return UNKNOWN
 
+    def _parameter(self, name: str, scope: Scope, bindings: list[Binding], place: Where) -> Value:
+        """What a parameter stands for, which the body may bind anew."""
+        live, surely = reaching_parameter(bindings, place)
+        if surely:
+            return self._bound(live, scope)
+        given = scope.values.get(name)
+        if given is None:
+            given = self.parameter(name, scope)
+        if not live:
+            return given
+        if is_none(given):
+            return self._bound(live, scope)  # ``if provider is None: provider = get_db``
+        return join([given, self._bound(live, scope)], exact=False)
+
     def _bound(self, bindings: list[Binding], scope: Scope) -> Value:
         values = [self.bound(binding, scope) for binding in bindings]
+        if len(values) == 1:
+            return values[0]
         if len(values) > 1:
             if all(b.kind in ("from", "import", "def", "class") for b in bindings):
                 # ``try: from a import f`` / ``except ImportError: from b import f``: the first
@@ -138,14 +147,7 @@ class Lookup(Base):
         """The class that a statement in a scope defines."""
         qualname = qualname_in(scope, node.name)
         fullname = f"{scope.module}.{qualname}"
-        if scope.module == self._current():
-            info: SymbolNode | None = node.info
-        else:
-            # The tree was only parsed: its classes have no information of their own.
-            info = self.program.symbol(fullname)
-        if type(info) is not TypeInfo or not info.mro:
-            info = None
-        return ClassValue(fullname, info, node)
+        return ClassValue(fullname, self.program.class_record(node, fullname, scope), node)
 
     def module_attribute(self, module: str, name: str, where: Where) -> Value:
         """What *name* stands for in a module: at its end, or at *where* in its body."""
@@ -155,16 +157,17 @@ class Lookup(Base):
     def _module_attribute(self, module: str, name: str, where: Where) -> Value:
         if where is None and module != self._current():
             # A class is what mypy says that it is: its module need not be read for that.
-            tree = self.program.modules.get(module)
-            entry = tree.names.get(name) if tree is not None else None
-            if entry is not None and isinstance(entry.node, TypeInfo):
-                return ClassValue(entry.node.fullname, entry.node)
+            symbol = self.program.entry(module, name)
+            if isinstance(symbol, TypeInfo):
+                return ClassValue(symbol.fullname, symbol)
         source = self.program.source(module)
         if source is not None:
             bindings = source.scope.names.bindings.get(name)
             if bindings:
                 live = reaching(bindings, where) if where is not None else _last(bindings)
                 value = self._bound(live, source.scope)
+                if name in source.put_by_name() and where is None:
+                    return UNSURE
                 again = source.rebound().get(name) if where is None else None
                 if again:
                     others = [self.bound(binding, scope) for binding, scope in again]
@@ -193,8 +196,7 @@ class Lookup(Base):
         tree = self.program.modules.get(module)
         if tree is None:
             return NamedValue(fullname)
-        entry = tree.names.get(name)
-        node = entry.node if entry is not None else None
+        node = self.program.entry(module, name)
         if node is None:
             if fullname in self.program.modules:
                 return ModuleValue(fullname)
@@ -206,11 +208,12 @@ class Lookup(Base):
         if isinstance(node, Var):
             if node.fullname in ANNOTATED:
                 return NamedValue(node.fullname)  # its type is that of every special form
-            if node.is_suppressed_import or not informative(node.type):
+            type_ = self.program.type_of(node)
+            if node.is_suppressed_import or not informative(type_):
                 if node.fullname and not node.fullname.startswith(module + "."):
                     return NamedValue(node.fullname)
                 return NamedValue(fullname) if node.is_suppressed_import else UNKNOWN
-            value = self.types.value(node.type)
+            value = self.types.value(type_)
             if isinstance(value, TypedCallable):
                 return TypedCallable(value.type, self.place(node.fullname, tree))
             return value
@@ -218,14 +221,11 @@ class Lookup(Base):
 
     def semantic(self, node: object) -> Value:
         """A function of which only mypy's symbol is at hand."""
-        if isinstance(node, Decorator):
-            type_ = get_proper_type(node.var.type) if node.var.type is not None else None
-            fullname = node.fullname
-        elif isinstance(node, (FuncDef, OverloadedFuncDef)):
-            type_ = get_proper_type(node.type) if node.type is not None else None
-            fullname = node.fullname
-        else:
+        if not isinstance(node, (Decorator, FuncDef, OverloadedFuncDef)):
             return UNKNOWN
+        fullname = node.fullname
+        declared = self.program.type_of(node)
+        type_ = get_proper_type(declared) if declared is not None else None
         module, _ = self.program.split(fullname)
         tree = self.program.modules.get(module)
         if type_ is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
 from mypy_asyncsession.semantic.interpreter.base import Base
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import (
@@ -13,6 +16,7 @@ from mypy_asyncsession.semantic.values import (
     join,
     map_members,
     object_value,
+    step,
 )
 
 
@@ -23,10 +27,11 @@ class Protocols(Base):
         """What awaiting *value* gives."""
 
         def one(member: Value) -> Value:
-            if isinstance(member, ObjectValue) and member.shape in (
-                Shape.COROUTINE,
-                Shape.AWAITABLE_CONTEXT_MANAGER,
-            ):
+            if not isinstance(member, ObjectValue):
+                return UNKNOWN
+            if member.can & Can.AWAIT and member.label in STARTED_ONCE:
+                return _started(member)
+            if member.shape in (Shape.COROUTINE, Shape.AWAITABLE_CONTEXT_MANAGER):
                 return member.item
             return UNKNOWN
 
@@ -76,7 +81,13 @@ class Protocols(Base):
         receiver = method.receiver
         if method.name in ("__aenter__", "__anext__", "asend"):
             item = self.entered(receiver)
-            return object_value(Shape.COROUTINE, item, label="Coroutine")
+            return step(receiver, item, method.name)
         if method.name in ("__aiter__", "__iter__"):
             return map_members(receiver, self.iterator)
         return self.entered(receiver)
+
+
+def _started(value: ObjectValue) -> ObjectValue:
+    """A connection or a transaction once it is awaited: neither can be started again."""
+    can = value.can & ~(Can.ASYNC_ENTER | Can.AWAIT)
+    return replace(value, can=can, by_definition=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ArgKind, Block, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
+from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
 from mypy.types import CallableType
 
 from mypy_asyncsession.semantic.combine import combine_result, is_none
-from mypy_asyncsession.semantic.interpreter.base import CALLS, Base
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.interpreter.base import CALLS, ELLIPSIS, Base
+from mypy_asyncsession.semantic.shapes import USES, Shape
 from mypy_asyncsession.semantic.syntax import (
     children,
     is_stub_body,
@@ -22,6 +22,7 @@ from mypy_asyncsession.semantic.syntax import (
 from mypy_asyncsession.semantic.value_identity import identity, is_general, relevant
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
+    UNSURE,
     FunctionValue,
     ObjectValue,
     Value,
@@ -115,6 +116,8 @@ class Results(Base):
                 scope.values[name] = self.declared_parameter(node, positions.index(name), scope)
             else:
                 scope.values[name] = value
+        if ELLIPSIS not in named:
+            self.left_out(node, {name for name, _ in given}, scope)
         if isinstance(node, LambdaExpr):
             results = [self.value(e, scope, None) for e in returned(node)]
             found = join(results)
@@ -133,9 +136,11 @@ class Results(Base):
                 item = combine_result(inferred, item)
             return object_value(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
         if is_stub_body(node):
-            if isinstance(declared, ObjectValue):
-                return declared.made_by(function.origin())
-            return UNKNOWN
+            if not isinstance(declared, ObjectValue):
+                return UNKNOWN
+            if self._is_implemented_otherwise(function, declared):
+                return UNSURE
+            return declared.made_by(function.origin())
         inferred = self._returned(node, scope)
         result = combine_result(inferred, declared)
         if isinstance(result, ObjectValue) and result.origin is None:
@@ -156,7 +161,7 @@ class Results(Base):
         type_ = None
         if isinstance(declared, ObjectValue):
             if declared.shape in agreeing:
-                item = declared.item
+                item = self._item(function, scope, declared.item)
             else:
                 contradicted = True
         if item is UNKNOWN:
@@ -169,6 +174,46 @@ class Results(Base):
             by_definition=contradicted,
             type=type_,
         )
+
+    def promised(self, function: FunctionValue) -> Value:
+        """What a function without a body says that it gives."""
+        declared = self._return_annotation(function)
+        if function.node.is_coroutine and not isinstance(function.node, LambdaExpr):
+            return object_value(
+                Shape.COROUTINE,
+                declared.item if isinstance(declared, ObjectValue) else UNKNOWN,
+                label="Coroutine",
+                origin=function.origin(),
+            )
+        return declared.made_by(function.origin()) if isinstance(declared, ObjectValue) else UNKNOWN
+
+    def _is_implemented_otherwise(self, function: FunctionValue, declared: ObjectValue) -> bool:
+        """Whether a class beside a stub has another shape for it than the stub says.
+
+        That is said where it is implemented; whoever calls the stub has that one in mind.
+        """
+        owner = function.scope.node
+        if not isinstance(owner, ClassDef) or declared.shape in (Shape.OTHER, Shape.NONE):
+            return False
+        modules = {function.scope.module, self._current() or function.scope.module}
+        for source in filter(None, map(self.program.source, sorted(modules))):
+            for node in source.subclasses(owner.name):
+                scope = source.scope_in(node, source.scope)
+                last = scope.names.bindings.get(function.node.name, [])[-1:]
+                for binding in last:
+                    given = self.called(self.bound(binding, scope), [], scope)
+                    if isinstance(given, ObjectValue) and not given.can & declared.can & USES:
+                        return True
+        return False
+
+    def _item(self, function: FunctionValue, scope: Scope, declared: Value) -> Value:
+        """What a generator yields, by its annotation unless the body says otherwise."""
+        if not isinstance(declared, ObjectValue) or declared.shape in (Shape.OTHER, Shape.NONE):
+            return declared
+        found = self._yielded(function.node, scope)
+        if isinstance(found, ObjectValue) and found.resource and found.shape is not declared.shape:
+            return replace(found, by_definition=True)
+        return declared
 
     def _return_annotation(self, function: FunctionValue) -> Value:
         declared = self._overlaid(function)

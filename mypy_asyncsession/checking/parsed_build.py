@@ -1,0 +1,57 @@
+"""One program, looked at without mypy's semantic analysis: its modules are only parsed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.plugin.codes import declare
+from mypy_asyncsession.plugin.internals import ParsedBuild
+from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.plugin.settings import settings
+from mypy_asyncsession.semantic.declarations.program import ParsedProgram
+from mypy_asyncsession.semantic.declared import Declared
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.overlays import Overlays
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mypy.modulefinder import BuildSource
+    from mypy.options import Options
+
+
+def look(
+    sources: Sequence[BuildSource],
+    options: Options,
+    flush: Callable[[str, list[str]], None],
+) -> Mapping[str, os.stat_result | None]:
+    """Look at the modules of a program, one after the other.
+
+    Args:
+        sources: The modules.
+        options: mypy's options; the file that they name has our settings.
+        flush: Called for each module with its path and what was found there, a JSON object each.
+
+    Returns:
+        What was asked about on disk; ``None`` for what was not there.
+    """
+    config = settings(options.config_file)
+    declare(config.error_codes)
+    options.process_error_codes(error_callback=lambda _message: None)
+    build = ParsedBuild(list(sources), options)
+    program = ParsedProgram(build.find, build.parse, is_foreign)
+    build.modules = program.modules
+    types = Types(frozenset(config.config.resources), program.type_of)
+    overlays = Overlays(config.folders())
+    overlays.begin(build.parse)
+    declared = Declared(overlays, program, types)
+    module_pass = ModulePass(build, program, types, None, declared, {}, settings=config)
+    for source in sources:
+        tree = program.modules.get(source.module)
+        if tree is not None:
+            build.turn_to(tree)
+            module_pass.run(tree)
+            flush(tree.path, build.messages(tree.path))
+    return build.looked_at()

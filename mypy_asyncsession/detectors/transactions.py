@@ -1,0 +1,402 @@
+"""Sessions that are used when their transaction has ended, or begun again, or failed."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, TupleExpr, WithStmt
+
+from mypy_asyncsession.detectors.spans import span_of
+from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
+from mypy_asyncsession.findings import Place, Span
+from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
+from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
+from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
+from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.objects import Variable, root_of
+from mypy_asyncsession.semantic.syntax import statements, walk
+from mypy_asyncsession.semantic.typestate import Change, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy.nodes import Expression, FuncDef
+
+    from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
+
+_DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
+_ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: What SQLAlchemy lets pass once the transaction of a block has ended.
+_HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
+#: What begins a transaction whatever the session holds.
+_BEGINNING: Final = frozenset(
+    {
+        "add",
+        "begin",
+        "begin_nested",
+        "connection",
+        "exec",
+        "exec_driver_sql",
+        "execute",
+        "refresh",
+        "scalar",
+        "scalars",
+        "stream",
+        "stream_scalars",
+    }
+)
+#: What does so in a session that holds nothing yet.
+_LOADING: Final = frozenset({"get", "get_one", "merge"})
+#: What does nothing in the database, and so is let pass after a failure.
+_IN_MEMORY: Final = frozenset({"add", "add_all", "flush", "run_sync"})
+_STAGING: Final = frozenset({"add", "add_all"})
+_FLUSHING: Final = frozenset({"commit", "flush"})
+
+
+class _State(Enum):
+    BEGUN = "begun"
+    FAILED = "failed"
+    #: Failed, and there is something to be flushed.
+    STAGED = "staged"
+
+
+class Transactions:
+    """Finds what the functions of one module do at the wrong time of a transaction."""
+
+    def __init__(self, summaries: Summaries) -> None:
+        self._summaries = summaries
+        self._objects = summaries.objects
+
+    def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[TransactionMisuse]:
+        """What a function does too late or too early; *point* is where it is defined."""
+        if not function.is_coroutine:
+            return
+        begins, catches = _quick_look(function)
+        if not begins and not catches:
+            return
+        body = self._objects.body(function, point.scope)
+        done = dict(self._summaries.points(body))
+        found: list[TransactionMisuse] = []
+        if begins:
+            found += self._after_end(done, body, point)
+            found += self._begun_again(done, body, point)
+        if catches:
+            found += self._after_failure(done, body, point)
+        seen: set[int] = set()
+        for record in found:
+            if record.span.line not in seen:
+                seen.add(record.span.line)
+                yield record
+
+    # Use after a commit inside the block of a transaction
+
+    def _after_end(
+        self, done: Mapping[int, Summary], body: FunctionBody, point: ProgramPoint
+    ) -> Iterator[TransactionMisuse]:
+        for statement in statements(body.node.body):
+            if not isinstance(statement, WithStmt) or not statement.is_async:
+                continue
+            for position, expression in enumerate(statement.expr):
+                object_ = self._begun_by(statement, position, expression, body)
+                if object_ is not None:
+                    yield from self._used_in(statement, position, object_, done, body, point)
+
+    def _begun_by(
+        self, statement: WithStmt, position: int, expression: Expression, body: FunctionBody
+    ) -> Object | None:
+        """The session or connection whose transaction a ``with`` begins."""
+        if not isinstance(expression, CallExpr) or not isinstance(expression.callee, MemberExpr):
+            return None
+        at = body.at(expression)
+        callee = expression.callee
+        if at is None or callee.name not in ("begin", "begin_nested"):
+            return None
+        if is_for_one_task(self._objects.value(callee.expr, body, at)):
+            return self._objects.of(callee.expr, body, at)
+        target = statement.target[position]
+        if not isinstance(target, NameExpr) or callee.name != "begin":
+            return None
+        # ``async with maker.begin() as session``, ``async with engine.begin() as connection``
+        bound = body.graph.points_of(target)
+        value = self._objects.value(expression, body, at)
+        item = getattr(value, "item", None)
+        if not bound or item is None or not is_for_one_task(item):
+            return None
+        return Variable(id(body.node), target.name, bound[0], item)
+
+    def _used_in(
+        self,
+        statement: WithStmt,
+        position: int,
+        object_: Object,
+        done: Mapping[int, Summary],
+        body: FunctionBody,
+        point: ProgramPoint,
+    ) -> Iterator[TransactionMisuse]:
+        graph = body.graph
+        leaves = frozenset(
+            index
+            for index in graph.points_of(statement)
+            if graph.points[index].kind is PointKind.LEAVE and graph.points[index].item == position
+        )
+        inside = {id(each) for each in statements(statement.body)}
+        for index, summary in done.items():
+            if id(graph.points[index].statement) not in inside:
+                continue
+            if graph.points[index].kind is PointKind.LEAVE:
+                continue
+            end = next(
+                (
+                    act
+                    for act in summary.acts
+                    if act.object == object_ and act.method in _ENDING and act.on_return
+                ),
+                None,
+            )
+            if end is None:
+                continue
+            later = reachable(graph, index, avoiding=leaves, first=_DONE)
+            for use in sorted(later & done.keys()):
+                if graph.points[use].kind is PointKind.LEAVE:
+                    continue
+                act = next(
+                    (
+                        each
+                        for each in done[use].acts
+                        if each.object == object_ and each.method not in _HARMLESS
+                    ),
+                    None,
+                )
+                if act is not None:
+                    yield _record(Misplaced.ENDED, object_, end, index, use, body, point)
+                    break
+
+    # A transaction that is begun a second time
+
+    def _begun_again(
+        self, done: Mapping[int, Summary], body: FunctionBody, point: ProgramPoint
+    ) -> Iterator[TransactionMisuse]:
+        if _asks_first(body):
+            return
+        for object_ in self._begun_objects(done):
+            changes: dict[int, list[Change[_State]]] = {}
+            asked: list[int] = []
+            for index, summary in done.items():
+                made = self._begins(summary, object_, body)
+                if any(
+                    act.object == object_ and act.method == "begin" and not act.function
+                    for act in summary.acts
+                ):
+                    asked.append(index)
+                if made:
+                    changes[index] = made
+            tracked = follow(body.graph, changes, asked)
+            for index in asked:
+                for held in tracked.held(index, _State.BEGUN):
+                    act = _first(done[held.since], object_)
+                    if act is not None:
+                        yield _record(Misplaced.BEGUN, object_, act, held.since, index, body, point)
+                        break
+
+    def _begins(
+        self, summary: Summary, object_: Object, body: FunctionBody
+    ) -> list[Change[_State]]:
+        made: list[Change[_State]] = []
+        root = root_of(object_)
+        is_own = isinstance(root, Variable) and root.defined > 0
+        if summary.exposes(object_):
+            made.append(Change(None))
+        for act in summary.acts:
+            if act.object != object_:
+                continue
+            if act.method in _ENDING:
+                made.append(Change(None))
+            elif not act.function and (
+                act.method in _BEGINNING or (is_own and act.method in _LOADING)
+            ):
+                made.append(Change(_State.BEGUN, when=_DONE, begins=True))
+        del body
+        return made
+
+    def _begun_objects(self, done: Mapping[int, Summary]) -> list[Object]:
+        return list(
+            dict.fromkeys(
+                act.object
+                for summary in done.values()
+                for act in summary.acts
+                if act.method == "begin" and not act.function and is_for_one_task(act.object.value)
+            )
+        )
+
+    # Going on after a failure
+
+    def _after_failure(
+        self, done: Mapping[int, Summary], body: FunctionBody, point: ProgramPoint
+    ) -> Iterator[TransactionMisuse]:
+        flushed = dict.fromkeys(
+            act.object
+            for index, summary in done.items()
+            for act in summary.acts
+            if act.method in _FLUSHING
+            and not act.function
+            and is_async_session(act.object.value)
+            and body.graph.points[index].kind is PointKind.AWAIT
+        )
+        for object_ in flushed:
+            changes: dict[int, list[Change[_State]]] = {}
+            asked: list[int] = []
+            for index, summary in done.items():
+                made = self._fails(summary, object_, body.graph.points[index])
+                if made:
+                    changes[index] = made
+                if any(
+                    act.object == object_
+                    and act.method not in _ENDING - {"commit"}
+                    and act.method not in _STAGING
+                    for act in summary.acts
+                ):
+                    asked.append(index)
+            self._add_handlers(changes, object_, body)
+            for index in asked:
+                # What is raised here is raised once.
+                gone: Change[_State] = Change(
+                    None, frozenset({_State.FAILED, _State.STAGED}), _DONE
+                )
+                changes[index] = [gone, *changes.get(index, ())]
+            tracked = follow(body.graph, changes, asked)
+            reported: set[int] = set()
+            for index in sorted(asked, key=lambda each: body.graph.points[each].line):
+                act = _first(done[index], object_)
+                if act is None or act.method == "run_sync":
+                    continue
+                states = {_State.STAGED} if act.method == "flush" else {*_State}
+                for held in sorted(tracked.before.get(index, ()), key=lambda each: each.since):
+                    since = tracked.history(held)[0].since
+                    failed = _first(done[since], object_)
+                    if held.state not in states or failed is None or since in reported:
+                        continue
+                    # One rollback mends all that follows.
+                    reported.add(since)
+                    yield _record(Misplaced.FAILED, object_, failed, since, index, body, point)
+                    break
+
+    def _fails(self, summary: Summary, object_: Object, point: Point) -> list[Change[_State]]:
+        made: list[Change[_State]] = []
+        if summary.exposes(object_):
+            made.append(Change(None))
+        for act in summary.acts:
+            if act.object != object_:
+                continue
+            if act.method in _FLUSHING and point.kind is PointKind.AWAIT and not act.function:
+                made.append(Change(None, when=_DONE))
+                made.append(Change(_State.FAILED, when=EdgeKind.ERROR, begins=True))
+            elif act.method in _ENDING or (act.function and act.method in _FLUSHING):
+                made.append(Change(None))
+            elif act.method in _STAGING:
+                made.append(Change(_State.STAGED, frozenset({_State.FAILED})))
+        return made
+
+    def _add_handlers(
+        self, changes: dict[int, list[Change[_State]]], object_: Object, body: FunctionBody
+    ) -> None:
+        """Handlers that do not catch what a flush raises, and blocks that roll back."""
+        root = root_of(object_)
+        for point in body.graph.points:
+            node = point.statement
+            if point.kind is PointKind.HANDLER and isinstance(node, TryStmt):
+                if not _catches_failure(node.types[point.item]):
+                    changes.setdefault(point.index, []).append(Change(None))
+            elif point.kind is PointKind.LEAVE and isinstance(point.node, WithStmt):
+                if _is_harmless(point, point.node, root, body):
+                    continue
+                changes.setdefault(point.index, []).append(Change(None))
+
+
+def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:
+    """Whether leaving a block leaves a failed session as it is."""
+    expression = statement.expr[point.item]
+    callee = expression.callee if isinstance(expression, CallExpr) else None
+    if isinstance(callee, (MemberExpr, NameExpr)) and callee.name == "suppress":
+        assert isinstance(expression, CallExpr)
+        return point.way is Way.NORMAL or all(map(_catches_failure, expression.args))
+    if isinstance(root, Variable) and root.defined > 0:
+        bound = body.graph.points[root.defined].node
+        if any(target is bound for target in statement.target):
+            return False
+    return not statement.is_async
+
+
+def _catches_failure(caught: Expression | None) -> bool:
+    """Whether a handler is there for what a flush raises."""
+    if caught is None:
+        return True
+    types = caught.items if isinstance(caught, TupleExpr) else [caught]
+    return any(
+        isinstance(each, (MemberExpr, NameExpr)) and each.name in DATABASE_ERRORS for each in types
+    )
+
+
+def _quick_look(function: FuncDef) -> tuple[bool, bool]:
+    """Whether a function begins a transaction; whether it catches what a flush may raise."""
+    begins = catches = flushes = False
+    for node in walk(function.body, into_functions=False):
+        if isinstance(node, MemberExpr):
+            begins = begins or node.name in ("begin", "begin_nested")
+            flushes = flushes or node.name in _FLUSHING
+        elif isinstance(node, TryStmt):
+            catches = catches or any(map(_catches_failure, node.types))
+        elif isinstance(node, NameExpr):
+            catches = catches or node.name == "suppress"
+    return begins, catches and flushes
+
+
+def _asks_first(body: FunctionBody) -> bool:
+    """Whether a function asks whether a transaction has begun."""
+    return any(
+        isinstance(node, MemberExpr)
+        and node.name in ("get_transaction", "in_nested_transaction", "in_transaction", "is_active")
+        for node in walk(body.node.body, into_functions=False)
+    )
+
+
+def _first(summary: Summary, object_: Object) -> Act | None:
+    return next((act for act in summary.acts if act.object == object_), None)
+
+
+def _record(
+    how: Misplaced,
+    object_: Object,
+    before: Act,
+    since: int,
+    at: int,
+    body: FunctionBody,
+    point: ProgramPoint,
+) -> TransactionMisuse:
+    inner = point.body.inside(body.node)
+    span = _span(body.graph.points[at])
+    line = body.graph.points[since].line
+    done_at = before.line or line
+    return TransactionMisuse(
+        how=how,
+        name=object_.text,
+        method=before.method,
+        by=before.function,
+        line=line,
+        place=Place(before.function or before.method, before.path or inner.path, done_at),
+        span=span,
+        function=inner.outermost(),
+        lines=tuple(range(span.line, span.end_line + 1)),
+    )
+
+
+def _span(point: Point) -> Span:
+    node = point.node
+    if isinstance(node, WithStmt):
+        return span_of(node.expr[point.item])
+    expression = getattr(node, "expr", None) if not isinstance(node, CallExpr) else node
+    return span_of(expression or node)  # type: ignore[arg-type]

@@ -1,0 +1,52 @@
+"""Entering what is no context manager of that kind, where no session is involved.
+
+## What it does
+Rejects what ``session-with`` rejects, on what holds no session: ``async with`` on a generator, a
+coroutine or a sync context manager, ``with`` on an async one, and functions that were not called.
+It does so where the failure is certain, whoever implements what is called.
+
+## Why is this bad
+It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not before.
+
+## Example
+```python
+@contextmanager
+def timed(name: str) -> Iterator[None]:
+    start = perf_counter()
+
+Yield:
+    print(name, perf_counter() - start)
+
+
+async def report() -> None:
+    async with timed("report"):
+        await asyncio.sleep(1)
+```
+
+## Use instead
+```python
+async def report() -> None:
+    with timed("report"):
+        await asyncio.sleep(1)
+```
+"""
+
+from __future__ import annotations
+
+from mypy_asyncsession.detectors.record import Use
+from mypy_asyncsession.rules.pairings import entering, is_certain, of_resource
+from mypy_asyncsession.rules.rule import Problem, Rule
+
+
+def check(use: Use) -> Problem | None:
+    """Whether *use* enters what it cannot enter, and no session is in it."""
+    return entering(use) if is_certain(use) and not of_resource(use) else None
+
+
+RULE = Rule(
+    code="async-with",
+    summary="entering what is not a context manager of that kind, without a session",
+    doc=__doc__,
+    reads=(Use,),
+    check=check,
+)

@@ -1,0 +1,433 @@
+"""What names stand for, and what is declared of them, on demand."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    AssignmentStmt,
+    Block,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    FuncDef,
+    Import,
+    ImportFrom,
+    MemberExpr,
+    MypyFile,
+    NameExpr,
+    OverloadedFuncDef,
+    TypeAliasStmt,
+    TypeInfo,
+    Var,
+)
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Overloaded,
+    ProperType,
+    Type,
+    TypeOfAny,
+    TypeVarType,
+    UnboundType,
+    get_proper_type,
+)
+
+from mypy_asyncsession.models.contextlib import (
+    ASYNC_CONTEXT_MANAGER_DECORATORS,
+    CONTEXT_MANAGER_DECORATORS,
+)
+from mypy_asyncsession.models.typing import (
+    ASYNC_GENERATOR_TYPES,
+    ASYNC_ITERATOR_TYPES,
+    GENERATOR_TYPES,
+    ITERATOR_TYPES,
+)
+from mypy_asyncsession.semantic.declarations.classes import (
+    ClassBuilder,
+    functions_of,
+    mark,
+    parts_of,
+)
+from mypy_asyncsession.semantic.declarations.modules import Declared
+from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+from mypy_asyncsession.semantic.syntax import dotted
+
+if TYPE_CHECKING:
+    from mypy.nodes import Expression, Node, SymbolNode
+
+    from mypy_asyncsession.semantic.declarations.modules import ModuleTable
+    from mypy_asyncsession.semantic.scopes import Scope
+
+#: Decorators after which a function has the type that it was written with.
+_KEEPING: Final = frozenset(
+    {
+        "abstractmethod",
+        "cached_property",
+        "classmethod",
+        "deprecated",
+        "final",
+        "overload",
+        "override",
+        "property",
+        "setter",
+        "staticmethod",
+        "type_check_only",
+    }
+)
+_NEW_TYPES: Final = frozenset({"typing.NewType", "typing_extensions.NewType"})
+#: What says nothing of the type of a variable when nothing stands in brackets after it.
+_SAYING_NOTHING: Final = ("ClassVar", "Final", "TypeAlias")
+
+
+class Symbols:
+    """The symbols of a program, from the trees of its modules."""
+
+    def __init__(self, modules: ModuleTable) -> None:
+        """Begin with nothing looked up.
+
+        Args:
+            modules: The modules, parsed on demand.
+        """
+        self._modules = modules
+        self._declared: dict[str, Declared] = {}
+        self._entries: dict[tuple[str, str], SymbolNode | None] = {}
+        self._busy: set[tuple[str, str]] = set()
+        self._places: dict[SymbolNode, tuple[Node, TypePlace]] = {}
+        self._bound: dict[SymbolNode, Type | None] = {}
+        self._binding: set[SymbolNode] = set()
+        self._binder = TypeBinder(self.resolve, self._alias)
+        self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
+
+    def names(self, module: str) -> Declared | None:
+        """What a module declares, or ``None`` where it is not there."""
+        found = self._declared.get(module)
+        if found is None:
+            tree = self._modules.get(module)
+            if tree is None:
+                return None
+            is_package = os.path.basename(tree.path) in ("__init__.py", "__init__.pyi")
+            found = self._declared[module] = Declared(tree.defs, module, is_package=is_package)
+        return found
+
+    def exports(self, module: str, name: str) -> bool:
+        """Whether a module means a name for others: an import without an alias is its own."""
+        declared = self.names(module)
+        if declared is None:
+            return False
+        if declared.exported is not None:
+            return name in declared.exported
+        found = declared.nodes.get(name)
+        if found is None:
+            return any(self.exports(star, name) for star in declared.stars)
+        node = found[0]
+        tree = self._modules.get(module)
+        if tree is None or not tree.path.endswith(".pyi"):
+            return not name.startswith("_")
+        if isinstance(node, ImportFrom):
+            return (name, name) in node.names
+        return not isinstance(node, Import)
+
+    def entry(self, module: str, name: str) -> SymbolNode | None:
+        """What a module's symbol table would hold under a name, imports followed."""
+        key = (module, name)
+        if key in self._entries:
+            return self._entries[key]
+        if key in self._busy:
+            return None
+        self._busy.add(key)
+        try:
+            found = self._entry(module, name)
+        finally:
+            self._busy.discard(key)
+        self._entries[key] = found
+        return found
+
+    def _entry(self, module: str, name: str) -> SymbolNode | None:
+        declared = self.names(module)
+        if declared is None:
+            return None
+        found = declared.nodes.get(name)
+        if found is None:
+            return self._from_elsewhere(module, name, declared)
+        node, target = found
+        if isinstance(node, Import):
+            assert target is not None
+            return self._modules.get(target) or _missing(name, target)
+        if isinstance(node, ImportFrom):
+            assert target is not None
+            base, _, original = target.partition(":")
+            imported = self.entry(base, original) or self._modules.get(f"{base}.{original}")
+            if imported is None:
+                return _missing(name, f"{base}.{original}")
+            return imported
+        place = TypePlace(module)
+        fullname = f"{module}.{name}"
+        if isinstance(node, ClassDef):
+            return self.class_record(node, fullname, place)
+        if isinstance(node, (FuncDef, Decorator, OverloadedFuncDef)):
+            mark(node)
+            for part in parts_of(node):
+                part._fullname = fullname  # noqa: SLF001
+            for symbol in (node, *functions_of(node)):
+                self._declare(symbol, symbol, place)
+            return node
+        assert isinstance(node, (AssignmentStmt, TypeAliasStmt))
+        return self._variable(name, node, place)
+
+    def _variable(
+        self, name: str, node: AssignmentStmt | TypeAliasStmt, place: TypePlace
+    ) -> SymbolNode:
+        if (
+            isinstance(node, AssignmentStmt)
+            and node.unanalyzed_type is None
+            and len(node.lvalues) == 1
+            and isinstance(node.rvalue, (NameExpr, MemberExpr))
+        ):
+            # Another name for a class, a function or a module.
+            target = dotted(node.rvalue)
+            meant = self.resolve(target, place) if target is not None else None
+            if meant is not None and not isinstance(meant, Var):
+                return meant
+        if isinstance(node, AssignmentStmt) and isinstance(node.rvalue, CallExpr):
+            new = self._new_type(name, node.rvalue, place)
+            if new is not None:
+                return new
+        var = Var(name)
+        var._fullname = f"{place.module}.{name}"  # noqa: SLF001
+        var.line = node.line
+        var.is_inferred = isinstance(node, AssignmentStmt) and node.unanalyzed_type is None
+        self._declare(var, node, place)
+        return var
+
+    def _new_type(self, name: str, call: CallExpr, place: TypePlace) -> TypeInfo | None:
+        """The class that ``NewType("UserId", int)`` stands for, which nothing else is."""
+        maker = self.resolve(dotted(call.callee) or "", place)
+        if maker is None or maker.fullname not in _NEW_TYPES or len(call.args) != 2:
+            return None
+        definition = ClassDef(name, Block([]), base_type_exprs=[call.args[1]])
+        definition.line = call.line
+        return self._classes.build(definition, f"{place.module}.{name}", place)
+
+    def _from_elsewhere(self, module: str, name: str, declared: Declared) -> SymbolNode | None:
+        if not name.startswith("__"):
+            for star in declared.stars:
+                exporting = self.names(star)
+                if exporting is None:
+                    continue
+                if exporting.exported is not None and name not in exporting.exported:
+                    continue
+                if exporting.exported is None and name.startswith("_"):
+                    continue
+                found = self.entry(star, name)
+                if found is not None:
+                    return found
+        return self._modules.get(f"{module}.{name}")
+
+    def class_record(self, node: ClassDef, fullname: str, place: TypePlace) -> TypeInfo:
+        """The record of a class, made when it is first asked for."""
+        known = getattr(node, "info", None)
+        if type(known) is TypeInfo:
+            return known
+        return self._classes.build(node, fullname, place)
+
+    def _declare(self, symbol: SymbolNode, node: Node, place: TypePlace) -> None:
+        self._places[symbol] = (node, place)
+
+    def _alias(self, symbol: SymbolNode) -> tuple[AssignmentStmt | TypeAliasStmt, TypePlace] | None:
+        found = self._places.get(symbol)
+        if found is None or not isinstance(found[0], (AssignmentStmt, TypeAliasStmt)):
+            return None
+        return found[0], found[1]
+
+    def resolve(self, name: str, place: TypePlace) -> SymbolNode | None:
+        """What a dotted name stands for at a place."""
+        first, *rest = name.split(".")
+        found = self._first(first, place)
+        for part in rest:
+            if isinstance(found, MypyFile):
+                found = self.entry(found.fullname, part)
+            elif isinstance(found, TypeInfo):
+                entry = found.names.get(part)
+                found = entry.node if entry is not None else None
+            elif isinstance(found, Var) and found.is_suppressed_import:
+                found = _missing(part, f"{found.fullname}.{part}")
+            else:
+                return None
+        return found
+
+    def _first(self, name: str, place: TypePlace) -> SymbolNode | None:
+        for parameter in place.function.type_args or () if place.function is not None else ():
+            if parameter.name == name:
+                return None
+        klass = place.klass
+        if klass is not None:
+            entry = klass.names.get(name)
+            if entry is not None and isinstance(entry.node, TypeInfo):
+                return entry.node
+            if any(known.name == name for known in klass.defn.type_args or ()):
+                return None
+        if place.scope is not None:
+            for inner in place.scope.chain():
+                if inner.node is not None and name in inner.names.bindings:
+                    return self._local(name, inner)
+        found = self.entry(place.module, name)
+        return found if found is not None else self.entry("builtins", name)
+
+    def _local(self, name: str, scope: Scope) -> SymbolNode | None:
+        """What a name stands for that a function or class body binds."""
+        bindings = scope.names.bindings[name]
+        if len(bindings) != 1:
+            return None
+        binding = bindings[0]
+        if binding.kind == "from" and binding.target[1] is not None:
+            module, original = binding.target[0], binding.target[1]
+            return self.entry(module, original) or self._modules.get(f"{module}.{original}")
+        if binding.kind == "import":
+            return self._modules.get(binding.target[0])
+        if isinstance(binding.node, ClassDef):
+            fullname = f"{scope.module}.{name}@{binding.line}"
+            return self.class_record(
+                binding.node, fullname, TypePlace(scope.module, None, None, scope)
+            )
+        return None
+
+    def type_of(self, symbol: SymbolNode) -> Type | None:
+        """What is declared of a symbol; ``None`` where nothing is."""
+        if symbol in self._bound:
+            return self._bound[symbol]
+        if symbol in self._binding:
+            return None
+        found = self._places.get(symbol)
+        if found is None:
+            return None
+        self._binding.add(symbol)
+        try:
+            type_ = self._declared_type(symbol, *found)
+        finally:
+            self._binding.discard(symbol)
+        self._bound[symbol] = type_
+        return type_
+
+    def _declared_type(self, symbol: SymbolNode, node: Node, place: TypePlace) -> Type | None:
+        if isinstance(symbol, FuncDef):
+            return self.signature(symbol, place)
+        if isinstance(symbol, Decorator):
+            return self._decorated(symbol, place)
+        if isinstance(symbol, OverloadedFuncDef):
+            return self._overloaded(symbol, place)
+        if isinstance(symbol, Var) and isinstance(node, AssignmentStmt):
+            written = node.unanalyzed_type
+            if written is not None and not _says_nothing(written):
+                return self._binder.bind(written, place)
+        return None
+
+    def signature(self, function: FuncDef, place: TypePlace) -> ProperType | None:
+        """A function's own signature, decorators aside; ``None`` where it has no annotation."""
+        written = function.unanalyzed_type or function.type
+        if not isinstance(written, CallableType):
+            return None
+        return self._binder.signature(written, place, function)
+
+    def local_signature(self, function: FuncDef, scope: Scope) -> ProperType | None:
+        """The signature of a function that stands in a scope, at any depth."""
+        klass: TypeInfo | None = None
+        if isinstance(scope.node, ClassDef) and scope.parent is not None:
+            known = getattr(scope.node, "info", None)
+            klass = known if type(known) is TypeInfo else None
+        return self.signature(function, TypePlace(scope.module, klass, function, scope))
+
+    def bind(self, type_: Type, place: TypePlace) -> Type:
+        """The type that an annotation at a place means."""
+        return self._binder.bind(type_, place)
+
+    def expression(self, expression: Expression, scope: Scope) -> Type | None:
+        """The type that an expression in a scope means where a type is expected."""
+        return self._binder.bind_expression(expression, TypePlace(scope.module, None, None, scope))
+
+    def _overloaded(self, symbol: OverloadedFuncDef, place: TypePlace) -> Type | None:
+        types: list[CallableType] = []
+        for item in symbol.items:
+            found = (
+                self._decorated(item, place)
+                if isinstance(item, Decorator)
+                else self.signature(item, place)
+            )
+            proper = get_proper_type(found) if found is not None else None
+            if not isinstance(proper, CallableType):
+                return None
+            if symbol.is_property:
+                return proper
+            types.append(proper)
+        return Overloaded(types) if types else None
+
+    def _decorated(self, symbol: Decorator, place: TypePlace) -> Type | None:
+        found: Type | None = self.signature(symbol.func, place)
+        for decorator in reversed(symbol.original_decorators):
+            name = dotted(decorator) or ""
+            if name.rpartition(".")[2] in _KEEPING:
+                continue
+            proper = get_proper_type(found) if found is not None else None
+            if not isinstance(proper, CallableType):
+                return None
+            found = self._applied(decorator, proper, place)
+        return found
+
+    def _applied(
+        self, decorator: Expression, function: CallableType, place: TypePlace
+    ) -> Type | None:
+        """The type of a function under a decorator, where that can be told."""
+        called = getattr(decorator, "callee", None)
+        name = dotted(called if called is not None else decorator)
+        symbol = self.resolve(name, place) if name is not None else None
+        if symbol is None:
+            return None
+        if symbol.fullname in ASYNC_CONTEXT_MANAGER_DECORATORS:
+            kinds = ASYNC_GENERATOR_TYPES | ASYNC_ITERATOR_TYPES
+            return self._managed(function, kinds, "contextlib._AsyncGeneratorContextManager", place)
+        if symbol.fullname in CONTEXT_MANAGER_DECORATORS:
+            kinds = GENERATOR_TYPES | ITERATOR_TYPES
+            return self._managed(function, kinds, "contextlib._GeneratorContextManager", place)
+        declared = get_proper_type(self.type_of(symbol))
+        if called is not None and isinstance(declared, CallableType):
+            declared = get_proper_type(declared.ret_type)
+        if not isinstance(declared, CallableType) or not declared.arg_types:
+            return None
+        taken, given = get_proper_type(declared.arg_types[0]), get_proper_type(declared.ret_type)
+        same = isinstance(taken, TypeVarType) and isinstance(given, TypeVarType)
+        return function if same and taken == given else None
+
+    def _managed(
+        self, function: CallableType, kinds: frozenset[str], made: str, place: TypePlace
+    ) -> Type | None:
+        result = get_proper_type(function.ret_type)
+        manager = self._binder.instance(made, place)
+        item = getattr(result, "args", ())
+        if manager is None or not item or getattr(result, "type", None) is None:
+            return None
+        if result.type.fullname not in kinds:  # type: ignore[attr-defined]
+            return None
+        arguments = [item[0]]
+        arguments += [AnyType(TypeOfAny.special_form)] * (len(manager.type.defn.type_vars) - 1)
+        return function.copy_modified(ret_type=manager.copy_modified(args=arguments))
+
+
+def _says_nothing(written: Type) -> bool:
+    """Whether an annotation says nothing of a variable's type: ``Final`` without brackets."""
+    return (
+        isinstance(written, UnboundType)
+        and not written.args
+        and written.name.endswith(_SAYING_NOTHING)
+    )
+
+
+def _missing(name: str, fullname: str) -> Var:
+    """What stands for an import that leads nowhere."""
+    var = Var(name, AnyType(TypeOfAny.from_unimported_type))
+    var._fullname = fullname  # noqa: SLF001
+    var.is_suppressed_import = True
+    return var
+
+
+__all__ = ["Symbols"]

@@ -1,0 +1,141 @@
+"""Whether the commits of a session expire its instances, by what has made it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, NameExpr, WithStmt, YieldExpr
+
+from mypy_asyncsession.models.fastapi import DEPENDS
+from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, ASYNC_SESSIONS
+from mypy_asyncsession.semantic.cfg import Graph, PointKind
+from mypy_asyncsession.semantic.interpreter.base import argument_of
+from mypy_asyncsession.semantic.objects import Variable
+from mypy_asyncsession.semantic.syntax import yields
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ManagerFactory, fullname
+
+if TYPE_CHECKING:
+    from mypy.nodes import Node
+
+    from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.object_identity import Objects
+    from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.scopes import Scope
+
+_OPTION: Final = "expire_on_commit"
+_DEPTH: Final = 4
+
+
+class Expiry:
+    """Reads how sessions were made."""
+
+    def __init__(self, interpreter: Interpreter, objects: Objects) -> None:
+        self._interpreter = interpreter
+        self._objects = objects
+
+    def on_commit(self, session: Object, body: FunctionBody, depth: int = 0) -> bool:
+        """Whether it is certain that a commit expires the instances of a session."""
+        if not isinstance(session, Variable) or session.owner != id(body.node) or depth > _DEPTH:
+            return False
+        if session.defined == Graph.ENTRY:
+            return self._injected(session.name, body, depth)
+        point = body.graph.points[session.defined]
+        node = point.node
+        if point.kind is PointKind.STATEMENT and isinstance(node, AssignmentStmt):
+            return self._made(node.rvalue, body, session.defined, depth)
+        if point.kind is PointKind.BIND and isinstance(point.statement, WithStmt):
+            items = zip(point.statement.expr, point.statement.target, strict=True)
+            made = next((each for each, target in items if target is node), None)
+            return made is not None and self._made(made, body, session.defined, depth)
+        return False
+
+    def _injected(self, name: str, body: FunctionBody, depth: int) -> bool:
+        """``session: AsyncSession = Depends(get_session)``."""
+        argument = argument_of(body.node, name)
+        default = getattr(argument, "initializer", None)
+        if not isinstance(default, CallExpr) or len(default.args) != 1:
+            return False
+        outer = body.scope.parent
+        if outer is None:
+            return False
+        called = self._interpreter.value(default.callee, outer, None)
+        if fullname(called) not in DEPENDS:
+            return False
+        return self._provided(self._interpreter.value(default.args[0], outer, None), depth)
+
+    def _made(self, made: Node, body: FunctionBody, at: int, depth: int) -> bool:
+        if not isinstance(made, CallExpr):
+            return False
+        option = _option(made)
+        if option is not None:
+            return option == "True"
+        if any(kind.is_star() for kind in made.arg_kinds):
+            return False
+        callee = self._objects.value(made.callee, body, at)
+        if isinstance(callee, ClassValue):
+            return callee.fullname in ASYNC_SESSIONS
+        if isinstance(callee, (FunctionValue, ManagerFactory)):
+            return self._provided(callee, depth)
+        return isinstance(made.callee, NameExpr) and self._maker_expires(
+            made.callee.name, body.scope
+        )
+
+    def _provided(self, provider: object, depth: int) -> bool:
+        """Whether the session expires that a generator function yields."""
+        function = provider.function if isinstance(provider, ManagerFactory) else provider
+        if not isinstance(function, FunctionValue) or not isinstance(function.node, FuncDef):
+            return False
+        if self._interpreter.program.source(function.scope.module) is None:
+            return False
+        given = yields(function.node)
+        if len(given) != 1 or not isinstance(given[0], YieldExpr):
+            return False
+        session = given[0].expr
+        body = self._objects.body(function.node, function.scope)
+        at = body.at(session) if session is not None else None
+        if session is None or at is None:
+            return False
+        found = self._objects.of(session, body, at)
+        return found is not None and self.on_commit(found, body, depth + 1)
+
+    def _maker_expires(self, name: str, scope: Scope, depth: int = 0) -> bool:
+        """Whether a sessionmaker with a name is made in sight, and does not say otherwise."""
+        if depth > _DEPTH:
+            return False
+        for inner in scope.chain():
+            bindings = inner.names.bindings.get(name)
+            if not bindings:
+                continue
+            if len(bindings) != 1:
+                return False
+            binding = bindings[0]
+            if binding.kind == "from":
+                module, imported = binding.target
+                source = self._interpreter.program.source(module)
+                if source is None or imported is None:
+                    return False
+                return self._maker_expires(imported, source.scope, depth + 1)
+            node = binding.node
+            if binding.kind != "assign" or not isinstance(node, CallExpr):
+                return False
+            return self._says_nothing(node, inner)
+        return False
+
+    def _says_nothing(self, call: CallExpr, scope: Scope) -> bool:
+        """Whether a call makes a sessionmaker that keeps the default."""
+        callee = self._interpreter.value(call.callee, scope, None)
+        if fullname(callee) not in ASYNC_SESSIONMAKERS:
+            return False
+        if any(kind.is_star() for kind in call.arg_kinds) or "class_" in call.arg_names:
+            return False
+        option = _option(call)
+        return option is None or option == "True"
+
+
+def _option(call: CallExpr) -> str | None:
+    """What a call says of the option, as written; ``None`` where it does not name it."""
+    for name, argument in zip(call.arg_names, call.args, strict=True):
+        if name == _OPTION:
+            return argument.name if isinstance(argument, NameExpr) else "?"
+    return None

@@ -1,0 +1,108 @@
+"""What of a function's text its summary depends on, for the facts of its module.
+
+A summary costs a control-flow graph, and most functions are never asked for theirs. This is the
+skeleton that it is made of: what is awaited, with which names, what these names are bound to, and,
+where a session may be committed or rolled back, how control passes between. An edit of anything
+else leaves it as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    Expression,
+    ForStmt,
+    FuncDef,
+    IfStmt,
+    MemberExpr,
+    NameExpr,
+    RaiseStmt,
+    ReturnStmt,
+    SuperExpr,
+    TryStmt,
+    WhileStmt,
+    WithStmt,
+)
+
+from mypy_asyncsession.semantic.syntax import dotted, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Node
+
+#: The methods after which an order counts.
+_ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
+_CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
+
+
+def footprint(function: FuncDef) -> str:
+    """The skeleton of a coroutine function; empty where it awaits nothing."""
+    if not function.is_coroutine or function.is_generator:
+        return ""
+    nodes = list(walk(function.body))
+    awaited = [node for node in nodes if isinstance(node, AwaitExpr)]
+    if not awaited and not any(isinstance(node, WithStmt) and node.is_async for node in nodes):
+        return ""
+    ends = any(isinstance(node, MemberExpr) and node.name in _ENDING for node in nodes)
+    return ";".join(_parts(nodes, ends=ends))
+
+
+def _parts(nodes: list[Node], *, ends: bool) -> Iterator[str]:
+    inside: set[int] = set()
+    for node in nodes:
+        if isinstance(node, AwaitExpr):
+            inside.update(id(each) for each in walk(node) if isinstance(each, CallExpr))
+            if not isinstance(node.expr, CallExpr):
+                yield f"await {_text(node.expr)}"
+        elif isinstance(node, CallExpr):
+            if id(node) in inside:
+                yield _text(node)
+        elif isinstance(node, WithStmt):
+            items = zip(node.expr, node.target, strict=True)
+            yield f"with {[(_text(each), target and _text(target)) for each, target in items]}"
+        elif isinstance(node, AssignmentStmt):
+            yield f"{[_text(each) for each in node.lvalues]}={_text(node.rvalue)}"
+        elif isinstance(node, FuncDef):
+            yield f"def {node.name}"
+        elif ends and isinstance(node, _CONTROL):
+            yield type(node).__name__
+            if isinstance(node, TryStmt):
+                yield f"{[each and _text(each) for each in node.types]}"
+        if isinstance(node, ReturnStmt) and node.expr is not None:
+            yield f"return {_text(node.expr)}"
+
+
+def _text(node: Expression) -> str:
+    """An expression by its names: what is a literal, or computed, is left out."""
+    if isinstance(node, AwaitExpr):
+        return f"await {_text(node.expr)}"
+    if isinstance(node, CallExpr):
+        given = [
+            f"{name}={_text(each)}" if name else _text(each)
+            for each, name in zip(node.args, node.arg_names, strict=True)
+        ]
+        return f"{_text(node.callee)}({','.join(given)})"
+    if isinstance(node, MemberExpr) and not isinstance(node.expr, NameExpr):
+        return f"{_text(node.expr)}.{node.name}"
+    return dotted(node) or "_"
+
+
+def initialised(function: FuncDef) -> str:
+    """What an ``__init__`` puts into attributes as it is given it, or makes of it."""
+    return ";".join(
+        f"{[_text(each) for each in node.lvalues]}={_text(node.rvalue)}"
+        if isinstance(node, AssignmentStmt)
+        else _text(node)
+        for node in walk(function.body)
+        if (
+            isinstance(node, AssignmentStmt)
+            and isinstance(node.rvalue, (CallExpr, NameExpr))
+            and any(isinstance(target, MemberExpr) for target in node.lvalues)
+        )
+        or (isinstance(node, CallExpr) and isinstance(node.callee, SuperExpr) and node.args)
+    )

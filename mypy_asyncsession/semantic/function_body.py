@@ -1,0 +1,78 @@
+"""A function as the questions about time ask for it: its tree, its names, and its graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import WithStmt
+
+from mypy_asyncsession.semantic.cfg import build
+from mypy_asyncsession.semantic.dataflow import Bindings
+from mypy_asyncsession.semantic.syntax import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import FuncItem, Node
+
+    from mypy_asyncsession.semantic.cfg import Graph
+    from mypy_asyncsession.semantic.interpreter import Where
+    from mypy_asyncsession.semantic.scopes import Scope
+
+
+class FunctionBody:
+    """One function, with what is made of it when it is first asked for.
+
+    Attributes:
+        node: The definition.
+        scope: The names inside it.
+    """
+
+    __slots__ = ("_around", "_bindings", "_graph", "node", "scope")
+
+    def __init__(self, node: FuncItem, scope: Scope) -> None:
+        self.node = node
+        self.scope = scope
+        self._graph: Graph | None = None
+        self._bindings: Bindings | None = None
+        self._around: dict[int, tuple[WithStmt, ...]] | None = None
+
+    @property
+    def graph(self) -> Graph:
+        """Its control-flow graph."""
+        if self._graph is None:
+            self._graph = build(self.node)
+        return self._graph
+
+    @property
+    def bindings(self) -> Bindings:
+        """Where its names are bound."""
+        if self._bindings is None:
+            self._bindings = Bindings(self.graph)
+        return self._bindings
+
+    def at(self, node: Node) -> int | None:
+        """A point at which a node is evaluated, if it ever is."""
+        points = self.graph.points_of(node)
+        return points[0] if points else None
+
+    def where(self, point: int) -> Where:
+        """The place of a point among the bindings of the scope."""
+        return self.scope.names.places.get(id(self.graph.points[point].statement))
+
+    def managers_around(self, point: int) -> tuple[WithStmt, ...]:
+        """The ``with`` statements of the function in whose blocks a point is, outermost first."""
+        if self._around is None:
+            self._around = {}
+            for block in (
+                each for each in statements(self.node.body) if isinstance(each, WithStmt)
+            ):
+                for inner in statements(block.body):
+                    outer = self._around.get(id(inner), ())
+                    self._around[id(inner)] = (*outer, block)
+        return self._around.get(id(self.graph.points[point].statement), ())
+
+    def parameters(self) -> Iterator[str]:
+        """The names of its parameters."""
+        for argument in self.node.arguments:
+            yield argument.variable.name

@@ -1,0 +1,125 @@
+"""The control flow of one body, and what is asked of it again and again."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    CallExpr,
+    FuncItem,
+    GlobalDecl,
+    MemberExpr,
+    MypyFile,
+    NameExpr,
+    NonlocalDecl,
+    WithStmt,
+)
+
+from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
+from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
+from mypy_asyncsession.semantic.syntax import statements, yields
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mypy.nodes import Block
+
+    from mypy_asyncsession.semantic.cfg import Way, WithItem
+
+_SWALLOWING: Final = (
+    EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE} | {"suppress"}
+)
+
+
+class FunctionFlow:
+    """The control flow of a function, or of a module outside of its functions."""
+
+    def __init__(self, node: FuncItem | MypyFile) -> None:
+        self._node = node
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph."""
+        return build(self._node, may_swallow=_may_swallow)
+
+    @cached_property
+    def bindings(self) -> Bindings:
+        """Where its names are bound."""
+        return Bindings(self.graph)
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """The names that a function in it, or the function itself, shares with what is around."""
+        body = self._node.defs if isinstance(self._node, MypyFile) else self._node.body
+        return frozenset(
+            name
+            for each in statements(body, into_functions=True)
+            if isinstance(each, (GlobalDecl, NonlocalDecl))
+            for name in each.names
+        )
+
+    @cached_property
+    def attributes(self) -> dict[str, list[tuple[int, MemberExpr]]]:
+        """For each name, the points at which attributes of it are looked up, and which."""
+        found: dict[str, list[tuple[int, MemberExpr]]] = {}
+        for point in self.graph.points:
+            for read in point.reads:
+                if (
+                    isinstance(read, MemberExpr)
+                    and isinstance(read.expr, NameExpr)
+                    and read.expr.name not in point.inner
+                ):
+                    found.setdefault(read.expr.name, []).append((point.index, read))
+        return found
+
+    @cached_property
+    def entered(self) -> dict[str, list[int]]:
+        """For each name, the points at which what it stands for is entered."""
+        found: dict[str, list[int]] = {}
+        for index in self.graph.of_kind(PointKind.ENTER):
+            point = self.graph.points[index]
+            assert isinstance(point.node, WithStmt)
+            manager = point.node.expr[point.item]
+            if isinstance(manager, NameExpr):
+                found.setdefault(manager.name, []).append(index)
+        return found
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names of its parameters."""
+        if not isinstance(self._node, FuncItem):
+            return frozenset()
+        return frozenset(argument.variable.name for argument in self._node.arguments)
+
+    @cached_property
+    def is_generator(self) -> bool:
+        """Whether the body yields, be it where it is never reached."""
+        return isinstance(self._node, FuncItem) and bool(yields(self._node))
+
+    def always(self, points: Collection[int]) -> bool:
+        """Whether the body comes through one of some points, unless an exception leaves it."""
+        return self.returns and on_every_path(
+            self.graph, Graph.ENTRY, points, Graph.EXIT, along=EdgeKind.QUIET
+        )
+
+    @cached_property
+    def returns(self) -> bool:
+        """Whether the body may be left other than by an exception."""
+        return may_reach(self.graph, Graph.ENTRY, Graph.EXIT)
+
+
+def always_raises(block: Block) -> bool:
+    """Whether a block always ends in an exception."""
+    return not may_reach(build(block, may_swallow=_may_swallow), Graph.ENTRY, Graph.EXIT)
+
+
+def _may_swallow(item: WithItem, _: Way) -> bool:
+    """Whether a manager is one that is there to swallow exceptions, as its name says."""
+    expression = item.expression
+    return (
+        isinstance(expression, CallExpr)
+        and isinstance(expression.callee, (MemberExpr, NameExpr))
+        and expression.callee.name in _SWALLOWING
+    )

@@ -1,0 +1,368 @@
+"""What a function does with the objects that it is given, whatever it gives them to in turn.
+
+A summary speaks of a function's own parameters and of the variables around it; where it is called,
+these are replaced by what the caller has. It says less than there is where a callee is not known:
+such an object is *exposed*, and nothing is certain of it afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    AwaitExpr,
+    CallExpr,
+    ExpressionStmt,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    WithStmt,
+)
+
+from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, GATHERING
+from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
+from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.guards import Guards
+from mypy_asyncsession.semantic.object_identity import Objects
+from mypy_asyncsession.semantic.objects import Attribute, Made, Object
+from mypy_asyncsession.semantic.syntax import is_stub_body, walk
+from mypy_asyncsession.semantic.values import FunctionValue, fullname
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from mypy.nodes import Expression, FuncItem
+
+    from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+
+#: How many functions a session is followed into.
+_DEPTH: Final = 8
+_AWAITED: Final = COROUTINE_METHODS | STREAMING_METHODS | {"begin", "begin_nested"}
+#: How the block of a transaction ends, as the method that would do the same.
+_ENDS: Final = {
+    Way.NORMAL: "commit",
+    Way.RETURN: "commit",
+    Way.BREAK: "commit",
+    Way.CONTINUE: "commit",
+    Way.ERROR: "rollback",
+    Way.CANCEL: "rollback",
+    Way.CLOSE: "rollback",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that is done with an object.
+
+    Attributes:
+        method: The method that does it, by name: ``execute``, ``commit``, ``rollback``, ``close``.
+        object: The object.
+        awaited: Whether it is awaited: else it is done at once.
+        guarded: Whether something around it lets one task at a time do it.
+        on_return: Whether it may have been done where the function has returned.
+        on_raise: Whether it may have been done where it has raised an exception.
+        last: Whether nothing else is awaited of the object after it.
+        path: The file in which it is done.
+        line: The line.
+        function: The function that does it, as a reader knows it; empty for the one at hand.
+    """
+
+    method: str
+    object: Object
+    awaited: bool = True
+    guarded: bool = False
+    on_return: bool = True
+    on_raise: bool = False
+    last: bool = True
+    path: str = ""
+    line: int = 0
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a function, or one point of it, does with objects.
+
+    Attributes:
+        acts: What it does with them itself, or through functions that are known.
+        exposed: What it gives to what is not known.
+    """
+
+    acts: tuple[Act, ...] = ()
+    exposed: frozenset[Object] = frozenset()
+
+    def exposes(self, object_: Object) -> bool:
+        """Whether an object, or one that it is got from, is given to what is not known."""
+        current: Object | None = object_
+        while current is not None:
+            if current in self.exposed:
+                return True
+            current = current.base if isinstance(current, Attribute) else None
+        return False
+
+
+NOTHING: Final = Summary()
+#: The methods that end a transaction.
+ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+
+
+def united(summaries: Iterable[Summary]) -> Summary:
+    """What several things do together."""
+    acts: list[Act] = []
+    exposed: set[Object] = set()
+    for each in summaries:
+        acts += each.acts
+        exposed |= each.exposed
+    return Summary(tuple(acts), frozenset(exposed)) if acts or exposed else NOTHING
+
+
+class Summaries:
+    """Makes the summaries of functions, each once."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self.objects = Objects(interpreter)
+        self.guards = Guards(self.objects)
+        self._known: dict[int, Summary] = {}
+        self._depth = 0
+
+    def of(self, function: FunctionValue) -> Summary | None:
+        """The summary of a coroutine function; ``None`` where its body says nothing."""
+        node = function.node
+        if not isinstance(node, FuncDef) or not node.is_coroutine or node.is_generator:
+            return None
+        if is_stub_body(node) or self._interpreter.program.source(function.scope.module) is None:
+            return None
+        known = self._known.get(id(node))
+        if known is not None:
+            return known
+        if self._depth >= _DEPTH:
+            return None
+        self._known[id(node)] = NOTHING  # what it adds inside itself
+        self._depth += 1
+        try:
+            found = self._summary(function)
+        finally:
+            self._depth -= 1
+        self._known[id(node)] = found
+        return found
+
+    def _summary(self, function: FunctionValue) -> Summary:
+        body = self.objects.body(function.node, function.scope)
+        done = list(self.points(body))
+        acts: dict[Act, None] = {}
+        exposed: set[Object] = set()
+        for point, summary in done:
+            exposed |= summary.exposed
+            for act in summary.acts:
+                ended = replace(
+                    self._ended(act, body.graph, point),
+                    path=act.path or function.path,
+                    line=act.line or body.graph.points[point].line,
+                    function=act.function or function.name,
+                )
+                if act.method in ENDING and _is_followed(act, point, done, body.graph):
+                    ended = replace(ended, last=False)
+                acts.setdefault(ended)
+        return Summary(tuple(acts), frozenset(exposed))
+
+    def _ended(self, act: Act, graph: Graph, point: int) -> Act:
+        """An act at a point, seen from where the function has ended."""
+        reached: set[int] = set()
+        if act.on_return:
+            reached |= reachable(graph, point, first=EdgeKind.ANY & ~EdgeKind.RAISING)
+            if graph.points[point].kind is PointKind.LEAVE:
+                reached |= reachable(graph, point)
+        if act.on_raise:
+            reached |= reachable(graph, point, first=EdgeKind.RAISING)
+        return replace(act, on_return=Graph.EXIT in reached, on_raise=Graph.RAISED in reached)
+
+    def points(self, body: FunctionBody) -> Iterator[tuple[int, Summary]]:
+        """What the points of a function do, where they do something."""
+        for point in body.graph.points:
+            if not body.graph.before[point.index]:
+                continue
+            found = self.at(point, body)
+            if found is not NOTHING:
+                yield point.index, found
+
+    def at(self, point: Point, body: FunctionBody) -> Summary:
+        """What one point of a function does."""
+        node = point.node
+        if point.kind is PointKind.AWAIT and isinstance(node, AwaitExpr):
+            found = self.awaited(node.expr, body, point.index)
+        elif point.kind in (PointKind.ENTER, PointKind.LEAVE) and isinstance(node, WithStmt):
+            found = self._managed(point, node, body)
+        elif point.kind is PointKind.CALL and isinstance(node, CallExpr):
+            found = self._called(node, body, point.index)
+        else:
+            return NOTHING
+        if found.acts and self.guards.at(body, point.index):
+            return replace(found, acts=tuple(replace(act, guarded=True) for act in found.acts))
+        return found
+
+    def awaited(self, expression: Expression, body: FunctionBody, at: int) -> Summary:
+        """What awaiting an expression does."""
+        if not isinstance(expression, CallExpr):
+            return NOTHING
+        callee = expression.callee
+        if isinstance(callee, MemberExpr) and callee.name in _AWAITED:
+            value = self.objects.value(callee.expr, body, at)
+            if may_be_for_one_task(value):
+                return self._act(callee.name, callee.expr, body, at)
+        value = self.objects.value(callee, body, at)
+        name = fullname(value)
+        if name in AWAITS_FIRST_ARGUMENT and expression.args:
+            return self.awaited(expression.args[0], body, at)
+        if name in GATHERING:
+            return united(self.awaited(each, body, at) for each in expression.args)
+        if isinstance(value, FunctionValue):
+            found = self.called(expression, _undecorated(value), body, at)
+            if found is not None:
+                return found
+        return self._exposed(expression, body, at)
+
+    def called(
+        self, call: CallExpr, function: FunctionValue, body: FunctionBody, at: int
+    ) -> Summary | None:
+        """What a call of a coroutine function does, seen from the caller; ``None`` if unknown."""
+        summary = self.of(function)
+        if summary is None:
+            return None
+        given = self.objects.given_by(call, function, body, at)
+        return self.seen(summary, function, given, body, at)
+
+    def seen(
+        self,
+        summary: Summary,
+        function: FunctionValue,
+        given: Mapping[str, Object | None],
+        body: FunctionBody,
+        at: int,
+    ) -> Summary:
+        """A summary with the objects of the caller in the place of the function's own."""
+        if summary is NOTHING:
+            return NOTHING
+        callee = self.objects.body(function.node, function.scope)
+
+        def outside(object_: Object) -> Object | None:
+            found = self.objects.substitute(object_, callee, given)
+            return self.objects.settled(found, body, at) if found is not None else None
+
+        acts: list[Act] = []
+        for act in summary.acts:
+            object_ = outside(act.object)
+            if object_ is not None:
+                acts.append(replace(act, object=object_))
+        exposed = {outside(each) for each in summary.exposed} - {None}
+        return Summary(tuple(acts), frozenset(each for each in exposed if each is not None))
+
+    def _act(self, method: str, receiver: Expression, body: FunctionBody, at: int) -> Summary:
+        object_ = self.objects.of(receiver, body, at)
+        if object_ is None:
+            return NOTHING
+        line = body.graph.points[at].line
+        return Summary((Act(method, object_, line=line),))
+
+    def _managed(self, point: Point, statement: WithStmt, body: FunctionBody) -> Summary:
+        """What entering or leaving a manager does."""
+        expression = statement.expr[point.item]
+        at = body.at(expression)
+        if isinstance(expression, (NameExpr, MemberExpr)):
+            if at is None or not is_for_one_task(self.objects.value(expression, body, at)):
+                return NOTHING
+            if point.kind is PointKind.LEAVE:
+                return self._act("close", expression, body, at)
+            return NOTHING
+        if not isinstance(expression, CallExpr) or at is None:
+            return NOTHING
+        callee = expression.callee
+        if (
+            isinstance(callee, MemberExpr)
+            and callee.name in ("begin", "begin_nested")
+            and may_be_for_one_task(self.objects.value(callee.expr, body, at))
+        ):
+            if point.kind is PointKind.ENTER:
+                return self._act(callee.name, callee.expr, body, at)
+            if callee.name == "begin" and point.way is not None:
+                return self._act(_ENDS[point.way], callee.expr, body, at)
+            return NOTHING
+        return self._exposed(expression, body, at)
+
+    def _called(self, call: CallExpr, body: FunctionBody, at: int) -> Summary:
+        """What a call does at once, before anything is awaited."""
+        callee = call.callee
+        if not isinstance(callee, MemberExpr) or callee.name not in ("add", "add_all"):
+            return NOTHING
+        if not isinstance(body.graph.points[at].statement, ExpressionStmt):
+            return NOTHING
+        if not is_for_one_task(self.objects.value(callee.expr, body, at)):
+            return NOTHING
+        found = self._act(callee.name, callee.expr, body, at)
+        return replace(found, acts=tuple(replace(act, awaited=False) for act in found.acts))
+
+    def _exposed(self, call: CallExpr, body: FunctionBody, at: int) -> Summary:
+        """What a call gives to a function that is not known."""
+        found: set[Object] = set()
+        given: list[Expression] = [*call.args]
+        if isinstance(call.callee, MemberExpr):
+            given.append(call.callee.expr)
+        for argument in given:
+            object_ = self.objects.of(argument, body, at)
+            if object_ is None:
+                continue
+            found.add(object_)
+            if isinstance(object_, Made):
+                found |= set(self._kept_by(object_))
+        return Summary((), frozenset(found)) if found else NOTHING
+
+    def _kept_by(self, made: Made) -> Iterator[Object]:
+        """What an object that was made here was given."""
+        for argument in made.call.args:
+            object_ = self.objects.of(argument, made.body, made.at)
+            if object_ is not None:
+                yield object_
+
+
+def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], graph: Graph) -> bool:
+    """Whether more may be awaited of an object after its transaction has ended."""
+    later = reachable(graph, point, first=EdgeKind.ANY if act.on_raise else EdgeKind.QUIET)
+    return any(
+        index in later
+        and (
+            summary.exposes(act.object)
+            or any(each.object == act.object and each.method not in ENDING for each in summary.acts)
+        )
+        for index, summary in done
+        if index != point
+    )
+
+
+def _undecorated(function: FunctionValue) -> FunctionValue:
+    """The function that a wrapper hands all its arguments on to, and awaits."""
+    inner = function.wraps
+    if not isinstance(inner, FunctionValue) or not _hands_on(function.node):
+        return function
+    return replace(inner, receiver=function.receiver)
+
+
+def _hands_on(wrapper: FuncItem) -> bool:
+    """Whether a wrapper does no more than to await what it wraps, with all that it is given."""
+    if not all(argument.kind.is_star() for argument in wrapper.arguments):
+        return False
+    nodes = list(walk(wrapper.body))
+    if any(isinstance(node, WithStmt) and node.is_async for node in nodes):
+        return False
+    awaited = [node.expr for node in nodes if isinstance(node, AwaitExpr)]
+    return len(awaited) == 1 and all(
+        isinstance(call, CallExpr)
+        and isinstance(call.callee, NameExpr)
+        and bool(call.args)
+        and all(kind.is_star() for kind in call.arg_kinds)
+        for call in awaited
+    )
