@@ -41,10 +41,10 @@ def _draft(site: Site) -> Draft:
         last = query.args[-1]
         args = [*query.args[:-1], last.with_changes(comma=cst.MaybeSentinel.DEFAULT), given]
         draft.replace(source, query, query.with_changes(args=args))
-    elif (given := _options_of(site, query)) is not None:
-        args = [*given.args]
+    elif (beside := _options_of(site, query)) is not None:
+        args = [*beside.args]
         args[-1] = args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-        draft.replace(source, given, given.with_changes(args=[*args, cst.Arg(option)]))
+        draft.replace(source, beside, beside.with_changes(args=[*args, cst.Arg(option)]))
     else:
         draft.replace(
             source,
