@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AssignmentStmt, CallExpr, Decorator, MemberExpr, NameExpr, Var
-from mypy.types import AnyType, get_proper_type
+from mypy.nodes import AssignmentStmt, CallExpr, Decorator, MemberExpr, NameExpr
 
 from mypy_asyncsession.models.pydantic import MODEL_CLASSES, READING_METHODS
-from mypy_asyncsession.semantic.values import ClassValue
+from mypy_asyncsession.semantic.values import ClassValue, fullname
 
 if TYPE_CHECKING:
     from mypy.nodes import TypeInfo
@@ -47,11 +46,10 @@ class SerializedReads:
         return self._fields[name]
 
     def _read(self, info: TypeInfo) -> frozenset[str]:
-        if not any(base.fullname in MODEL_CLASSES for base in info.mro) or info.fallback_to_any:
-            return frozenset()
+        is_model = any(base.fullname in MODEL_CLASSES for base in info.mro)
         found: set[str] = set()
         for base in info.mro:
-            if base.fullname in MODEL_CLASSES:
+            if base.fullname in MODEL_CLASSES or base.fullname == "builtins.object":
                 break
             source = self._interpreter.program.source(base.module_name)
             located = (
@@ -59,6 +57,12 @@ class SerializedReads:
             )
             if located is None:
                 return frozenset()
+            for expression in located[0].base_type_exprs:
+                # Where pydantic itself is not read, its name is all that is known of it.
+                value = self._interpreter.value(expression, located[1], None)
+                is_model = is_model or fullname(value) in MODEL_CLASSES
+                if not isinstance(value, ClassValue) and fullname(value) not in MODEL_CLASSES:
+                    return frozenset()
             for statement in located[0].defs.body:
                 if isinstance(statement, Decorator) and any(
                     isinstance(each, CallExpr)
@@ -85,15 +89,4 @@ class SerializedReads:
                 inner = getattr(config.node, "names", {}) if config is not None else {}
                 if not _OTHER_WAYS.isdisjoint(base.names) or not _OTHER_WAYS.isdisjoint(inner):
                     return frozenset()
-        return frozenset(name for name in found if _is_of_models(info, name))
-
-
-def _is_of_models(info: TypeInfo, name: str) -> bool:
-    """Whether a field is declared as something that a relationship gives."""
-    entry = info.get(name)
-    node = entry.node if entry is not None else None
-    return (
-        isinstance(node, Var)
-        and node.type is not None
-        and not isinstance(get_proper_type(node.type), AnyType)
-    )
+        return frozenset(found) if is_model else frozenset()
