@@ -260,7 +260,7 @@ def test_files_that_are_not_to_be_edited(project: Project, monkeypatch: pytest.M
 def test_only_some_codes(project: Project) -> None:
     project.write("a.py", WRONG)
     project.write("b.py", "async def use():\n    async for x in open(''):\n        print(x)\n")
-    done = project.fix("--only", "session-with")
+    done = project.fix("--only", "async-with")
     assert (done.returncode, done.stdout.count("fixed:")) == (0, 1)
     assert (project.folder / "a.py").read_text() == RIGHT
     done = project.fix("--only", "session-wiht")

@@ -41,6 +41,10 @@ def _draft(site: Site) -> Draft:
         last = query.args[-1]
         args = [*query.args[:-1], last.with_changes(comma=cst.MaybeSentinel.DEFAULT), given]
         draft.replace(source, query, query.with_changes(args=args))
+    elif (beside := _options_of(site, query)) is not None:
+        args = [*beside.args]
+        args[-1] = args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        draft.replace(source, beside, beside.with_changes(args=[*args, cst.Arg(option)]))
     else:
         draft.replace(
             source,
@@ -48,6 +52,15 @@ def _draft(site: Site) -> Draft:
             cst.Call(cst.Attribute(query, cst.Name("options")), [cst.Arg(option)]),
         )
     return draft
+
+
+def _options_of(site: Site, query: cst.Call) -> cst.Call | None:
+    """``select(User).options(...)``: the call of ``options`` next to the query."""
+    attribute = site.source.parent(query)
+    if not isinstance(attribute, cst.Attribute) or attribute.attr.value != "options":
+        return None
+    call = site.source.parent(attribute)
+    return call if isinstance(call, cst.Call) and call.func is attribute and call.args else None
 
 
 FIX = Fix(
