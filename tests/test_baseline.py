@@ -346,7 +346,7 @@ class TestCommand:
         status, out, err = run(*known)
         assert status == 0
         assert err == (
-            "baseline.json: note: fixed: use.py: session-with in one: get_db()\n"
+            "baseline.json: note: fixed: use.py: async-with in one: get_db()\n"
             "baseline.json: warning: 1 finding in it is fixed: add --update-baseline\n"
         )
         assert run(*known, "--quiet") == (0, "", "")

@@ -32,7 +32,7 @@ def reachable(source: SourceFile, module: str, name: str) -> tuple[str, Import |
     """How a file says ``module.name``, and what it has to import to say so.
 
     Raises:
-        Left: The names that this needs mean something else in the file.
+        CannotFix: The names that this needs mean something else in the file.
     """
     for line in top_level(source.module.body):
         if isinstance(line, cst.ImportFrom) and module_of(line) == module:

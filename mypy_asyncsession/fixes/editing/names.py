@@ -47,7 +47,7 @@ def only_binding(
         mentions: How often it is mentioned in the function if nobody else has to do with it.
 
     Raises:
-        Left: There are several, or it is used elsewhere.
+        CannotFix: There are several, or it is used elsewhere.
     """
     binding, value = binding_of(source, name)
     function = source.function(name)
@@ -63,7 +63,7 @@ def binding_of(
     """The one assignment that binds *name* in the function around it, and what it assigns.
 
     Raises:
-        Left: There is not exactly one, or it is not in this function.
+        CannotFix: There is not exactly one, or it is not in this function.
     """
     function = source.function(name)
     if not isinstance(function, cst.FunctionDef):

@@ -41,7 +41,7 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
         named: The dependency.
 
     Raises:
-        Left: A file may override it in a way that cannot be repointed.
+        CannotFix: A file may override it in a way that cannot be repointed.
     """
     name, origin = written(named).rpartition(".")[2], tree.origin(owner, named)
     path = tree.overridden_elsewhere(name)

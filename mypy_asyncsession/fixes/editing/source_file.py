@@ -39,7 +39,7 @@ class SourceFile:
         """Read *content*.
 
         Raises:
-            Left: It cannot be parsed, or not be written as it was.
+            CannotFix: It cannot be parsed, or not be written as it was.
         """
         self.path = path
         self.content = content
@@ -84,7 +84,7 @@ class SourceFile:
         """The statement that a node stands in, or is.
 
         Raises:
-            Left: It shares its line with others.
+            CannotFix: It shares its line with others.
         """
         for each in (node, *self.ancestors(node)):
             if isinstance(each, cst.SimpleStatementSuite):
@@ -127,7 +127,7 @@ class SourceFile:
         """The node that stands at *span* and is the one that is looked for.
 
         Raises:
-            Left: There is none, or there are several that it may be.
+            CannotFix: There is none, or there are several that it may be.
         """
         found = [node for node in self._starts.get(span.line, ()) if accept(node)]
         exact = [node for node in found if self._is_at(node, span)]
@@ -157,7 +157,7 @@ class SourceFile:
         """The expression at *span* that is written as *text*.
 
         Raises:
-            Left: It cannot be told which one it is.
+            CannotFix: It cannot be told which one it is.
         """
         # Several begin at one place: a call, its function, and what that is an attribute of.
         node = self.find(span, lambda node: self._fits(node, span, text))

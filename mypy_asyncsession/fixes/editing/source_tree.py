@@ -74,7 +74,7 @@ class Tree:
         """One file.
 
         Raises:
-            Left: It cannot be read, or not be parsed.
+            CannotFix: It cannot be read, or not be parsed.
         """
         found = self._files.get(path)
         if found is None:

@@ -215,7 +215,7 @@ class _Fix:
         """A file as it is by now.
 
         Raises:
-            Left: It cannot be read.
+            CannotFix: It cannot be read.
         """
         if path in self._texts:
             return self._texts[path]
@@ -230,7 +230,7 @@ class _Fix:
         """Whether a file may be edited; it is looked at once.
 
         Raises:
-            Left: It may not.
+            CannotFix: It may not.
         """
         if path not in self._verdicts:
             self._read(path)

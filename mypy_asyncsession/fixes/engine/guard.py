@@ -50,7 +50,7 @@ class Guard:
             content: What is in it.
 
         Raises:
-            Left: It may not; the message says why.
+            CannotFix: It may not; the message says why.
         """
         full = Path(self.directory, path)
         if _is_link(full, self.directory):

@@ -25,7 +25,7 @@ def check_injected(site: Site, source: SourceFile, named: cst.BaseExpression) ->
         named: What is depended on, in ``Depends``.
 
     Raises:
-        Left: Something is written for another kind of session.
+        CannotFix: Something is written for another kind of session.
     """
     parameter = source.around(named, cst.Param)
     if parameter is not None:

@@ -128,7 +128,7 @@ def check_block(
         target: What the session is bound to; ``None`` if it has no name.
 
     Raises:
-        Left: It is written for another kind of session.
+        CannotFix: It is written for another kind of session.
     """
     kind = _kind(site.misuse.holds)
     if kind is not None and target is not None:
@@ -143,7 +143,7 @@ def check_given(site: Site, value: cst.BaseExpression) -> None:
         value: The argument that is to become the session.
 
     Raises:
-        Left: It is written for another kind of session.
+        CannotFix: It is written for another kind of session.
     """
     kind = _kind(site.misuse.holds)
     argument = site.source.parent(value)
@@ -156,7 +156,7 @@ def check_function(site: Site, source: SourceFile, function: cst.FunctionDef, na
     """Whether a function is written for the session that it gets as a parameter.
 
     Raises:
-        Left: It is written for another kind of session.
+        CannotFix: It is written for another kind of session.
     """
     kind = _kind(site.misuse.holds)
     if kind is not None:
@@ -202,7 +202,7 @@ class _Judge:
         """What is done with a session that has a name.
 
         Raises:
-            Left: It is written for another kind of session.
+            CannotFix: It is written for another kind of session.
         """
         followed = set(names)
         kept = []
@@ -241,7 +241,7 @@ class _Judge:
         """What a function does with a session that it is given.
 
         Raises:
-            Left: All that it may be are written for another kind of session.
+            CannotFix: All that it may be are written for another kind of session.
         """
         found = callees(self._site.tree, source, call, is_session)
         reasons = [self._against(callee, depth - 1) for callee in found]

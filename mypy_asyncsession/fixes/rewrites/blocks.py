@@ -49,7 +49,7 @@ def settled(block: cst.BaseSuite, *, last: bool = False) -> cst.BaseSuite:
         last: Whether the function is at its end below the loop.
 
     Raises:
-        Left: They cannot be taken away.
+        CannotFix: They cannot be taken away.
     """
     return _settled(block, last) if goes_on(block) else block
 
@@ -248,7 +248,7 @@ def _returning(statement: cst.BaseStatement) -> cst.BaseStatement:
     """A statement that ends the function where it ended the loop.
 
     Raises:
-        Left: It does so in the ``else`` of an inner loop.
+        CannotFix: It does so in the ``else`` of an inner loop.
     """
     new = statement.visit(_Returning())
     assert isinstance(new, cst.BaseStatement)

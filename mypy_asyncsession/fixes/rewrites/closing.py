@@ -34,7 +34,7 @@ def of_with(
     """``async with gen() as s:`` becomes a loop that is closed.
 
     Raises:
-        Left: The generator has more to do than to close, or the block cannot stand in a loop.
+        CannotFix: The generator has more to do than to close, or the block cannot stand in a loop.
     """
     _check(site)
     if len(statement.items) > 1 or item.asname is None:
@@ -58,7 +58,7 @@ def of_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpress
     """``async for s in gen():`` that is left early is closed.
 
     Raises:
-        Left: The generator has more to do than to close.
+        CannotFix: The generator has more to do than to close.
     """
     _check(site)
     closing, name = _closing(site, draft, expression)

@@ -48,7 +48,7 @@ def entering(
         wrapped: Whether it is a generator, to be made a context manager of.
 
     Raises:
-        Left: There is no place for such a function, or it would not do the same.
+        CannotFix: There is no place for such a function, or it would not do the same.
     """
     can = Can(holds[0].can) if holds else Can.ASYNC_ENTER
     if awaited:
@@ -276,7 +276,7 @@ class _Maker:
         """The same for what only this file has a new dependency for.
 
         Raises:
-            Left: Another file overrides something of that name.
+            CannotFix: Another file overrides something of that name.
         """
         check_seen(self._site.tree, self._site.source, named)
         for source, key in overridden(self._site.tree):

@@ -71,7 +71,7 @@ def dependency(site: Site) -> cst.BaseExpression:
     """The expression that is depended on.
 
     Raises:
-        Left: It cannot be told which one it is.
+        CannotFix: It cannot be told which one it is.
     """
     source, misuse = site.source, site.misuse
     if misuse.role == "OVERRIDE":
@@ -159,7 +159,7 @@ def _behind(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
     """The provider that a function calls, or, if it does more than that, what enters the result.
 
     Raises:
-        Left: What else it does cannot be told.
+        CannotFix: What else it does cannot be told.
     """
     wrapper = site.tree.function(site.source, named)
     if wrapper is None:

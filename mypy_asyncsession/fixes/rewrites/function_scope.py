@@ -86,7 +86,7 @@ def _check_no_generator(site: Site, source: SourceFile, call: cst.Call) -> None:
     """Whether no dependency that yields depends on it: that one ends later.
 
     Raises:
-        Left: One does.
+        CannotFix: One does.
     """
     parameter = source.around(call, cst.Param)
     if parameter is not None:

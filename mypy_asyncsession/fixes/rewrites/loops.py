@@ -133,7 +133,7 @@ def enter_loop(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpr
     """Enter what a loop is to go through, where the loop has to be left as it is.
 
     Raises:
-        Left: It cannot be entered, or not be left as the loop is.
+        CannotFix: It cannot be entered, or not be left as the loop is.
     """
     check_block(site, site.source, [loop.body], loop.target)
     yields = site.misuse.yields
@@ -149,7 +149,7 @@ def _enter(site: Site, draft: Draft, loop: cst.For, expression: cst.BaseExpressi
     """Enter a generator instead of iterating over it.
 
     Raises:
-        Left: It cannot be entered, or not wherever a loop can go through it.
+        CannotFix: It cannot be entered, or not wherever a loop can go through it.
     """
     check_doubles(site)
     check_block(site, site.source, [loop.body], loop.target)
@@ -235,7 +235,7 @@ def check_doubles(site: Site) -> None:
     """Whether what works, tests included, goes on to work if a generator is entered.
 
     Raises:
-        Left: A double stands for the generator that can only be iterated over.
+        CannotFix: A double stands for the generator that can only be iterated over.
     """
     provider = site.misuse.callee or site.misuse.name or site.misuse.text
     path = site.tree.only_iterated(provider.rpartition(".")[2])
@@ -260,7 +260,7 @@ def _to_with(
         above: The comments and empty lines above the block, if they are not the loop's.
 
     Raises:
-        Left: It cannot be left as the loop is.
+        CannotFix: It cannot be left as the loop is.
     """
     if made.is_async and not site.source.in_async(loop):
         raise CannotFix('only an "async def" can enter it')

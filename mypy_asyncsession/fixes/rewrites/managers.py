@@ -42,7 +42,7 @@ def manager(site: Site, expression: cst.BaseExpression, *, prefer_async: bool = 
     """What to enter in the place of an expression that is taken for a context manager.
 
     Raises:
-        Left: There is nothing to enter, or more than one way to do so.
+        CannotFix: There is nothing to enter, or more than one way to do so.
     """
     if site.misuse.several and not isinstance(expression, cst.IfExp):
         raise CannotFix("it may be one of several things")
@@ -127,7 +127,7 @@ def check_generator(site: Site) -> None:
     """Whether a generator may be made a context manager of.
 
     Raises:
-        Left: It would not do what it did before, or nothing is known of it.
+        CannotFix: It would not do what it did before, or nothing is known of it.
     """
     yields = site.misuse.yields
     name = site.misuse.name or site.misuse.callee or site.misuse.text

@@ -27,7 +27,7 @@ def region(
     What is computed with the session has to do with it as well: rows may still have to be read.
 
     Raises:
-        Left: The session gets where no block can reach.
+        CannotFix: The session gets where no block can reach.
     """
     body = list(block.body)
     first = last = body.index(statement)
@@ -90,7 +90,7 @@ def _check_kept(statement: cst.BaseStatement, name: str) -> None:
     """Whether a statement lets the session out.
 
     Raises:
-        Left: It does.
+        CannotFix: It does.
     """
     outside = f'"{name}" is kept for longer than a block'
     holders = {name}
@@ -120,7 +120,7 @@ def check_stays(source: SourceFile, loop: cst.For) -> None:
     """Whether what a loop is given stays in the loop, which is to become a block.
 
     Raises:
-        Left: It is used by others when the block would have closed it.
+        CannotFix: It is used by others when the block would have closed it.
     """
     function = source.function(loop)
     if not isinstance(loop.target, cst.Name) or not isinstance(function, cst.FunctionDef):
@@ -179,7 +179,7 @@ def _check_put_away(node: cst.CSTNode, name: str) -> None:
     """Whether the session is put into what is not of this function.
 
     Raises:
-        Left: It is.
+        CannotFix: It is.
     """
     method = m.Attribute(value=m.Attribute() | m.Subscript(), attr=m.OneOf(*map(m.Name, _PUTTING)))
     for call in m.findall(node, m.Call(func=method)):

@@ -23,7 +23,7 @@ def handed_on(function: cst.FunctionDef) -> cst.Parameters | None:
     What has a plain default is left out: FastAPI would take it from the request.
 
     Raises:
-        Left: They cannot be handed on.
+        CannotFix: They cannot be handed on.
     """
     params = function.params
     if isinstance(params.star_arg, cst.Param) or params.star_kwarg is not None:

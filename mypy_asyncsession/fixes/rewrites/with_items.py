@@ -67,7 +67,7 @@ def enter(site: Site, draft: Draft, statement: cst.With, item: cst.WithItem, mad
     """Enter *made* in the place of what an item of a ``with`` statement enters.
 
     Raises:
-        Left: It is entered in another way than the items beside it.
+        CannotFix: It is entered in another way than the items beside it.
     """
     source = site.source
     if made.is_async and not source.in_async(statement):

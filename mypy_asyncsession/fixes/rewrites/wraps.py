@@ -191,7 +191,7 @@ def _enter_rest(
     """Put what uses *name* below *statement* into a block that binds it instead.
 
     Raises:
-        Left: It cannot be told what uses it, or it is used where no block can reach.
+        CannotFix: It cannot be told what uses it, or it is used where no block can reach.
     """
     source = site.source
     assert assigned(statement, name) is not None
@@ -237,7 +237,7 @@ def _inside(
     """``await use(get_db())``: a block around the statement.
 
     Raises:
-        Left: The statement does not always evaluate the expression, or does more than that.
+        CannotFix: The statement does not always evaluate the expression, or does more than that.
     """
     source = site.source
     statement = source.statement(outer)
@@ -291,7 +291,7 @@ def _check_kept(statement: cst.SimpleStatementLine, outer: cst.BaseExpression) -
     """Whether what the expression is given to may keep it: what is not awaited may.
 
     Raises:
-        Left: It may.
+        CannotFix: It may.
     """
     awaited = m.findall(statement, m.Await())
     if not any(m.findall(each, m.MatchIfTrue(lambda node: node is outer)) for each in awaited):
