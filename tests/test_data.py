@@ -187,9 +187,9 @@ _FAILING: Final = frozenset(
         "session-with",
         "session-iter",
         "session-await",
-        "session-unentered",
-        "session-lazy-load",
         "session-concurrent",
+        "session-lazy-load",
+        "session-unentered",
         "session-expired",
         "session-transaction",
     }

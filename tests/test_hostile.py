@@ -66,11 +66,10 @@ def test_a_check_runs_and_changes_nothing_of_it(hostile: HostileTree, workers: s
     "arguments",
     [
         ("check", "."),
-        ("fix", "--diff", "app"),
-        ("fix", "--dry-run", "."),
         ("fix", "app", "bare"),
         ("fix", "--restore"),
         ("audit", "app"),
+        ("stubs", "app", "--output", "outside/more"),
         ("rollout", "--check", "app"),
         ("init", "--no-check"),
     ],

@@ -179,3 +179,37 @@ def test_quiet() -> None:
         "a.py:1",
     ]
     assert list(lines(Report(), Terminal(), summary=False)) == []
+
+
+class TestText:
+    MANY = tuple(
+        placed(found(path, line, "depends-type", "wrong"), "app/db.py")
+        for path, line in (("a.py", 1), ("a.py", 2), ("b.py", 3), ("c.py", 4), ("c.py", 5))
+    )
+
+    def shown(self, *findings: Finding, every: bool = False) -> str:
+        report = Report([*findings], [], checked=40)
+        return "\n".join(lines(report, Terminal(), every=every))
+
+    def test_many_of_one_provider_are_shown_once(self) -> None:
+        text = self.shown(*self.MANY)
+        assert text.count("error: wrong") == 1
+        assert "a.py:1: note: And 4 more in 3 files; --all lists them  [depends-type]" in text
+        assert "Found 5 errors in 3 files" in text
+
+    def test_all_of_them_are_shown_on_request(self) -> None:
+        text = self.shown(*self.MANY, every=True)
+        assert text.count("error: wrong") == 5
+        assert "more in" not in text
+
+    def test_a_few_are_all_shown(self) -> None:
+        text = self.shown(*self.MANY[:3])
+        assert text.count("error: wrong") == 3
+        assert "more in" not in text
+
+    def test_those_of_another_provider_or_message_stand_for_themselves(self) -> None:
+        another = placed(found("d.py", 1, "depends-type", "wrong"), "app/db.py")
+        another = replace(another, provider=Place("app.db.get_other", "app/db.py", 9))
+        text = self.shown(*self.MANY, another, found("e.py", 1, "depends-type", "else"))
+        assert text.count("error: wrong") == 2
+        assert "e.py:1: error: else" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -53,8 +54,13 @@ def stubs(
     report = common.run(paths, options)
     files = stub_files(provider for found in report.surveys for provider in found.providers)
     folder = Path(output)
+    # Where it is if no link leads elsewhere: the tree may hold one of this name.
+    real = Path(os.path.realpath(folder if folder.is_absolute() else os.curdir))
     for name in files:
         path = folder / name
+        inside = name if folder.is_absolute() else path
+        if os.path.realpath(path.parent) != os.path.normpath((real / inside).parent):
+            raise CannotRun(f'"{path}" is behind a symbolic link: choose another --output')
         if path.is_file() and path.name != "py.typed" and not _ours(path, MARK):
             raise CannotRun(f'"{path}" was not written by this command: choose another --output')
     for name, text in files.items():

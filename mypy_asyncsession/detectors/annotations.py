@@ -77,6 +77,31 @@ class Annotations:
                 for call in self._read(line, column):
                     yield call, span
 
+    def names(self, annotation: Type) -> Iterator[tuple[MemberExpr | NameExpr, Span]]:
+        """The plain names in the metadata of an annotation, such as a ``Depends`` not called.
+
+        Yields:
+            The name, and where it stands.
+        """
+        if not isinstance(annotation, UnboundType) or not annotation.args:
+            return
+        if annotation.name.rpartition(".")[2] != "Annotated":
+            return
+        for each in annotation.args[1:]:
+            if isinstance(each, UnboundType) and not each.args and each.original_str_expr is None:
+                expression: MemberExpr | NameExpr | None = None
+                for part in each.name.split("."):
+                    expression = (
+                        NameExpr(part) if expression is None else MemberExpr(expression, part)
+                    )
+                if expression is not None:
+                    yield expression, self.span(each)
+
+    def span(self, annotation: Type) -> Span:
+        """Where an annotation stands."""
+        line, column = annotation.line, max(annotation.column, 0)
+        return Span(line, column, annotation.end_line or line, annotation.end_column or column + 1)
+
     def _read(self, line: int, column: int) -> list[CallExpr]:
         if self._lines is None:
             self._lines = self._read_lines()

@@ -12,23 +12,20 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     ArgKind,
     AwaitExpr,
-    Block,
     CallExpr,
     Decorator,
-    ExpressionStmt,
     ForStmt,
     FuncDef,
-    Import,
-    ImportFrom,
     NameExpr,
-    PassStmt,
     RefExpr,
-    ReturnStmt,
     WithStmt,
 )
 from mypy.types import AnyType, CallableType, get_proper_type
 
 from mypy_asyncsession.detectors.record import Pairing
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.dataflow import may_reach
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -39,6 +36,14 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import FunctionValue
+
+
+#: What a graph calls the uses of an object.
+_KINDS: dict[type, PointKind] = {
+    WithStmt: PointKind.ENTER,
+    ForStmt: PointKind.ITERATE,
+    AwaitExpr: PointKind.AWAIT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +106,37 @@ def needs(function: FuncDef) -> dict[str, Need]:
     }
     if not names:
         return {}
-    firm = {
-        name: need
-        for node in _unconditional(function.body)
-        for name, need in _needed(node)
-        if name in names
-    }
-    if not firm:
-        return {}
     found: dict[str, set[Need]] = {}
+    uses: dict[str, list[tuple[PointKind, Node, int]]] = {}
     for node in walk(function.body):
-        for name, need in _needed(node):
+        for position, (pairing, expression) in enumerate(pairings(node)):
+            name, called = _parameter(expression)
             if name in names:
-                found.setdefault(name, set()).add(need)
+                found.setdefault(name, set()).add(Need(pairing, called))
+                uses.setdefault(name, []).append((_KINDS[type(node)], node, position))
     # Two ways to use one thing: the function will know which is right.
-    return {name: need for name, need in firm.items() if found.get(name) == {need}}
+    certain = {name: next(iter(ways)) for name, ways in found.items() if len(ways) == 1}
+    if not certain:
+        return {}
+    flow = FunctionFlow(function)
+    return {name: need for name, need in certain.items() if _is_sure(name, uses[name], flow)}
+
+
+def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionFlow) -> bool:
+    """Whether a function uses a parameter in one of some places, whatever happens."""
+    graph = flow.graph
+    points = [
+        index
+        for kind, node, position in uses
+        for index in graph.points_of(node)
+        if graph.points[index].kind is kind and graph.points[index].item in (-1, position)
+        # Before that it may have been put in order.
+        if flow.bindings.reaching(index, name) == {Graph.ENTRY}
+    ]
+    # If one of them fails, that is what comes of the call.
+    return flow.always(points) and not may_reach(
+        graph, points, Graph.EXIT, first=EdgeKind.ERROR, avoiding=points
+    )
 
 
 def _is_open(function: FuncDef, position: int) -> bool:
@@ -128,7 +149,8 @@ def _is_open(function: FuncDef, position: int) -> bool:
     return isinstance(declared, AnyType)
 
 
-def _needed(node: Node) -> Iterator[tuple[str, Need]]:
+def needed(node: Node) -> Iterator[tuple[str, Need]]:
+    """The names that one node uses, or calls and uses, each with how."""
     for pairing, expression in pairings(node):
         name, called = _parameter(expression)
         yield name, Need(pairing, called)
@@ -151,20 +173,3 @@ def pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:
         yield Pairing.ASYNC_FOR if node.is_async else Pairing.FOR, node.expr
     elif isinstance(node, AwaitExpr):
         yield Pairing.AWAIT, node.expr
-
-
-_PASSED_BY = (ExpressionStmt, ForStmt, Import, ImportFrom, PassStmt, WithStmt)
-
-
-def _unconditional(block: Block) -> Iterator[Node]:
-    """The nodes that are reached whenever the block is, as far as a quick look can tell."""
-    for statement in block.body:
-        yield statement
-        if isinstance(statement, (ExpressionStmt, ReturnStmt)):
-            if isinstance(statement.expr, AwaitExpr):
-                yield statement.expr
-        elif isinstance(statement, WithStmt):
-            yield from _unconditional(statement.body)
-        if not isinstance(statement, _PASSED_BY):
-            # An assignment may bind the name anew, a condition may decide: look no further.
-            return

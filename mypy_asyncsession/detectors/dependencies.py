@@ -2,68 +2,117 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
-    AssignmentStmt,
     CallExpr,
-    Decorator,
-    DictExpr,
-    FuncDef,
     IndexExpr,
+    ListExpr,
     MemberExpr,
     NameExpr,
-    OperatorAssignmentStmt,
-    OverloadedFuncDef,
     RefExpr,
     TupleExpr,
     TypeAliasExpr,
-    TypeInfo,
 )
-from mypy.types import CallableType, Instance, get_proper_type
+from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
 from mypy_asyncsession.detectors.annotations import Annotations
-from mypy_asyncsession.detectors.injection import ITERATORS, MANAGERS, UNDRIVEN, Driving
+from mypy_asyncsession.detectors.depends_calls import Named
+from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
+from mypy_asyncsession.detectors.injection import Driving, Injection
 from mypy_asyncsession.detectors.late_commits import LateCommitUses
-from mypy_asyncsession.detectors.object_info import object_info, provider_of
+from mypy_asyncsession.detectors.misplaced_depends import misplaced
+from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
+from mypy_asyncsession.detectors.open_names import is_open
+from mypy_asyncsession.detectors.parameter_use import asks_for_none
 from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.detectors.type_mismatch import mismatch
-from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES, UNWRAPS
+from mypy_asyncsession.detectors.type_mismatch import annotation_of, is_stand_in, mismatch
+from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
+from mypy_asyncsession.detectors.visible_names import can_name, made_by
+from mypy_asyncsession.models.fastapi import (
+    GIVEN_DEPENDENCIES,
+    GIVEN_DEPENDENCIES_NAMES,
+    UNWRAPS,
+)
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
-from mypy_asyncsession.semantic.values import ClassValue, ObjectValue, fullname
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    AliasValue,
+    ClassValue,
+    FunctionValue,
+    ManagerFactory,
+    ObjectValue,
+    fullname,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import AssignmentStmt, Expression, FuncItem
     from mypy.types import Type
 
-    from mypy_asyncsession.detectors.injection import Injection
+    from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.detectors.time_records import LateCommit
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
+    from mypy_asyncsession.semantic.values import Value
 
-_DEFINITIONS = (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a dependency is named.
+
+    Attributes:
+        role: As what.
+        scope: The scope that it stands in.
+        where: The blocks around it.
+        owner: The outermost function around, by its name in the module.
+        wanted: The type of the parameter, or ``None``.
+        span: Where to report it, if not at the dependency itself.
+        function: The function whose parameter it is for.
+        parameter: The name of the parameter.
+    """
+
+    role: Role
+    scope: Scope
+    where: Where
+    owner: str
+    wanted: Type | None = None
+    span: Span | None = None
+    function: FuncItem | None = None
+    parameter: str | None = None
 
 
 class Dependencies:
     """Finds the dependencies of one module."""
 
-    def __init__(self, interpreter: Interpreter, source: ModuleSource, version: Version) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        source: ModuleSource,
+        version: Version,
+        depends: DependsCalls,
+    ) -> None:
         self._interpreter = interpreter
+        self._source = source
         self._unwraps = version >= UNWRAPS
+        self._depends = depends
         self._annotations = Annotations(interpreter.program, source)
         self._driving = Driving(interpreter, source, version)
         self._closing = Closing(interpreter)
         self._late = LateCommitUses(interpreter, version)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
+        #: What stands in the place of a dependency, which need not be called there at all.
+        self.called: set[int] = set()
 
     # Where dependencies are named
 
@@ -74,103 +123,169 @@ class Dependencies:
         type_ = function.type
         declared = type_.arg_types if isinstance(type_, CallableType) else []
         for position, argument in enumerate(function.arguments):
-            default = argument.initializer
-            annotation = argument.type_annotation
             wanted = declared[position] if position < len(declared) else None
             name = argument.variable.name
-            if isinstance(default, CallExpr) and self.is_depends(default, scope, where):
-                self._seen.add(id(default))
-                yield from self._dependency(
-                    default, Role.PARAMETER, wanted, scope, where, owner, None, (function, name)
-                )
-            if annotation is not None:
-                for call, span in self._annotations.calls(annotation):
-                    if self.is_depends(call, scope, where):
-                        yield from self._dependency(
-                            call,
-                            Role.PARAMETER,
-                            wanted,
-                            scope,
-                            where,
-                            owner,
-                            span,
-                            (function, name),
-                        )
+            place = Place(Role.PARAMETER, scope, where, owner, wanted, None, function, name)
+            if argument.initializer is not None:
+                yield from self._of_default(argument.initializer, place)
+            if argument.type_annotation is not None:
+                yield from self._of_annotation(argument.type_annotation, place)
+
+    def of_attribute(
+        self, statement: AssignmentStmt, scope: Scope, where: Where, owner: str
+    ) -> Iterator[Dependency | LateCommit]:
+        """``db: AsyncSession = Depends(get_db)`` in the body of a class."""
+        if statement.unanalyzed_type is None or not isinstance(statement.lvalues[0], NameExpr):
+            return
+        place = Place(Role.ALIAS, scope, where, owner, statement.type)
+        if isinstance(statement.rvalue, CallExpr):
+            yield from self._of_default(statement.rvalue, place)
+        yield from self._of_annotation(statement.unanalyzed_type, place)
+
+    def of_assignment(self, statement: AssignmentStmt, point: ProgramPoint) -> Iterator[Dependency]:
+        """``db = Depends(get_db)`` where FastAPI does not look, used as a session."""
+        call = statement.rvalue
+        if not isinstance(call, CallExpr) or not self._depends.may_name_one(call):
+            return
+        if not self._depends.is_depends(call, point.scope, point.where):
+            return
+        name = misplaced(statement, point, self._source.tree)
+        if name is not None:
+            place = Place(Role.LIST, point.scope, point.where, point.body.outermost())
+            self._seen.add(id(call))
+            yield self._plain(Drive.MISPLACED, call, place)._replace(detail=name)
 
     def of_alias(
         self, index: IndexExpr, scope: Scope, where: Where, owner: str
     ) -> Iterator[Dependency | LateCommit]:
         """The dependencies in ``Annotated[T, Depends(f)]`` outside an annotation."""
         items = index.index.items if isinstance(index.index, TupleExpr) else []
-        calls = [item for item in items[1:] if isinstance(item, CallExpr)]
         if fullname(self._interpreter.value(index.base, scope, where)) not in ANNOTATED:
             return
         wanted = self._aliased(index, items[0], scope, where)
-        for call in calls:
-            if self.is_depends(call, scope, where):
-                self._seen.add(id(call))
-                yield from self._dependency(
-                    call, Role.ALIAS, wanted, scope, where, owner, None, None
-                )
+        place = Place(Role.ALIAS, scope, where, owner, wanted)
+        for item in items[1:]:
+            if isinstance(item, CallExpr):
+                yield from self._of_default(item, place)
+            elif self._depends.names_depends(item, scope, where):
+                yield self._uncalled(item, place)
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
     ) -> Iterator[Dependency | LateCommit]:
         """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
-        if id(call) not in self._seen and self.is_depends(call, scope, where):
-            yield from self._dependency(call, Role.LIST, None, scope, where, owner, None, None)
+        place = Place(Role.LIST, scope, where, owner)
+        if id(call) not in self._seen:
+            yield from self._of_call(call, place)
+        for name, argument in zip(call.arg_names, call.args, strict=True):
+            if (
+                name == "dependencies"
+                and isinstance(argument, (ListExpr, TupleExpr))
+                and fullname(self._interpreter.value(call.callee, scope, where))
+                in GIVEN_DEPENDENCIES
+            ):
+                yield from self._bare(argument, place)
 
     def may_name_one(self, call: CallExpr) -> bool:
         """A quick look before the other two: most calls are of functions that mypy knows."""
         callee = call.callee
-        if isinstance(callee, MemberExpr):
-            return callee.name in DEPENDS_NAMES or callee.name in ("setdefault", "update")
-        if isinstance(callee, NameExpr) and isinstance(callee.node, _DEFINITIONS):
-            return callee.node.fullname in DEPENDS
-        return isinstance(callee, NameExpr)
+        if (
+            isinstance(callee, (MemberExpr, NameExpr))
+            and callee.name in GIVEN_DEPENDENCIES_NAMES
+            and "dependencies" in call.arg_names
+        ):
+            return True
+        return self._depends.may_name_one(call)
 
-    def of_override(
-        self,
-        statement: AssignmentStmt | OperatorAssignmentStmt,
-        scope: Scope,
-        where: Where,
-        owner: str,
-    ) -> Iterator[Dependency]:
-        """What is put into ``app.dependency_overrides``."""
-        lvalues = statement.lvalues if isinstance(statement, AssignmentStmt) else [statement.lvalue]
-        for lvalue in lvalues:
-            if isinstance(lvalue, IndexExpr) and _is_overrides(lvalue.base):
-                yield from self._override(statement.rvalue, scope, where, owner)
-            elif _is_overrides(lvalue):
-                yield from self._overrides(statement.rvalue, scope, where, owner)
+    def _of_default(self, default: Expression, place: Place) -> Iterator[Dependency | LateCommit]:
+        if isinstance(default, CallExpr):
+            self._seen.add(id(default))
+            yield from self._of_call(default, place)
+        elif self._depends.names_depends(default, place.scope, place.where):
+            yield self._uncalled(default, place)
 
-    def of_update(
-        self, call: CallExpr, scope: Scope, where: Where, owner: str
-    ) -> Iterator[Dependency]:
-        """What ``app.dependency_overrides.update({...})`` or ``.setdefault(...)`` puts there."""
-        callee = call.callee
-        if not isinstance(callee, MemberExpr) or not _is_overrides(callee.expr):
+    def _of_annotation(self, annotation: Type, place: Place) -> Iterator[Dependency | LateCommit]:
+        for call, span in self._annotations.calls(annotation):
+            yield from self._of_call(call, replace(place, span=span))
+        for name, span in self._annotations.names(annotation):
+            if self._depends.names_depends(name, place.scope, place.where):
+                yield self._uncalled(name, replace(place, span=span))
+        yield from self._of_generic_alias(annotation, place)
+
+    def _of_generic_alias(self, annotation: Type, place: Place) -> Iterator[Dependency]:
+        """``Current[User]`` for ``Current = Annotated[T, Depends(get_current)]``."""
+        if not isinstance(annotation, UnboundType) or not annotation.args:
             return
-        if callee.name == "update" and call.args:
-            yield from self._overrides(call.args[0], scope, where, owner)
-        elif callee.name == "setdefault" and len(call.args) == 2:
-            yield from self._override(call.args[1], scope, where, owner)
+        if "." in annotation.name:
+            return
+        alias = self._interpreter.name(annotation.name, place.scope, place.where)
+        items = (
+            alias.node.index.items
+            if isinstance(alias, AliasValue) and isinstance(alias.node.index, TupleExpr)
+            else []
+        )
+        for item in items[1:]:
+            if not isinstance(item, CallExpr):
+                continue
+            assert isinstance(alias, AliasValue)
+            named = self._depends.named(item, alias.scope, None)
+            if named is not None:
+                span = self._annotations.span(annotation)
+                for found in self._of_named(named, replace(place, span=span)):
+                    if found.mismatch is not None:  # all else is said where the alias is
+                        yield found
 
-    def is_depends(self, call: CallExpr, scope: Scope, where: Where) -> bool:
-        """Whether a call is one of ``Depends`` or ``Security``."""
-        callee = call.callee
-        if isinstance(callee, NameExpr):
-            local = callee.name
-            if isinstance(callee.node, _DEFINITIONS):
-                # mypy knows what it is, as it mostly does.
-                return callee.node.fullname in DEPENDS
-            if local not in DEPENDS_NAMES and not any(
-                local in inner.names.bindings for inner in scope.chain()
+    def _of_call(self, call: CallExpr, place: Place) -> Iterator[Dependency | LateCommit]:
+        named = self._depends.named(call, place.scope, place.where)
+        place = replace(place, span=place.span or span_of(call))
+        if named is not None:
+            yield from self._of_named(named, place)
+            if not named.helped and not is_open(named.expression, place.scope):
+                parameter = (
+                    (place.function, place.parameter)
+                    if place.function is not None and place.parameter is not None
+                    else None
+                )
+                yield from self._late.of_dependency(
+                    call,
+                    named.expression,
+                    named.value,
+                    place.role,
+                    place.span or span_of(call),
+                    place.owner,
+                    parameter,
+                )
+        elif not call.args and self._depends.is_depends(call, place.scope, place.where):
+            yield from self._of_annotated_class(place)
+
+    def _of_annotated_class(self, place: Place) -> Iterator[Dependency]:
+        """``Depends()``, which is of the class that the parameter is annotated with."""
+        wanted = get_proper_type(place.wanted) if place.wanted is not None else None
+        if isinstance(wanted, Instance):
+            value = ClassValue(wanted.type.fullname, wanted.type)
+            for found in self._of_named(Named(NameExpr(wanted.type.name), value), place):
+                if found.drive in (Drive.ABSTRACT, Drive.UNENTERED):
+                    yield found
+
+    def _bare(self, given: ListExpr | TupleExpr, place: Place) -> Iterator[Dependency]:
+        """``dependencies=[require_admin]``."""
+        for item in given.items:
+            value = self._interpreter.value(item, place.scope, place.where)
+            if isinstance(item, RefExpr) and (
+                isinstance(value, (FunctionValue, ManagerFactory))
+                or self._depends.names_depends(item, place.scope, place.where)
             ):
-                return False
-        elif not (isinstance(callee, MemberExpr) and callee.name in DEPENDS_NAMES):
-            return False
-        return fullname(self._interpreter.value(callee, scope, where)) in DEPENDS
+                yield self._plain(Drive.BARE, item, place)
+
+    def _uncalled(self, expression: Expression, place: Place) -> Dependency:
+        return self._plain(Drive.UNCALLED, expression, place)
+
+    def _plain(self, drive: Drive, expression: Expression, place: Place) -> Dependency:
+        span = place.span or span_of(expression)
+        named = Named(expression, UNKNOWN)
+        detail = None if can_name("Depends", place.scope) else "import"
+        driven = Injection(drive, UNKNOWN, detail=detail)
+        return self._record(driven, named, replace(place, span=span))
 
     def _aliased(
         self, index: IndexExpr, annotated: Expression, scope: Scope, where: Where
@@ -189,77 +304,96 @@ class Dependencies:
 
     # One dependency
 
-    def _dependency(
-        self,
-        call: CallExpr,
-        role: Role,
-        wanted: Type | None,
-        scope: Scope,
-        where: Where,
-        owner: str,
-        span: Span | None,
-        parameter: tuple[FuncItem, str] | None,
-    ) -> Iterator[Dependency | LateCommit]:
-        expression = _argument(call)
-        if expression is None:
-            return
-        value = self._interpreter.value(expression, scope, where)
-        span = span or span_of(call)
-        driven = self._driving.driven(value, expression)
-        if driven is not None:
-            yield self._record(driven, expression, role, wanted, span, owner, scope, parameter)
-            if driven.drive is Drive.ENTERED:
-                yield from self._late.of_dependency(
-                    call, expression, value, role, span, owner, parameter
-                )
-
-    def _overrides(
-        self, new: Expression, scope: Scope, where: Where, owner: str
+    def of_value(
+        self, value: Value, expression: Expression, place: Place, *, helped: bool = False
     ) -> Iterator[Dependency]:
-        for _, value in new.items if isinstance(new, DictExpr) else ():
-            yield from self._override(value, scope, where, owner)
+        """A dependency that is known by its value."""
+        yield from self._of_named(Named(expression, value, helped), place)
 
-    def _override(
-        self, expression: Expression, scope: Scope, where: Where, owner: str
+    def of_override(
+        self, value: Value, expression: Expression, key: Expression | None, place: Place
     ) -> Iterator[Dependency]:
-        driven = self._driving.driven(self._interpreter.value(expression, scope, where), expression)
-        if driven is not None:
-            yield self._record(
-                driven, expression, Role.OVERRIDE, None, span_of(expression), owner, scope, None
+        """An override, beside the dependency that it stands for."""
+        real = self._interpreter.value(key, place.scope, place.where) if key is not None else None
+        original = self._driving.driven(real, None, place.scope) if real is not None else None
+        wanted = original.type if original is not None else None
+        for found in self._of_named(Named(expression, value), replace(place, wanted=wanted)):
+            driven = self._driving.driven(value, expression, place.scope)
+            fits = driven is None or original is None or is_stand_in(driven, original)
+            detail = written(key) if key is not None else None
+            yield found._replace(mismatch=None if fits else found.mismatch, detail=detail)
+
+    def _of_named(self, named: Named, place: Place) -> Iterator[Dependency]:
+        if is_open(named.expression, place.scope):
+            return  # what others give in its place decides
+        found = [
+            self._record(driven, named, place)
+            for driven in self._driving.each(named.value, named.expression, place.scope)
+        ]
+        if found:
+            self.called.add(id(named.expression))
+            yield found[0]._replace(beside=tuple(found[1:]))
+
+    def _record(self, driven: Injection, named: Named, place: Place) -> Dependency:
+        expression, function, name = named.expression, place.function, place.parameter
+        scope, wanted = place.scope, place.wanted
+        handled = (
+            function is not None
+            and name is not None
+            and (self._closing.handles(function, name, scope))
+        )
+        if driven.drive is Drive.UNSTARTED and function is not None and name is not None:
+            handled = handled or starts_itself(function, name)
+        detail = driven.detail
+        drive = driven.drive
+        if function is not None and name is not None and not handled:
+            attribute = unentered_attribute(driven, function, name, self._interpreter)
+            if attribute is not None:
+                drive, detail = Drive.UNENTERED, attribute
+        none = function is None or name is None or not asks_for_none(function, name)
+        different = (
+            None
+            if _names(expression, wanted, scope, self._interpreter.program)
+            else mismatch(
+                driven,
+                wanted,
+                self._interpreter.types,
+                none=none,
+                analysed=self._interpreter.program.analysed,
             )
-
-    def _record(
-        self,
-        driven: Injection,
-        expression: Expression,
-        role: Role,
-        wanted: Type | None,
-        span: Span,
-        owner: str,
-        scope: Scope,
-        parameter: tuple[FuncItem, str] | None,
-    ) -> Dependency:
+        )
+        span = place.span or span_of(expression)
+        written_type = annotation_of(driven.type)
         return Dependency(
             text=written(expression),
             callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
-            provider=provider_of(self._interpreter.value(expression, scope, None)),
-            drive=driven.drive,
-            role=role,
+            provider=provider_of(named.value),
+            drive=drive,
+            role=place.role,
             handed=object_info(driven.value, self._interpreter, scope),
             unwraps=self._unwraps,
-            mismatch=None
-            if _names(expression, wanted, scope, self._interpreter.program)
-            else mismatch(driven, wanted, analysed=self._interpreter.program.analysed),
+            mismatch=different,
             asked_for=self._asked_for(driven, wanted),
-            parameter=parameter[1] if parameter else None,
-            handled=parameter is not None and self._closing.handles(*parameter, scope),
+            parameter=name,
+            handled=handled,
             opens=driven.opens,
             decorated=driven.decorated,
             callable_class=driven.callable_class,
             span=span,
-            function=owner,
+            function=place.owner,
             lines=tuple(range(span.line, span.end_line + 1)),
+            detail=detail,
+            helped=named.helped,
+            takes=self._takes(named.value),
+            maker=made_by(driven.value, self._interpreter, scope),
+            annotation=written_type if written_type and can_name(written_type, scope) else None,
         )
+
+    def _takes(self, value: Value) -> bool:
+        """Whether a dependency has to be given arguments to be called by hand."""
+        if isinstance(value, ClassValue):
+            value = self._interpreter.attribute(self._interpreter.instance(value), "__init__")
+        return isinstance(value, (FunctionValue, ManagerFactory)) and takes(value)
 
     def _asked_for(self, driven: Injection, wanted: Type | None) -> bool:
         """Whether a parameter is annotated with what still has to be driven, and gets that."""
@@ -270,13 +404,6 @@ class Dependencies:
             and value.shape in UNDRIVEN | MANAGERS | ITERATORS
             and bool(value.can & driven.value.can)
         )
-
-
-def _argument(call: CallExpr) -> Expression | None:
-    for argument, name in zip(call.args, call.arg_names, strict=True):
-        if name in (None, "dependency"):
-            return argument
-    return None
 
 
 def _names(expression: Expression, wanted: Type | None, scope: Scope, program: Program) -> bool:
@@ -295,9 +422,5 @@ def _names(expression: Expression, wanted: Type | None, scope: Scope, program: P
 def may_be_alias(index: IndexExpr) -> bool:
     """Whether this may be ``Annotated[T, Depends(f)]``: a quick look."""
     return isinstance(index.index, TupleExpr) and any(
-        isinstance(item, CallExpr) for item in index.index.items[1:]
+        isinstance(item, (CallExpr, MemberExpr, NameExpr)) for item in index.index.items[1:]
     )
-
-
-def _is_overrides(node: Node) -> bool:
-    return isinstance(node, MemberExpr) and node.name == "dependency_overrides"

@@ -2,60 +2,105 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     ArgKind,
-    AssertStmt,
+    AssignmentStmt,
     CallExpr,
     Decorator,
     FuncDef,
+    MemberExpr,
     NameExpr,
     RefExpr,
+    SuperExpr,
     TypeInfo,
 )
+from mypy.types import Instance
 
 from mypy_asyncsession.detectors.object_info import place_of
+from mypy_asyncsession.detectors.parameter_use import fails_on_another, is_read
 from mypy_asyncsession.detectors.record import DirectCall
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
 from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES
+from mypy_asyncsession.models.starlette import BACKGROUND_TASKS, RUNNING_IN_THREADS
 from mypy_asyncsession.semantic.syntax import mentions, walk
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Node
+    from mypy.nodes import Argument, Expression
 
-    from mypy_asyncsession.detectors.dependencies import Dependencies
+    from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
-    from mypy_asyncsession.semantic.values import Value
+    from mypy_asyncsession.semantic.values import Origin, Value
+
+#: Names of functions and methods that call their first argument with the others, somewhere else.
+_RUNNING_NAMES = frozenset(
+    name.rpartition(".")[2] for name in RUNNING_LATER | RUNNING_IN_THREADS
+) | {"add_task", *RUNNING_LATER_METHODS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Formal:
+    """A parameter, and the default that a call leaves it to."""
+
+    name: str
+    default: Expression | None
+    read: bool
 
 
 class DirectCalls:
     """Finds the direct calls of functions that FastAPI is meant to call."""
 
-    def __init__(self, interpreter: Interpreter, dependencies: Dependencies) -> None:
+    def __init__(self, interpreter: Interpreter, depends: DependsCalls) -> None:
         self._interpreter = interpreter
-        self._dependencies = dependencies
+        self._depends = depends
         self._naming: dict[str, bool] = {}
 
-    def may_be_one(self, call: CallExpr, scope: Scope) -> bool:
+    def may_be_one(self, call: CallExpr, scope: Scope, where: Where) -> bool:
         """Whether a call may leave a parameter to its ``Depends``: a quick look."""
         callee = call.callee
+        if isinstance(callee, SuperExpr):
+            return True
+        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _RUNNING_NAMES:
+            return bool(call.args)
         program = self._interpreter.program
         node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
+        if node is None and isinstance(callee, MemberExpr):
+            owner = self._owner(callee.expr, scope, where)
+            entry = owner.get(callee.name) if owner is not None else None
+            node = entry.node if entry is not None else None
         if isinstance(node, Decorator):
             node = node.func
         if isinstance(node, TypeInfo):
-            entry = node.names.get("__init__")
+            entry = node.get("__init__")
             node = entry.node if entry is not None else None
         if not isinstance(node, FuncDef):
             return False
         required = sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)
         optional = sum(kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds)
         return optional > len(call.args) - required and self._names_depends(node.fullname)
+
+    def _owner(self, expression: Expression, scope: Scope, where: Where) -> TypeInfo | None:
+        """The class that an expression is, or is an object of, if mypy knows."""
+        if isinstance(expression, RefExpr):
+            named = self._interpreter.program.referent(expression, scope)
+            if isinstance(named, TypeInfo):
+                return named
+        found = self._interpreter.static_type(expression, scope, where)
+        return found.type if isinstance(found, Instance) else None
+
+    def may_name_depends(self, call: CallExpr, scope: Scope) -> bool:
+        """Whether a call is of a function of a module that has a name for ``Depends``."""
+        callee = call.callee
+        program = self._interpreter.program
+        node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
+        return isinstance(node, FuncDef) and self._names_depends(node.fullname)
 
     def _names_depends(self, function: str) -> bool:
         """Whether the module that a function is in has a name for ``Depends``."""
@@ -65,7 +110,10 @@ class DirectCalls:
             known_one = any(
                 name == "fastapi"
                 or name in DEPENDS_NAMES
-                or (node is not None and node.fullname in DEPENDS)
+                or (
+                    node is not None
+                    and (node.fullname.startswith("fastapi") or node.fullname in DEPENDS)
+                )
                 for name, node in self._interpreter.program.declared_names(module)
             )
             self._naming[module] = known_one
@@ -77,58 +125,143 @@ class DirectCalls:
         """A call that leaves a parameter to its ``Depends``, outside of FastAPI."""
         if ArgKind.ARG_STAR in call.arg_kinds or ArgKind.ARG_STAR2 in call.arg_kinds:
             return
-        callee = self._interpreter.value(call.callee, scope, where)
-        function: Value = callee
-        if isinstance(callee, ClassValue):
-            function = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
-        if not isinstance(function, FunctionValue) or not isinstance(function.node, FuncDef):
+        target, skipped = self._target(call, scope, where)
+        if target is None:
             return
-        formal = function.node.arguments
-        if function.receiver is not None and not function.is_static:
-            formal = formal[1:]
-        positional = sum(kind is ArgKind.ARG_POS for kind in call.arg_kinds)
-        given = {argument.variable.name for argument in formal[:positional]} | set(call.arg_names)
-        for argument in formal:
-            default = argument.initializer
-            name = argument.variable.name
-            if (
-                name not in given
-                and isinstance(default, CallExpr)
-                and default.args
-                and self._dependencies.is_depends(default, function.scope, None)
-                and _is_read(function.node, name)
-            ):
-                origin = function.origin()
+        callee = self._interpreter.value(target, scope, where)
+        formal, function = self._formal(callee)
+        if function is None or not self._names_depends(function.fullname):
+            return
+        kinds, names = call.arg_kinds[skipped:], call.arg_names[skipped:]
+        positional = sum(kind is ArgKind.ARG_POS for kind in kinds)
+        given = {each.name for each in formal[:positional]} | set(names)
+        for each in formal:
+            if each.name in given or not each.read:
+                continue
+            shown = self._default(each, function)
+            if shown is not None:
                 yield DirectCall(
-                    callee=written(call.callee),
-                    parameter=name,
-                    dependency=written(default.args[0]),
-                    place=place_of(origin),
+                    callee=written(target),
+                    parameter=each.name,
+                    default=shown,
+                    place=place_of(function.origin),
                     span=span_of(call),
                     function=owner,
                     lines=tuple(range(call.line, (call.end_line or call.line) + 1)),
                 )
                 return
 
+    def _target(self, call: CallExpr, scope: Scope, where: Where) -> tuple[Expression | None, int]:
+        """What a call calls in the end, and how many of its arguments are not for that."""
+        callee = call.callee
+        if not isinstance(callee, (MemberExpr, NameExpr)) or callee.name not in _RUNNING_NAMES:
+            return callee, 0
+        if isinstance(callee, MemberExpr) and callee.name == "add_task":
+            tasks = self._interpreter.value(callee.expr, scope, where)
+            if isinstance(tasks, ObjectValue) and tasks.label in BACKGROUND_TASKS:
+                return (call.args[0], 1) if call.args else (None, 0)
+            return callee, 0
+        if isinstance(callee, MemberExpr) and callee.name in RUNNING_LATER_METHODS:
+            return (call.args[1], 2) if len(call.args) > 1 else (None, 0)
+        name = fullname(self._interpreter.value(callee, scope, where))
+        if name in RUNNING_LATER | RUNNING_IN_THREADS:
+            return (call.args[0], 1) if call.args else (None, 0)
+        return callee, 0
 
-def _is_read(function: FuncDef, name: str) -> bool:
-    """Whether the body of a function reads one of its parameters, and does not ask what it is."""
-    asserted = {
-        id(each)
-        for node in walk(function.body)
-        if isinstance(node, AssertStmt)
-        for each in walk(node)
-    }
-    asks = any(
-        isinstance(node, CallExpr)
-        and isinstance(node.callee, NameExpr)
-        and node.callee.name == "isinstance"
-        and any(_is_name(argument, name) for argument in node.args[:1])
-        and id(node) not in asserted
-        for node in walk(function.body)
+    def _formal(self, callee: Value) -> tuple[list[_Formal], _Called | None]:
+        """The parameters of what is called, each with whether it is read there."""
+        function: Value = callee
+        if isinstance(callee, ClassValue):
+            if callee.info is not None and "dataclass" in callee.info.metadata:
+                return self._fields(callee)
+            function = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
+        if not isinstance(function, FunctionValue) or not isinstance(function.node, FuncDef):
+            return [], None
+        if function.partial:
+            return [], None
+        arguments: list[Argument] = function.node.arguments
+        node = function.node
+        # In the module at hand mypy has taken "classmethod" and "staticmethod" away.
+        is_static = function.is_static or node.is_static
+        if node.is_class or (function.receiver is not None and not is_static):
+            arguments = arguments[1:]
+        return [
+            _Formal(
+                each.variable.name,
+                each.initializer,
+                each.initializer is not None
+                and is_read(node, each.variable.name, function.scope, self._interpreter),
+            )
+            for each in arguments
+        ], _Called(function.fullname, function.scope, function.origin(), node)
+
+    def _fields(self, klass: ClassValue) -> tuple[list[_Formal], _Called | None]:
+        """The parameters of a dataclass: its annotated attributes."""
+        info = klass.info
+        assert info is not None
+        init = info.names.get("__init__")
+        source = self._interpreter.program.source(info.module_name)
+        if (
+            init is None
+            or not isinstance(init.node, FuncDef)
+            or source is None
+            or not init.plugin_generated
+        ):
+            return [], None
+        located = source.class_named(info.fullname[len(info.module_name) + 1 :])
+        if located is None:
+            return [], None
+        node, scope = located
+        defaults = {
+            lvalue.name: statement.rvalue
+            for statement in node.defs.body
+            if isinstance(statement, AssignmentStmt)
+            for lvalue in statement.lvalues
+            if isinstance(lvalue, NameExpr)
+        }
+        methods = list(self._interpreter.program.methods(info))
+        formal = [
+            _Formal(name, defaults.get(name), any(_uses(method, name) for method in methods))
+            for name in init.node.arg_names[1:]
+            if name is not None
+        ]
+        origin = self._interpreter.place(
+            info.fullname, self._interpreter.program.modules.get(info.module_name), node.line
+        )
+        return formal, _Called(f"{info.fullname}.__init__", scope, origin, None)
+
+    def _default(self, formal: _Formal, function: _Called) -> str | None:
+        """A default that only FastAPI replaces, as messages write it."""
+        default = formal.default
+        depends = self._depends.call_in(default, function.scope)
+        if depends is not None:
+            return f"Depends({', '.join(written(each) for each in depends.args[:1])})"
+        if (
+            isinstance(default, CallExpr)
+            and function.node is not None
+            and self._depends.is_parameter(default, function.scope, None)
+            and fails_on_another(function.node, formal.name, function.scope, self._interpreter)
+        ):
+            return f"{written(default.callee)}({'...' if default.args else ''})"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What is called: its full name, the scope of its defaults, and where it is defined."""
+
+    fullname: str
+    scope: Scope
+    origin: Origin | None
+    node: FuncDef | None
+
+
+def _uses(method: FuncDef, attribute: str) -> bool:
+    """Whether a method does anything with ``self.attribute``."""
+    return mentions(method.body, "self") > 0 and any(
+        isinstance(node, MemberExpr)
+        and node.name == attribute
+        and isinstance(node.expr, NameExpr)
+        and node.expr.name == "self"
+        for node in walk(method.body)
     )
-    return not asks and mentions(function.body, name) > 0
-
-
-def _is_name(node: Node, name: str) -> bool:
-    return isinstance(node, NameExpr) and node.name == name

@@ -6,11 +6,10 @@ nothing is said.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
-    AwaitExpr,
     Block,
     CallExpr,
     FuncDef,
@@ -22,24 +21,22 @@ from mypy.nodes import (
     ListExpr,
     MemberExpr,
     NameExpr,
-    OperatorAssignmentStmt,
-    StrExpr,
     TryStmt,
     TupleExpr,
     WithStmt,
 )
 
 from mypy_asyncsession.detectors.loaded_instances import LoadedInstances
+from mypy_asyncsession.detectors.loads_in_sight import LoadsInSight
+from mypy_asyncsession.detectors.new_instances import NewInstances
+from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.detectors.time_records import LazyLoad
-from mypy_asyncsession.models.mapping import LOADERS
-from mypy_asyncsession.semantic.cfg import build
-from mypy_asyncsession.semantic.dataflow import may_reach
+from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
+from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import ProgramPoint
-from mypy_asyncsession.semantic.queries import Queries, options
-from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted, walk
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
+from mypy_asyncsession.semantic.queries import Queries
+from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,41 +45,12 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.expected import Expected
     from mypy_asyncsession.detectors.loaded_instances import Loaded
-    from mypy_asyncsession.semantic.cfg import Graph
+    from mypy_asyncsession.detectors.new_instances import NewInstance
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import Relationship
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import Body
 
-#: What is given an instance, or a session, and loads nothing.
-_HARMLESS: Final = frozenset(
-    {
-        "add",
-        "add_all",
-        "bool",
-        "critical",
-        "debug",
-        "delete",
-        "error",
-        "exception",
-        "get",
-        "id",
-        "info",
-        "isinstance",
-        "len",
-        "list",
-        "print",
-        "refresh",
-        "repr",
-        "reversed",
-        "set",
-        "sorted",
-        "str",
-        "tuple",
-        "type",
-        "warning",
-    }
-)
 #: The exceptions whose handler says that the load is known to fail.
 _EXPECTING: Final = frozenset(
     {
@@ -95,6 +63,14 @@ _EXPECTING: Final = frozenset(
 )
 
 
+class _Read(NamedTuple):
+    """A relationship that is read, what loaded the instance, and what to tell them apart by."""
+
+    relationship: Relationship
+    found: list[Loaded]
+    key: tuple[int, str]
+
+
 class LazyLoads:
     """Finds the lazy loads of one module."""
 
@@ -103,7 +79,8 @@ class LazyLoads:
         self._expected = expected
         self._source = source
         mapped = MappedClasses(interpreter)
-        self._mapped = mapped
+        self._serialized = SerializedReads(interpreter)
+        self._new = NewInstances(interpreter, mapped)
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
         self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
 
@@ -112,9 +89,27 @@ class LazyLoads:
         if not self._matters or not function.is_coroutine or function.is_generator:
             return
         seen: set[tuple[int, str]] = set()
-        sight: _Sight | None = None
-        for member, statement in self._reads(function.body, body):
+        sight: LoadsInSight | None = None
+        nodes = list(self._reads(function.body, body))
+        reads = [each for each, _ in nodes if isinstance(each, MemberExpr)]
+        for member, statement in nodes:
             point = ProgramPoint(body, statement)
+            if isinstance(member, CallExpr):
+                for load in self._of_call(member, point, seen):
+                    sight = sight or LoadsInSight(function, body, self._interpreter)
+                    if not sight.may_be_loaded(load.relationship, load.found, member):
+                        seen.add(load.key)
+                        yield self._record(member, load.relationship, load.found[0], point)
+                continue
+            if isinstance(member.expr, NameExpr) and self._is_made(member.expr.name, body):
+                sight = sight or LoadsInSight(function, body, self._interpreter)
+                new = self._new.read(member, point, sight.calls)
+                if new is not None and (id(new.made), member.name) not in seen:
+                    same = [each for each in reads if dotted(each) == dotted(member)]
+                    if not sight.may_be_set(new, member, same):
+                        seen.add((id(new.made), member.name))
+                        yield self._record_new(member, new, point)
+                continue
             found = self._loaded.of(member.expr, point.scope, point.where)
             if not found or any(each.kind != "one" for each in found):
                 continue
@@ -127,29 +122,78 @@ class LazyLoads:
             key = (id(first.query.made), member.name)
             if key in seen or not self._is_lazy(relationship, found):
                 continue
-            sight = sight or _Sight(function, body, self._interpreter)
+            sight = sight or LoadsInSight(function, body, self._interpreter)
             if sight.may_be_loaded(relationship, found, member):
                 continue
             seen.add(key)
             yield self._record(member, relationship, first, point)
+
+    def _of_call(
+        self, call: CallExpr, point: ProgramPoint, seen: set[tuple[int, str]]
+    ) -> Iterator[_Read]:
+        """``UserOut.model_validate(user)``, which reads the relationships among its fields."""
+        fields = self._serialized.of_call(call, point)
+        found = self._loaded.of(call.args[0], point.scope, point.where) if fields else []
+        if not found or any(
+            each.kind != "one" or each.query.mapped is not found[0].query.mapped for each in found
+        ):
+            return
+        relationships = found[0].query.mapped.relationships
+        for name in sorted(fields & relationships.keys()):
+            key = (id(found[0].query.made), name)
+            if key not in seen and self._is_lazy(relationships[name], found):
+                yield _Read(relationships[name], found, key)
 
     def _is_lazy(self, relationship: Relationship, found: list[Loaded]) -> bool:
         return relationship.is_lazy and not any(
             each.query.is_open or relationship.name in each.query.loads for each in found
         )
 
-    def _record(
-        self, member: MemberExpr, relationship: Relationship, loaded: Loaded, point: ProgramPoint
-    ) -> LazyLoad:
+    def _is_made(self, name: str, body: Body) -> bool:
+        """Whether a name is bound by a call alone, as a new instance is: a quick look."""
+        bindings = body.scope.names.bindings.get(name, [])
+        return (
+            len(bindings) == 1
+            and bindings[0].kind == "assign"
+            and isinstance(bindings[0].node, CallExpr)
+            and isinstance(bindings[0].node.callee, (MemberExpr, NameExpr))
+            and bindings[0].node.callee.name[:1].isupper()
+        )
+
+    def _record_new(self, member: MemberExpr, new: NewInstance, point: ProgramPoint) -> LazyLoad:
         span = span_of(member)
-        query = loaded.query
-        made = span_of(query.made)
         return LazyLoad(
             text=written(member),
-            instance=written(member.expr),
+            instance=new.name,
+            reader=None,
+            attribute=member.name,
+            entity=new.mapped.name,
+            how=Lacking.NEW,
+            session=new.session,
+            made=span_of(new.made),
+            made_text=written(new.made),
+            span=span,
+            function=point.body.outermost(),
+            lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
+        )
+
+    def _record(
+        self, read: Expression, relationship: Relationship, loaded: Loaded, point: ProgramPoint
+    ) -> LazyLoad:
+        span = span_of(read)
+        query = loaded.query
+        instance = read.expr if isinstance(read, MemberExpr) else read
+        if isinstance(read, CallExpr):
+            instance = read.args[0]
+        made = span_of(query.made)
+        return LazyLoad(
+            text=f"{written(instance)}.{relationship.name}",
+            instance=written(instance),
+            reader=written(read) if isinstance(read, CallExpr) else None,
             attribute=relationship.name,
             entity=query.entity,
-            of_get=not query.is_select,
+            how=Lacking.SELECT if query.is_select else Lacking.GET,
+            session=loaded.session,
             made=made,
             made_text=written(query.made),
             span=span,
@@ -157,7 +201,7 @@ class LazyLoads:
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
         )
 
-    def _reads(self, block: Block, body: Body) -> Iterator[tuple[MemberExpr, Node]]:
+    def _reads(self, block: Block, body: Body) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
         """The attributes that a block reads, each with its statement, in source order."""
         for statement in block.body:
             if isinstance(statement, DEFINITIONS):
@@ -174,7 +218,7 @@ class LazyLoads:
 
     def _inside(
         self, stack: list[Node], statement: Node, body: Body
-    ) -> Iterator[tuple[MemberExpr, Node]]:
+    ) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
         while stack:
             node = stack.pop()
             if isinstance(node, Block):
@@ -182,7 +226,10 @@ class LazyLoads:
                 continue
             if isinstance(node, LambdaExpr):
                 continue
-            if isinstance(node, MemberExpr) and not _is_target(node, statement):
+            if isinstance(node, CallExpr):
+                if isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS:
+                    yield node, statement
+            elif isinstance(node, MemberExpr) and not _is_target(node, statement):
                 yield node, statement
             stack.extend(reversed(list(children(node))))
 
@@ -210,221 +257,4 @@ def _is_target(node: MemberExpr, statement: Node) -> bool:
         node is each
         for lvalue in statement.lvalues
         for each in (lvalue.items if isinstance(lvalue, (ListExpr, TupleExpr)) else [lvalue])
-    )
-
-
-class _Sight:
-    """What a function does that may load a relationship, or that cannot be seen."""
-
-    def __init__(self, function: FuncDef, body: Body, interpreter: Interpreter) -> None:
-        self._function = function
-        self._body = body
-        self._interpreter = interpreter
-        self._graph: Graph | None = None
-        #: The relationships that something loads or fills, whichever instance's.
-        self._filled: set[str] = set()
-        #: Whether something is done that may load whatever there is.
-        self._blind = False
-        #: The calls, each with its statement's point.
-        self._calls: list[CallExpr] = []
-        self._constructed: set[str] = set()
-        for node in walk(function.body):
-            self._note(node)
-
-    def _note(self, node: Node) -> None:
-        if isinstance(node, (AssignmentStmt, OperatorAssignmentStmt)):
-            targets = node.lvalues if isinstance(node, AssignmentStmt) else [node.lvalue]
-            for target in targets:
-                items = target.items if isinstance(target, (ListExpr, TupleExpr)) else [target]
-                self._filled.update(each.name for each in items if isinstance(each, MemberExpr))
-        elif isinstance(node, MemberExpr):
-            if isinstance(node.expr, MemberExpr) and node.expr.name == "awaitable_attrs":
-                self._filled.add(node.name)
-        elif isinstance(node, CallExpr):
-            self._calls.append(node)
-            callee = node.callee
-            name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else ""
-            if name in LOADERS:
-                names, is_open = options([node])
-                self._filled |= names
-                self._blind = self._blind or is_open
-            elif name == "run_sync":
-                self._blind = True
-            elif name == "refresh":
-                self._refreshes(node)
-            elif name in ("set_attribute", "set_committed_value", "setattr"):
-                attribute = node.args[1] if len(node.args) > 1 else None
-                if isinstance(attribute, StrExpr):
-                    self._filled.add(attribute.value)
-                else:
-                    self._blind = True
-            elif name == "merge":
-                self._blind = True
-
-    def _refreshes(self, call: CallExpr) -> None:
-        """``await session.refresh(user, ["posts"])``."""
-        for argument, name in zip(call.args[1:], call.arg_names[1:], strict=True):
-            if name not in (None, "attribute_names"):
-                continue
-            if isinstance(argument, (ListExpr, TupleExpr)):
-                for item in argument.items:
-                    if isinstance(item, StrExpr):
-                        self._filled.add(item.value)
-                    elif isinstance(item, MemberExpr) and isinstance(item.expr, MemberExpr):
-                        self._filled.add(item.expr.name)  # ``User.posts.key``
-                    else:
-                        self._blind = True
-            else:
-                self._blind = True
-
-    def may_be_loaded(
-        self, relationship: Relationship, found: list[Loaded], read: MemberExpr
-    ) -> bool:
-        """Whether a relationship may be loaded where it is read."""
-        if self._blind or relationship.name in self._filled:
-            return True
-        if relationship.reverse is not None and relationship.reverse in self._filled:
-            return True
-        mapped = found[0].query.mapped
-        names = frozenset().union(*(each.names for each in found))
-        sessions = {each.session for each in found}
-        if self._is_built(relationship, mapped.name) or self._is_given(mapped.name, names):
-            return True
-        if relationship.many is not True and (mapped.has_foreign_keys or not mapped.complete):
-            # The other end of a many-to-one may be there already.
-            if not all(self._is_fresh(session) for session in sessions):
-                return True
-            if self._is_asked_for(relationship.target_name, found):
-                return True
-        return self._something_unseen_before(read, names, sessions, relationship)
-
-    def _is_built(self, relationship: Relationship, name: str) -> bool:
-        """Whether an instance of either class is made here."""
-        made = {name, relationship.target_name}
-        return any(
-            isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in made
-            for call in self._calls
-        )
-
-    def _is_given(self, name: str, names: frozenset[str]) -> bool:
-        """Whether an instance of the class comes in from outside, with whatever it has loaded."""
-        return any(
-            argument.variable.name not in names
-            and argument.type_annotation is not None
-            and name in str(argument.type_annotation)
-            for argument in self._function.arguments
-        )
-
-    def _is_fresh(self, session: str) -> bool:
-        """Whether a session is opened in the function itself."""
-        bindings = self._body.scope.names.bindings.get(session, [])
-        return len(bindings) == 1 and bindings[0].kind == "async with"
-
-    def _is_asked_for(self, target: str | None, found: list[Loaded]) -> bool:
-        """Whether the function gets instances of the other end as well."""
-        made = {id(each.query.made) for each in found}
-        return target is None or any(
-            id(call) not in made
-            and call.args
-            and any(isinstance(each, NameExpr) and each.name == target for each in call.args)
-            for call in self._calls
-        )
-
-    def _something_unseen_before(
-        self,
-        read: MemberExpr,
-        names: frozenset[str],
-        sessions: set[str],
-        relationship: Relationship,
-    ) -> bool:
-        """Whether a call that may load anything may run before the read."""
-        suspects = [
-            call for call in self._calls if self._may_load(call, names, sessions, relationship)
-        ]
-        if not suspects:
-            return False
-        self._graph = self._graph or build(self._function)
-        reads = self._graph.points_of(read)
-        if not reads:
-            return True
-        for call in suspects:
-            for index in self._graph.points_of(call):
-                if index in reads or may_reach(self._graph, index, set(reads)):
-                    return True
-        return False
-
-    def _may_load(
-        self,
-        call: CallExpr,
-        names: frozenset[str],
-        sessions: set[str],
-        relationship: Relationship,
-    ) -> bool:
-        """Whether a call is given the instance, or the session, and may do anything with it."""
-        callee = call.callee
-        if not isinstance(callee, (MemberExpr, NameExpr)):
-            return True
-        if callee.name in _HARMLESS:
-            return False
-        given = {
-            node.name
-            for argument in call.args
-            for node in walk(argument)
-            if isinstance(node, NameExpr) and not _is_of_attribute(node, argument)
-        }
-        roots = {session.partition(".")[0] for session in sessions}
-        on_session = isinstance(callee, MemberExpr) and dotted(callee.expr) in sessions
-        if on_session:
-            return False
-        if given & names:
-            return True
-        if given & sessions:
-            return not self._is_seen(call, relationship)
-        if isinstance(callee, MemberExpr) and any("." in session for session in sessions):
-            # ``await self.load(...)``, which has the session of the object as well.
-            receiver = dotted(callee.expr)
-            return receiver in roots and not self._is_seen(call, relationship)
-        return False
-
-    def _is_seen(self, call: CallExpr, relationship: Relationship) -> bool:
-        """Whether a callee in the same module says nothing of the relationship."""
-        value = self._interpreter.value(call.callee, self._body.scope, None)
-        if isinstance(value, ClassValue):
-            return False
-        if not isinstance(value, FunctionValue) or value.scope.module != self._body.scope.module:
-            return False
-        return not any(
-            (isinstance(node, MemberExpr) and node.name == relationship.name)
-            or (isinstance(node, StrExpr) and node.value in (relationship.name, "*"))
-            or (isinstance(node, AwaitExpr) and _is_of_project(node))
-            for node in walk(value.node.body)
-        )
-
-
-def _is_of_project(node: AwaitExpr) -> bool:
-    """Whether an ``await`` is of something else than a session's method."""
-    call = node.expr
-    return not (
-        isinstance(call, CallExpr)
-        and isinstance(call.callee, MemberExpr)
-        and call.callee.name
-        in (
-            "commit",
-            "delete",
-            "execute",
-            "flush",
-            "get",
-            "refresh",
-            "rollback",
-            "scalar",
-            "scalars",
-        )
-    )
-
-
-def _is_of_attribute(name: NameExpr, argument: Expression) -> bool:
-    """Whether an argument has a name only to ask it for an attribute: ``f(user.name)``."""
-    return any(
-        isinstance(node, MemberExpr) and node.expr is name and not isinstance(node.expr, CallExpr)
-        for node in walk(argument)
     )

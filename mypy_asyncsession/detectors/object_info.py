@@ -56,7 +56,9 @@ def object_info(
             place=place_of(value.origin),
             through=value.through,
             yields=yields_of(value, interpreter) if value.shape in _GENERATORS else None,
-            takes=value.origin is not None and _takes(value.origin.function),
+            takes=value.origin is not None
+            and value.origin.function is not None
+            and takes(value.origin.function),
             promised=_is_promised(value),
             of_sessions=_is_of_sessions(value),
         )
@@ -72,7 +74,7 @@ def object_info(
             item,
             name=item.name,
             place=item.place,
-            takes=_takes(value),
+            takes=takes(value),
             promised=item.promised,
             of_sessions=item.of_sessions,
         )
@@ -112,10 +114,10 @@ def _is_of_sessions(value: ObjectValue) -> bool:
     return any(name.partition(".")[0] in SESSION_PACKAGES for name in (module, made_in))
 
 
-def _takes(function: Value | None) -> bool:
+def takes(function: Value) -> bool:
     """Whether a function has to be given arguments."""
     if isinstance(function, ManagerFactory):
-        return _takes(function.function)
+        return takes(function.function)
     if isinstance(function, TypedCallable) and isinstance(function.type, CallableType):
         return ArgKind.ARG_POS in function.type.arg_kinds
     if not isinstance(function, FunctionValue):

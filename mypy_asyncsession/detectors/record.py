@@ -226,6 +226,17 @@ class Drive(Enum):
     ALIAS = "is given an alias that holds a dependency"
     SESSIONMAKER = "is given a sessionmaker"
     UNBOUND = "asks the request for the object that the method is of"
+    MISPLACED = "does not look where it is named"
+    UNCALLED = "is not given one: Depends itself is not called"
+    BARE = "is given a function where it expects a Depends"
+    UNCALLABLE = "is given an object that cannot be called"
+    UNSTARTED = "injects a connection that nobody has started"
+    FACTORY = "injects a function, and never calls it"
+    CACHED = "is given the same generator or coroutine again for every request"
+    ABSTRACT = "is given an abstract class"
+    UNYIELDED = "is given a generator function that may end without a yield"
+    REPEATED = "is given a generator function that goes on after an exception at its yield"
+    UNENTERED = "injects an object that nobody enters"
 
 
 class Role(Enum):
@@ -259,6 +270,14 @@ class Dependency(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        detail: What else the messages name: the attribute that only entering sets, what an
+            override stands for.
+        beside: What else the dependency may be: it is wrong only if all of these are.
+        helped: Whether a function of the project is given the dependency, and calls ``Depends``.
+        takes: Whether the dependency has to be given arguments.
+        maker: The function that made what a call of it gives, where the file can name it and it
+            has no parameters.
+        annotation: The type of what is injected, where the file can name it.
     """
 
     text: str
@@ -278,6 +297,12 @@ class Dependency(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    detail: str | None = None
+    beside: tuple[Dependency, ...] = ()
+    helped: bool = False
+    takes: bool = False
+    maker: str | None = None
+    annotation: str | None = None
 
 
 class DirectCall(NamedTuple):
@@ -285,8 +310,8 @@ class DirectCall(NamedTuple):
 
     Attributes:
         callee: The function or class called, as written.
-        parameter: The parameter whose default is a ``Depends``.
-        dependency: The dependency named there, as written.
+        parameter: The parameter that is left to its default.
+        default: The default, as written: ``Depends(get_db)``, ``Query(...)``.
         place: Where the function is defined.
         span: Where the call stands.
         function: As in ``Use``.
@@ -295,7 +320,7 @@ class DirectCall(NamedTuple):
 
     callee: str
     parameter: str
-    dependency: str
+    default: str
     place: Place | None
     span: Span
     function: str

@@ -6,20 +6,36 @@ from typing import TYPE_CHECKING
 
 from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import NameExpr
+from mypy.nodes import FuncDef, LambdaExpr, NameExpr, ReturnStmt, YieldExpr
 from mypy.subtypes import is_subtype
-from mypy.types import CallableType, Instance, TypeType, TypeVarType, get_proper_type
+from mypy.types import (
+    CallableType,
+    Instance,
+    NoneType,
+    TypeType,
+    TypeVarType,
+    UnionType,
+    get_proper_type,
+    has_type_vars,
+)
+from mypy.typevars import fill_typevars_with_any
 
+from mypy_asyncsession.detectors.literal_types import literal_type
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.session_disposal import class_at
-from mypy_asyncsession.semantic.syntax import returned, yields
-from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
+from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, yields
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue
 
 if TYPE_CHECKING:
-    from mypy.types import Type
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression
+    from mypy.types import Type, TypeVarId
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.values import FunctionValue, Value
+    from mypy_asyncsession.semantic.scopes import Scope
+    from mypy_asyncsession.semantic.values import Value
 
 
 class ResultTypes:
@@ -42,6 +58,14 @@ class ResultTypes:
         """The type of what a function gives; ``None`` where it may be narrower than mypy says."""
         if declared is not None and self._returns_another(function, declared):
             return None
+        found = self._exact(function, value, declared)
+        if found is not None and has_type_vars(found):
+            found = expand_type(found, self._given(function))
+        if not informative(found):
+            return self.of_body(function)
+        return None if found is not None and self._contradicted(function, found) else found
+
+    def _exact(self, function: FunctionValue, value: Value, declared: Type | None) -> Type | None:
         if not isinstance(value, ObjectValue) or value.type is None:
             return declared
         receiver = self._receiver(function)
@@ -56,6 +80,123 @@ class ResultTypes:
         if owner is None or found not in owner.mro:
             return value.type
         return value.type if receiver is not None and receiver.type is found else None
+
+    # What the body says
+
+    def of_body(self, function: FunctionValue) -> Type | None:
+        """The type of what a body that says enough gives, whatever its annotation."""
+        types: list[Type] = []
+        for expression, value in self._given_out(function):
+            if is_none(value) and not isinstance(function.node, LambdaExpr):
+                continue
+            type_ = literal_type(expression, self._interpreter)
+            if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
+                type_ = self._exact(function, value, None)
+            if type_ is None or not informative(type_) or has_type_vars(type_):
+                return None
+            types.append(type_)
+        if not types:
+            return None
+        return types[0] if len(types) == 1 else UnionType.make_union(types)
+
+    def _contradicted(self, function: FunctionValue, declared: Type) -> bool:
+        """Whether a body gives what has nothing to do with what its annotation says."""
+        if is_stub_body(function.node):
+            return False
+        found = [
+            get_proper_type(value.type)
+            for _, value in self._given_out(function)
+            if isinstance(value, ObjectValue) and value.type is not None
+        ]
+        exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
+        return bool(exact) and any(
+            not is_subtype(each, declared) and not is_subtype(declared, each) for each in exact
+        )
+
+    def gives_none(self, function: FunctionValue) -> bool:
+        """Whether a function may give ``None``, as far as its returns say."""
+        if isinstance(function.node, LambdaExpr) or yields(function.node):
+            return True
+        body = statements(function.node.body)
+        for each in body:
+            if isinstance(each, ReturnStmt) and (
+                each.expr is None or (isinstance(each.expr, NameExpr) and each.expr.name == "None")
+            ):
+                return True
+        values = [value for _, value in self._given_out(function)]
+        return not values or not all(
+            isinstance(value, ObjectValue) and value.type is not None and not is_none(value)
+            for value in values
+        )
+
+    def _given_out(self, function: FunctionValue) -> Iterator[tuple[Expression, Value]]:
+        """What a function returns, or yields."""
+        source = self._interpreter.program.source(function.scope.module)
+        if source is None:
+            return
+        node = function.node
+        scope = source.scope_in(node, function.scope)
+        if function.receiver is not None and not function.is_static and node.arguments:
+            scope.values[node.arguments[0].variable.name] = function.receiver
+        yielded = yields(node) if isinstance(node, FuncDef) else []
+        given = (
+            [each.expr for each in yielded if isinstance(each, YieldExpr)]
+            if yielded
+            else returned(node)
+        )
+        places = self._places(function, scope)
+        for expression in filter(None, given):
+            where = places.get(id(expression))
+            yield expression, self._interpreter.value(expression, scope, where)
+
+    def _places(
+        self, function: FunctionValue, scope: Scope
+    ) -> dict[int, tuple[tuple[int, int], ...] | None]:
+        """Where among the bindings of its names each of the expressions stands that it gives."""
+        found: dict[int, tuple[tuple[int, int], ...] | None] = {}
+        for statement in statements(function.node.body):
+            expression = getattr(statement, "expr", None)
+            if isinstance(expression, YieldExpr):
+                expression = expression.expr
+            if expression is not None:
+                found[id(expression)] = scope.names.places.get(id(statement))
+        return found
+
+    # Type variables
+
+    def _given(self, function: FunctionValue) -> dict[TypeVarId, Type]:
+        """The type variables that the calls of the functions around have filled in."""
+        found: dict[TypeVarId, Type] = {}
+        for scope in function.scope.chain():
+            if not isinstance(scope.node, FuncDef) or scope.parent is None or not scope.values:
+                continue
+            signature = self._interpreter.signature(scope.node, scope.parent)
+            if not isinstance(signature, CallableType):
+                continue
+            for argument, type_ in zip(scope.node.arguments, signature.arg_types, strict=False):
+                value = scope.values.get(argument.variable.name)
+                if value is not None:
+                    self._bind(get_proper_type(type_), value, found)
+        return found
+
+    def _bind(self, type_: Type, value: Value, found: dict[TypeVarId, Type]) -> None:
+        """Read off a parameter's type and its value what the variables in the type stand for."""
+        proper = get_proper_type(type_)
+        if isinstance(proper, TypeType) and isinstance(proper.item, TypeVarType):
+            if isinstance(value, ClassValue) and value.info is not None and value.info.mro:
+                found[proper.item.id] = fill_typevars_with_any(value.info)
+        elif isinstance(proper, TypeVarType):
+            if isinstance(value, ObjectValue) and value.type is not None:
+                found[proper.id] = value.type
+        elif isinstance(proper, CallableType):
+            made = get_proper_type(proper.ret_type)
+            if isinstance(made, TypeVarType):
+                if isinstance(value, FunctionValue):
+                    given = self.result(value)
+                    if informative(given) and given is not None:
+                        found[made.id] = given
+                elif isinstance(value, ClassValue) and value.info is not None and value.info.mro:
+                    found[made.id] = fill_typevars_with_any(value.info)
 
     def _returns_another(self, function: FunctionValue, declared: Type) -> bool:
         """Whether a function returns a parameter of another type than it says to return."""
@@ -93,3 +234,17 @@ class ResultTypes:
             own = own.item
         # ``Self``, in either spelling.
         return expand_type(type_, {own.id: receiver}) if isinstance(own, TypeVarType) else type_
+
+
+def without_none(type_: Type) -> Type:
+    """A type with ``None`` left out of what it may be."""
+    proper = get_proper_type(type_)
+    if not isinstance(proper, UnionType):
+        return type_
+    rest = [each for each in proper.items if not isinstance(get_proper_type(each), NoneType)]
+    return UnionType.make_union(rest) if rest else type_
+
+
+def _is_wide(type_: Instance) -> bool:
+    """Whether a type says so little that a narrower one may be meant."""
+    return type_.type.fallback_to_any or type_.type.is_protocol

@@ -76,16 +76,26 @@ class LateCommit(NamedTuple):
     lines: tuple[int, ...]
 
 
+class Lacking(Enum):
+    """Why an instance is without a relationship."""
+
+    SELECT = "a select loaded it without"
+    GET = "get loaded it without"
+    NEW = "it is new, and was written without"
+
+
 class LazyLoad(NamedTuple):
     """A relationship that would be loaded lazily through an async session.
 
     Attributes:
         text: Where it is read, as written: ``user.posts``.
         instance: The instance, as written.
+        reader: What reads it, where that is a pydantic model.
         attribute: The relationship.
         entity: The class, as the query writes it.
-        of_get: Whether ``get`` loaded the instance, and no ``select``.
-        made: Where the query is made: the call of ``select`` or ``get``.
+        how: Why it is without the relationship.
+        session: The session, as written.
+        made: Where the query is made, or the instance: the call that makes it.
         made_text: That call, as written.
         span: Where it is read.
         function: As in ``Use``.
@@ -94,9 +104,11 @@ class LazyLoad(NamedTuple):
 
     text: str
     instance: str
+    reader: str | None
     attribute: str
     entity: str
-    of_get: bool
+    how: Lacking
+    session: str
     made: Span
     made_text: str
     span: Span

@@ -281,7 +281,7 @@ class Transactions:
                     failed = _first(done[since], object_)
                     if held.state not in states or failed is None or since in reported:
                         continue
-                    # One rollback mends all that follows.
+                    # One rollback fixes all that follows.
                     reported.add(since)
                     yield _record(Misplaced.FAILED, object_, failed, since, index, body, point)
                     break

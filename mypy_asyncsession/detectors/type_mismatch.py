@@ -11,7 +11,9 @@ from mypy.types import (
     Instance,
     LiteralType,
     NoneType,
+    TupleType,
     TypedDictType,
+    TypeOfAny,
     UninhabitedType,
     UnionType,
     get_proper_type,
@@ -19,13 +21,25 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.detectors.record import Drive
+from mypy_asyncsession.detectors.result_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import ObjectValue
 
 if TYPE_CHECKING:
-    from mypy.types import Type
+    from mypy.nodes import TypeInfo
+    from mypy.types import ProperType, Type
 
     from mypy_asyncsession.detectors.injection import Injection
+    from mypy_asyncsession.semantic.from_mypy_types import Types
+
+_COMPARED = frozenset({Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW, Drive.FACTORY})
+#: What one does with what has still to be driven, with the word for it.
+_UNDRIVEN = {
+    Shape.ASYNC_GENERATOR: ("AsyncGenerator", Can.ASYNC_ITERATE),
+    Shape.GENERATOR: ("Generator", Can.ITERATE),
+    Shape.COROUTINE: ("Coroutine", Can.AWAIT),
+}
 
 #: Classes that functions are instances of.
 _OF_FUNCTIONS: Final = frozenset({"builtins.function", "builtins.object", "types.FunctionType"})
@@ -33,33 +47,44 @@ _OF_FUNCTIONS: Final = frozenset({"builtins.function", "builtins.object", "types
 _NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots__"})
 
 
-def mismatch(driven: Injection, wanted: Type | None, *, analysed: bool) -> tuple[str, str] | None:
+def mismatch(
+    driven: Injection, wanted: Type | None, types: Types, *, none: bool = True, analysed: bool
+) -> tuple[str, str] | None:
     """The types of what is injected and of what is wanted, if they do not go together.
 
     Args:
         driven: What is injected.
         wanted: The type of the parameter.
+        types: Reads mypy's types.
+        none: Whether ``None`` among what is injected counts: the function may ask for it itself.
         analysed: Whether mypy has analysed the classes. What their members decide is left open
             where it has not.
     """
-    if driven.drive not in (Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW):
+    if driven.drive not in _COMPARED:
         return None
-    if isinstance(driven.value, ObjectValue) and driven.value.by_definition:
-        return None
-    found = get_proper_type(driven.type) if driven.type is not None else None
     expected = get_proper_type(wanted) if wanted is not None else None
-    if found is None or expected is None or not (informative(found) and informative(expected)):
-        return None
-    if isinstance(found, (AnyType, UninhabitedType)) or _is_open(found):
+    if expected is None or not informative(expected) or has_type_vars(expected):
         return None
     if isinstance(expected, NoneType):
         return None  # it is wanted for its effects alone
-    if has_type_vars(expected):
+    if isinstance(driven.value, ObjectValue) and driven.value.by_definition:
         return None
+    found = get_proper_type(driven.type) if driven.type is not None else None
+    if found is not None and not (none and driven.none):
+        found = get_proper_type(without_none(found))
+    if found is None or not informative(found):
+        return _undriven(driven, expected, types)
     if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
         return None
+    return compare(found, expected, analysed=analysed)
+
+
+def compare(found: ProperType, expected: ProperType, *, analysed: bool) -> tuple[str, str] | None:
+    """The names of two types, if an object of the one cannot be taken for one of the other."""
+    if isinstance(found, (AnyType, UninhabitedType)):
+        return None
     fits = is_subtype if analysed else _nominally
-    if fits(found, expected) is not False:
+    if fits(_opened(found), expected) is not False:
         return None
     if (
         isinstance(found, Instance)
@@ -69,8 +94,14 @@ def mismatch(driven: Injection, wanted: Type | None, *, analysed: bool) -> tuple
     ):
         # The same class, its arguments narrowed: a dependency made for the purpose does that.
         return None
+    if isinstance(found, Instance) and any(is_subtype(each, found) for each in _literals(expected)):
+        return None
     shown = (_shown(found), _shown(expected))
-    return shown if shown[0] != shown[1] else (str(found), str(expected))
+    if shown[0] == shown[1]:
+        shown = (str(found), str(expected))
+    if isinstance(found, Instance) and found.type.fullname == "builtins.dict":
+        return None if any(isinstance(each, TypedDictType) for each in _items(expected)) else shown
+    return shown
 
 
 def _nominally(found: Type, expected: Type) -> bool | None:
@@ -109,18 +140,52 @@ def _is_structural(type_: Type) -> bool:
     return not isinstance(proper, (AnyType, NoneType))
 
 
-def _is_open(type_: Type) -> bool:
-    """Whether a type has parameters that were not filled in."""
+def _undriven(driven: Injection, expected: ProperType, types: Types) -> tuple[str, str] | None:
+    """The same for what has no type that is known, but has still to be driven, or called."""
+    value = driven.value
+    wanted = types.value(expected)
+    if not isinstance(wanted, ObjectValue) or not isinstance(expected, Instance):
+        return None
+    info = expected.type
+    if info.fallback_to_any or info.is_protocol:
+        return None
+    if driven.drive is Drive.FACTORY and info.get("__call__") is None:
+        return "function", _shown(expected)
+    if isinstance(value, ObjectValue) and driven.drive is Drive.RAW:
+        found = _UNDRIVEN.get(value.shape)
+        if found is not None and not wanted.can & found[1]:
+            return found[0], _shown(expected)
+    return None
+
+
+def _items(type_: ProperType) -> list[ProperType]:
+    if isinstance(type_, UnionType):
+        return [get_proper_type(each) for each in type_.items]
+    return [type_]
+
+
+def _literals(type_: ProperType) -> list[Instance]:
+    """The classes of the literals that a type may be."""
+    return [each.fallback for each in _items(type_) if isinstance(each, LiteralType)]
+
+
+def _opened(type_: Type) -> ProperType:
+    """A type that fits where it leaves something open: its variables, ``object`` in arguments."""
     proper = get_proper_type(type_)
-    if has_type_vars(proper):
-        return True
     if isinstance(proper, Instance):
-        return bool(proper.type.type_vars) and (
-            not proper.args or any(not informative(argument) for argument in proper.args)
-        )
+        if not proper.args and proper.type.type_vars:
+            return proper.copy_modified(args=[_ANY for _ in proper.type.type_vars])
+        return proper.copy_modified(args=[_argument(each) for each in proper.args])
     if isinstance(proper, UnionType):
-        return any(_is_open(item) for item in proper.items)
-    return False
+        return get_proper_type(UnionType.make_union([_opened(each) for each in proper.items]))
+    return _ANY if has_type_vars(proper) else proper
+
+
+def _argument(type_: Type) -> ProperType:
+    return _opened(type_) if informative(type_) else _ANY
+
+
+_ANY = AnyType(TypeOfAny.special_form)
 
 
 def _shown(type_: Type) -> str:
@@ -131,6 +196,8 @@ def _shown(type_: Type) -> str:
         return f"{proper.type.name}[{inner}]" if inner else proper.type.name
     if isinstance(proper, UnionType):
         return " | ".join(_shown(item) for item in proper.items)
+    if isinstance(proper, TupleType) and proper.partial_fallback.type.fullname == "builtins.tuple":
+        return f"tuple[{', '.join(_shown(item) for item in proper.items)}]"
     if isinstance(proper, NoneType):
         return "None"
     if isinstance(proper, AnyType):
@@ -138,3 +205,64 @@ def _shown(type_: Type) -> str:
     if isinstance(proper, TypedDictType):
         return proper.fallback.type.name
     return str(proper)
+
+
+def annotation_of(type_: Type | None) -> str | None:
+    """A type as an annotation, where one can be written: ``dict`` for ``dict[Any, Any]``."""
+    proper = get_proper_type(type_) if type_ is not None else None
+    if isinstance(proper, UnionType):
+        parts = [annotation_of(each) for each in proper.items]
+        return " | ".join(filter(None, parts)) if all(parts) else None
+    if isinstance(proper, NoneType):
+        return "None"
+    if not isinstance(proper, Instance):
+        return None
+    if all(isinstance(get_proper_type(each), AnyType) for each in proper.args):
+        return proper.type.name
+    arguments = [annotation_of(each) for each in proper.args]
+    return f"{proper.type.name}[{', '.join(filter(None, arguments))}]" if all(arguments) else None
+
+
+def is_stand_in(override: Injection, real: Injection) -> bool:
+    """Whether an override may give another type: a fake has what the test uses, as a rule.
+
+    A sync session is no fake of an async one, what is built in is none of a class of the
+    project's, and neither is a class that has nothing in common with it.
+    """
+    resources = [
+        each.value.shape
+        for each in (override, real)
+        if isinstance(each.value, ObjectValue) and each.value.resource is not None
+    ]
+    if len(resources) == 2:
+        return resources[0] is resources[1]
+    one = get_proper_type(override.type) if override.type is not None else None
+    other = get_proper_type(real.type) if real.type is not None else None
+    if not isinstance(one, Instance) or not isinstance(other, Instance):
+        return True
+    if not informative(one) or not informative(other) or is_subtype(_opened(one), other):
+        return True
+    if is_subtype(_opened(other), one):
+        return True
+    if one.type.fallback_to_any or other.type.fallback_to_any or other.type.is_protocol:
+        return True
+    if one.type.get("__getattr__") is not None:
+        return True
+    if _is_builtin(other.type):
+        return True
+    return not _is_builtin(one.type) and not _public(one.type).isdisjoint(_public(other.type))
+
+
+def _is_builtin(info: TypeInfo) -> bool:
+    return info.module_name == "builtins"
+
+
+def _public(info: TypeInfo) -> set[str]:
+    """The attributes of a class that others use."""
+    return {
+        name
+        for base in info.mro
+        if base.module_name != "builtins"
+        for name in base.names
+        if not name.startswith("_")
+    }

@@ -34,7 +34,10 @@ from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.arguments import matched, may_need, needs
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
+from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
+from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
+from mypy_asyncsession.detectors.depends_calls import DependsCalls
 from mypy_asyncsession.detectors.direct_calls import DirectCalls
 from mypy_asyncsession.detectors.doubles import Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
@@ -49,6 +52,7 @@ from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.reuse import Reuses
+from mypy_asyncsession.detectors.router_factories import RouterFactories
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
@@ -159,8 +163,11 @@ class Walker:
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        self._dependencies = Dependencies(interpreter, source, fastapi)
-        self._direct_calls = DirectCalls(interpreter, self._dependencies)
+        depends = DependsCalls(interpreter)
+        self._dependencies = Dependencies(interpreter, source, fastapi, depends)
+        self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
+        self._factories = RouterFactories(interpreter, self._dependencies, depends)
+        self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
@@ -198,11 +205,9 @@ class Walker:
                 yield from self._body(statement.body, body)
         else:
             if (
-                isinstance(statement, AssignmentStmt) and any(map(_may_override, statement.lvalues))
-            ) or (
-                isinstance(statement, OperatorAssignmentStmt) and _may_override(statement.lvalue)
-            ):
-                yield from self._dependencies.of_override(
+                isinstance(statement, AssignmentStmt) and any(map(may_override, statement.lvalues))
+            ) or (isinstance(statement, OperatorAssignmentStmt) and may_override(statement.lvalue)):
+                yield from self._dependency_overrides.of_statement(
                     statement, point.scope, point.where, point.body.outermost()
                 )
             if isinstance(statement, ForStmt):
@@ -214,6 +219,12 @@ class Walker:
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
                 yield from self._raw.of_assignment(statement, point)
+                if self._injects and body.node is not None:
+                    yield from self._dependencies.of_assignment(statement, point)
+                if self._injects and isinstance(body.node, ClassDef):
+                    yield from self._dependencies.of_attribute(
+                        statement, point.scope, point.where, body.outermost()
+                    )
             elif isinstance(statement, ExpressionStmt):
                 yield from self._raw.of_statement(statement, point)
             yield from self._unawaited.of_statement(statement, point)
@@ -235,6 +246,7 @@ class Walker:
         if self._getters is not None:
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
+            yield from self._decorated(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):
@@ -265,6 +277,21 @@ class Walker:
             for record in found:
                 if not any(record.span.line in lines for lines in spared):
                     yield record
+
+    def _decorated(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
+        """What the innermost decorator of a function does with what a call of that gives."""
+        if not statement.original_decorators:
+            return  # mypy takes "classmethod" away
+        decorator = statement.original_decorators[-1]
+        need = need_of(self._interpreter.value(decorator, point.scope, point.where))
+        if need is None:
+            return
+        function = self._interpreter.defined(statement.func, point.scope)
+        value = self._interpreter.called(function, [], point.scope)
+        use = self._made(need.pairing, value, decorator, point, None)
+        if use is not None:
+            name = statement.func.name
+            yield use._replace(text=name, callee=name, via=written(decorator))
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
@@ -336,14 +363,8 @@ class Walker:
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
                 if not any(each.shape is Shape.GENERATOR for each in use.given):
                     yield use
-        if self._injects and call.args and self._dependencies.may_name_one(call):
-            owner = point.body.outermost()
-            yield from self._dependencies.of_call(call, point.scope, point.where, owner)
-            yield from self._dependencies.of_update(call, point.scope, point.where, owner)
-        if self._direct_calls.may_be_one(call, point.scope):
-            yield from self._direct_calls.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
+        if self._injects:
+            yield from self._injecting(call, point)
         if call.args:
             for protocol, argument in self._overrides.expected(call, point.scope, point.where):
                 yield from self._overrides.of_argument(
@@ -355,6 +376,21 @@ class Walker:
             yield from self._doubles.of_call(call, point)
             if self._probes is not None:
                 yield from self._probes.of_call(call, point)
+
+    def _injecting(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
+        """What a call has to do with the dependencies of FastAPI."""
+        owner = point.body.outermost()
+        scope, where = point.scope, point.where
+        if call.args and self._dependencies.may_name_one(call):
+            yield from self._dependencies.of_call(call, scope, where, owner)
+        if call.args and self._dependency_overrides.may_be_one(call):
+            yield from self._dependency_overrides.of_call(call, scope, where, owner)
+        if self._direct_calls.may_name_depends(call, scope):
+            yield from self._factories.of_call(call, scope, where, owner)
+        if id(call) in self._dependencies.called:
+            return  # that it is called is the mistake, and has been said
+        if self._direct_calls.may_be_one(call, scope, where):
+            yield from self._direct_calls.of_call(call, scope, where, owner)
 
     def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""
@@ -548,9 +584,3 @@ class Walker:
             or "ExitStack" in value.label
             or (info is not None and info.get("addAsyncCleanup") is not None)
         )
-
-
-def _may_override(lvalue: Node) -> bool:
-    if isinstance(lvalue, IndexExpr):
-        lvalue = lvalue.base
-    return isinstance(lvalue, MemberExpr) and lvalue.name == "dependency_overrides"

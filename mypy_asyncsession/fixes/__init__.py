@@ -1,24 +1,36 @@
-"""The mends, listed explicitly: the first that fits a finding is tried."""
+"""The fixes, listed explicitly: the first that fits a finding is tried."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from mypy_asyncsession.fixes import awaited, depends, getter, given, loops, with_items, wraps
-from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
+from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site, Style
+from mypy_asyncsession.fixes.rewrites import (
+    awaited,
+    depends,
+    function_scope,
+    getter,
+    given,
+    loading,
+    loops,
+    with_items,
+    wraps,
+)
 
-MENDS: Final[tuple[Mend, ...]] = (
-    getter.MEND,
-    awaited.MEND,
-    with_items.MEND,
+FIXES: Final[tuple[Fix, ...]] = (
+    getter.FIX,
+    awaited.FIX,
+    loading.FIX,
+    function_scope.FIX,
+    with_items.FIX,
     given.STACK,
     given.FUNCTION,
     loops.ITERATE,
     loops.LEAVE,
     loops.DELEGATE,
-    wraps.MEND,
-    depends.MEND,
+    wraps.FIX,
+    depends.FIX,
     depends.CALL,
 )
 
-__all__ = ["MENDS", "Left", "Mend", "Site", "Style"]
+__all__ = ["FIXES", "CannotFix", "Fix", "Site", "Style"]

@@ -26,6 +26,7 @@ AWAITING: Final = frozenset(
 #: One that does so when it is awaited itself.
 AWAITING_LATER: Final = frozenset({"asyncio.wait_for", "asyncio.tasks.wait_for"})
 AWAITING_METHODS: Final = frozenset({"run_until_complete"})
+AS_COMPLETED: Final = frozenset({"asyncio.as_completed", "asyncio.tasks.as_completed"})
 TASK_MAKERS: Final = frozenset(
     {
         "asyncio.create_task",
@@ -58,3 +59,13 @@ TASK_GROUPS: Final = frozenset(
 )
 #: The methods of these that start one.
 STARTING_METHODS: Final = frozenset({"create_task", "start_soon", "start"})
+#: Functions that call their first argument with the others in a thread.
+RUNNING_LATER: Final = frozenset(
+    {
+        "anyio.to_thread.run_sync",
+        "asyncio.to_thread",
+        "asyncio.threads.to_thread",
+    }
+)
+#: Methods of an event loop that call their second argument with the others.
+RUNNING_LATER_METHODS: Final = frozenset({"run_in_executor"})

@@ -25,6 +25,8 @@ TRANSPARENT: Final = frozenset(
 )
 #: What fills in some of the arguments of a function.
 PARTIALS: Final = frozenset({"functools.partial", "functools.partialmethod"})
+#: Decorators that keep what the first call gave.
+CACHING: Final = frozenset({"functools.cache", "functools.lru_cache"})
 ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})
 PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
 #: Functions that find out at run time what an object is: after one, nothing is assumed.

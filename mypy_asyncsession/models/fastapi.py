@@ -17,6 +17,55 @@ DEPENDS: Final = frozenset(
     }
 )
 DEPENDS_NAMES: Final = frozenset(name.rpartition(".")[2] for name in DEPENDS)
+#: What stands for a parameter that is read from the request, as its default.
+REQUEST_PARAMETERS: Final = frozenset(
+    f"{module}.{name}"
+    for module in ("fastapi", "fastapi.param_functions", "fastapi.params")
+    for name in ("Body", "Cookie", "File", "Form", "Header", "Path", "Query")
+)
+#: What has routes, and overrides of its dependencies.
+APPLICATIONS: Final = frozenset({"fastapi.FastAPI", "fastapi.applications.FastAPI"})
+ROUTERS: Final = APPLICATIONS | {"fastapi.APIRouter", "fastapi.routing.APIRouter"}
+#: The methods of these that register what they decorate, and hand it back as it is.
+ROUTE_METHODS: Final = frozenset(
+    {
+        "api_route",
+        "delete",
+        "exception_handler",
+        "get",
+        "head",
+        "middleware",
+        "on_event",
+        "options",
+        "patch",
+        "post",
+        "put",
+        "route",
+        "trace",
+        "websocket",
+        "websocket_route",
+    }
+)
+#: Decorators that are called with what they are told, and hand back what they decorate.
+REGISTERING: Final = frozenset(
+    f"{router}{call}.{method}"
+    for router in ROUTERS
+    for call in ("", "()")
+    for method in ROUTE_METHODS
+)
+
+#: What is given a list of dependencies.
+GIVEN_DEPENDENCIES: Final = (
+    ROUTERS
+    | REGISTERING
+    | frozenset(
+        f"{router}{call}.{method}"
+        for router in ROUTERS
+        for call in ("", "()")
+        for method in ("add_api_route", "add_api_websocket_route", "include_router")
+    )
+)
+GIVEN_DEPENDENCIES_NAMES: Final = frozenset(name.rpartition(".")[2] for name in GIVEN_DEPENDENCIES)
 
 Version = tuple[int, ...]
 

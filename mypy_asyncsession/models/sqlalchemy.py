@@ -16,11 +16,12 @@ ASYNC_SESSIONS: Final = frozenset(
         "sqlmodel.ext.asyncio.session.AsyncSession",
     }
 )
-#: Those that give each task a session of its own.
+#: Those that make a session for each task or thread, and hand it on.
 SCOPED_SESSIONS: Final = frozenset(
     {
         "sqlalchemy.ext.asyncio.scoping.async_scoped_session",
         "sqlalchemy.ext.asyncio.async_scoped_session",
+        "sqlalchemy.orm.scoping.scoped_session",
     }
 )
 ASYNC_CONNECTIONS: Final = frozenset(
@@ -63,6 +64,13 @@ ASYNC_SESSIONMAKERS: Final = frozenset(
 )
 SESSIONMAKERS: Final = frozenset(
     {"sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker"}
+)
+#: Methods of an engine that give a connection which is there once it is awaited or entered.
+CONNECTING_METHODS: Final = frozenset(
+    {
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.begin",
+        "sqlalchemy.ext.asyncio.engine.AsyncEngine.connect",
+    }
 )
 #: What one does with a session, and with hardly anything else.
 SESSION_ATTRIBUTES: Final = frozenset(

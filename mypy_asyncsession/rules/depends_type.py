@@ -29,26 +29,35 @@ def root(user_id: Annotated[int, Depends(get_user_id)]) -> str:
 
 from __future__ import annotations
 
-import re
-
-from mypy_asyncsession.detectors.record import Dependency
+from mypy_asyncsession.detectors.record import Dependency, Role
 from mypy_asyncsession.rules import session_depends
 from mypy_asyncsession.rules.rule import Problem, Rule
-
-#: A type that mypy writes as Python does; a function it does not: ``def () -> int``.
-_ANNOTATION = re.compile(r"(?:[\w.\[\]\"'-]|, | \| )+")
 
 
 def check(record: Dependency) -> Problem | None:
     """Whether what is injected does not fit the parameter."""
     if record.mismatch is None or session_depends.check(record) is not None:
         return None
+    if not all(map(session_depends.is_wrong, record.beside)):
+        return None
     found, wanted = record.mismatch
+    if record.role is Role.OVERRIDE:
+        instead = f'"{record.detail}", which gives "{wanted}"'
+        return Problem(
+            f'"{record.text}" gives "{found}" in place of {instead}',
+            f'Override it with what gives "{wanted}"',
+            record.handed.place if record.handed else None,
+        )
     message = f'"{record.text}" injects "{found}", the parameter is annotated "{wanted}"'
     if record.callable_class:
-        hint: str | None = f'To have an instance called, write "Depends({record.text}())"'
-    elif _ANNOTATION.fullmatch(found):
-        hint = f'Annotate the parameter with "{found}", or depend on what gives "{wanted}"'
+        given = "..." if record.takes else ""
+        hint: str | None = f'To have an instance called, write "Depends({record.text}({given}))"'
+    elif record.helped:
+        hint = f'Give it what gives "{wanted}"'
+    elif record.annotation is not None:
+        hint = (
+            f'Annotate the parameter with "{record.annotation}", or depend on what gives "{wanted}"'
+        )
     else:
         hint = f'Depend on what gives "{wanted}"'
     return Problem(message, hint, record.handed.place if record.handed else None)

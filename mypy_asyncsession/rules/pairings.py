@@ -71,6 +71,9 @@ def awaiting(use: Use) -> Problem | None:
     if wrong is None or wrong.shape in (Shape.NONE, Shape.RESULT):
         # That a result is awaited is, as a rule, the fault of an annotation as a sync session.
         return None
+    if wrong.label == "Iterable":
+        # By its annotation alone: such a thing may well be awaitable, too.
+        return None
     return _problem(use, wrong, "await")
 
 

@@ -38,6 +38,7 @@ from __future__ import annotations
 
 from mypy_asyncsession.detectors.record import Dependency, DirectCall, Drive, ObjectInfo, Role
 from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.rules.undrivable import UNDRIVABLE, undrivable
 from mypy_asyncsession.rules.wording import described
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -66,17 +67,26 @@ def check(record: Dependency | DirectCall) -> Problem | None:
     if isinstance(record, DirectCall):
         return Problem(
             f'"{record.callee}" is called outside of FastAPI: "{record.parameter}" would be '
-            f'"Depends({record.dependency})" itself',
+            f'"{record.default}" itself',
             f'Give it "{record.parameter}"',
             record.place,
         )
     handed = record.handed
     place = handed.place if handed is not None else None
     message, hint = _judged(record, handed)
-    return Problem(message, hint, place) if message is not None else None
+    if message is None or not all(map(is_wrong, record.beside)):
+        return None
+    return Problem(message, hint, place)
+
+
+def is_wrong(record: Dependency) -> bool:
+    """Whether a dependency that may be several things is wrong if it is this one."""
+    return record.mismatch is not None or _judged(record, record.handed)[0] is not None
 
 
 def _judged(record: Dependency, handed: ObjectInfo | None) -> tuple[str | None, str | None]:
+    if record.drive in UNDRIVABLE:
+        return undrivable(record)
     if record.drive is Drive.ALIAS:
         return (
             f'"{record.text}" is an alias that holds a dependency, not a dependency',
@@ -91,6 +101,13 @@ def _judged(record: Dependency, handed: ObjectInfo | None) -> tuple[str | None, 
             f'"{record.text}" is a method of no object: FastAPI asks every request for its "self"',
             "Depend on the method of an object, or on one that is static or of the class",
         )
+    if record.callable_class and record.role is Role.LIST and record.detail == "__call__":
+        message = (
+            f'"{record.text}" is a class whose instances are to be called: FastAPI would only make '
+            "one, and every request would pass"
+        )
+        given = "..." if record.takes else ""
+        return message, f'Depend on an instance: "Depends({record.text}({given}))"'
     if handed is None:
         return None, None
     if record.drive is Drive.CALLED:
@@ -116,8 +133,23 @@ def _called(record: Dependency, handed: ObjectInfo) -> tuple[str, str]:
     what = _what(record, handed)
     message = f'"{record.text}" was called: FastAPI needs the function, and gets {what}'
     if handed.shape in _DRIVEN_ONCE_NAMED:
+        if record.text.endswith("(...)"):
+            return message, _with_arguments(record, handed)
         return message, _instead(record, record.callee or record.text)
     return message, _enter(record, handed)
+
+
+def _with_arguments(record: Dependency, handed: ObjectInfo) -> str:
+    """What to write for a provider that is given arguments, which FastAPI would not know."""
+    if handed.shape is Shape.COROUTINE:
+        return f'Depend on an "async def" that returns "await {record.text}"'
+    is_async = handed.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
+    keyword, maker = (
+        ("async with", "asynccontextmanager") if is_async else ("with", "contextmanager")
+    )
+    name = record.callee or record.text
+    entered = f"{keyword} {maker}({name})(...) as value: yield value"
+    return f'Depend on a{"n async" if is_async else ""} generator that enters it: "{entered}"'
 
 
 def _sessionmaker(record: Dependency, handed: ObjectInfo | None) -> tuple[str, str]:
@@ -162,14 +194,14 @@ def _raw(record: Dependency, handed: ObjectInfo) -> tuple[str | None, str | None
     message = f'"{record.text}" gives {_what(record, handed)}: FastAPI would inject that as it is'
     if handed.shape not in _DRIVEN_ONCE_NAMED:
         return message, _enter(record, handed)
-    if handed.name and handed.name != record.text:
-        if "." in handed.name:  # to name a class is not to have an object of it
-            method = handed.name.rpartition(".")[2]
-            return message, f'Depend on the method "{method}" of the object itself'
-        return message, _instead(record, handed.name)
+    if record.maker is not None and record.maker != record.text:
+        return message, _instead(record, record.maker)
+    if handed.name and "." in handed.name:  # to name a class is not to have an object of it
+        method = handed.name.rpartition(".")[2]
+        return message, f'Depend on the method "{method}" of the object itself'
     if handed.shape is Shape.COROUTINE:
-        return message, 'Depend on a coroutine function: "async def" instead of "def"'
-    return message, "Depend on the generator function itself"
+        return message, 'Depend on a coroutine function: an "async def" that awaits it'
+    return message, "Depend on a generator function that yields what it gives"
 
 
 def _what(record: Dependency, handed: ObjectInfo) -> str:
@@ -195,12 +227,13 @@ def _enter(record: Dependency, handed: ObjectInfo) -> str:
         return _instead(record, handed.name)
     kind, keyword = ("an async", "async with") if handed.can & Can.ASYNC_ENTER else ("a", "with")
     hint = f"Depend on {kind} generator that enters it"
-    entered = _entered(record, handed)
+    entered = _entered(record)
     if entered is not None:
         held = handed.item
         plain = held is not None and held.resource is None and held.label is not None
         name = "value" if plain else "session"
-        hint += f': "{keyword} {entered}() as {name}: yield {name}"'
+        given = "..." if record.takes or record.text.endswith("(...)") else ""
+        hint += f': "{keyword} {entered}({given}) as {name}: yield {name}"'
     if record.decorated:
         decorator = "asynccontextmanager" if handed.can & Can.ASYNC_ENTER else "contextmanager"
         owner = record.text if record.callee is None else handed.name or record.text
@@ -208,12 +241,12 @@ def _enter(record: Dependency, handed: ObjectInfo) -> str:
     return hint
 
 
-def _entered(record: Dependency, handed: ObjectInfo) -> str | None:
+def _entered(record: Dependency) -> str | None:
     """What to call for the context manager, where it has a name that is known to be at hand."""
     if record.drive is Drive.CALLED:
         return record.callee
-    if record.drive is Drive.RAW and handed.name is not None:
-        return handed.name if "." not in handed.name else None
+    if record.drive is Drive.RAW and record.maker is not None:
+        return record.maker
     return record.text if record.callee is None and record.text != "lambda" else None
 
 

@@ -3,9 +3,10 @@
 ## What it does
 Rejects the read of a relationship of an instance that a `select` or `get` of the same function has
 loaded through an async session without it: no loader option names it, its `lazy` is the default,
-and nothing on the way loads, refreshes or sets it. Where anything on the way is out of sight
-(options from elsewhere, a function that is given the instance or the session, a many-to-one whose
-other end the session may hold), nothing is said.
+and nothing on the way loads, refreshes or sets it. So it does with a collection of a new instance
+that was neither passed nor touched before the instance was flushed or committed. Where anything on
+the way is out of sight (options from elsewhere, a function that is given the instance or the
+session, a many-to-one whose other end the session may hold), nothing is said.
 
 ## Why is this bad
 A lazy load is a query from within an attribute, and an attribute cannot be awaited: SQLAlchemy
@@ -43,21 +44,25 @@ async def count(session: AsyncSession) -> int:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.time_records import LazyLoad
+from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 
 def check(load: LazyLoad) -> Problem | None:
     """Whether a relationship would be loaded lazily."""
-    message = (
-        f'"{load.text}" would be loaded lazily, which an async session cannot do: '
-        f'line {load.made.line} loads "{load.entity}" without it'
-    )
+    line = load.made.line
+    read = f'"{load.text}"'
+    if load.reader is not None:
+        read += f', which "{load.reader}" reads,'
+    message = f"{read} would be loaded lazily, which an async session cannot do: "
     option = f"selectinload({load.entity}.{load.attribute})"
-    if load.of_get:
-        hint = f'Add "options=[{option}]" to "{load.made_text}" in line {load.made.line}'
+    if load.how is Lacking.NEW:
+        message += f'"{load.instance}" is new, and was written without it'
+        hint = f'Write "await {load.session}.refresh({load.instance}, ["{load.attribute}"])" before'
     else:
-        hint = f'Add ".options({option})" to "{load.made_text}" in line {load.made.line}'
+        message += f'line {line} loads "{load.entity}" without it'
+        added = f"options=[{option}]" if load.how is Lacking.GET else f".options({option})"
+        hint = f'Add "{added}" to "{load.made_text}" in line {line}'
     return Problem(message, hint, None)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.runtime.guard import SessionGuardMiddleware
     from mypy_asyncsession.runtime.leaks import Leak, LeakDetector
     from mypy_asyncsession.runtime.monitor import Misuse, SessionMonitor, Summary
+    from mypy_asyncsession.runtime.pools import OpenSession, PoolUse
     from mypy_asyncsession.runtime.providing import (
         AsyncProvided,
         AsyncProvider,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
         SyncProvider,
         provider,
     )
+    from mypy_asyncsession.runtime.rollback import rolled_back
     from mypy_asyncsession.runtime.scope import session_scope
+    from mypy_asyncsession.runtime.tasks import SharedSession, TaskDetector
     from mypy_asyncsession.runtime.validate import validate_session
 
 __all__ = [
@@ -31,15 +34,20 @@ __all__ = [
     "Leak",
     "LeakDetector",
     "Misuse",
+    "OpenSession",
+    "PoolUse",
     "SessionGuardMiddleware",
     "SessionMonitor",
     "SessionTypeError",
+    "SharedSession",
     "Summary",
     "SyncProvided",
     "SyncProvider",
+    "TaskDetector",
     "assert_app",
     "audit_app",
     "provider",
+    "rolled_back",
     "session_scope",
     "validate_session",
 ]
@@ -50,8 +58,11 @@ _MODULES = {
     "guard": ("SessionGuardMiddleware",),
     "leaks": ("Leak", "LeakDetector"),
     "monitor": ("Misuse", "SessionMonitor", "Summary"),
+    "pools": ("OpenSession", "PoolUse"),
     "providing": ("AsyncProvided", "AsyncProvider", "SyncProvided", "SyncProvider", "provider"),
+    "rollback": ("rolled_back",),
     "scope": ("session_scope",),
+    "tasks": ("SharedSession", "TaskDetector"),
     "validate": ("validate_session",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

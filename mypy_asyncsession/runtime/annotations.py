@@ -10,10 +10,21 @@ import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from mypy_asyncsession.runtime.resources import Resources, is_mock, stands_for
+from mypy_asyncsession.runtime.resources import Resources, is_mock, is_scoped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+#: A member of a union that is no class, or none that can be asked: it may take anything.
+ANYTHING = object()
+
+
+@dataclass(frozen=True)
+class _Generic:
+    """A class with arguments, such as ``Iterator[int]``."""
+
+    alias: Any
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Expected:
         if any(base.__name__ in self.names for base in class_.__mro__):
             return True
         names = (*self.names, *(each.__name__ for each in self.classes))
-        return is_mock(class_) or any(stands_for(class_, name) for name in names)
+        return is_mock(class_) or any(is_scoped(class_, name) for name in names)
 
 
 def expected(function: Callable[..., Any], resources: Resources) -> dict[str, Expected]:
@@ -72,22 +83,40 @@ def evaluated(function: Any, name: str) -> Any:
         function: What has it.
         name: A parameter, or ``return``.
     """
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
-    if name == "return":
-        annotation = signature.return_annotation
-    elif name in signature.parameters:
-        annotation = signature.parameters[name].annotation
-    else:
-        return None
+    annotation = _annotation(function, name)
     if isinstance(annotation, str):
         try:
             annotation = eval(annotation, _namespace(function))
         except Exception:  # noqa: BLE001 - any expression can stand there
             return None
     return None if annotation is inspect.Signature.empty else annotation
+
+
+def members(function: Any, name: str) -> Iterator[Any]:
+    """The members of the union that a parameter is annotated with.
+
+    Each is a class, that of ``Iterator[int]`` being ``Iterator``, or something that is no class
+    where nobody can say what it takes.
+    """
+    annotation = _annotation(function, name)
+    if annotation is inspect.Signature.empty:
+        yield ANYTHING
+        return
+    for each in _members(annotation, _namespace(function)):
+        yield get_origin(each.alias) if isinstance(each, _Generic) else each
+
+
+def _annotation(function: Any, name: str) -> Any:
+    """An annotation as it is written, or ``Signature.empty``."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return inspect.Signature.empty
+    if name == "return":
+        return signature.return_annotation
+    if name in signature.parameters:
+        return signature.parameters[name].annotation
+    return inspect.Signature.empty
 
 
 def _namespace(function: Callable[..., Any]) -> dict[str, Any]:
@@ -157,19 +186,29 @@ def _members(annotation: Any, namespace: dict[str, Any]) -> Iterator[Any]:
         members = annotation.__constraints__ or (annotation.__bound__,)
         for each in members:
             if each is None:
-                yield object()  # any type at all
+                yield ANYTHING
             else:
                 yield from _members(each, namespace)
     elif hasattr(annotation, "__supertype__"):  # NewType
         yield from _members(annotation.__supertype__, namespace)
     elif isinstance(annotation, type) and get_origin(annotation) is None:
-        # A Protocol can be asked only if it says so.
-        runtime = not getattr(annotation, "_is_protocol", False) or getattr(
-            annotation, "_is_runtime_protocol", False
-        )
-        yield annotation if runtime else object()
+        yield annotation if _can_be_asked(annotation) else ANYTHING
     else:
-        yield object()
+        yield ANYTHING if get_origin(annotation) is None else _Generic(annotation)
+
+
+def _can_be_asked(class_: type) -> bool:
+    """Whether ``isinstance`` answers for a class: not for ``Any``, for a ``TypedDict``, and so on.
+
+    A Protocol can be asked only if it says so.
+    """
+    if getattr(class_, "_is_protocol", False):
+        return bool(getattr(class_, "_is_runtime_protocol", False))
+    try:
+        isinstance(None, class_)
+    except TypeError:
+        return False
+    return True
 
 
 def _members_by_name(text: str, namespace: dict[str, Any]) -> Iterator[Any]:
@@ -177,7 +216,7 @@ def _members_by_name(text: str, namespace: dict[str, Any]) -> Iterator[Any]:
     try:
         nodes = [ast.parse(text.strip(), mode="eval").body]
     except SyntaxError:
-        yield object()
+        yield ANYTHING
         return
     while nodes:
         node = nodes.pop()
@@ -202,7 +241,7 @@ def _members_by_name(text: str, namespace: dict[str, Any]) -> Iterator[Any]:
             except Exception:  # noqa: BLE001 - it is imported for type checkers only
                 yield name
         else:
-            yield object()
+            yield ANYTHING
 
 
 def _last(node: ast.expr) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from mypy_asyncsession.runtime.annotations import evaluated
 from mypy_asyncsession.runtime.calls import asks_for_raw, given_by
-from mypy_asyncsession.runtime.dependencies import Dependency, Drive, Endpoint, endpoints, tree
+from mypy_asyncsession.runtime.dependencies import Dependency, Drive, endpoints, tree
 from mypy_asyncsession.runtime.errors import SessionTypeError
 from mypy_asyncsession.runtime.objects import Kind, kind_of, name_of, origin_of
 from mypy_asyncsession.runtime.resources import Resources
@@ -122,22 +122,6 @@ def load_app(target: str) -> Any:
     except (Exception, SystemExit) as error:  # the module is run, and may do anything
         raise ValueError(f'"{target}": {type(error).__name__}: {error}') from error
     return found
-
-
-def undriven_guard(endpoint: Endpoint, resources: Resources) -> tuple[Any, str, str] | None:
-    """A dependency that lets every request through, because nobody drives what it gives.
-
-    That is one whose result no parameter gets: it is there for what it does, and does nothing.
-
-    Returns:
-        The dependency, what is wrong with it, and the remedy.
-    """
-    for dependency in tree(endpoint):
-        if dependency.parameter is None and dependency.drive is Drive.VALUE:
-            wrong = problem(dependency, resources)
-            if wrong is not None:
-                return (dependency.call, *wrong)
-    return None
 
 
 def problem(dependency: Dependency, resources: Resources) -> tuple[str, str] | None:

@@ -165,3 +165,11 @@ def route_of(scope: Mapping[str, Any]) -> Any:
     inside = scope.get("fastapi")
     context = inside.get("effective_route_context") if isinstance(inside, dict) else None
     return scope.get("route") if context is None else context
+
+
+def parts_of(solved: Any) -> tuple[dict[str, Any], list[Any], dict[Any, Any]]:
+    """What FastAPI has made of dependencies: the arguments, the errors, and what each gave."""
+    if isinstance(solved, tuple):  # up to 0.112
+        values, errors, _, _, cache = solved
+        return values, errors, cache
+    return solved.values, solved.errors, solved.dependency_cache

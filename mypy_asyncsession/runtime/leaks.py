@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
-import weakref
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mypy_asyncsession.runtime.generators import GENERATORS
 from mypy_asyncsession.runtime.monitor import Misuse, give_up, logger
-from mypy_asyncsession.runtime.objects import origin_of
-from mypy_asyncsession.runtime.opened import Sessions, place_of, text_of
+from mypy_asyncsession.runtime.objects import readable, shown
+from mypy_asyncsession.runtime.opened import SESSIONS, opened_by, text_of
+from mypy_asyncsession.runtime.providing import DECORATED
+from mypy_asyncsession.runtime.reports import REPORTS
 from mypy_asyncsession.runtime.resources import Resources
+from mypy_asyncsession.runtime.source import body_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -20,15 +23,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from mypy_asyncsession.runtime.generators import Begun
     from mypy_asyncsession.runtime.monitor import SessionMonitor
-    from mypy_asyncsession.runtime.opened import Place
-
-    Hook = Callable[[AsyncGenerator[Any, Any]], Any]
+    from mypy_asyncsession.runtime.opened import Opened, Place
 
 #: How many leaks are kept; those after that are only counted.
 _KEPT = 1000
-#: How many generators may die at once and still be known when the hooks are called for them.
-_DYING = 10_000
+#: How many may wait to be reported.
+_WAITING = 10_000
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,19 @@ class LeakDetector:
     """Notices providers that are dropped at their ``yield``, and sessions that nobody closes.
 
     The code behind the ``yield`` of an async generator that is dropped there runs when the event
-    loop gets to it, if ever, and its connection is out of the pool until then. A session that is
-    dropped while it holds a connection keeps that until the garbage collector comes by.
+    loop gets to it, if ever, and its connection is out of the pool until then. A session, or an
+    ``AsyncConnection``, that is dropped while it holds a connection of its own keeps that until the
+    garbage collector comes by.
 
-    A generator counts if it has a session in a variable that is not one of its parameters, or if
-    ``provider`` decorates its function. Of sessions, SQLAlchemy's are watched.
+    A generator counts if ``provider`` decorates its function, or if it has a session in a variable
+    that it yields or that a ``with`` of its own has opened: one that yields rows of somebody
+    else's session may be dropped. Of sessions, SQLAlchemy's are watched.
 
     Between ``start`` and ``stop``, or inside ``with``, it watches the event loops of all threads
     that start to run and the one that runs. Hooks that exist are called as before. What was begun
-    before is not seen.
+    before is not seen, and neither is what ends after. Leaks are reported by a thread of its own,
+    a moment later, never from inside the collector; ``leaks``, ``count``, ``take`` and ``stop``
+    report what is still to be reported.
 
     Args:
         sample: The part of all generators and sessions that is watched, from 0 to 1.
@@ -88,31 +94,27 @@ class LeakDetector:
         self._resources = Resources(resources)
         self._monitor = monitor
         self._on_leak = on_leak
-        self._lock = threading.RLock()  # the collector may come by while it is held
-        self._running = False
-        self._leaks: list[Leak] = []
+        #: What watches, from one start to the next stop.
+        self._watch: _Watch | None = None
+        self._tag: object = None
+        self._leaks: list[tuple[object, Leak]] = []
         self._count = 0
-        # By identity, because a weak reference is dead when the collector says what it found.
-        self._begun: dict[int, tuple[weakref.ref[Any], Place]] = {}
-        self._dying: dict[int, Place] = {}
-        self._set_hooks: Any = None
-        self._sessions: Sessions | None = None
 
     @property
     def leaks(self) -> tuple[Leak, ...]:
         """What was found since it was started; the first 1,000 of it."""
-        return tuple(self._leaks)
+        self._report()
+        return tuple(leak for _, leak in self._leaks)
 
     @property
     def count(self) -> int:
         """How many were found since it was started."""
+        self._report()
         return self._count
 
     def take(self) -> tuple[Leak, ...]:
         """What was found, which is forgotten by that."""
-        with self._lock:
-            found, self._leaks = tuple(self._leaks), []
-            return found
+        return tuple(leak for _, leak in self._take())
 
     def start(self) -> Self:
         """Begin to watch.
@@ -120,34 +122,25 @@ class LeakDetector:
         Raises:
             RuntimeError: It does so already.
         """
-        if self._running:
+        if self._watch is not None:
             raise RuntimeError("the leak detector is running already")
-        self._running = True
         self._leaks, self._count = [], 0
-        self._watch_generators()
-        self.watch_sessions()
+        watch = self._watch = _Watch(self, self._sample, self._resources, self._tag)
+        REPORTS.add(watch)
+        GENERATORS.add(watch)
+        SESSIONS.add(watch)
         return self
-
-    def watch_sessions(self) -> None:
-        """Watch SQLAlchemy's sessions, too, if SQLAlchemy was not loaded before and is now."""
-        if self._running and self._sessions is None and "sqlalchemy.orm" in sys.modules:
-            self._sessions = Sessions(self.watches, self._left_open)
 
     def stop(self) -> None:
         """Stop watching; what exists is no longer looked at."""
-        self._running = False
-        if self._sessions is not None:
-            self._sessions.stop()
-            self._sessions = None
-        if self._set_hooks is not None:
-            original = self._set_hooks.original
-            if sys.set_asyncgen_hooks is self._set_hooks:
-                sys.set_asyncgen_hooks = original
-        hooks = sys.get_asyncgen_hooks()
-        if _is_of(hooks.firstiter, self) and _is_of(hooks.finalizer, self):
-            first: Any = hooks.firstiter
-            last: Any = hooks.finalizer
-            sys.set_asyncgen_hooks(first.original, last.original)
+        watch = self._watch
+        if watch is None:
+            return
+        GENERATORS.remove(watch)
+        SESSIONS.remove(watch)
+        watch.report()
+        REPORTS.remove(watch)
+        self._watch = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -160,95 +153,34 @@ class LeakDetector:
     ) -> None:
         self.stop()
 
-    def _watch_generators(self) -> None:
-        # A loop sets hooks of its own whenever it begins to run, and it looks the function up in
-        # `sys` for that: so this is where ours can go around them.
-        hooks = sys.get_asyncgen_hooks()
-        self._set_hooks = _SetHooks(self, sys.set_asyncgen_hooks)
-        sys.set_asyncgen_hooks = self._set_hooks
-        self._set_hooks(hooks.firstiter, hooks.finalizer)
+    def _report(self) -> None:
+        if self._watch is not None:
+            self._watch.report()
 
-    def watches(self) -> bool:
-        """Whether the next one is among those that are watched."""
-        return self._running and (self._sample >= 1 or random.random() < self._sample)
+    def _take(self) -> list[tuple[object, Leak]]:
+        """What was found, each with what was going on as it was begun."""
+        self._report()
+        found = []
+        while self._leaks:  # the thread may add to it meanwhile
+            found.append(self._leaks.pop(0))
+        return found
 
-    def began(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Remember where a generator was begun. Nothing is raised: a generator is about to run."""
-        try:
-            self._remember(generator)
-        except Exception:  # noqa: BLE001 - whatever it is, it is no business of the generator's
-            give_up("a generator could not be looked at")
+    def _set_tag(self, tag: object) -> None:
+        """Say what is going on, such as a test."""
+        self._tag = tag
+        SESSIONS.install()  # SQLAlchemy may be loaded by now
+        if self._watch is not None:
+            self._watch.tag = tag
 
-    def dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Look at one that was found un-exhausted. Nothing is raised: it is to be closed yet."""
-        try:
-            self._look_at(generator)
-        except Exception:  # noqa: BLE001 - or nobody would close the generator
-            give_up("a generator could not be looked at")
+    def _is_any_open(self, *tags: object) -> bool:
+        """Whether something is open that was begun under a tag, or at all if none is given."""
+        return self._watch is not None and self._watch.is_any_open(tags)
 
-    def _remember(self, generator: AsyncGenerator[Any, Any]) -> None:
-        key = id(generator)
-        self._dying.pop(key, None)
-        self._begun.pop(key, None)
-        if self.watches():
-            reference = weakref.ref(generator, lambda _: self._died(key))
-            self._begun[key] = (reference, place_of(sys._getframe(3)))  # noqa: SLF001
-
-    def _died(self, key: int) -> None:
-        """Keep what is known of a generator for the hook that is called next, if it is called."""
-        known = self._begun.pop(key, None)
-        if known is not None:
-            self._dying[key] = known[1]
-            if len(self._dying) > _DYING:
-                self._dying.pop(next(iter(self._dying)), None)
-
-    def _look_at(self, generator: AsyncGenerator[Any, Any]) -> None:
-        key = id(generator)
-        created = self._dying.pop(key, None)
-        if created is None and key in self._begun:
-            created = self._begun.pop(key)[1]
-        if created is None or not self._running or not self._is_provider(generator):
-            return
-        origin = origin_of(generator)
-        name = origin.name if origin is not None else "provider"
-        place = f" ({origin.place})" if origin is not None else ""
-        self.found(
-            Leak(
-                f'the generator of "{name}"{place}',
-                text_of(created),
-                f'write "async with session_scope({name}) as session"',
-            )
-        )
-
-    def _is_provider(self, generator: AsyncGenerator[Any, Any]) -> bool:
-        from mypy_asyncsession.runtime.providing import DECORATED
-
-        inside: Any = generator
-        code: CodeType = inside.ag_code
-        if code in DECORATED:
-            return True
-        frame: FrameType | None = inside.ag_frame
-        if frame is None:
-            return False
-        parameters = code.co_argcount + code.co_kwonlyargcount
-        own = set(code.co_varnames[:parameters])
-        return any(
-            self._resources.include(type(value))
-            for name, value in frame.f_locals.items()
-            if name not in own
-        )
-
-    def _left_open(self, name: str, created: Place) -> None:
-        if self._running:
-            remedy = 'close it, or write "async with maker() as session"'
-            self.found(Leak(f'a "{name}" that holds a connection', text_of(created), remedy))
-
-    def found(self, leak: Leak) -> None:
-        """Report a leak. Nothing is raised: the collector is calling."""
-        with self._lock:
-            self._count += 1
-            if len(self._leaks) < _KEPT:
-                self._leaks.append(leak)
+    def _found(self, leak: Leak, tag: object) -> None:
+        """Keep a leak, and say so. Nothing is raised."""
+        self._count += 1
+        if len(self._leaks) < _KEPT:
+            self._leaks.append((tag, leak))
         try:
             if self._on_leak is not None:
                 self._on_leak(leak)
@@ -260,50 +192,124 @@ class LeakDetector:
             give_up("a leak could not be reported")
 
 
-class _First:
-    """The hook for a generator that begins, around another one."""
+class _Dropped(NamedTuple):
+    """A generator, as the collector found it."""
 
-    def __init__(self, detector: LeakDetector, original: Hook | None) -> None:
-        self.detector = detector
-        self.original = original
-
-    def __call__(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self.detector.began(generator)
-        if self.original is not None:
-            self.original(generator)
+    code: CodeType
+    name: str
+    #: The variables that hold a session.
+    holding: frozenset[str]
+    created: Place
+    tag: object
 
 
-class _Last:
-    """The hook for a generator that is collected un-exhausted, around another one."""
+class _Watch:
+    """What a detector sees, from one start to the next stop."""
 
-    def __init__(self, detector: LeakDetector, original: Hook | None) -> None:
-        self.detector = detector
-        self.original = original
+    def __init__(
+        self, detector: LeakDetector, sample: float, resources: Resources, tag: object
+    ) -> None:
+        self.tag = tag
+        self._detector = detector
+        self._sample = sample
+        self._resources = resources
+        self._lock = threading.RLock()
+        self._waiting: deque[_Dropped | tuple[Opened, object]] = deque(maxlen=_WAITING)
 
-    def __call__(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self.detector.dropped(generator)
-        if self.original is not None:
-            self.original(generator)
+    def samples(self) -> bool:
+        return self._sample >= 1 or random.random() < self._sample
+
+    # What the collector calls.
+
+    def dropped(self, generator: AsyncGenerator[Any, Any], begun: Begun, tag: object) -> None:
+        inside: Any = generator
+        holding = self._holding(inside)
+        if not holding and inside.ag_code not in DECORATED:
+            return
+        for name in holding:
+            opened = opened_by(inside.ag_frame.f_locals[name])
+            if opened is not None:
+                opened.is_accounted_for = True
+        found = _Dropped(inside.ag_code, inside.__qualname__, holding, begun.created, tag)
+        self._waiting.append(found)
+        REPORTS.wake()
+
+    def left_open(self, opened: Opened) -> None:
+        tags = zip(opened.watchers, opened.tags, strict=True)
+        self._waiting.append((opened, next(tag for each, tag in tags if each is self)))
+        REPORTS.wake()
+
+    def _holding(self, generator: Any) -> frozenset[str]:
+        """The variables of a generator that hold a session and are not its parameters."""
+        frame: FrameType | None = generator.ag_frame
+        if frame is None:
+            return frozenset()
+        code: CodeType = generator.ag_code
+        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return frozenset(
+            name
+            for name, value in frame.f_locals.items()
+            if name not in parameters and self._resources.hold(value, quietly=True)
+        )
+
+    # What everybody else does.
+
+    def began(self, opened: Opened) -> None:
+        pass
+
+    def ended(self, opened: Opened) -> None:
+        pass
+
+    def is_any_open(self, tags: tuple[object, ...]) -> bool:
+        for opened in list(SESSIONS.opened.values()):
+            if opened.is_open:
+                for each, tag in zip(opened.watchers, opened.tags, strict=True):
+                    if each is self and (tag in tags or not tags):
+                        return True
+        return any(
+            self._is_provider(_code(generator), self._holding(generator))
+            for generator, tag in GENERATORS.unfinished(self)
+            if tag in tags or not tags
+        )
+
+    def report(self) -> None:
+        """Report what was found. Nothing is raised."""
+        with self._lock:
+            while self._waiting:
+                found = self._waiting.popleft()
+                try:
+                    if isinstance(found, _Dropped):
+                        if self._is_provider(found.code, found.holding):
+                            self._detector._found(_of_generator(found), found.tag)  # noqa: SLF001
+                    elif not found[0].is_accounted_for:
+                        self._detector._found(_of_session(found[0]), found[1])  # noqa: SLF001
+                except Exception:  # noqa: BLE001 - the next one is to be reported all the same
+                    give_up("a leak could not be looked at")
+
+    def _is_provider(self, code: CodeType, holding: frozenset[str]) -> bool:
+        """Whether a generator hands a session out, or has opened one: others only borrow it."""
+        if code in DECORATED:
+            return True
+        body = body_of(code) if holding else None
+        return body is not None and bool(holding & (body.handed_names | body.entered))
 
 
-class _SetHooks:
-    """``sys.set_asyncgen_hooks`` that puts a detector's hooks around what it is given.
-
-    Where no hook is given, there is no loop that closes what is dropped, and none is put there.
-    """
-
-    def __init__(self, detector: LeakDetector, original: Any) -> None:
-        self.detector = detector
-        self.original = original
-
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
-        given = dict(zip(("firstiter", "finalizer"), args, strict=False)) | kwargs
-        for name, around in (("firstiter", _First), ("finalizer", _Last)):
-            hook = given.get(name)
-            if hook is not None and not _is_of(hook, self.detector):
-                given[name] = around(self.detector, hook)
-        self.original(**given)
+def _code(generator: Any) -> CodeType:
+    code: CodeType = generator.ag_code
+    return code
 
 
-def _is_of(hook: Any, detector: LeakDetector) -> bool:
-    return isinstance(hook, (_First, _Last)) and hook.detector is detector
+def _of_generator(found: _Dropped) -> Leak:
+    name = readable(found.name)
+    place = f"{shown(found.code.co_filename)}:{found.code.co_firstlineno}"
+    return Leak(
+        f'the generator of "{name}" ({place})',
+        text_of(found.created),
+        f'write "async with session_scope({name}) as session"',
+    )
+
+
+def _of_session(opened: Opened) -> Leak:
+    maker = "engine.connect() as connection" if opened.held is not None else "maker() as session"
+    remedy = f'close it, or write "async with {maker}"'
+    return Leak(f'a "{opened.name}" that holds a connection', text_of(opened.created), remedy)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from mypy_asyncsession.runtime.objects import Kind, describe, kind_of, origin_of, remedy
 from mypy_asyncsession.runtime.resources import Resources, is_mock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mypy_asyncsession.runtime.pools import OpenSession, Pools, PoolUse
 
 logger = logging.getLogger("mypy_asyncsession")
 
-#: How many distinct misuses are told apart; whatever comes after that is only counted.
+#: How many distinct misuses are told apart, and how many kinds of them are logged after that.
 _DISTINCT = 1000
 #: How many days are told apart; the oldest is dropped first.
 _DAYS = 400
@@ -63,7 +67,7 @@ class Summary:
     Attributes:
         started: When that was, in seconds since the epoch.
         checked: How many objects were looked at.
-        misuses: How often each misuse was seen.
+        misuses: How often each misuse was seen; the first 1,000 are told apart.
         total: How many times any was seen.
         days: How many were seen on each day in UTC that had any, as ``2026-05-01``.
         quiet_seconds: How long ago the last one was, or the start if there was none.
@@ -89,7 +93,10 @@ class _Seen:
     checked: int = 0
     total: int = 0
     misuses: Counter[Misuse] = field(default_factory=Counter)
+    #: What has been logged, wherever it was noticed.
+    kinds: set[Misuse] = field(default_factory=set)
     days: Counter[str] = field(default_factory=Counter)
+    is_full: bool = False
 
 
 class SessionMonitor:
@@ -98,7 +105,10 @@ class SessionMonitor:
     The first time that a misuse is seen, one record is logged, with the fields of ``Misuse`` as
     ``record.session_misuse``; after that it is counted. Where OpenTelemetry is installed, the
     counter ``mypy_asyncsession.misuses`` counts, too. No method raises, and no object that is
-    looked at is kept. It can be used from many threads.
+    looked at is kept. It can be used from many threads, and in forked processes.
+
+    1,000 misuses are told apart. That there are more is logged once; after that only what is new
+    but for its context is logged, and all is counted.
 
     Args:
         resources: Classes that count as sessions besides SQLAlchemy's, or their full names.
@@ -119,11 +129,16 @@ class SessionMonitor:
         self._logger = logger
         self._level = level
         self._clock = clock
-        # The collector may come by while it is held, and a leak is recorded here, too.
-        self._lock = threading.RLock()
+        self._unlock()
+        _MONITORS.add(self)
         now = clock()
         self._seen = _Seen(now, now)
         self._counter: Any = None
+        self._pools: Pools | None = None
+
+    def _unlock(self) -> None:
+        # What counts may be looked at by the collector, while it is held.
+        self._lock = threading.RLock()
 
     def check_session(self, obj: object, context: str = "") -> bool:
         """Whether an object is a session, or can pass for one; if not, it is logged and counted.
@@ -173,8 +188,11 @@ class SessionMonitor:
                 then if this is not given.
         """
         try:
-            is_new = self._count(misuse)
+            is_new, is_too_many = self._count(misuse)
             self._measure(misuse)
+            if is_too_many:
+                text = "more than %d misuses: their contexts are no longer told apart"
+                self._logger.log(self._level if level is None else level, text, _DISTINCT)
             if is_new:
                 level = self._level if level is None else level
                 extra = {"session_misuse": vars(misuse)}
@@ -198,10 +216,51 @@ class SessionMonitor:
                 quiet_seconds=max(0.0, now - seen.last),
             )
 
-    def _count(self, misuse: Misuse) -> bool:
-        """Whether this is the first one of its kind."""
+    def open_sessions(self, longer_than: float = 0.0) -> tuple[OpenSession, ...]:
+        """The sessions and connections that hold a connection of a pool, the longest first.
+
+        Those are known that were made inside ``watching``, or while a ``LeakDetector`` was running,
+        as far as that samples.
+
+        Args:
+            longer_than: How long they do so at least, in seconds.
+        """
+        from mypy_asyncsession.runtime.pools import open_sessions
+
+        return open_sessions(longer_than)
+
+    def pools(self) -> tuple[PoolUse, ...]:
+        """How much of each pool is in use, of the engines that are watched."""
+        return () if self._pools is None else self._pools.use()
+
+    @contextmanager
+    def watching(
+        self, *engines: Any, longest: float = 30.0, full: float = 0.9
+    ) -> Iterator[SessionMonitor]:
+        """Watch sessions and pools while the block runs, which may be that of a lifespan.
+
+        A session that holds a connection for too long is recorded with the line that made it, and
+        so is, with the line of the one that holds its connection longest, a pool that is nearly
+        empty. Where OpenTelemetry is installed, it is told of the pools under its names for these:
+        ``db.client.connection.count``, ``db.client.connection.max`` and, for sessions,
+        ``db.client.connection.use_time``.
+
+        Args:
+            *engines: Engines, async or not.
+            longest: For how many seconds a session may hold a connection.
+            full: The part of a pool that may be in use, from 0 to 1.
+        """
+        from mypy_asyncsession.runtime.pools import Pools
+
+        self._pools = Pools(self, engines, longest, full)
+        with self._pools:
+            yield self
+
+    def _count(self, misuse: Misuse) -> tuple[bool, bool]:
+        """Whether this is the first one of its kind, and the first that is one too many."""
         now = self._clock()
         day = time.strftime("%Y-%m-%d", time.gmtime(now))
+        kind = replace(misuse, context="")
         with self._lock:
             seen = self._seen
             seen.last = max(seen.last, now)
@@ -209,11 +268,14 @@ class SessionMonitor:
             seen.days[day] += 1
             if len(seen.days) > _DAYS:
                 del seen.days[min(seen.days)]
-            is_new = misuse not in seen.misuses
-            if is_new and len(seen.misuses) >= _DISTINCT:
-                return False
-            seen.misuses[misuse] += 1
-            return is_new
+            is_known_kind = kind in seen.kinds
+            if len(seen.kinds) < 2 * _DISTINCT:
+                seen.kinds.add(kind)
+            if misuse in seen.misuses or len(seen.misuses) < _DISTINCT:
+                seen.misuses[misuse] += 1
+                return seen.misuses[misuse] == 1, False
+            was_full, seen.is_full = seen.is_full, True
+            return not is_known_kind and kind in seen.kinds, not was_full
 
     def _measure(self, misuse: Misuse) -> None:
         """Count it with OpenTelemetry, where that is installed."""
@@ -228,3 +290,16 @@ class SessionMonitor:
             )
         if self._counter is not False:
             self._counter.add(1, {"kind": misuse.kind, "provider": misuse.provider or ""})
+
+
+_MONITORS: WeakSet[SessionMonitor] = WeakSet()
+
+
+def _unlock_all() -> None:
+    for monitor in _MONITORS:
+        monitor._unlock()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    # A thread that is not in the child may have held a lock.
+    os.register_at_fork(after_in_child=_unlock_all)

@@ -64,7 +64,7 @@ def kind_of(given: object, resources: Resources = DEFAULT_RESOURCES) -> Kind:
     if given is None:
         return Kind.NONE
     class_ = type(given)
-    if isinstance(given, types.AsyncGeneratorType):
+    if class_ is types.AsyncGeneratorType:
         return Kind.ASYNC_GENERATOR
     if isinstance(given, types.GeneratorType):
         return Kind.GENERATOR
@@ -72,7 +72,7 @@ def kind_of(given: object, resources: Resources = DEFAULT_RESOURCES) -> Kind:
         return Kind.COROUTINE
     if isinstance(given, type):
         return Kind.CLASS
-    if resources.include(class_):
+    if resources.hold(given):
         return Kind.SESSION
     if is_sessionmaker(class_):
         return Kind.SESSIONMAKER

@@ -9,12 +9,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from mypy_asyncsession.runtime.errors import SessionTypeError
-from mypy_asyncsession.runtime.markers import marked, refuse_unfilled
+from mypy_asyncsession.runtime.markers import marked, refuse_missing, refuse_unfilled
 from mypy_asyncsession.runtime.objects import describe, name_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
 
     from typing_extensions import Self
@@ -32,6 +31,15 @@ T_co = TypeVar("T_co", covariant=True)
 DECORATED: set[types.CodeType] = set()
 
 
+def _itself(generator: Any) -> Any:
+    return generator
+
+
+#: What ends a generator that there is already.
+_async_manager = asynccontextmanager(_itself)
+_manager = contextmanager(_itself)
+
+
 class AsyncProvided(Generic[T_co]):
     """What a call of an async provider hands out: to be entered, or iterated over to its end.
 
@@ -41,17 +49,29 @@ class AsyncProvided(Generic[T_co]):
         generator: The generator of the provider.
     """
 
-    __slots__ = ("__weakref__", "_manager", "gen")
+    __slots__ = ("__weakref__", "_is_entered", "gen")
 
     def __init__(self, generator: AsyncIterator[T_co]) -> None:
         self.gen: Any = generator
-        self._manager: AbstractAsyncContextManager[T_co, bool | None] | None = None
+        self._is_entered = False
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __class__(self):
+            # Litestar drives what is an instance of the language's own class for `inspect`.
+            return types.AsyncGeneratorType
+
+    # What contextlib does, without its manager as long as nothing is raised.
 
     async def __aenter__(self) -> T_co:
-        if self._manager is not None:
+        if self._is_entered:
             raise RuntimeError(f'"{name_of(self.gen)}(...)" was entered before: call it again')
-        self._manager = asynccontextmanager(lambda: self.gen)()
-        entered: T_co = await self._manager.__aenter__()
+        self._is_entered = True
+        try:
+            entered: T_co = await anext(self.gen)
+        except StopAsyncIteration:
+            raise RuntimeError("generator didn't yield") from None
         return entered
 
     async def __aexit__(
@@ -60,11 +80,17 @@ class AsyncProvided(Generic[T_co]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        assert self._manager is not None
+        if exc_type is None:
+            try:
+                await anext(self.gen)
+            except StopAsyncIteration:
+                return False
+            await self.gen.aclose()  # contextlib leaves it open
+            raise RuntimeError("generator didn't stop")
         try:
-            return await self._manager.__aexit__(exc_type, exc, traceback)
+            ends: bool | None = await _async_manager(self.gen).__aexit__(exc_type, exc, traceback)
+            return ends
         finally:
-            # Has something to do only if the generator yields again: contextlib leaves it open.
             await self.gen.aclose()
 
     def __aiter__(self) -> Self:
@@ -100,17 +126,20 @@ class SyncProvided(Generic[T_co]):
         generator: The generator of the provider.
     """
 
-    __slots__ = ("__weakref__", "_manager", "gen")
+    __slots__ = ("__weakref__", "_is_entered", "gen")
 
     def __init__(self, generator: Iterator[T_co]) -> None:
         self.gen: Any = generator
-        self._manager: AbstractContextManager[T_co, bool | None] | None = None
+        self._is_entered = False
 
     def __enter__(self) -> T_co:
-        if self._manager is not None:
+        if self._is_entered:
             raise RuntimeError(f'"{name_of(self.gen)}(...)" was entered before: call it again')
-        self._manager = contextmanager(lambda: self.gen)()
-        entered: T_co = self._manager.__enter__()
+        self._is_entered = True
+        try:
+            entered: T_co = next(self.gen)
+        except StopIteration:
+            raise RuntimeError("generator didn't yield") from None
         return entered
 
     def __exit__(
@@ -119,9 +148,16 @@ class SyncProvided(Generic[T_co]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        assert self._manager is not None
+        if exc_type is None:
+            try:
+                next(self.gen)
+            except StopIteration:
+                return False
+            self.gen.close()
+            raise RuntimeError("generator didn't stop")
         try:
-            return self._manager.__exit__(exc_type, exc, traceback)
+            ends: bool | None = _manager(self.gen).__exit__(exc_type, exc, traceback)
+            return ends
         finally:
             self.gen.close()
 
@@ -192,8 +228,19 @@ class AsyncProvider(GeneratorFunction, Generic[P, T_co]):
         """
         if self._markers:
             refuse_unfilled(self.func, self._markers, args, kwargs)
-        return AsyncProvided(self.func(*args, **kwargs))
+        try:
+            return AsyncProvided(self.func(*args, **kwargs))
+        except TypeError as error:
+            refuse_missing(self.func, args, kwargs, error)
+            raise
 
+    # A class method's: its first parameter takes a class.
+    @overload
+    def __get__(  # type: ignore[misc]  # not all have such a parameter
+        self: Callable[Concatenate[type[Any], Q], AsyncProvided[T]],
+        instance: None,
+        owner: type | None = None,
+    ) -> AsyncProvider[Q, T]: ...
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
@@ -202,6 +249,8 @@ class AsyncProvider(GeneratorFunction, Generic[P, T_co]):
         instance: object,
         owner: type | None = None,
     ) -> AsyncProvider[Q, T]: ...
+    @overload  # a static method's, without a parameter
+    def __get__(self, instance: object, owner: type | None = None) -> Self: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)
 
@@ -219,8 +268,19 @@ class SyncProvider(GeneratorFunction, Generic[P, T_co]):
         """
         if self._markers:
             refuse_unfilled(self.func, self._markers, args, kwargs)
-        return SyncProvided(self.func(*args, **kwargs))
+        try:
+            return SyncProvided(self.func(*args, **kwargs))
+        except TypeError as error:
+            refuse_missing(self.func, args, kwargs, error)
+            raise
 
+    # A class method's: its first parameter takes a class.
+    @overload
+    def __get__(  # type: ignore[misc]  # not all have such a parameter
+        self: Callable[Concatenate[type[Any], Q], SyncProvided[T]],
+        instance: None,
+        owner: type | None = None,
+    ) -> SyncProvider[Q, T]: ...
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
@@ -229,6 +289,8 @@ class SyncProvider(GeneratorFunction, Generic[P, T_co]):
         instance: object,
         owner: type | None = None,
     ) -> SyncProvider[Q, T]: ...
+    @overload  # a static method's, without a parameter
+    def __get__(self, instance: object, owner: type | None = None) -> Self: ...
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)
 
@@ -275,6 +337,9 @@ def provider(function: Callable[..., Any], /) -> Any:
         raise SessionTypeError(_refused(function))
     functools.update_wrapper(made, target)
     made._markers = marked(target)  # noqa: SLF001
+    # Litestar and dishka look at the `__call__` of what is no function to see what it gives, and
+    # dishka takes an instance of a generic class for that class. A call does not come by here.
+    vars(made).update(__call__=target, __parameters__=())
     return made
 
 

@@ -5,11 +5,13 @@ SQLAlchemy's are known by name, so that nothing has to be imported to recognise 
 
 from __future__ import annotations
 
+import sys
+from abc import ABCMeta
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 #: What counts as a session if nothing is configured, as in the static checks.
 DEFAULT: Final = (
@@ -63,6 +65,31 @@ class Resources:
             self._known[class_] = known
         return known
 
+    def hold(self, given: object, *, quietly: bool = False) -> bool:
+        """Whether an object is a session, or says to ``isinstance`` that it is one.
+
+        asyncpg's pool hands out objects of a class that does so for ``asyncpg.Connection``.
+
+        Args:
+            given: The object.
+            quietly: Ask no object for its class: what stands for another one may run any code.
+        """
+        if self.include(type(given)):
+            return True
+        return any(
+            _is_instance(given, class_)
+            for class_ in (*self._classes, *self._loaded())
+            if not quietly or type(class_) not in (type, ABCMeta)
+        )
+
+    def _loaded(self) -> Iterator[type]:
+        """The classes that are named, as far as their modules are loaded."""
+        for name in self._names:
+            module, _, attribute = name.rpartition(".")
+            class_ = getattr(sys.modules.get(module), attribute, None)
+            if isinstance(class_, type):
+                yield class_
+
     def named(self, name: str) -> bool:
         """Whether one of them has this name, the module aside."""
         return any(each.rpartition(".")[2] == name for each in self._names) or any(
@@ -70,8 +97,16 @@ class Resources:
         )
 
     def have(self, attribute: str) -> bool:
-        """Whether a class that was given as such has an attribute of that name."""
-        return any(hasattr(each, attribute) for each in self._classes)
+        """Whether a class that was given, or is named and loaded, has an attribute of that name."""
+        extra = [each for each in self._loaded() if not any(is_named(each, n) for n in DEFAULT)]
+        return any(hasattr(each, attribute) for each in (*self._classes, *extra))
+
+
+def _is_instance(given: object, class_: type) -> bool:
+    try:
+        return isinstance(given, class_)
+    except Exception:  # noqa: BLE001 - whatever it answers with, it is no yes
+        return False
 
 
 def is_named(class_: type, fullname: str) -> bool:
@@ -88,7 +123,7 @@ def is_sessionmaker(class_: type) -> bool:
     return any(is_named(base, name) for base in class_.__mro__ for name in _SESSIONMAKERS)
 
 
-def stands_for(class_: type, name: str) -> bool:
+def is_scoped(class_: type, name: str) -> bool:
     """Whether instances hand every attribute on to a session of the class of that name.
 
     Args:

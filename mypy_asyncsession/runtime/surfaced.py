@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.runtime.calls import given_by
 from mypy_asyncsession.runtime.errors import SessionTypeError
+from mypy_asyncsession.runtime.gives import gives_session
 from mypy_asyncsession.runtime.objects import (
     Kind,
     describe,
@@ -19,40 +19,34 @@ from mypy_asyncsession.runtime.objects import (
     remedy,
     shown,
 )
+from mypy_asyncsession.runtime.raised import behind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
     from mypy_asyncsession.runtime.resources import Resources
 
+#: What ``async with`` and ``with`` ask for.
+_ENTERED = ("__aenter__", "__aexit__", "__enter__", "__exit__")
 #: What one asks of a session, and of hardly anything else.
 _DISTINCT = frozenset(
     {
         "add_all",
         "begin_nested",
         "commit",
-        "exec",
         "execute",
         "expunge",
-        "flush",
         "in_transaction",
-        "merge",
-        "refresh",
         "rollback",
         "run_sync",
         "scalar",
         "scalars",
-        "stream",
         "stream_scalars",
-        "__aenter__",
-        "__aexit__",
-        "__enter__",
-        "__exit__",
     }
 )
 #: What one asks of a session, and of other objects, too.
 _ATTRIBUTES = _DISTINCT | {
+    *_ENTERED,
     "add",
     "begin",
     "bulk_insert_mappings",
@@ -61,9 +55,11 @@ _ATTRIBUTES = _DISTINCT | {
     "close",
     "connection",
     "delete",
+    "exec",
     "expire",
     "expire_all",
     "expunge_all",
+    "flush",
     "get",
     "get_bind",
     "get_nested_transaction",
@@ -72,8 +68,11 @@ _ATTRIBUTES = _DISTINCT | {
     "in_nested_transaction",
     "invalidate",
     "is_active",
+    "merge",
     "no_autoflush",
     "query",
+    "refresh",
+    "stream",
     "sync_session",
 }
 #: The objects that are always a provider's, by the names of their classes.
@@ -86,7 +85,7 @@ _ALWAYS = {
     "async_sessionmaker": Kind.SESSIONMAKER,
     "sessionmaker": Kind.SESSIONMAKER,
 }
-#: Those that are one only where somebody enters them or iterates over them.
+#: Those that may be one.
 _SOMETIMES = {
     "coroutine": Kind.COROUTINE,
     "generator": Kind.GENERATOR,
@@ -95,7 +94,7 @@ _SOMETIMES = {
     "AsyncProvider": Kind.FUNCTION,
     "SyncProvider": Kind.FUNCTION,
 }
-#: What CPython says, with the class of the object; the first two enter it or use `async for`.
+#: What CPython says, with the class of the object.
 _MESSAGES = (
     re.compile(r"'([\w.]+)' object does not support the (?:asynchronous )?context manager"),
     re.compile(r"'async for' requires an object with __aiter__ method, got ([\w.]+)"),
@@ -104,7 +103,6 @@ _MESSAGES = (
     re.compile(r"'([\w.]+)' object is not an? (?:async(?:hronous)? )?itera(?:tor|ble)"),
     re.compile(r"'([\w.]+)' object is not (?:async )?iterable"),
 )
-_STRONG = 2
 
 
 class Surfaced:
@@ -115,6 +113,7 @@ class Surfaced:
         remedy: What to write instead.
         provider: The provider, if it is known.
         kind: What it gave.
+        error: The exception.
     """
 
     def __init__(self, what: str, remedy: str, provider: object, kind: str) -> None:
@@ -122,11 +121,12 @@ class Surfaced:
         self.remedy = remedy
         self.origin = origin_of(provider)
         self.kind = kind
+        self.error: BaseException | None = None
 
 
 def surfaced(error: BaseException, resources: Resources) -> Surfaced | None:
     """The misuse that an exception tells of, itself or through what it came from."""
-    for each in _chain(error):
+    for each in behind(error):
         found = None
         if isinstance(each, SessionTypeError):
             found = Surfaced(str(each), "", None, "")
@@ -135,41 +135,37 @@ def surfaced(error: BaseException, resources: Resources) -> Surfaced | None:
         elif isinstance(each, TypeError):
             found = _of_protocol(each, str(each), resources)
         if found is not None:
+            found.error = each
             return found
     return None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception, those that it was raised from or in the place of, and those of a group."""
-    pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while pending:
-        each = pending.pop()
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        pending += [each.__context__, each.__cause__]
-        inner = getattr(each, "exceptions", ())  # of a group, where the language has them
-        if isinstance(inner, (list, tuple)):
-            pending += [one for one in inner if isinstance(one, BaseException)]
 
 
 def _of_attribute(error: AttributeError, resources: Resources) -> Surfaced | None:
     given, name = error.obj, error.name
     if name is None:
         # Python 3.10 says no more than the name of what `async with` and `with` ask for.
-        if error.args and error.args[0] in ("__aenter__", "__aexit__", "__enter__", "__exit__"):
+        if error.args and error.args[0] in _ENTERED:
             return _entered(error, str(error.args[0]), resources)
         return None
     kind = kind_of(given, resources)
     if not kind.holds or (kind is Kind.FUNCTION and given_by(given, resources) is None):
         return None
-    attributes = _ATTRIBUTES if type(given).__name__ in _ALWAYS else _DISTINCT
-    if name not in attributes and not resources.have(name):
+    if not _is_asked_of_a_session(given, name, resources):
         return None
     what = f'"{name}" is asked of {describe(given, resources)}{_where(error)}'
     return Surfaced(what, remedy(given, resources), given, kind.value)
+
+
+def _is_asked_of_a_session(given: object, name: str, resources: Resources) -> bool:
+    """Whether an attribute tells that an object was taken for a session."""
+    gives = gives_session(given, resources)
+    class_name = type(given).__name__
+    if gives and class_name not in _SOMETIMES:
+        return name in _ATTRIBUTES or resources.have(name)
+    if gives or (gives is None and class_name in (_ALWAYS | _SOMETIMES)):
+        known = name in _DISTINCT or (gives is True and name in _ENTERED)
+        return known or resources.have(name)
+    return False
 
 
 def _entered(error: AttributeError, method: str, resources: Resources) -> Surfaced | None:
@@ -177,7 +173,7 @@ def _entered(error: AttributeError, method: str, resources: Resources) -> Surfac
     if innermost is None:
         return None
     provider = _called(innermost[0], innermost[1])
-    if provider is None:
+    if provider is None or not gives_session(provider, resources):
         return None
     kind = kind_of(provider, resources)
     what = f'"{method}" is asked of what "{name_of(provider)}" gives{_where(error)}'
@@ -185,28 +181,28 @@ def _entered(error: AttributeError, method: str, resources: Resources) -> Surfac
 
 
 def _of_protocol(error: TypeError, message: str, resources: Resources) -> Surfaced | None:
-    for index, pattern in enumerate(_MESSAGES):
+    for pattern in _MESSAGES:
         match = pattern.search(message)
         if match is None:
             continue
         name = match[1].rpartition(".")[2]
-        kind = _ALWAYS.get(name)
-        if kind is None and index < _STRONG:
-            kind = _SOMETIMES.get(name)
+        kind = _ALWAYS.get(name) or _SOMETIMES.get(name)
         if kind is None and resources.named(name):
             kind = Kind.SESSION
         if kind is None:
             continue
         where = _where(error)
         given, is_dependency = _object(error, name)
-        if kind is Kind.FUNCTION and (given is None or given_by(given, resources) is None):
-            continue  # any function at all
-        if kind is Kind.SESSION or given is None:
-            return Surfaced(f"{message}{where}", _GENERAL.get(kind, ""), None, kind.value)
+        if given is None:
+            continue
         if is_dependency:
             what = f"FastAPI is given {describe(given, resources)}: {message}"
             advice = f'remove the decorator from "{name_of(given)}", or put @provider there'
             return Surfaced(what, advice, given, kind.value)
+        if not gives_session(given, resources):
+            continue
+        if kind is Kind.SESSION:
+            return Surfaced(f"{message}{where}", _IS_SESSION, None, kind.value)
         if type(given).__name__ == name:
             what = f"{message}: it is {describe(given, resources)}{where}"
         else:
@@ -215,16 +211,7 @@ def _of_protocol(error: TypeError, message: str, resources: Resources) -> Surfac
     return None
 
 
-_GENERAL = {
-    Kind.ASYNC_CONTEXT_MANAGER: 'enter it: "async with provider() as session"',
-    Kind.CONTEXT_MANAGER: 'enter it: "with provider() as session"',
-    Kind.ASYNC_GENERATOR: 'write "async with session_scope(provider) as session"',
-    Kind.GENERATOR: 'write "with session_scope(provider) as session"',
-    Kind.COROUTINE: 'await it: "await provider()"',
-    Kind.FUNCTION: 'call it: "async with session_scope(provider) as session"',
-    Kind.SESSIONMAKER: 'call it and enter what it gives: "async with maker() as session"',
-    Kind.SESSION: "it is a session already: use it as it is",
-}
+_IS_SESSION = "it is a session already: use it as it is"
 
 
 def _innermost(traceback: TracebackType | None) -> tuple[FrameType, int] | None:
@@ -234,6 +221,17 @@ def _innermost(traceback: TracebackType | None) -> tuple[FrameType, int] | None:
         found = traceback.tb_frame, traceback.tb_lineno
         traceback = traceback.tb_next
     return found
+
+
+def _caller(traceback: TracebackType | None, library: str) -> str:
+    """The package that has called what a library does at the end of a traceback."""
+    package = ""
+    while traceback is not None:
+        name = str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        if name != library:
+            package = name
+        traceback = traceback.tb_next
+    return package
 
 
 def _where(error: BaseException) -> str:
@@ -254,10 +252,10 @@ def _object(error: BaseException, name: str) -> tuple[Any, bool]:
         return None, False
     frame, line = innermost
     if frame.f_globals.get("__name__") == "contextlib":
-        # A dependency that FastAPI makes a context manager of, though it is one.
+        # Perhaps a dependency that FastAPI makes a context manager of, though it is one.
         inner = getattr(frame.f_locals.get("self"), "gen", None)
         if type(inner).__name__ == name:
-            return inner, "fastapi" in sys.modules
+            return inner, _caller(error.__traceback__, "contextlib") == "fastapi"
     for given in frame.f_locals.values():
         if type(given).__name__ == name:
             return given, False

@@ -35,7 +35,8 @@ def validate_session(
 
     The check comes before the function runs. ``Optional`` lets ``None`` through, and so does a
     default of ``None``; a mock and SQLAlchemy's scoped sessions pass for the session that they
-    stand for. The function may be a method, async, or a generator, and stays what it is.
+    stand for. The function may be a method, async, or a generator, and stays what it is. One that
+    is async is checked when it is called, not when it is awaited.
 
     Args:
         function: What to decorate. ``@staticmethod`` and ``@classmethod`` go above.
@@ -68,20 +69,20 @@ def _validated(function: Any, resources: Resources) -> Any:
         # Its calls give the generator itself, so that nothing comes between it and its caller.
         wrapper = _CheckedGenerator(function)
         wrapper.check = check
-    elif inspect.iscoroutinefunction(function):
-
-        async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            check(args, kwargs)
-            return await function(*args, **kwargs)
-
-        wrapper = _at_home(coroutine, function)
+    elif inspect.iscoroutinefunction(function) and not hasattr(inspect, _MARK):
+        wrapper = _CheckedCoroutine(function)
+        wrapper.check = check
     else:
+        # A coroutine function is checked when it is called: `create_task(find(get_db()))` is to
+        # fail there, and not in the task.
 
         def plain(*args: Any, **kwargs: Any) -> Any:
             check(args, kwargs)
             return function(*args, **kwargs)
 
         wrapper = _at_home(plain, function)
+        if inspect.iscoroutinefunction(function):
+            getattr(inspect, _MARK)(wrapper)
     functools.update_wrapper(wrapper, function)
     return wrapper
 
@@ -109,6 +110,42 @@ class _CheckedGenerator(GeneratorFunction):
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self.bind_to(instance)
+
+
+async def _coroutine() -> None:
+    """What a call of a coroutine function is, to ``inspect``."""
+
+
+class _Call(functools.partial[Any]):
+    """The ``__call__`` of a class whose instances are coroutine functions.
+
+    Without being one itself: a coroutine function checks nothing before it is awaited.
+    """
+
+    def __call__(self, checked: _CheckedCoroutine, /, *args: Any, **kwargs: Any) -> Any:
+        checked.check(args, kwargs)
+        return checked.func(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+
+class _CheckedCoroutine(GeneratorFunction):
+    """A coroutine function, where Python (before 3.12) lets nothing else pass for one.
+
+    To ``inspect`` a ``partial`` of one is one. FastAPI, before 0.123.5, asks for the ``__call__``
+    of what is no function.
+    """
+
+    check: _Check
+    __call__ = _Call(_coroutine)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self.bind_to(instance)
+
+
+#: The function of `inspect` that makes a coroutine function of another, from Python 3.12 on.
+_MARK = "markcoroutinefunction"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mypy.types import CallableType
+from mypy.types import CallableType, has_type_vars
 
 from mypy_asyncsession.models.contextlib import CONTEXT_MANAGERS_MADE
 from mypy_asyncsession.semantic.from_mypy_types import informative
@@ -13,6 +13,7 @@ from mypy_asyncsession.semantic.values import (
     RECURSIVE,
     UNKNOWN,
     ContainerValue,
+    FunctionValue,
     LiteralValue,
     ManagerFactory,
     NamedValue,
@@ -99,6 +100,8 @@ def combine_result(inferred: Value, declared: Value) -> Value:
         return inferred if declared is UNKNOWN else declared
     if isinstance(inferred, ManagerFactory) and isinstance(declared, TypedCallable):
         return inferred
+    if isinstance(inferred, FunctionValue) and _is_open_callable(declared):
+        return inferred  # what fills the variables in is known to the function alone
     if not isinstance(declared, ObjectValue):
         return inferred if declared is UNKNOWN or is_opaque(declared) else declared
     if isinstance(inferred, ObjectValue):
@@ -138,6 +141,15 @@ def is_none(value: Value) -> bool:
     """Whether a value is ``None``."""
     return (isinstance(value, ObjectValue) and value.shape is Shape.NONE) or (
         isinstance(value, LiteralValue) and value.value is None
+    )
+
+
+def _is_open_callable(value: Value) -> bool:
+    """Whether a value is a callable whose result is left to a type variable."""
+    return (
+        isinstance(value, TypedCallable)
+        and isinstance(value.type, CallableType)
+        and has_type_vars(value.type.ret_type)
     )
 
 

@@ -221,7 +221,7 @@ class Types:
             if isinstance(proper, Instance) and proper.type.fullname in COROUTINE_TYPES:
                 result = proper.args[-1] if proper.args else result
         proper = get_proper_type(result)
-        if isinstance(proper, TypeVarType):
+        if isinstance(proper, TypeVarType) and proper not in type_.args:
             # ``-> Self``, in either spelling.
             return ObjectValue(
                 self._shape(type_.type, self.can(type_.type), self.resource(type_.type)),
@@ -260,7 +260,8 @@ class Types:
             proper = get_proper_type(result) if result is not None else None
             if isinstance(proper, Instance) and proper.type.fullname in COROUTINE_TYPES:
                 return proper.args[-1] if proper.args else None
-            return type_ if isinstance(proper, TypeVarType) else proper
+            is_self = isinstance(proper, TypeVarType) and proper not in type_.args
+            return type_ if is_self else proper
         for names, index in (
             (ASYNC_GENERATOR_TYPES | ASYNC_ITERATOR_TYPES, 0),
             (COROUTINE_TYPES, -1),

@@ -24,6 +24,8 @@ from mypy_asyncsession.semantic.syntax import statements, yields
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from mypy.nodes import Block
+
     from mypy_asyncsession.semantic.cfg import Way, WithItem
 
 _SWALLOWING: Final = (
@@ -106,6 +108,11 @@ class FunctionFlow:
     def returns(self) -> bool:
         """Whether the body may be left other than by an exception."""
         return may_reach(self.graph, Graph.ENTRY, Graph.EXIT)
+
+
+def always_raises(block: Block) -> bool:
+    """Whether a block always ends in an exception."""
+    return not may_reach(build(block, may_swallow=_may_swallow), Graph.ENTRY, Graph.EXIT)
 
 
 def _may_swallow(item: WithItem, _: Way) -> bool:

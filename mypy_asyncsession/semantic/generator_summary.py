@@ -29,14 +29,14 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.findings import Yields
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
+from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import (
-    always_raises,
     children,
     expressions,
     says_nothing,
     statements,
-    suppresses,
     walk,
     yields,
 )
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Node
 
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
@@ -119,19 +120,21 @@ def traits_of(
     if source is None or not paths or len(paths) < len(yields(function.node)):
         return None
     scope = source.scope_in(function.node, function.scope)
-    if not _exclusive(paths) or any(_is_dead(path) for path, _ in paths):
+    flow = source.flow_of(function.node)
+    places = [_places(flow, yielded) for _, yielded in paths]
+    # One that is never reached is there to make a generator only.
+    if not all(places) or not _exclusive(flow, places):
         return None
-    code = closes = catches = handles = swallows = False
+    code = closes = catches = handles = False
     for path, yielded in paths:
-        for position, step in enumerate(path):
+        for step in path:
             statement = step.statement
             if isinstance(statement, (ForStmt, WhileStmt)):
-                if not _runs_once(statement, path[position:], yielded, interpreter, scope, depth):
+                if not _runs_once(flow, statement, yielded, interpreter, scope, depth):
                     return None
                 closes = closes or _owns(function, statement)
             elif isinstance(statement, WithStmt):
                 closes = True
-                swallows = swallows or any(map(suppresses, statement.expr))
             elif isinstance(statement, TryStmt):
                 last = statement.finally_body
                 if (
@@ -146,11 +149,20 @@ def traits_of(
                         _acts(handler, caught)
                         for handler, caught in zip(statement.handlers, statement.vars, strict=True)
                     )
-                    swallows = swallows or _swallows(statement)
                     code = code or statement.else_body is not None
         code = code or any(_more_follows(step) for step in path)
-    always = not _without_yield(function.node.body)
+    at = set().union(*places)
+    # What is thrown in ends in it, if the generator may come to its end then.
+    thrown = EdgeKind.ERROR | EdgeKind.CANCEL
+    swallows = may_reach(flow.graph, at, Graph.EXIT, first=thrown)
+    always = Graph.EXIT not in _before_yield(flow.graph, function.node.body)
     return GeneratorSummary(code, closes, catches, handles, swallows, always)
+
+
+def returns_without_yield(body: Block) -> bool:
+    """Whether a function may return before anything was yielded, and not by an exception."""
+    graph = build(body)
+    return any(graph.points[index].kind is PointKind.RETURN for index in _before_yield(graph, body))
 
 
 def yields_of(value: Value, interpreter: Interpreter) -> Yields | None:
@@ -197,39 +209,46 @@ def _inner(
     yield from _paths(child, (*around, place, _Step(statement, child, -1)))
 
 
-def _exclusive(paths: list[tuple[tuple[_Step, ...], YieldExpr]]) -> bool:
-    """Whether at most one yield is reached: they stand in branches of one ``if`` or ``match``."""
-    if len(paths) == 1:
+def _places(flow: FunctionFlow, yielded: YieldExpr) -> set[int]:
+    points = flow.graph.points
+    return {
+        index for index in flow.graph.points_of(yielded) if points[index].kind is PointKind.YIELD
+    }
+
+
+def _exclusive(flow: FunctionFlow, places: list[set[int]]) -> bool:
+    """Whether at most one yield is reached: none comes after another."""
+    if len(places) == 1:
         return True
-    branches = []
-    for path, _ in paths:
-        conditions = [step for step in path if isinstance(step.statement, (IfStmt, MatchStmt))]
-        if not conditions:
-            return False
-        branches.append((id(conditions[0].statement), id(conditions[0].block)))
-    return len({statement for statement, _ in branches}) == 1 and len(set(branches)) == len(paths)
+    every = set().union(*places)
+    return not any(may_reach(flow.graph, each, every - each) for each in places)
 
 
-def _is_dead(path: tuple[_Step, ...]) -> bool:
-    """Whether a yield is there to make a generator only, behind a ``raise`` or a ``return``."""
-    return any(
-        isinstance(statement, (RaiseStmt, ReturnStmt))
-        for step in path
-        for statement in step.block.body[: max(step.position, 0)]
-    )
+def _before_yield(graph: Graph, body: Block) -> set[int]:
+    """The points that are reached before anything is yielded or raised.
+
+    Loops and matches that yield are taken to come to what is in them.
+    """
+    closed = set(graph.of_kind(PointKind.YIELD))
+    for statement in statements(body):
+        if isinstance(statement, MatchStmt) and _yields_in(statement):
+            closed.update(graph.points_of(statement.patterns[0]))
+        elif isinstance(statement, (ForStmt, WhileStmt)) and _yields_in(statement):
+            closed.update(graph.points_of(statement))
+    return reachable(graph, Graph.ENTRY, avoiding=closed, along=EdgeKind.QUIET)
 
 
 def _runs_once(
+    flow: FunctionFlow,
     loop: ForStmt | WhileStmt,
-    path: tuple[_Step, ...],
     yielded: YieldExpr,
     interpreter: Interpreter,
     scope: Scope,
     depth: int,
 ) -> bool:
-    """Whether a yield in a loop is reached once at most."""
-    last = path[-1]
-    if _leaves(last.block, last.position):
+    """Whether a yield in a loop is reached once at most, unless something is raised."""
+    places = _places(flow, yielded)
+    if not may_reach(flow.graph, places, places, along=EdgeKind.QUIET):
         return True
     if not isinstance(loop, ForStmt) or not loop.is_async:
         return False
@@ -268,63 +287,9 @@ def _logs(expression: Node) -> bool:
     return isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _LOGGING
 
 
-#: The ways out of a block without a yield: on to what follows it, and out of the function.
-_ON, _OUT = "on", "out"
-
-
-def _without_yield(block: Block) -> frozenset[str]:
-    """How a block is left where nothing was yielded and nothing was raised."""
-    ways = frozenset({_ON})
-    for statement in block.body:
-        if _ON not in ways:
-            break
-        ways = (ways - {_ON}) | _past(statement)
-    return ways
-
-
-def _past(statement: Node) -> frozenset[str]:
-    if isinstance(statement, ReturnStmt):
-        return frozenset({_OUT})
-    if isinstance(statement, RaiseStmt):
-        return frozenset()
-    if isinstance(statement, IfStmt):
-        branches = [_without_yield(each) for each in statement.body]
-        other = statement.else_body
-        branches.append(frozenset({_ON}) if other is None else _without_yield(other))
-        return frozenset().union(*branches)
-    if isinstance(statement, (Block, WithStmt)):
-        return _without_yield(statement if isinstance(statement, Block) else statement.body)
-    if isinstance(statement, TryStmt):
-        ways = _without_yield(statement.body)
-        if _ON in ways and statement.else_body is not None:
-            ways = (ways - {_ON}) | _without_yield(statement.else_body)
-        return ways
-    # A loop or a match is taken to come to what it has in it.
-    return frozenset() if _yields_in(statement) else frozenset({_ON})
-
-
 def _yields_in(statement: Node) -> bool:
     return not isinstance(statement, (FuncDef, Decorator, ClassDef)) and any(
         isinstance(inner, YieldExpr) for inner in walk(statement, into_functions=False)
-    )
-
-
-def _swallows(statement: TryStmt) -> bool:
-    """Whether an exception of the ``try`` block may end in one of its handlers."""
-    last = statement.finally_body
-    if last is not None and any(isinstance(inner, ReturnStmt) for inner in statements(last)):
-        return True
-    return any(
-        not always_raises(handler)
-        for handler, type_ in zip(statement.handlers, statement.types, strict=True)
-        # Nobody but Python itself throws this one in, and then nothing goes on.
-        if not (isinstance(type_, NameExpr) and type_.name == "GeneratorExit")
-    )
-
-
-def _leaves(block: Block, position: int) -> bool:
-    return any(
-        isinstance(statement, (ReturnStmt, BreakStmt)) for statement in block.body[position + 1 :]
     )
 
 

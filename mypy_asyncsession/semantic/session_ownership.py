@@ -11,27 +11,21 @@ from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
     CallExpr,
-    ForStmt,
-    IfStmt,
-    MatchStmt,
     MemberExpr,
     NameExpr,
-    TryStmt,
-    WhileStmt,
     WithStmt,
     YieldExpr,
 )
 from mypy.types import Instance
 
 from mypy_asyncsession.semantic.bindings import ITERATING
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.shapes import Can
 from mypy_asyncsession.semantic.syntax import dotted, returned, statements, walk, yields
 from mypy_asyncsession.semantic.values import ObjectValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mypy.nodes import Block, Expression, FuncDef, FuncItem, Node, TypeInfo
+    from mypy.nodes import Expression, FuncDef, FuncItem, Node, TypeInfo
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
@@ -152,26 +146,12 @@ def _sources(function: FuncItem, name: str | None) -> set[str | None]:
 
 def _closed(function: FuncItem) -> set[str | None]:
     """What a function closes on every way through it, as written."""
-    return {
-        dotted(node.expr)
-        for statement in _always(function.body)
-        for node in walk(statement, into_functions=False)
-        if isinstance(node, MemberExpr) and node.name in _CLOSING
-    }
-
-
-def _always(block: Block) -> Iterator[Node]:
-    """The simple statements of a block, and of those in it that are entered in any case."""
-    for statement in block.body:
-        if isinstance(statement, WithStmt):
-            yield from statement.expr
-            yield from _always(statement.body)
-        elif isinstance(statement, TryStmt):
-            yield from _always(statement.body)
-            if statement.finally_body is not None:
-                yield from _always(statement.finally_body)
-        elif not isinstance(statement, (ForStmt, IfStmt, MatchStmt, WhileStmt)):
-            yield statement
+    flow = FunctionFlow(function)
+    found: dict[str | None, list[int]] = {}
+    for node in walk(function.body, into_functions=False):
+        if isinstance(node, MemberExpr) and node.name in _CLOSING:
+            found.setdefault(dotted(node.expr), []).extend(flow.graph.points_of(node))
+    return {name for name, points in found.items() if flow.always(points)}
 
 
 def _is_own(
@@ -187,10 +167,14 @@ def _is_own(
     name = dotted(yielded)
     if name is None:
         return False
-    closed = any(
-        closes(node, name)
-        for statement in _always(function.node.body)
-        for node in (statement, *walk(statement, into_functions=False))
+    flow = FunctionFlow(function.node)
+    closed = flow.always(
+        [
+            index
+            for node in walk(function.node.body, into_functions=False)
+            if closes(node, name)
+            for index in flow.graph.points_of(node)
+        ]
     )
     if not isinstance(yielded, NameExpr):
         return closed

@@ -18,7 +18,6 @@ from mypy.nodes import (
     EllipsisExpr,
     ExpressionStmt,
     FuncDef,
-    IfStmt,
     LambdaExpr,
     MemberExpr,
     NameExpr,
@@ -28,8 +27,6 @@ from mypy.nodes import (
     RaiseStmt,
     ReturnStmt,
     StrExpr,
-    TryStmt,
-    WithStmt,
     YieldExpr,
     YieldFromExpr,
 )
@@ -286,24 +283,6 @@ def returned(function: FuncItem) -> list[Expression]:
     ]
 
 
-def always_raises(block: Block) -> bool:
-    """Whether a block always ends in an exception."""
-    if any(isinstance(inner, (ReturnStmt, BreakStmt)) for inner in statements(block)):
-        return False
-    last = next((each for each in reversed(block.body) if not isinstance(each, PassStmt)), None)
-    if isinstance(last, RaiseStmt):
-        return True
-    if isinstance(last, IfStmt):
-        return last.else_body is not None and all(map(always_raises, [*last.body, last.else_body]))
-    if isinstance(last, WithStmt):
-        return not any(map(suppresses, last.expr)) and always_raises(last.body)
-    if isinstance(last, TryStmt):
-        if last.finally_body is not None and always_raises(last.finally_body):
-            return True
-        return always_raises(last.body) and all(map(always_raises, last.handlers))
-    return False
-
-
 def always_leaves(block: Block) -> bool:
     """Whether a block of a loop ends in a ``break``, a ``return`` or a ``raise``, at a quick look.
 
@@ -311,13 +290,4 @@ def always_leaves(block: Block) -> bool:
     """
     return any(
         isinstance(statement, (BreakStmt, RaiseStmt, ReturnStmt)) for statement in statements(block)
-    )
-
-
-def suppresses(expression: Node) -> bool:
-    """Whether a ``with`` of *expression* is there to suppress exceptions."""
-    return (
-        isinstance(expression, CallExpr)
-        and isinstance(expression.callee, (MemberExpr, NameExpr))
-        and expression.callee.name == "suppress"
     )

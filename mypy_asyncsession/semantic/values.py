@@ -88,6 +88,18 @@ def object_value(shape: Shape, item: Value = UNKNOWN, **more: object) -> ObjectV
     return ObjectValue(shape, ABILITIES.get(shape, Can.NOTHING), item, **more)  # type: ignore[arg-type]
 
 
+def step(of: Value, item: Value, method: str = "__anext__") -> ObjectValue:
+    """What a special method gives that is a coroutine by its type.
+
+    A step of an async generator is none: it can be driven by hand, as an iterator.
+    """
+    made = object_value(Shape.COROUTINE, item, label="Coroutine")
+    shape = of.shape if isinstance(of, ObjectValue) else Shape.ASYNC_ITERATOR
+    if method == "__aenter__" or shape not in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        return made
+    return replace(made, can=made.can | Can.ITERATE | Can.NEXT)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FunctionValue(Value):
     """A function whose source is at hand, with what its free names and parameters stand for.
@@ -103,6 +115,7 @@ class FunctionValue(Value):
         partial: Whether this is a ``functools.partial`` of the function.
         wraps: What ``functools.wraps`` says that it wraps.
         entered: Whether what its calls give can be entered, too, for it is a provider of ours.
+        cached: Whether each of its calls gives what the first one gave.
     """
 
     node: FuncItem
@@ -119,6 +132,7 @@ class FunctionValue(Value):
     partial: bool = False
     wraps: Value = UNKNOWN
     entered: bool = False
+    cached: bool = False
 
     def origin(self) -> Origin:
         """The place of this definition."""

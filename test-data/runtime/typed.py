@@ -41,6 +41,24 @@ class Database:
         async with Maker() as session:
             yield session
 
+    @classmethod
+    @provider
+    async def of_class(cls, tenant: str = "") -> AsyncIterator[AsyncSession]:
+        async with Maker() as session:
+            yield session
+
+    @classmethod
+    @provider
+    def sync_of_class(cls) -> Iterator[Session]:
+        with SyncMaker() as session:
+            yield session
+
+    @staticmethod
+    @provider
+    async def of_nobody() -> AsyncIterator[AsyncSession]:
+        async with Maker() as session:
+            yield session
+
 
 async def plain_generator(tenant: str) -> AsyncIterator[AsyncSession]:
     async with Maker() as session:
@@ -108,6 +126,16 @@ async def providers() -> None:
         assert_type(session, AsyncSession)
     async with Database().session("acme") as session:
         assert_type(session, AsyncSession)
+    async with Database.of_class() as session:
+        assert_type(session, AsyncSession)
+    async with Database().of_class("acme") as session:
+        assert_type(session, AsyncSession)
+    async with Database.of_nobody() as session:
+        assert_type(session, AsyncSession)
+    async with Database().of_nobody() as session:
+        assert_type(session, AsyncSession)
+    with Database.sync_of_class() as sync:
+        assert_type(sync, Session)
     with get_sync_db() as sync:
         assert_type(sync, Session)
         assert_type(use_sync(sync), int)
@@ -148,3 +176,9 @@ async def scopes() -> None:
         assert_type(fifteen, Session)
     with session_scope(SyncMaker) as sixteen:
         assert_type(sixteen, Session)
+    async with session_scope(get_db, app=app) as seventeen:
+        assert_type(seventeen, AsyncSession)
+    async with session_scope(plain_generator, app=app) as eighteen:
+        assert_type(eighteen, AsyncSession)
+    async with session_scope(sync_generator, app=app) as nineteen:
+        assert_type(nineteen, Session)

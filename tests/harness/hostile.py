@@ -240,6 +240,7 @@ class HostileTree:
         (self.root / "self.py").symlink_to("self.py")
         (self.root / "nowhere.py").symlink_to("nowhere/at/all")
         (self.root / "outside").symlink_to(self.outside)
+        (self.root / "stubs").symlink_to(self.outside)
         if hasattr(os, "mkfifo"):
             os.mkfifo(self.root / "pipe.py")
             os.mkfifo(self.root / "app" / "pipe.py")

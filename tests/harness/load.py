@@ -139,11 +139,20 @@ def application(maker: async_sessionmaker[AsyncSession], way: str) -> Any:
 
 async def post(app: Any, path: str, query: bytes) -> None:
     """A request, without a client or a server between."""
+    await _request(app, "POST", path, query)
+
+
+async def get(app: Any, path: str) -> None:
+    """The same for one that only reads."""
+    await _request(app, "GET", path, b"")
+
+
+async def _request(app: Any, method: str, path: str, query: bytes) -> None:
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "POST",
+        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),

@@ -252,3 +252,62 @@ def test_left_while_it_is_entered() -> None:
 def test_its_calls_are_typed() -> None:
     given: AsyncProvided[str] = get_db()
     assert asyncio.run(entered(given)) == "nobody"
+
+
+def test_what_other_frameworks_ask_of_it() -> None:
+    """Litestar and dishka, which look at the ``__call__`` and at what it gives."""
+    assert inspect.isasyncgenfunction(get_db.__call__)
+    assert inspect.isgeneratorfunction(get_sync_db.__call__)
+    given = get_db()
+    for question in (inspect.isasyncgen, lambda it: isinstance(it, AsyncProvided)):
+        assert question(given)
+    asyncio.run(given.aclose())
+    assert vars(get_db)["__parameters__"] == ()
+
+
+def test_in_litestar() -> None:
+    litestar = pytest.importorskip("litestar")
+    from litestar.di import Provide  # type: ignore[import-not-found,unused-ignore]
+    from litestar.testing import TestClient  # type: ignore[import-not-found,unused-ignore]
+
+    log: list[str] = []
+
+    @provider
+    async def session() -> AsyncIterator[str]:
+        try:
+            yield "session"
+            log.append("commit")
+        except ValueError:
+            log.append("rollback")
+            raise
+
+    @litestar.get("/{fails:int}", sync_to_thread=False)  # type: ignore[untyped-decorator,unused-ignore]
+    def handler(fails: int, session: str) -> str:
+        if fails:
+            raise ValueError
+        return session
+
+    app = litestar.Litestar([handler], dependencies={"session": Provide(session)})
+    with TestClient(app) as client:
+        assert client.get("/0").text == "session"
+        assert client.get("/1").status_code == 500
+    assert log == ["commit", "rollback"]
+
+
+def test_in_dishka() -> None:
+    dishka = pytest.importorskip("dishka")
+
+    async def main() -> None:
+        factory = dishka.Provider(scope=dishka.Scope.REQUEST)
+        factory.provide(_numbers)
+        container = dishka.make_async_container(factory)
+        async with container() as request:
+            assert await request.get(int) == 1
+        await container.close()
+
+    asyncio.run(main())
+
+
+@provider
+async def _numbers() -> collections.abc.AsyncIterator[int]:
+    yield 1

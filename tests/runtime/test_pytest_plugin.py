@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(project: Path, *options: str) -> str:
+def run(project: Path, *options: str, status: int | None = None) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *options],
         cwd=project,
@@ -74,6 +74,7 @@ def run(project: Path, *options: str) -> str:
         timeout=60,
         check=False,
     )
+    assert status is None or done.returncode == status
     return done.stdout + done.stderr
 
 
@@ -139,3 +140,132 @@ def test_resources_in_the_settings(project: Path) -> None:
 
 def test_the_warning_is_one() -> None:
     assert issubclass(pytest_plugin.SessionLeakWarning, Warning)
+
+
+LATE = """
+import asyncio
+import gc
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+runs = []
+kept = []
+
+async def opened(tmp_path):
+    session = AsyncSession(create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/test.db"))
+    await session.execute(text("select 1"))
+    return session
+
+def test_fails_the_first_time(tmp_path):
+    runs.append(1)
+    session = asyncio.run(opened(tmp_path))
+    cycle = [session]
+    cycle.append(cycle)
+    assert len(runs) == 2
+    asyncio.run(session.close())
+
+def test_that_comes_next():
+    gc.collect()
+
+def test_leaves_it_to_a_later_one(tmp_path):
+    kept.append(asyncio.run(opened(tmp_path)))
+
+def test_that_drops_it():
+    kept.clear()
+    gc.collect()
+"""
+
+RERUN = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    if any(report.failed for report in reports):
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+def test_the_test_that_made_it_is_blamed(project: Path) -> None:
+    (project / "test_app.py").write_text(LATE, encoding="utf-8")
+    output = run(project, "--session-leaks=error", "-W", "ignore")
+    # What a failed test holds is freed when the next one begins.
+    assert "FAILED test_app.py::test_fails_the_first_time - assert 1 == 2" in output
+    assert output.count("FAILED") == 1
+    assert "3 passed" in output
+    late = output.partition("session leaks that were found after their test")[2]
+    late = late.partition(" PASSES ")[0].partition(" short test summary ")[0]
+    assert "test_app.py::test_fails_the_first_time: a " in late
+    assert "test_app.py::test_leaves_it_to_a_later_one: a " in late
+    assert "test_that" not in late
+
+    (project / "conftest.py").write_text(RERUN, encoding="utf-8")
+    output = run(project, "--session-leaks=error", "-W", "ignore", "-k", "not later_one")
+    assert "3 passed" in output
+
+
+def test_a_late_leak_fails_the_run(project: Path) -> None:
+    (project / "test_app.py").write_text(LATE, encoding="utf-8")
+    output = run(
+        project, "--session-leaks=error", "-W", "ignore", "-k", "later_one or drops_it", status=1
+    )
+    assert "2 passed" in output
+    assert "test_leaves_it_to_a_later_one: a " in output
+
+
+SHARED = """
+import asyncio
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+async def use(tmp_path, tasks):
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/test.db")
+    async with AsyncSession(engine) as session:
+        async def one():
+            await session.execute(text("select 1"))
+        await asyncio.gather(*(one() for _ in range(tasks)), return_exceptions=True)
+    await engine.dispose()
+
+def test_shares(tmp_path):
+    asyncio.run(use(tmp_path, 2))
+
+def test_does_not_share(tmp_path):
+    asyncio.run(use(tmp_path, 1))
+"""
+
+
+def test_sessions_that_tasks_share(project: Path) -> None:
+    (project / "test_app.py").write_text(SHARED, encoding="utf-8")
+    output = run(project, "--session-tasks=error")
+    assert 'FAILED test_app.py::test_shares - Failed: test_app.py:11: a "Session" is used' in output
+    assert "PASSED test_app.py::test_does_not_share" in output
+
+
+EMPTY = "import sqlalchemy.ext.asyncio\n" + "".join(
+    f"def test_{number}():\n    pass\n" for number in range(300)
+)
+
+
+def test_tests_without_a_session_cost_nothing(project: Path) -> None:
+    """What the collector does is most of the time that a test could take longer."""
+    (project / "conftest.py").write_text(
+        "import gc\n"
+        "seen = []\n"
+        "gc.callbacks.append(lambda phase, info: seen.append(info['generation']))\n"
+        "def pytest_runtest_logstart():\n"
+        "    global begun\n"
+        "    begun = globals().get('begun', len(seen))\n"
+        "def pytest_terminal_summary(terminalreporter):\n"
+        "    full = seen[begun:].count(2)\n"
+        "    terminalreporter.line(f'{full} full collections')\n"
+    )
+    (project / "test_app.py").write_text(EMPTY, encoding="utf-8")
+    output = run(project, "--session-leaks=error", "--session-tasks=error")
+    assert "300 passed" in output
+    (line,) = (line for line in output.splitlines() if line.endswith(" full collections"))
+    assert int(line.split()[0]) < 20

@@ -1,10 +1,11 @@
-"""The examples of the section "At run time" of the README do what it says."""
+"""The examples of the section "At run time" of the README, and of its page, do what they say."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
 #: What the examples take for granted.
 PREAMBLE = """\
 from collections.abc import AsyncIterator
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated
-from fastapi import Depends, FastAPI
-from sqlalchemy import literal
+import gc
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi.testclient import TestClient
+from sqlalchemy import literal, text
 from sqlalchemy import select as _select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine,
+)
 
 app = FastAPI()
-new_session = async_sessionmaker(create_async_engine("sqlite+aiosqlite://"))
+engine = create_async_engine("sqlite+aiosqlite://")
+new_session = async_sessionmaker(engine)
 
 def select(value):
     return _select(literal(value))
@@ -37,7 +44,11 @@ def select(value):
 def examples() -> str:
     text = (TEST_DATA.parent / "README.md").read_text(encoding="utf-8")
     section = text[text.index("## At run time") : text.index("## Requirements")]
-    return "\n".join(re.findall(r"```python\n(.*?)```", section, re.DOTALL))
+    return "\n".join(code_in(section))
+
+
+def code_in(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.fixture
@@ -51,11 +62,19 @@ def example() -> Iterator[dict[str, Any]]:
 
 
 def test_a_request(example: dict[str, Any]) -> None:
-    assert TestClient(example["app"]).get("/orders/7").json() == "7"
+    assert TestClient(example["app"]).post("/orders/7").json() == "7"
 
 
 def test_outside_of_a_request(example: dict[str, Any]) -> None:
     asyncio.run(example["nightly"]())
+    assert asyncio.run(example["nightly_of_a_tenant"]()) == "nobody"
+    example["app"].state.tenant = "acme"
+    assert asyncio.run(example["nightly_of_a_tenant"]()) == "acme"
+
+
+def test_two_tasks(example: dict[str, Any]) -> None:
+    (text,) = asyncio.run(example["two_at_once"]())
+    assert re.match(r"README\.md:\d+: a \"Session\" is used by a second task", text)
 
 
 def test_a_wrong_call(example: dict[str, Any]) -> None:
@@ -69,18 +88,35 @@ def test_a_wrong_call(example: dict[str, Any]) -> None:
 
 def test_in_production(example: dict[str, Any]) -> None:
     with TestClient(example["guarded"]) as client:
-        assert client.get("/health").json() == {"misuses": 0, "quiet days": 0}
+        answer = {"misuses": 0, "quiet days": 0, "open for 5 s": 0}
+        assert client.get("/health").json() == answer
 
 
 def test_in_a_test(example: dict[str, Any]) -> None:
     example["test_dependencies"]()
 
 
+def test_a_test_that_is_rolled_back(example: dict[str, Any]) -> None:
+    asyncio.run(example["test_pay"]())
+
+
+@pytest.mark.filterwarnings("ignore:The garbage collector", "ignore:coroutine:RuntimeWarning")
+def test_the_page(example: dict[str, Any]) -> None:
+    """Its examples go on where those of the README end; each asserts what it says."""
+    page = (Path(runtime.__file__).parent / "README.md").read_text(encoding="utf-8")
+    for number, code in enumerate(code_in(page)):
+        exec(compile(code, f"README.md example {number}", "exec"), example)
+    for name in ("provider", "session_scope", "validate_session", "audit_app", "rolled_back"):
+        assert f"`{name}`" in page
+    for name in ("SessionGuardMiddleware", "LeakDetector", "SessionMonitor", "TaskDetector"):
+        assert f"## `{name}`" in page
+
+
 def test_every_public_name_has_its_example() -> None:
     text = examples()
     types_only = {
-        "AsyncProvided", "AsyncProvider", "DependencyProblem", "Leak", "Misuse", "Summary",
-        "SyncProvided", "SyncProvider",
+        "AsyncProvided", "AsyncProvider", "DependencyProblem", "Leak", "Misuse", "OpenSession",
+        "PoolUse", "SharedSession", "Summary", "SyncProvided", "SyncProvider",
     }  # fmt: skip
     for name in set(runtime.__all__) - types_only:
         assert re.search(rf"\b{name}\b", text), name

@@ -58,7 +58,7 @@ def found(
         yield {
             (release, module): pool.submit(run, folder, release, module)
             for release in RELEASES
-            for module in ("providers", "outage", "audited")
+            for module in ("providers", "outage", "bypasses", "audited")
         }
         pool.shutdown(cancel_futures=True)
 
@@ -78,7 +78,31 @@ def of(found: Found, release: str, module: str) -> dict[str, Any]:
         pytest.fail(f"no environment with FastAPI {release}\n{error}", pytrace=False)
 
 
+SOLVED_BY_NOBODY: Final = """\
+SessionTypeError: "needs_a_header" needs what only a request has: header "x-token"; override what \
+reads it, or call the provider with a value for it
+SessionTypeError: opened() missing 1 required positional argument: 'name': only FastAPI fills in \
+"Depends(state)": pass a value for it, or have FastAPI do so: "session_scope(opened, app=app)"
+SessionTypeError: sync_opened() missing 2 required positional arguments: 'db' and 'name': only \
+FastAPI fills in "Depends(opened)": pass a value for it, or have FastAPI do so: \
+"session_scope(sync_opened, app=app)"
+""".splitlines()
 PROVIDERS: Final[dict[str, Any]] = {
+    # Out of a request, by FastAPI's own solver.
+    "solved": [
+        "opened state",
+        ["open", "commit"],
+        "sync opened state nobody",
+        ["open", "commit"],
+        "nobody rw",
+        ["open", "commit"],
+        "state",
+        [],
+        "rollback",
+        "opened overridden",
+        "sync plain nobody",
+        *SOLVED_BY_NOBODY,
+    ],
     "annotated": [200, '"acme rw: one"', "open", "commit"],
     "query": [200, '"nobody ro: two"', "open", "commit"],
     "sync": [200, '"sync nobody"', "sync open", "sync close"],
@@ -153,6 +177,54 @@ def test_the_outage_with_the_guard(found: Found, release: str, hidden_by: str) -
     # A misuse that is known is said in one line, and counted.
     assert answers["again"] == [[500], ["ERROR"]]
     assert answers["counted"] == len(MISUSES) + 2
+
+
+#: Guards that nobody drives, and misuses that a route class hides.
+BYPASSES: Final = (
+    "lambda", "unannotated", "generator", "provider", "nested", "none", "any", "looked-at",
+    "coroutine", "user", "sync", "manager", "any-manager", "swallowed", "swallowed-dependency",
+)  # fmt: skip
+NO_BYPASSES: Final[dict[str, Any]] = {
+    "enters": [200, '"session: entered"', []],
+    "says-something-else": [200, '"session: entered"', []],
+    "asks": [200, '"not needed today"', []],
+    "awaits": [200, '"awaited"', []],
+    "in-the-background": [200, '"later"', []],
+    "task": [200, '"task"', []],
+    "streams": [200, "012", []],
+    "no-rows": [200, "[]", []],
+    "denied": [401, '{"detail":"Unauthorized"}', []],
+    "from-none": [404, '{"detail":"Not Found"}', []],
+    # An application's own answer to what has nothing to do with sessions.
+    **{
+        f"other/{kind}": [400, '{"detail":"Bad Request"}', []]
+        for kind in ("list", "with", "await", "execute", "commit")
+    },
+    # An exception that is made once keeps what was handled when it was raised for another request.
+    "denied by a misuse": [500, ["CRITICAL"]],
+    "denied afterwards": [401, []],
+    "denied, in a fresh scope": [401],
+    "overridden": [200, '"secret"', []],
+    # A client makes up three methods, and it is one misuse.
+    "methods": ["CRITICAL", "CRITICAL", "ERROR", "ERROR"],
+    "raised behind the answer": "AttributeError",
+    "loaded": [],
+}
+
+
+def test_what_got_past_the_guard(found: Found, release: str) -> None:
+    answers = of(found, release, "bypasses")
+    bare = answers.pop("bare")
+    refused = [500, "Internal Server Error", ["CRITICAL"]]
+    for path in BYPASSES:
+        assert (path, answers.pop(path)) == (path, refused)
+        # What FastAPI itself refuses, or nobody can turn into an answer, needs no guard.
+        raw = release in RAW or path not in ("manager", "any-manager")
+        assert bare[path] == (raw and path != "user"), path
+    for path in ("lambda", "swallowed", "none"):
+        assert answers.pop(f"{path}, in a fresh scope") == refused
+    assert answers.pop("counted") == len(BYPASSES)
+    assert answers == NO_BYPASSES
 
 
 def test_the_audit_finds_the_outage_before_the_first_request(found: Found, release: str) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
+from unittest.mock import MagicMock
 
 import pytest
 from fastapi import Depends
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from mypy_asyncsession.runtime import SessionTypeError, provider, session_scope
 from tests.runtime.database import SHAPES, Database, insert
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
 #: The scope is given what only exists at run time: its types are tested elsewhere.
 scope: Any = session_scope
@@ -71,8 +74,100 @@ def test_a_scoped_session_is_closed(database: Database) -> None:
                 await session.execute(text("select 1"))
                 assert database.pool.checkedout() == 1
             assert database.pool.checkedout() == 0
+            assert not scoped.registry.has()
 
     asyncio.run(database.use(work))
+
+
+def test_a_scoped_session_is_removed_from_its_registry(database: Database) -> None:
+    async def work() -> None:
+        scoped = async_scoped_session(database.maker, scopefunc=asyncio.current_task)
+
+        async def one(row: int) -> None:
+            async with scope(scoped) as session:
+                await insert(session, row)
+                with suppress(Failure):
+                    if row % 2:
+                        await session.commit()
+                    else:
+                        raise Failure
+
+        await asyncio.gather(*(one(row) for row in range(20)))
+        assert not scoped.registry.registry
+        assert await database.kept() == set(range(1, 20, 2))
+
+    asyncio.run(database.use(work))
+
+
+def test_scopes_in_scopes_share_the_session_of_a_registry(database: Database) -> None:
+    async def work() -> None:
+        scoped = async_scoped_session(database.maker, scopefunc=asyncio.current_task)
+        async with scope(scoped) as outer:
+            await insert(outer, 1)
+            async with scope(scoped) as inner, scope(lambda: scoped) as innermost:
+                assert inner is outer
+                await insert(innermost, 2)
+            with suppress(Failure):
+                async with scope(scoped):
+                    raise Failure
+            await outer.commit()
+        assert not scoped.registry.has()
+        # One that somebody else has made is left to them.
+        session = scoped()
+        async with scope(scoped):
+            await insert(session, 3)
+        await session.commit()
+        await scoped.remove()
+        assert await database.kept() == {1, 2, 3}
+
+    asyncio.run(database.use(work))
+
+
+def test_the_same_for_sync_sessions(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'test.db'}")
+    scoped = scoped_session(sessionmaker(engine))
+    for given in (scoped, lambda: scoped):
+        with scope(given) as outer:
+            outer.execute(text("create table if not exists kept (id integer primary key)"))
+            with scope(given):
+                outer.execute(text("insert into kept values (null)"))
+            outer.commit()
+        assert not scoped.registry.has()
+    with Session(engine) as session:
+        assert session.scalar(text("select count(*) from kept")) == 2
+    engine.dispose()
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    yield AsyncSession()
+
+
+DbDep = Annotated[AsyncSession, Depends(get_session)]
+
+
+@pytest.mark.parametrize("given", [Depends(get_session), DbDep], ids=["Depends", "alias"])
+def test_what_fastapi_reads_a_provider_from(given: Any) -> None:
+    async def main() -> None:
+        async with scope(given):
+            pytest.fail("there is no session")
+
+    with pytest.raises(SessionTypeError, match=r'write "session_scope\(get_session\)"'):
+        asyncio.run(main())
+
+
+def test_a_signature_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def get_db(tenant: str = "") -> AsyncIterator[str]:
+        yield tenant
+
+    async def main() -> None:
+        for _ in range(3):
+            async with session_scope(get_db) as session:
+                assert session == ""
+
+    signature = MagicMock(side_effect=inspect.signature)
+    monkeypatch.setattr(inspect, "signature", signature)
+    asyncio.run(main())
+    assert signature.call_count == 1
 
 
 def test_scopes_in_scopes_and_side_by_side(database: Database) -> None:
@@ -344,7 +439,6 @@ def test_refused_by_with(given: Any) -> None:
 
 
 def test_a_mock_stands_for_the_provider() -> None:
-    from unittest.mock import MagicMock
 
     given = MagicMock(return_value=async_generator())
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import pickle
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NewType, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, NewType, Optional, TypedDict, TypeVar, Union
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from starlette._utils import is_async_callable
 
 from mypy_asyncsession.runtime import SessionTypeError, provider, validate_session
 
@@ -30,6 +32,10 @@ class Own(AsyncSession):
 
 class Resource:
     pass
+
+
+class Row(TypedDict):
+    name: str
 
 
 async def generator() -> AsyncIterator[AsyncSession]:
@@ -160,6 +166,10 @@ ANNOTATIONS: list[tuple[Any, str]] = [
     ("Optional['Missing.AsyncSession']", "yy.."),
     (Any, "yyyy"),
     (object, "yyyy"),
+    (AsyncSession | Any, "yyyy"),
+    (Union[AsyncSession, Any], "yyyy"),  # noqa: UP007
+    (AsyncSession | Row, "yyyy"),
+    (Optional[Row], "yyyy"),  # noqa: UP045
     (list[AsyncSession], "yyyy"),
     (AsyncSession | list[int], "yyyy"),
     (Free, "yyyy"),
@@ -227,6 +237,32 @@ def test_a_default_that_only_fastapi_fills_in() -> None:
     with pytest.raises(SessionTypeError, match=r'without "db": only FastAPI.*Depends\(generator\)'):
         asyncio.run(handler(1))
     assert asyncio.run(handler(1, SESSION)) == 1
+
+
+@validate_session
+async def find(session: AsyncSession) -> AsyncSession:
+    return session
+
+
+def test_a_coroutine_function_is_checked_when_it_is_called() -> None:
+    """Who calls it is on the way of the exception, and no task has to be awaited for it."""
+    wrong: Any = generator()
+
+    async def main() -> None:
+        with pytest.raises(SessionTypeError) as caught:
+            await asyncio.create_task(find(wrong))
+        # It was called by this function, and no task was made for it.
+        assert [entry.name for entry in caught.traceback][:2] == ["main", "__call__"] or (
+            [entry.name for entry in caught.traceback][:2] == ["main", "plain"]
+        )
+        assert await asyncio.create_task(find(SESSION)) is SESSION
+        for given in (find, Service().coroutine, partial(find)):
+            assert inspect.iscoroutinefunction(given)
+            assert is_async_callable(given)
+
+    asyncio.run(main())
+    assert find.__name__ == "find"
+    assert pickle.loads(pickle.dumps(find)) is find
 
 
 class Service:

@@ -9,26 +9,68 @@ from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.cli.terminal import Terminal
     from mypy_asyncsession.findings import Finding, Span
 
 _INDENT: Final = "    "
+#: How many findings that say the same are all shown.
+_FEW: Final = 3
 
 
 def lines(
-    report: Report, terminal: Terminal, *, statistics: bool = False, summary: bool = True
+    report: Report,
+    terminal: Terminal,
+    *,
+    statistics: bool = False,
+    summary: bool = True,
+    every: bool = True,
 ) -> Iterator[str]:
-    """The findings, how many there are of each code if that is asked for, and a summary."""
+    """The findings, how many there are of each code if that is asked for, and a summary.
+
+    Args:
+        report: The findings.
+        terminal: Where they are shown.
+        statistics: Whether they are counted by code.
+        summary: Whether there is a last line that says how many there are.
+        every: Whether each is shown; else those that say the same many times over are shown once.
+    """
     files = _Files()
+    alike = {} if every else _alike(report.findings)
     for found in report.findings:
+        group = alike.get(_said(found), ())
+        if group and group[0] is not found:
+            continue
         yield from _finding(found, terminal, files)
+        if group:
+            yield _more(found, group[1:], terminal)
     if statistics:
         yield from counts(report)
     if summary:
         yield _summary(report, terminal)
+
+
+def _said(found: Finding) -> tuple[str, str, str | None]:
+    """What a finding says, and of which provider."""
+    return found.code, found.message, found.provider.fullname if found.provider else None
+
+
+def _alike(findings: Iterable[Finding]) -> dict[tuple[str, str, str | None], list[Finding]]:
+    """The findings that say the same, where there are many of them."""
+    groups: dict[tuple[str, str, str | None], list[Finding]] = {}
+    for found in findings:
+        groups.setdefault(_said(found), []).append(found)
+    return {said: group for said, group in groups.items() if len(group) > _FEW}
+
+
+def _more(found: Finding, others: Sequence[Finding], terminal: Terminal) -> str:
+    files = _count(len({each.path for each in others}), "file")
+    place = f"{found.path}:{found.span.line}"
+    note = terminal.style("note:", fg="blue")
+    code = terminal.style(f"[{found.code}]", fg="yellow")
+    return f"{place}: {note} And {len(others)} more in {files}; --all lists them  {code}"
 
 
 def counts(report: Report) -> Iterator[str]:

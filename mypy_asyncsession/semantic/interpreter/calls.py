@@ -9,8 +9,8 @@ from mypy.nodes import ArgKind, CallExpr, IntExpr, MemberExpr, OverloadedFuncDef
 from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, TASK_MAKERS
-from mypy_asyncsession.models.builtin import ITERATOR_MAKERS, PARTIALS, TRANSPARENT
+from mypy_asyncsession.models.asyncio import AS_COMPLETED, AWAITS_FIRST_ARGUMENT, TASK_MAKERS
+from mypy_asyncsession.models.builtin import CACHING, ITERATOR_MAKERS, PARTIALS, TRANSPARENT
 from mypy_asyncsession.models.contextlib import (
     ASYNC_CLOSING,
     ASYNC_CONTEXT_MANAGER_DECORATORS,
@@ -33,6 +33,7 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     ContainerValue,
     FunctionValue,
+    LiteralValue,
     ManagerFactory,
     NamedValue,
     ObjectValue,
@@ -45,6 +46,7 @@ from mypy_asyncsession.semantic.values import (
     map_members,
     members,
     object_value,
+    step,
 )
 
 if TYPE_CHECKING:
@@ -238,6 +240,11 @@ class Calls(Base):
             return WrapsMarker(first)
         if name in ITERATOR_MAKERS:
             return map_members(first, self.iterator)
+        if name in CACHING:
+            if isinstance(first, FunctionValue):
+                return replace(first, cached=True)
+            if not arguments or isinstance(first, LiteralValue):
+                return NamedValue(name)  # ``@lru_cache(maxsize=None)``
         if name in TRANSPARENT:
             return first
         if name in ASYNC_CLOSING:
@@ -253,8 +260,12 @@ class Calls(Base):
             )
         if name in AWAITS_FIRST_ARGUMENT or name in TASK_MAKERS:
             return object_value(Shape.COROUTINE, self.awaited(first), label="Coroutine")
+        if name in AS_COMPLETED:
+            # From Python 3.13 on it can be gone through in both ways.
+            can = Can.ITERATE | Can.NEXT | Can.ASYNC_ITERATE | Can.ASYNC_NEXT
+            return ObjectValue(Shape.ITERATOR, can, label="Iterator", by_definition=True)
         if name == "builtins.anext":
-            return object_value(Shape.COROUTINE, self.iterated(first), label="Coroutine")
+            return step(first, self.iterated(first))
         if name == "builtins.next":
             return self.iterated(first)
         return None

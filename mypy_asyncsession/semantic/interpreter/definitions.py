@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import Decorator, Expression, OverloadedFuncDef
+from mypy.nodes import CallExpr, Decorator, Expression, MemberExpr, OverloadedFuncDef
 from mypy.types import CallableType, ProperType, get_proper_type
 
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
+from mypy_asyncsession.models.fastapi import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.base import Base, Where
 from mypy_asyncsession.semantic.scopes import qualname_in
@@ -88,6 +89,8 @@ class Definitions(Base):
         return value
 
     def _decorated(self, decorator: Expression, value: Value, scope: Scope) -> Value:
+        if isinstance(decorator, CallExpr) and self._registers(decorator.callee, scope):
+            return value
         applied = self.value(decorator, scope, None)
         name = fullname(applied)
         if name in ("builtins.staticmethod", "builtins.classmethod"):
@@ -100,6 +103,14 @@ class Definitions(Base):
         if name in PROPERTY_DECORATORS and isinstance(value, FunctionValue):
             return replace(value, is_property=True)
         return self.called(applied, [value], scope)
+
+    def _registers(self, callee: Expression, scope: Scope) -> bool:
+        """Whether a decorator is ``router.get(...)``, which gives back the function itself."""
+        return (
+            isinstance(callee, MemberExpr)
+            and callee.name in ROUTE_METHODS
+            and fullname(self.value(callee, scope, None)) in REGISTERING
+        )
 
     def callable_type(self, callee: Expression, scope: Scope, where: Where) -> CallableType | None:
         """The type of what is called, without what it is bound to; ``None`` if it has several."""

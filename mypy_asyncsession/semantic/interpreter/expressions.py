@@ -34,6 +34,7 @@ from mypy.types import CallableType, Instance, NoneType, Type, UnionType, get_pr
 
 from mypy_asyncsession.semantic.combine import combine, is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.interpreter.base import (
     NESTING,
     STEPS,
@@ -43,7 +44,6 @@ from mypy_asyncsession.semantic.interpreter.base import (
     is_read_by_name,
 )
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import always_raises
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -98,6 +98,9 @@ class Expressions(Base):
             return structural
         if structural is UNSURE:
             return UNSURE
+        if isinstance(expr, AwaitExpr) and expr.expr in self.recovered:
+            # What we told mypy that awaiting it gives: it gives nothing.
+            return structural
         return combine(structural, self.types.value(found))
 
     def _evident(self, expr: Expression, scope: Scope) -> Value | None:
@@ -262,5 +265,5 @@ def _stands_for_others(coroutine: Value) -> bool:
         isinstance(item, ObjectValue)
         and item.shape in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
         and function is not None
-        and always_raises(function.node.body)
+        and not FunctionFlow(function.node).returns
     )

@@ -16,6 +16,7 @@ from mypy_asyncsession.semantic.values import (
     join,
     map_members,
     object_value,
+    step,
 )
 
 
@@ -80,7 +81,7 @@ class Protocols(Base):
         receiver = method.receiver
         if method.name in ("__aenter__", "__anext__", "asend"):
             item = self.entered(receiver)
-            return object_value(Shape.COROUTINE, item, label="Coroutine")
+            return step(receiver, item, method.name)
         if method.name in ("__aiter__", "__iter__"):
             return map_members(receiver, self.iterator)
         return self.entered(receiver)

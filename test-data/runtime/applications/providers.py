@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Annotated
 
 from common import LOG, Session, get
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, WebSocket
 from fastapi.testclient import TestClient
 
 from mypy_asyncsession.runtime import provider, session_scope, validate_session
@@ -150,7 +151,68 @@ async def plain_override():
     yield Session("plain")
 
 
+async def state(request: Request) -> str:
+    return request.app.state.name
+
+
+async def opened(name: Annotated[str, Depends(state)]):
+    """A provider with dependencies, as FastAPI alone can call it."""
+    async with Session(f"opened {name}") as session:
+        yield session
+
+
+@provider
+def sync_opened(db: Annotated[Session, Depends(opened)], name: Annotated[str, Depends(tenant)]):
+    yield f"sync {db.name} {name}"
+
+
+async def needs_a_header(x_token: Annotated[str, Header()]):
+    yield x_token
+
+
+async def hides():
+    try:
+        yield "hiding"
+    except KeyError:
+        pass
+
+
+async def solved():
+    """What ``session_scope`` gets with an application, and what becomes of it."""
+    app.state.name = "state"
+    for each in (opened, sync_opened, get_db, state):
+        LOG.clear()
+        async with session_scope(each, app=app) as session:
+            yield getattr(session, "name", session)
+        yield list(LOG)
+    try:
+        async with session_scope(opened, app=app):
+            raise KeyError
+    except KeyError:
+        yield LOG[-1]
+    async with session_scope(hides, app=app):
+        raise KeyError
+    app.dependency_overrides[state] = lambda: "overridden"
+    async with session_scope(opened, app=app) as session:
+        yield session.name
+    app.dependency_overrides[opened] = plain_override
+    async with session_scope(sync_opened, app=app) as session:
+        yield session
+    app.dependency_overrides = {}
+    for scope in (session_scope(needs_a_header, app=app), session_scope(opened), sync_opened):
+        try:
+            async with scope if hasattr(scope, "__aenter__") else session_scope(scope):
+                pass
+        except TypeError as error:
+            yield f"{type(error).__name__}: {error}"
+
+
+async def all_of(generator):
+    return [each async for each in generator]
+
+
 def run():
+    yield "solved", asyncio.run(all_of(solved()))
     client = TestClient(app)
     yield "annotated", get(client, "/annotated", headers={"x-tenant": "acme"})
     yield "query", get(client, "/default?mode=ro")

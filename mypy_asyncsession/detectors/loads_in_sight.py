@@ -1,0 +1,312 @@
+"""What in a function may load or set a relationship, and what of it is out of sight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    ListExpr,
+    MemberExpr,
+    NameExpr,
+    OperatorAssignmentStmt,
+    StrExpr,
+    TupleExpr,
+)
+
+from mypy_asyncsession.detectors.new_instances import is_written_before, refreshed
+from mypy_asyncsession.models.mapping import LOADERS
+from mypy_asyncsession.semantic.cfg import build
+from mypy_asyncsession.semantic.dataflow import may_reach
+from mypy_asyncsession.semantic.mapped_classes import DEFAULT_LAZY
+from mypy_asyncsession.semantic.queries import options
+from mypy_asyncsession.semantic.syntax import dotted, walk
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
+
+if TYPE_CHECKING:
+    from mypy.nodes import Expression, FuncDef, Node
+
+    from mypy_asyncsession.detectors.loaded_instances import Loaded
+    from mypy_asyncsession.detectors.new_instances import NewInstance
+    from mypy_asyncsession.semantic.cfg import Graph
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.mapped_classes import Relationship
+    from mypy_asyncsession.semantic.program_point import Body
+
+#: What is given an instance, or a session, and loads nothing.
+_HARMLESS: Final = frozenset(
+    {
+        "add",
+        "add_all",
+        "all",
+        "any",
+        "bool",
+        "critical",
+        "debug",
+        "delete",
+        "enumerate",
+        "error",
+        "exception",
+        "get",
+        "id",
+        "info",
+        "isinstance",
+        "from_orm",
+        "len",
+        "list",
+        "max",
+        "min",
+        "model_validate",
+        "print",
+        "refresh",
+        "repr",
+        "reversed",
+        "set",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "type",
+        "warning",
+        "zip",
+    }
+)
+
+
+class LoadsInSight:
+    """What a function does that may load a relationship, or that cannot be seen."""
+
+    def __init__(self, function: FuncDef, body: Body, interpreter: Interpreter) -> None:
+        self._function = function
+        self._body = body
+        self._interpreter = interpreter
+        self._graph: Graph | None = None
+        #: The relationships that something loads or fills, whichever instance's.
+        self._filled: set[str] = set()
+        #: Whether something is done that may load whatever there is.
+        self._blind = False
+        #: The calls, in source order.
+        self.calls: list[CallExpr] = []
+        self._constructed: set[str] = set()
+        for node in walk(function.body):
+            self._note(node)
+
+    def _note(self, node: Node) -> None:
+        if isinstance(node, (AssignmentStmt, OperatorAssignmentStmt)):
+            targets = node.lvalues if isinstance(node, AssignmentStmt) else [node.lvalue]
+            for target in targets:
+                items = target.items if isinstance(target, (ListExpr, TupleExpr)) else [target]
+                self._filled.update(each.name for each in items if isinstance(each, MemberExpr))
+        elif isinstance(node, MemberExpr):
+            if isinstance(node.expr, MemberExpr) and node.expr.name == "awaitable_attrs":
+                self._filled.add(node.name)
+        elif isinstance(node, CallExpr):
+            self.calls.append(node)
+            callee = node.callee
+            name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else ""
+            if name in LOADERS:
+                names, is_open = options([node])
+                self._filled |= names
+                self._blind = self._blind or is_open
+            elif name == "run_sync":
+                self._blind = True
+            elif name == "refresh":
+                self._refreshes(node)
+            elif name in ("set_attribute", "set_committed_value", "setattr"):
+                attribute = node.args[1] if len(node.args) > 1 else None
+                if isinstance(attribute, StrExpr):
+                    self._filled.add(attribute.value)
+                else:
+                    self._blind = True
+            elif name == "merge":
+                self._blind = True
+
+    def _refreshes(self, call: CallExpr) -> None:
+        """``await session.refresh(user, ["posts"])``."""
+        for argument, name in zip(call.args[1:], call.arg_names[1:], strict=True):
+            if name not in (None, "attribute_names"):
+                continue
+            if isinstance(argument, (ListExpr, TupleExpr)):
+                for item in argument.items:
+                    if isinstance(item, StrExpr):
+                        self._filled.add(item.value)
+                    elif isinstance(item, MemberExpr) and isinstance(item.expr, MemberExpr):
+                        self._filled.add(item.expr.name)  # ``User.posts.key``
+                    else:
+                        self._blind = True
+            else:
+                self._blind = True
+
+    def may_be_loaded(
+        self, relationship: Relationship, found: list[Loaded], read: Expression
+    ) -> bool:
+        """Whether a relationship may be loaded where it is read."""
+        if self._blind or relationship.name in self._filled:
+            return True
+        if relationship.reverse is not None and relationship.reverse in self._filled:
+            return True
+        mapped = found[0].query.mapped
+        names = frozenset().union(*(each.names for each in found))
+        sessions = {each.session for each in found}
+        if self._is_built(relationship, mapped.name) or self._is_given(mapped.name, names):
+            return True
+        if relationship.many is not True and (mapped.has_foreign_keys or not mapped.complete):
+            # The other end of a many-to-one may be there already.
+            if not all(self._is_fresh(session) for session in sessions):
+                return True
+            if self._is_asked_for(relationship.target_name, found):
+                return True
+        return self._something_unseen_before(read, names, sessions, relationship)
+
+    def may_be_set(self, new: NewInstance, read: MemberExpr, same: list[MemberExpr]) -> bool:
+        """Whether a relationship of a new instance may be there where it is read.
+
+        Args:
+            new: The instance.
+            read: Where it is read.
+            same: All the reads of it.
+        """
+        relationship = new.relationship
+        if self._blind or not {relationship.name, relationship.reverse}.isdisjoint(self._filled):
+            return True
+        if relationship.lazy != DEFAULT_LAZY and refreshed(self.calls, new.name):
+            return True  # what loads with an instance is loaded again with it
+        self._graph = self._graph or build(self._function)
+        if not is_written_before(new, self._graph, self.calls, same):
+            return True
+        return self._something_unseen_before(
+            read, frozenset({new.name}), {new.session}, relationship
+        )
+
+    def _is_built(self, relationship: Relationship, name: str) -> bool:
+        """Whether an instance of either class is made here."""
+        made = {name, relationship.target_name}
+        return any(
+            isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in made
+            for call in self.calls
+        )
+
+    def _is_given(self, name: str, names: frozenset[str]) -> bool:
+        """Whether an instance of the class comes in from outside, with whatever it has loaded."""
+        return any(
+            argument.variable.name not in names
+            and argument.type_annotation is not None
+            and name in str(argument.type_annotation)
+            for argument in self._function.arguments
+        )
+
+    def _is_fresh(self, session: str) -> bool:
+        """Whether a session is opened in the function itself."""
+        bindings = self._body.scope.names.bindings.get(session, [])
+        return len(bindings) == 1 and bindings[0].kind == "async with"
+
+    def _is_asked_for(self, target: str | None, found: list[Loaded]) -> bool:
+        """Whether the function gets instances of the other end as well."""
+        made = {id(each.query.made) for each in found}
+        return target is None or any(
+            id(call) not in made
+            and call.args
+            and any(isinstance(each, NameExpr) and each.name == target for each in call.args)
+            for call in self.calls
+        )
+
+    def _something_unseen_before(
+        self,
+        read: Expression,
+        names: frozenset[str],
+        sessions: set[str],
+        relationship: Relationship,
+    ) -> bool:
+        """Whether a call that may load anything may run before the read."""
+        suspects = [
+            call for call in self.calls if self._may_load(call, names, sessions, relationship)
+        ]
+        if not suspects:
+            return False
+        self._graph = self._graph or build(self._function)
+        reads = self._graph.points_of(read)
+        if not reads:
+            return True
+        for call in suspects:
+            for index in self._graph.points_of(call):
+                if may_reach(self._graph, index, set(reads)):
+                    return True
+        return False
+
+    def _may_load(
+        self,
+        call: CallExpr,
+        names: frozenset[str],
+        sessions: set[str],
+        relationship: Relationship,
+    ) -> bool:
+        """Whether a call is given the instance, or the session, and may do anything with it."""
+        callee = call.callee
+        if not isinstance(callee, (MemberExpr, NameExpr)):
+            return True
+        if callee.name in _HARMLESS:
+            return False
+        given = {
+            node.name
+            for argument in call.args
+            for node in walk(argument)
+            if isinstance(node, NameExpr) and not _is_of_attribute(node, argument)
+        }
+        roots = {session.partition(".")[0] for session in sessions}
+        on_session = isinstance(callee, MemberExpr) and dotted(callee.expr) in sessions
+        if on_session:
+            return False
+        if given & names:
+            return True
+        if given & sessions:
+            return not self._is_seen(call, relationship)
+        if isinstance(callee, MemberExpr) and any("." in session for session in sessions):
+            # ``await self.load(...)``, which has the session of the object as well.
+            receiver = dotted(callee.expr)
+            return receiver in roots and not self._is_seen(call, relationship)
+        return False
+
+    def _is_seen(self, call: CallExpr, relationship: Relationship) -> bool:
+        """Whether a callee in the same module says nothing of the relationship."""
+        value = self._interpreter.value(call.callee, self._body.scope, None)
+        if isinstance(value, ClassValue):
+            return False
+        if not isinstance(value, FunctionValue) or value.scope.module != self._body.scope.module:
+            return False
+        return not any(
+            (isinstance(node, MemberExpr) and node.name == relationship.name)
+            or (isinstance(node, StrExpr) and node.value in (relationship.name, "*"))
+            or (isinstance(node, AwaitExpr) and _is_of_project(node))
+            for node in walk(value.node.body)
+        )
+
+
+def _is_of_project(node: AwaitExpr) -> bool:
+    """Whether an ``await`` is of something else than a session's method."""
+    call = node.expr
+    return not (
+        isinstance(call, CallExpr)
+        and isinstance(call.callee, MemberExpr)
+        and call.callee.name
+        in (
+            "commit",
+            "delete",
+            "execute",
+            "flush",
+            "get",
+            "refresh",
+            "rollback",
+            "scalar",
+            "scalars",
+        )
+    )
+
+
+def _is_of_attribute(name: NameExpr, argument: Expression) -> bool:
+    """Whether an argument has a name only to ask it for an attribute: ``f(user.name)``."""
+    return any(
+        isinstance(node, MemberExpr) and node.expr is name and not isinstance(node.expr, CallExpr)
+        for node in walk(argument)
+    )

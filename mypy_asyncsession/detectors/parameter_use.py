@@ -1,0 +1,205 @@
+"""What a function does with a parameter whose value may not be what its annotation says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    AssertStmt,
+    AssignmentStmt,
+    CallExpr,
+    ComparisonExpr,
+    ConditionalExpr,
+    ForStmt,
+    FuncDef,
+    IfStmt,
+    IndexExpr,
+    MatchStmt,
+    MemberExpr,
+    NameExpr,
+    OpExpr,
+    TryStmt,
+    UnaryExpr,
+    WhileStmt,
+)
+
+from mypy_asyncsession.detectors.arguments import matched
+from mypy_asyncsession.models.builtin import PROBES
+from mypy_asyncsession.semantic.syntax import mentions, walk
+from mypy_asyncsession.semantic.values import FunctionValue
+
+if TYPE_CHECKING:
+    from mypy.nodes import FuncItem, Node
+
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.scopes import Scope
+
+#: Functions that find out what they are given, beside the probes for providers.
+_ASKING: Final = PROBES | {"getattr", "type"}
+#: What the objects have that stand for a parameter of the request.
+_OF_PARAMETERS: Final = frozenset({"alias", "default", "description", "example", "title"})
+_ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+_ORDERING: Final = frozenset({"<", ">", "<=", ">="})
+#: What takes numbers, or what can be iterated over.
+_FAILING_FUNCTIONS: Final = frozenset(
+    {"enumerate", "float", "int", "len", "list", "max", "min", "range", "set", "sorted", "sum"}
+)
+_FAILING_METHODS: Final = frozenset({"in_", "join", "limit", "offset"})
+#: How many functions a parameter is followed into.
+_DEPTH: Final = 3
+
+
+def is_read(
+    function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int = 0
+) -> bool:
+    """Whether a function uses one of its parameters, and nobody asks what it is.
+
+    Args:
+        function: The function.
+        name: The parameter.
+        scope: The scope that the function stands in.
+        interpreter: Says which functions the parameter is handed on to.
+        depth: How many functions it has been followed into.
+    """
+    return mentions(function.body, name) > 0 and not _is_asked_about(
+        function, name, scope, interpreter, depth
+    )
+
+
+def _is_asked_about(
+    function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int
+) -> bool:
+    asserted = {
+        id(each)
+        for node in walk(function.body)
+        if isinstance(node, AssertStmt)
+        for each in walk(node)
+    }
+    for node in walk(function.body):
+        if isinstance(node, MatchStmt) and _is_name(node.subject, name):
+            return True
+        if isinstance(node, MemberExpr) and node.name == "__class__" and _is_name(node.expr, name):
+            return True
+        if not isinstance(node, CallExpr) or not any(_is_name(each, name) for each in node.args):
+            continue
+        callee = node.callee
+        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _ASKING:
+            if id(node) not in asserted and _is_name(node.args[0], name):
+                return True
+        elif depth < _DEPTH and _handed_on(node, name, function, scope, interpreter, depth):
+            return True
+    return False
+
+
+def _handed_on(
+    call: CallExpr,
+    name: str,
+    function: FuncItem,
+    scope: Scope,
+    interpreter: Interpreter,
+    depth: int,
+) -> bool:
+    """Whether a call hands a parameter on to a function that asks what it is."""
+    callee = _target(call, function, scope, interpreter)
+    return callee is not None and any(
+        _is_asked_about(callee.node, parameter, callee.scope, interpreter, depth + 1)
+        for parameter, argument in matched(call, callee)
+        if _is_name(argument, name)
+    )
+
+
+def _target(
+    call: CallExpr, function: FuncItem, scope: Scope, interpreter: Interpreter
+) -> FunctionValue | None:
+    """The function that is called in another, unless it is that one again."""
+    source = interpreter.program.source(scope.module)
+    if source is None:
+        return None
+    callee = interpreter.value(call.callee, source.scope_in(function, scope), None)
+    if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
+        return None
+    return callee if callee.node is not function else None
+
+
+def asks_for_none(function: FuncItem, name: str) -> bool:
+    """Whether a function finds out whether one of its parameters is ``None``."""
+    for node in walk(function.body):
+        if isinstance(node, (IfStmt,)):
+            tested: list[Node] = list(node.expr)
+        elif isinstance(node, (WhileStmt, AssertStmt)):
+            tested = [node.expr]
+        elif isinstance(node, ConditionalExpr):
+            tested = [node.cond]
+        elif isinstance(node, OpExpr) and node.op in ("and", "or"):
+            tested = [node.left, node.right]
+        elif isinstance(node, TryStmt) and any(map(_is_broad, node.types)):
+            if mentions(node.body, name):
+                return True
+            continue
+        elif isinstance(node, UnaryExpr) and node.op == "not":
+            tested = [node.expr]
+        elif isinstance(node, ComparisonExpr):
+            if any(_is_name(each, name) for each in node.operands) and any(
+                isinstance(each, NameExpr) and each.name == "None" for each in node.operands
+            ):
+                return True
+            continue
+        elif isinstance(node, MatchStmt):
+            tested = [node.subject]
+        elif isinstance(node, CallExpr):
+            if isinstance(node.callee, NameExpr) and node.callee.name in _ASKING:
+                tested = node.args[:1]  # type: ignore[assignment]
+            else:
+                continue
+        else:
+            continue
+        if any(_is_name(each, name) for each in tested):
+            return True
+    return False
+
+
+def _is_broad(type_: Node | None) -> bool:
+    """Whether a handler catches what comes of ``None`` where something else is expected."""
+    return type_ is None or (
+        isinstance(type_, NameExpr) and type_.name in ("AttributeError", "Exception", "TypeError")
+    )
+
+
+def fails_on_another(
+    function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int = 0
+) -> bool:
+    """Whether a function does with a parameter what only the object itself can do.
+
+    A ``Query(None)`` in place of a string is often handed on, and looked up, and not found.
+    """
+    for node in walk(function.body):
+        if isinstance(node, AssignmentStmt) and any(_is_name(each, name) for each in node.lvalues):
+            return False
+        if isinstance(node, (MemberExpr, ForStmt)) and _is_name(node.expr, name):
+            return not (isinstance(node, MemberExpr) and node.name in _OF_PARAMETERS)
+        if isinstance(node, IndexExpr) and _is_name(node.base, name):
+            return True
+        if isinstance(node, OpExpr) and node.op in _ARITHMETIC:
+            if _is_name(node.left, name) or _is_name(node.right, name):
+                return True
+        elif isinstance(node, ComparisonExpr) and not _ORDERING.isdisjoint(node.operators):
+            if any(_is_name(each, name) for each in node.operands):
+                return True
+        elif isinstance(node, CallExpr) and any(_is_name(each, name) for each in node.args):
+            callee = node.callee
+            if isinstance(callee, NameExpr) and callee.name in _FAILING_FUNCTIONS:
+                return True
+            if isinstance(callee, MemberExpr) and callee.name in _FAILING_METHODS:
+                return True
+            target = _target(node, function, scope, interpreter) if depth < _DEPTH else None
+            if target is not None and any(
+                fails_on_another(target.node, parameter, target.scope, interpreter, depth + 1)
+                for parameter, argument in matched(node, target)
+                if _is_name(argument, name)
+            ):
+                return True
+    return False
+
+
+def _is_name(node: Node, name: str) -> bool:
+    return isinstance(node, NameExpr) and node.name == name
