@@ -145,7 +145,7 @@ class Objects:
         known = self.of(value, body, at, depth + 1)
         if known is None and isinstance(value, (NameExpr, MemberExpr)):
             return None
-        return known or found
+        return replace(known, name=found.name) if isinstance(known, Made) else known or found
 
     def _entered(
         self,
