@@ -112,7 +112,10 @@ class ResultTypes:
         ]
         exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
         return bool(exact) and any(
-            not is_subtype(each, declared) and not is_subtype(declared, each) for each in exact
+            not is_subtype(each, declared)
+            and not is_subtype(declared, each)
+            and not _is_same_class(each, declared)
+            for each in exact
         )
 
     def gives_none(self, function: FunctionValue) -> bool:
