@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft, applied, faithful
 from mypy_asyncsession.fixes.editing.imports import Import
 from mypy_asyncsession.fixes.editing.source_file import SourceFile
 from mypy_asyncsession.fixes.engine.driver import Options, fix
 from mypy_asyncsession.fixes.engine.guard import Guard
-from mypy_asyncsession.fixes.fix import CannotFix
 
 if TYPE_CHECKING:
     from pathlib import Path

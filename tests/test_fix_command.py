@@ -15,11 +15,11 @@ from typing import Final
 
 import pytest
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.engine.apply import write_all
 from mypy_asyncsession.fixes.engine.backups import Backups
 from mypy_asyncsession.fixes.engine.guard import Guard
 from mypy_asyncsession.fixes.engine.result import Edited
-from mypy_asyncsession.fixes.fix import CannotFix
 from mypy_asyncsession.writing import write
 
 WRONG: Final = """\

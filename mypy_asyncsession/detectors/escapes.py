@@ -25,7 +25,6 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.block_flow import (
     does_something,
     is_bound_in,
@@ -38,6 +37,7 @@ from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.asyncio import TASK_MAKERS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import WithItem
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.session_ownership import kept, opens

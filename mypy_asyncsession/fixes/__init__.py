@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site, Style
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
+from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import (
     awaited,
     depends,

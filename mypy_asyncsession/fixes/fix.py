@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.fixes.editing.source_tree import Tree
 
 
-class CannotFix(Exception):
-    """A finding that is left as it is; the message says why, in a few words."""
-
-
 class Style(Enum):
     """How a generator is entered; the value is what the command line calls it."""
 

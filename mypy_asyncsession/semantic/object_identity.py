@@ -29,8 +29,8 @@ from mypy.nodes import (
 )
 from mypy.types import Instance
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody

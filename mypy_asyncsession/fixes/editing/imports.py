@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from mypy_asyncsession.fixes.fix import CannotFix
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

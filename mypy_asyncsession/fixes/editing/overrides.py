@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change
 from mypy_asyncsession.fixes.editing.imports import bound_names
 from mypy_asyncsession.fixes.editing.source_file import written
-from mypy_asyncsession.fixes.fix import CannotFix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import libcst as cst
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
 
-from mypy_asyncsession.fixes.fix import CannotFix
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

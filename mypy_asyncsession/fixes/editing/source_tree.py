@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import libcst as cst
 
 from mypy_asyncsession.config import upwards
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.imports import aliases, module_of, top_level
 from mypy_asyncsession.fixes.editing.source_file import SourceFile
-from mypy_asyncsession.fixes.fix import CannotFix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

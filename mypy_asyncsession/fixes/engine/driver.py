@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes import FIXES
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft, applied
 from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
 from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result
 from mypy_asyncsession.fixes.engine.verdict import Verdict, judged
 from mypy_asyncsession.fixes.engine.why import unmendable
-from mypy_asyncsession.fixes.fix import CannotFix, Site, Style
+from mypy_asyncsession.fixes.fix import Site, Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

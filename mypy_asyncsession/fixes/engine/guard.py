@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mypy_asyncsession import git
-from mypy_asyncsession.fixes.fix import CannotFix
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 
 #: Folders of code that others wrote.
 _VENDORED: Final = frozenset(

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.names import mentions
 from mypy_asyncsession.fixes.engine.callees import Callee, callees, methods_around
-from mypy_asyncsession.fixes.fix import CannotFix
 from mypy_asyncsession.semantic.shapes import Shape
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.imports import reachable
 from mypy_asyncsession.fixes.editing.names import fresh
 from mypy_asyncsession.fixes.engine.ignores import unignored
-from mypy_asyncsession.fixes.fix import CannotFix
 from mypy_asyncsession.fixes.rewrites.blocks import goes_on
 from mypy_asyncsession.fixes.rewrites.managers import check_generator
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change
 from mypy_asyncsession.fixes.editing.imports import Import, bound_names, reachable
 from mypy_asyncsession.fixes.editing.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.editing.source_file import written
-from mypy_asyncsession.fixes.fix import CannotFix
 from mypy_asyncsession.fixes.rewrites.signature import annotation, arguments, handed_on
 from mypy_asyncsession.semantic.shapes import Can
 

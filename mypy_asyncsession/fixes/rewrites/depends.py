@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.imports import Import, bound_names
 from mypy_asyncsession.fixes.editing.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.injected import check_injected
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site
+from mypy_asyncsession.fixes.fix import Fix, Site
 from mypy_asyncsession.fixes.rewrites.dependency import entering
 from mypy_asyncsession.fixes.rewrites.managers import check_generator
 from mypy_asyncsession.fixes.rewrites.undecorated import undecorated

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.source_file import written
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site
+from mypy_asyncsession.fixes.fix import Fix, Site
 from mypy_asyncsession.fixes.rewrites.depends import dependency
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.imports import reachable
 from mypy_asyncsession.fixes.editing.names import mentions
 from mypy_asyncsession.fixes.engine.callees import callees
 from mypy_asyncsession.fixes.engine.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site
+from mypy_asyncsession.fixes.fix import Fix, Site
 from mypy_asyncsession.fixes.rewrites.managers import adopt, check_generator, manager
 
 if TYPE_CHECKING:

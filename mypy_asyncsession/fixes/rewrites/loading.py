@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.imports import reachable
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site
+from mypy_asyncsession.fixes.fix import Fix, Site
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.names import only_binding
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.ignores import unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site, Style
+from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import closing
 from mypy_asyncsession.fixes.rewrites.blocks import is_last, leaves, settled
 from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, operand, primary

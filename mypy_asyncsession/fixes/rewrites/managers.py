@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.imports import Import, reachable
-from mypy_asyncsession.fixes.fix import CannotFix
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.names import assigned, binds, mentions
-from mypy_asyncsession.fixes.fix import CannotFix
 
 if TYPE_CHECKING:
     from mypy_asyncsession.fixes.editing.source_file import SourceFile

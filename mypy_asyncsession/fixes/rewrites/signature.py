@@ -5,8 +5,8 @@ from __future__ import annotations
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.source_file import written
-from mypy_asyncsession.fixes.fix import CannotFix
 
 #: What a generator function is annotated with; an ``asynccontextmanager`` is written on one.
 _ANNOTATIONS = frozenset(

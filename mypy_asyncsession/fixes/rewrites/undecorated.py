@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.imports import aliases, module_of, top_level
 from mypy_asyncsession.fixes.editing.overrides import overridden
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.injected import check_injected
-from mypy_asyncsession.fixes.fix import CannotFix
 from mypy_asyncsession.fixes.rewrites.signature import handed_on
 
 if TYPE_CHECKING:

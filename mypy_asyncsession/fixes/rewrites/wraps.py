@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import libcst.matchers as m
 
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change, Draft
 from mypy_asyncsession.fixes.editing.names import assigned, binding_of, fresh, only_binding
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block, check_given
-from mypy_asyncsession.fixes.fix import CannotFix, Fix, Site
+from mypy_asyncsession.fixes.fix import Fix, Site
 from mypy_asyncsession.fixes.rewrites.blocks import beginning
 from mypy_asyncsession.fixes.rewrites.loops import check_doubles, enter_loop
 from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, primary
