@@ -100,7 +100,7 @@ def test_no_mutation_is_too_strange(count: int, engine: Engine, tmp_path: Path) 
     report = check(["."], options, directory=str(tmp_path))
     crashes = [finding for finding in report.findings if finding.code == PARENT]
     assert not crashes, json.dumps([(each.path, each.message) for each in crashes[:5]], indent=1)
-    assert report.checked > count / 3, "most mutations leave something that can be parsed"
+    assert report.checked > count / 4, "many mutations leave what can be parsed"
     assert len(report.findings) > count / 10
     named = {problem.path for problem in report.problems}
     unread = {f"mutated_{number}.py" for number in range(count)} - report.paths
