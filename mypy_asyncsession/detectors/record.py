@@ -371,7 +371,8 @@ class Escape(NamedTuple):
     """A session that gets out of the block that it was opened for.
 
     Attributes:
-        how: ``returned``, ``held``, ``coroutine``, ``generator``, ``stored``, ``task`` or ``used``.
+        how: ``returned``, ``held``, ``coroutine``, ``generator``, ``callable``, ``stored``,
+            ``task``, ``looped`` or ``used``.
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.

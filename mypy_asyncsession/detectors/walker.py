@@ -215,6 +215,7 @@ class Walker:
                 yield from self._use(pairing, statement.expr, point, statement.index)
                 yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
+                yield from self._escapes.of_loop(statement, point)
             elif isinstance(statement, ReturnStmt):
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
@@ -348,7 +349,7 @@ class Walker:
                 yield from self._use(pairing, callee.expr, point, None)
             if pairing is Pairing.AENTER:
                 yield from self._exits.of_entering(callee.expr, call, point)
-            if pairing is Pairing.ANEXT_METHOD:
+            if pairing is Pairing.ANEXT_METHOD or _is_first_send(call):
                 yield from self._exits.of_step(callee.expr, call, point)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
             name = fullname(self._interpreter.value(callee, point.scope, point.where))
@@ -584,3 +585,14 @@ class Walker:
             or "ExitStack" in value.label
             or (info is not None and info.get("addAsyncCleanup") is not None)
         )
+
+
+def _is_first_send(call: CallExpr) -> bool:
+    """Whether a call is ``generator.asend(None)``, which is ``anext(generator)``."""
+    return (
+        isinstance(call.callee, MemberExpr)
+        and call.callee.name == "asend"
+        and len(call.args) == 1
+        and isinstance(call.args[0], NameExpr)
+        and call.args[0].name == "None"
+    )

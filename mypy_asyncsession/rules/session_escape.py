@@ -42,11 +42,16 @@ _HOW = {
         "is closed before the generator runs that uses it",
         "Open the session in the generator",
     ),
+    "callable": (
+        "is closed before the function is called that uses it",
+        "Open the session in the function",
+    ),
     "stored": ("is stored, and then closed", "Use it inside the block"),
     "task": (
         "is given to a task that outlives its block",
         "Let the task open a session of its own, or await it inside the block",
     ),
+    "looped": ("is used after the loop, whose end has closed it", "Use it inside the loop"),
     "used": ("is used after its block has closed it", "Use it inside the block"),
 }
 
