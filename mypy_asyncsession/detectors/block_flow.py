@@ -210,7 +210,7 @@ def used_after(
     if not uses:
         return None
     opened: _State = 1, 0, True
-    closed = Change[_State]((1, 0, False), frozenset({opened}))
+    closed: Change[_State] = Change((1, 0, False), frozenset({opened}))
     changes = {index: [closed] for index in left}
     for index in made:
         changes[index] = [Change(opened, begins=True, when=~EdgeKind.RAISING)]
