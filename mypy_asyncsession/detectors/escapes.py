@@ -60,7 +60,7 @@ class Escapes:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._holders = Holders(interpreter)
-        self._tasks = EscapingTasks(interpreter)
+        self._tasks = EscapingTasks(interpreter, self._holders)
         self._late = LateUses(interpreter, self._holders)
         self._closed: dict[tuple[int, str], dict[tuple[int, int], Node]] = {}
 
@@ -236,7 +236,7 @@ class Escapes:
                 flow, _stored_at(inner), left, name
             ):
                 yield "stored", inner
-        for call in self._tasks.of_block(block, names, left, point):
+        for call in self._tasks.of_block(block, names, left, point.body, point.where):
             yield "task", call
 
     def _is_stored(self, statement: Node, names: dict[str, Held], point: ProgramPoint) -> bool:

@@ -20,7 +20,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.detectors.block_flow import waits
 from mypy_asyncsession.detectors.session_holders import METHODS, Held, items_of
-from mypy_asyncsession.models.asyncio import TASK_GROUPS, TASK_MAKERS
+from mypy_asyncsession.models.asyncio import TASK_MAKERS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import BACKGROUND_TASKS
 from mypy_asyncsession.semantic.syntax import dotted, mentions, statements, walk
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, Expression, Node
 
-    from mypy_asyncsession.detectors.session_holders import Names
-    from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.detectors.session_holders import Holders, Names
+    from mypy_asyncsession.semantic.interpreter import Interpreter, Where
+    from mypy_asyncsession.semantic.program_point import Body
+    from mypy_asyncsession.semantic.scopes import Scope
 
 #: What puts a task where it is not forgotten, and does not wait for it.
 _KEEPING: Final = frozenset({"add", "append"})
@@ -43,15 +44,17 @@ _GROUP_METHODS: Final = frozenset({"create_task", "start_soon"})
 class EscapingTasks:
     """Finds them."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, holders: Holders) -> None:
         self._interpreter = interpreter
+        self._holders = holders
 
     def of_block(
         self,
         body: Block,
         names: Names,
         left: Collection[int],
-        point: ProgramPoint,
+        within: Body,
+        where: Where,
         *,
         background: bool = True,
     ) -> Iterator[CallExpr]:
@@ -61,46 +64,52 @@ class EscapingTasks:
             body: The block.
             names: The session, and what else leads to it.
             left: The points at which the session is closed.
-            point: The statement of the block.
+            within: The body that the block is in.
+            where: The place of the block in it.
             background: Whether background tasks run after that too.
         """
-        flow = point.body.flow()
+        flow = within.flow()
+        places = within.scope.names.places
         for statement in statements(body):
             call, kept = _started(statement)
-            if call is None or not self._starts_task(call, body, point, background=background):
+            if call is None or not self._starts_task(
+                call, body, within.scope, where, background=background
+            ):
                 continue
-            name = next((name for name in names if self._is_given(call, name, names)), None)
+            at = places.get(id(statement))
+            name = next(
+                (
+                    name
+                    for name, how in names.items()
+                    if any(self._leads(each, name, how, body, within, at) for each in call.args)
+                ),
+                None,
+            )
             if name is None or (kept is not None and not _is_only_kept(body, kept)):
                 continue
             if not waits(flow, call, left, name):
                 yield call
 
-    def _is_given(self, call: CallExpr, name: str, names: Names) -> bool:
-        """Whether a task is given what a name stands for."""
-        how = names[name]
-        if how is Held.ITSELF:
-            return any(_holds(argument, name) for argument in call.args)
-        if how not in (Held.COROUTINE, Held.KEPT):
+    def _leads(
+        self, argument: Expression, name: str, how: Held, block: Block, body: Body, where: Where
+    ) -> bool:
+        """Whether what a task is given needs what a name stands for."""
+        if how is Held.ITSELF and _holds(argument, name):
+            return True
+        if isinstance(argument, NameExpr) and argument.name != name:
             return False
-        return any(
-            _is_named(argument, name)
-            or (
-                isinstance(argument, CallExpr)
-                and any(_is_named(inner, name) for inner in argument.args)
-            )
-            for argument in call.args
-        )
+        return self._holders.of(argument, {name: how}, block, body.scope, where) is not None
 
     def _starts_task(
-        self, call: CallExpr, body: Block, point: ProgramPoint, *, background: bool
+        self, call: CallExpr, body: Block, scope: Scope, where: Where, *, background: bool
     ) -> bool:
         callee = call.callee
         if not isinstance(callee, (MemberExpr, NameExpr)):
             return False
         if isinstance(callee, MemberExpr) and callee.name == "add_task":
-            return background and self._is_run_later(callee.expr, body, point)
+            return background and self._is_run_later(callee.expr, body, scope, where)
         if isinstance(callee, MemberExpr) and callee.name in _GROUP_METHODS:
-            group = self._interpreter.value(callee.expr, point.scope, point.where)
+            group = self._interpreter.value(callee.expr, scope, where)
             if any(
                 isinstance(each, ObjectValue) and each.label == "TaskGroup"
                 for each in members(group)
@@ -108,25 +117,32 @@ class EscapingTasks:
                 return True
         if callee.name not in ("create_task", "ensure_future"):
             return False
-        made = fullname(self._interpreter.value(callee, point.scope, point.where))
-        return made in TASK_MAKERS and made not in TASK_GROUPS
+        return fullname(self._interpreter.value(callee, scope, where)) in TASK_MAKERS
 
-    def _is_run_later(self, tasks: Expression, body: Block, point: ProgramPoint) -> bool:
+    def _is_run_later(self, tasks: Expression, body: Block, scope: Scope, where: Where) -> bool:
         """Whether these are background tasks that are not run in the block itself."""
-        value = self._interpreter.value(tasks, point.scope, point.where)
+        value = self._interpreter.value(tasks, scope, where)
         if not isinstance(value, ObjectValue) or value.label not in BACKGROUND_TASKS:
             return False
         name = dotted(tasks)
+        nodes = list(walk(body))
         given = [
             node
-            for node in walk(body)
+            for node in nodes
             if isinstance(node, MemberExpr)
             and node.name == "add_task"
             and dotted(node.expr) == name
         ]
-        # Whoever else sees them in the block may run them there.
-        return len(given) == sum(
-            isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name for node in walk(body)
+        # A response runs them later still; whoever else sees them may run them here.
+        handed = [
+            node
+            for node in nodes
+            if isinstance(node, CallExpr)
+            for argument, keyword in zip(node.args, node.arg_names, strict=True)
+            if keyword == "background" and dotted(argument) == name
+        ]
+        return len(given) + len(handed) == sum(
+            isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name for node in nodes
         )
 
 

@@ -372,7 +372,7 @@ class Escape(NamedTuple):
 
     Attributes:
         how: ``returned``, ``held``, ``coroutine``, ``generator``, ``callable``, ``stored``,
-            ``task``, ``looped`` or ``used``.
+            ``task``, ``looped``, ``used``, ``streamed`` or ``request-task``.
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.

@@ -51,6 +51,7 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.router_factories import RouterFactories
 from mypy_asyncsession.detectors.spans import span_of, written
@@ -166,6 +167,7 @@ class Walker:
         depends = DependsCalls(interpreter)
         self._dependencies = Dependencies(interpreter, source, fastapi, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
+        self._requests = RequestEscapes(interpreter, source, fastapi, depends)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
@@ -265,6 +267,8 @@ class Walker:
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
         yield from self._lazy.of_function(function, body)
+        if self._injects:
+            yield from self._requests.of_function(function, point, body)
         yield from self._body(function.body.body, body)
 
     def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
