@@ -132,7 +132,7 @@ class LateUses:
         if how is Held.SEVERAL:
             return list(_elements(name, point))
         if how is Held.COROUTINES:
-            return list(self._given_to_awaiting(name, point))
+            return [*self._given_to_awaiting(name, point), *_awaited_in_turn(name, point)]
         found = list(returns(flow, name))
         if how is Held.KEPT:
             found += self._of_kept(name, point)
@@ -241,6 +241,23 @@ def _elements(name: str, point: ProgramPoint) -> Iterator[Use]:
                 used = _used_in([node.left_expr], index_.name)
                 if used is not None:
                     yield from ((index, used) for index in flow.graph.points_of(node))
+
+
+def _awaited_in_turn(name: str, point: ProgramPoint) -> Iterator[Use]:
+    """Where a loop awaits what is in a collection, one after the other."""
+    flow = point.body.flow()
+    function = point.body.function()
+    if function is None:
+        return
+    for node in statements(function.body):
+        if (
+            isinstance(node, ForStmt)
+            and isinstance(node.index, NameExpr)
+            and _goes_through(node.expr, name)
+        ):
+            for each in walk(node.body, into_functions=False):
+                if isinstance(each, AwaitExpr) and is_named(each.expr, node.index.name):
+                    yield from ((index, each) for index in flow.graph.points_of(node))
 
 
 def _goes_through(sequence: Expression, name: str) -> bool:
