@@ -336,6 +336,8 @@ class Exit(Enum):
     ANEXT = "anext"
     NEXT = "next"
     AENTER = "__aenter__"
+    #: Kept in an attribute, out of which nothing takes it again.
+    KEPT = "kept"
     DELEGATION = "yield"
 
 

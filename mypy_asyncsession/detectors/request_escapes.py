@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     FuncDef,
+    MemberExpr,
     NameExpr,
     StrExpr,
     TupleExpr,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
+
+#: The names of what starts a task, or has it run later.
+_STARTING: Final = frozenset({"add_task", "create_task", "ensure_future", "start_soon"})
 
 
 class RequestEscapes:
@@ -161,10 +165,15 @@ class RequestEscapes:
         """The responses that read what needs the session."""
         for statement in statements(function.body):
             for node in walk(statement, into_functions=False):
-                if not isinstance(node, CallExpr) or not is_streaming(node.callee):
+                if not isinstance(node, CallExpr):
                     continue
-                content = streamed(node)
                 where = body.scope.names.places.get(id(statement))
+                if "background" in node.arg_names:
+                    held = self._holders.of(node, names, function.body, body.scope, where)
+                    if held is Held.TASK:
+                        yield "request-task", node
+                        continue
+                content = streamed(node) if is_streaming(node.callee) else None
                 if content is not None and self._holders.of(
                     content, names, function.body, body.scope, where
                 ) in (Held.GENERATOR, Held.COROUTINE):
@@ -174,12 +183,9 @@ class RequestEscapes:
 def _may_be_late(call: CallExpr) -> bool:
     """Whether a call may make something that runs after the handler: a quick look."""
     callee = call.callee
-    return is_streaming(callee) or getattr(callee, "name", None) in (
-        "add_task",
-        "create_task",
-        "ensure_future",
-        "start_soon",
-    )
+    if "background" in call.arg_names or is_streaming(callee):
+        return True
+    return isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _STARTING
 
 
 def _is_of_function(call: CallExpr) -> bool:

@@ -28,7 +28,7 @@ from mypy.nodes import (
 from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.models.builtin import PARTIALS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
-from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
+from mypy_asyncsession.models.starlette import BACKGROUND_TASK, STREAMING_RESPONSES
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import mentions, returned, statements, walk
@@ -67,6 +67,8 @@ class Held(Enum):
     GENERATOR = "generator"
     #: A function that uses it when it is called.
     CALLABLE = "callable"
+    #: A response that runs a task with it later.
+    TASK = "task"
     #: A collection of sessions, and one of coroutines.
     SEVERAL = "several"
     COROUTINES = "coroutines"
@@ -173,6 +175,8 @@ class Holders:
         self, call: CallExpr, names: Names, block: Block, scope: Scope, where: Where
     ) -> Held | None:
         callee = call.callee
+        if self._has_task(call, names, block, scope, where):
+            return Held.TASK
         if is_streaming(callee):
             content = streamed(call)
             how = self.of(content, names, block, scope, where) if content is not None else None
@@ -193,6 +197,22 @@ class Holders:
         if how is not None:
             return how
         return Held.KEPT if self._is_made(call, names, scope, where) else None
+
+    def _has_task(
+        self, response: CallExpr, names: Names, block: Block, scope: Scope, where: Where
+    ) -> bool:
+        """``Response(background=BackgroundTask(work, session))``."""
+        for keyword, task in zip(response.arg_names, response.args, strict=True):
+            if keyword == "background" and isinstance(task, CallExpr):
+                made = self._interpreter.value(task, scope, where)
+                return (
+                    isinstance(made, ObjectValue)
+                    and made.label == BACKGROUND_TASK
+                    and any(
+                        self.of(each, names, block, scope, where) is not None for each in task.args
+                    )
+                )
+        return False
 
     def _lazily(self, call: CallExpr, scope: Scope, where: Where) -> Held | None:
         """What a call gives, if it runs only when it is awaited or iterated over."""
