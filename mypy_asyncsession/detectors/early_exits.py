@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentExpr,
     AssignmentStmt,
     BreakStmt,
     CallExpr,
+    ClassDef,
     ForStmt,
     MemberExpr,
     NameExpr,
     RaiseStmt,
     ReturnStmt,
+    StrExpr,
     TryStmt,
     YieldExpr,
 )
@@ -25,8 +27,10 @@ from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.generator_summary import traits, traits_of
+from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import (
+    dotted,
     mentions,
     statements,
     walk,
@@ -49,6 +53,8 @@ _WAYS: dict[type, Exit] = {
     BreakStmt: Exit.BREAK,
     RaiseStmt: Exit.RAISE,
 }
+#: How often a class names the generator that it only makes and asks for its first element.
+_MADE_AND_ASKED: Final = 2
 
 
 class EarlyExits:
@@ -81,6 +87,9 @@ class EarlyExits:
         self, generator: Expression, call: Expression, point: ProgramPoint
     ) -> Iterator[EarlyExit]:
         """``await anext(provider())``, which drops the generator."""
+        if isinstance(generator, MemberExpr):
+            yield from self._kept_step(generator, call, point)
+            return
         kept, generator = generator, _own(generator, point)
         found = self._provider(generator, point)
         if found is None:
@@ -92,6 +101,37 @@ class EarlyExits:
             ):
                 return  # it is kept, and may be closed
         yield self._exit(Exit.ANEXT, generator, value, trait, point, closed=closed, statement=call)
+
+    def _kept_step(
+        self, generator: MemberExpr, call: Expression, point: ProgramPoint
+    ) -> Iterator[EarlyExit]:
+        """``await anext(self._generator)``, after which no method of the class has it again."""
+        klass = point.body.parent
+        if klass is None or not isinstance(klass.node, ClassDef) or klass.parent is None:
+            return
+        function = point.body.function()
+        if function is None or not generator.name.startswith("_") or not function.arguments:
+            return
+        own = function.arguments[0].variable.name
+        made = _made_there(function.body, generator, own)
+        info = class_at(self._interpreter, klass.scope)
+        if made is None or info is None or info.get("__getattr__") is not None:
+            return
+        asked = sum(
+            isinstance(node, MemberExpr) and node.name == generator.name
+            for base in info.mro
+            for method in self._interpreter.program.methods(base)
+            for node in walk(method)
+        )
+        if asked != _MADE_AND_ASKED or _is_reached(generator.name, info.name, own, point):
+            return
+        found = self._provider(made, point)
+        if found is not None:
+            value, trait, _ = found
+            exit_ = self._exit(
+                Exit.KEPT, generator, value, trait, point, closed=False, statement=call
+            )
+            yield exit_._replace(callee=written(made.callee))
 
     def of_sync_step(
         self, generator: Expression, call: Expression, point: ProgramPoint
@@ -176,6 +216,36 @@ class EarlyExits:
             function=point.body.outermost(),
             lines=tuple(range(span.line, span.end_line + 1)),
         )
+
+
+def _made_there(body: Block, kept: MemberExpr, own: str) -> CallExpr | None:
+    """The call that a function puts into an attribute of its object, if it does so once."""
+    if not isinstance(kept.expr, NameExpr) or kept.expr.name != own:
+        return None
+    made = [
+        each.rvalue
+        for each in statements(body)
+        if isinstance(each, AssignmentStmt)
+        and any(dotted(target) == f"{own}.{kept.name}" for target in each.lvalues)
+    ]
+    return made[0] if len(made) == 1 and isinstance(made[0], CallExpr) else None
+
+
+def _is_reached(attribute: str, klass: str, own: str, point: ProgramPoint) -> bool:
+    """Whether somebody else in the module may ask an object of a class for an attribute."""
+    return any(
+        (isinstance(node, MemberExpr) and node.name == attribute and dotted(node.expr) != own)
+        or (isinstance(node, StrExpr) and node.value == attribute)
+        or (
+            isinstance(node, ClassDef)
+            and any(
+                isinstance(inner, (MemberExpr, NameExpr)) and inner.name == klass
+                for base in node.base_type_exprs
+                for inner in walk(base)
+            )
+        )
+        for node in walk(point.body.tree)
+    )
 
 
 def _of_session(generator: Value) -> bool:

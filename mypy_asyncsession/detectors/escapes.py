@@ -2,68 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    AssignmentExpr,
     AssignmentStmt,
+    AwaitExpr,
     CallExpr,
-    ConditionalExpr,
-    DictExpr,
     ExpressionStmt,
+    ForStmt,
     FuncDef,
-    GeneratorExpr,
-    LambdaExpr,
-    ListExpr,
+    IndexExpr,
+    ListComprehension,
     MemberExpr,
     NameExpr,
-    OpExpr,
     ReturnStmt,
-    SetExpr,
-    StarExpr,
-    TupleExpr,
     WithStmt,
 )
+from mypy.types import Instance
 
 from mypy_asyncsession.detectors.block_flow import (
+    connecting,
     does_something,
     is_bound_in,
+    is_bound_once,
     leaving,
     used_closed,
-    waits,
 )
+from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
+from mypy_asyncsession.detectors.late_uses import LateUses, is_named, returns
 from mypy_asyncsession.detectors.record import Escape
+from mypy_asyncsession.detectors.session_holders import Held, Holders
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.models.asyncio import TASK_MAKERS
-from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
-from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
-from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.models.contextlib import EXIT_STACKS
 from mypy_asyncsession.semantic.cfg import WithItem
-from mypy_asyncsession.semantic.function_flow import FunctionFlow
-from mypy_asyncsession.semantic.session_ownership import kept, opens
-from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import (
-    dotted,
-    mentions,
-    statements,
-    walk,
-)
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
+from mypy_asyncsession.semantic.session_ownership import closed_by, opens, opens_in
+from mypy_asyncsession.semantic.syntax import dotted, statements, walk
+from mypy_asyncsession.semantic.values import ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from mypy.nodes import Block, Expression, Node
+    from mypy.nodes import Expression, Node
 
-    from mypy_asyncsession.semantic.interpreter import Interpreter, Where
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
+    from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
-    from mypy_asyncsession.semantic.scopes import Scope
-    from mypy_asyncsession.semantic.values import Value
 
-#: What runs only when it is awaited or iterated over.
-_LAZY = frozenset({Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.GENERATOR})
-#: Methods of a session that may be handed on as they are.
-_METHODS = frozenset({"aclose", "add", "add_all", "close", "commit", "delete", "flush", "rollback"})
+#: What an exit stack is asked for, and what it does not hand over.
+_ENTERING: Final = frozenset({"enter_async_context", "enter_context"})
+_OPEN: Final = (Held.ITSELF, Held.KEPT)
+_PUSHING: Final = frozenset({"callback", "push", "push_async_callback", "push_async_exit"})
 
 
 class Escapes:
@@ -71,7 +59,10 @@ class Escapes:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._closed: dict[tuple[int, str], dict[tuple[int, int], MemberExpr]] = {}
+        self._holders = Holders(interpreter)
+        self._tasks = EscapingTasks(interpreter, self._holders)
+        self._late = LateUses(interpreter, self._holders)
+        self._closed: dict[tuple[int, str], dict[tuple[int, int], Node]] = {}
 
     def of_block(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Escape]:
         """How a session gets out of the block that it is opened for."""
@@ -80,25 +71,42 @@ class Escapes:
         ):
             if not isinstance(target, NameExpr) or not isinstance(expression, CallExpr):
                 continue
+            item = WithItem(statement, position)
             manager = self._interpreter.value(expression, point.scope, point.where)
             session = self._interpreter.entered(manager)
-            if not isinstance(session, ObjectValue) or session.resource is None:
+            if not isinstance(session, ObjectValue):
                 continue
-            if self._is_given(expression, session, point):
-                continue
-            if not opens(manager, self._interpreter, bare=not expression.args):
-                continue
-            for how, node in self._escapes(WithItem(statement, position), target.name, point):
-                span = span_of(node)  # type: ignore[arg-type]
-                yield Escape(
-                    how=how,
-                    name=target.name.rstrip("'"),
-                    session=session.label or "session",
-                    opener=written(expression),
-                    span=span,
-                    function=point.body.outermost(),
-                    lines=tuple(range(span.line, span.end_line + 1)),
-                )
+            if session.label in EXIT_STACKS:
+                yield from self._of_stack(item, target.name, point)
+            elif session.resource is None:
+                yield from self._of_unit(item, target.name, session, point)
+            elif not self._is_given(expression, session, point) and opens(
+                manager, self._interpreter, bare=not expression.args
+            ):
+                for how, node in self._escapes(item, target.name, point):
+                    yield _escape(how, node, target.name, session, expression, point)
+
+    def of_loop(self, loop: ForStmt, point: ProgramPoint) -> Iterator[Escape]:
+        """A session that is used after the loop over its provider has come to its end."""
+        if not isinstance(loop.index, NameExpr) or not isinstance(loop.expr, CallExpr):
+            return
+        generator = self._interpreter.value(loop.expr, point.scope, point.where)
+        session = self._interpreter.iterated(generator)
+        if not isinstance(generator, ObjectValue) or not isinstance(session, ObjectValue):
+            return
+        function = generator.origin.function if generator.origin is not None else None
+        if session.resource is None or function is None:
+            return
+        name, flow = loop.index.name, point.body.flow()
+        if name in flow.shared or self._is_given(loop.expr, session, point):
+            return
+        if not opens_in(function, self._interpreter, bare=not loop.expr.args):
+            return
+        uses = [*connecting(flow, name), *self._late.of_session(name, point)]
+        used = used_closed(flow, name, uses, loop).get((id(loop), 0))
+        if used is not None:
+            how = "returned" if isinstance(used, ReturnStmt) else "looped"
+            yield _escape(how, used, name, session, loop.expr, point)
 
     def _is_given(self, call: CallExpr, session: ObjectValue, point: ProgramPoint) -> bool:
         """Whether a call is given such a session: then the block need not be what closes it."""
@@ -109,191 +117,245 @@ class Escapes:
             )
         )
 
+    # One session
+
     def _escapes(
         self, item: WithItem, name: str, point: ProgramPoint
     ) -> Iterator[tuple[str, Node]]:
         flow = point.body.flow()
-        block = item.statement.body
         left = leaving(flow, item)
         if is_bound_in(flow, item, name, left):
             return  # it is something else by then
-        if isinstance(point.body.function(), FuncDef) and not flow.is_generator:
-            for inner in statements(block):
-                if isinstance(inner, ReturnStmt) and inner.expr is not None:
-                    where = point.scope.names.places.get(id(inner))
-                    how = self._returned(inner.expr, name, block, point.scope, where)
-                    if how is not None:
-                        yield how, inner
-        for inner in block.body:
-            if (
-                isinstance(inner, AssignmentStmt)
-                and isinstance(inner.rvalue, NameExpr)
-                and inner.rvalue.name == name
-                and any(isinstance(lvalue, MemberExpr) for lvalue in inner.lvalues)
-                and not does_something(flow, inner, left)
-            ):
-                yield "stored", inner
-        for call in self._tasks(block, name, left, point):
-            yield "task", call
+        names = {name: Held.ITSELF}
+        found = list(self._inside(item, name, names, left, point))
         # What is bound by another function meanwhile is not known.
         if name not in flow.shared:
-            used = self._used_closed(flow, name).get((id(item.statement), item.position))
+            used = self._used_closed(flow, name, point).get((id(item.statement), item.position))
             if used is not None:
-                yield "used", used
+                found.append(("returned" if isinstance(used, ReturnStmt) else "used", used))
+        yield from found or self._late.of_names(item, names, left, point)
 
-    def _used_closed(self, flow: FunctionFlow, name: str) -> dict[tuple[int, int], MemberExpr]:
+    def _of_stack(self, item: WithItem, stack: str, point: ProgramPoint) -> Iterator[Escape]:
+        """The sessions that are entered into an exit stack, which closes them at its end."""
+        flow = point.body.flow()
+        block = item.statement.body
+        left = leaving(flow, item)
+        if not _is_closed_there(flow, item, stack, left):
+            return
+        for inner in statements(block):
+            if not isinstance(inner, AssignmentStmt) or len(inner.lvalues) != 1:
+                continue
+            target = inner.lvalues[0]
+            if not isinstance(target, NameExpr) or not is_bound_once(flow, target.name, inner):
+                continue
+            several, call = _entered(inner.rvalue, stack)
+            if call is None:
+                continue
+            where = point.scope.names.places.get(id(inner))
+            manager = self._interpreter.value(call, point.scope, where)
+            session = self._interpreter.entered(manager)
+            if (
+                not isinstance(session, ObjectValue)
+                or session.resource is None
+                or self._is_given(call, session, point)
+                or not opens(manager, self._interpreter, bare=not call.args)
+            ):
+                continue
+            names = {target.name: Held.SEVERAL if several else Held.ITSELF}
+            found = [] if several else list(self._inside(item, target.name, names, left, point))
+            for how, node in found or self._late.of_names(item, names, left, point):
+                yield _escape(how, node, target.name, session, call, point)
+
+    def _of_unit(
+        self, item: WithItem, name: str, unit: ObjectValue, point: ProgramPoint
+    ) -> Iterator[Escape]:
+        """An object that keeps a session in an attribute, which it closes when it is left."""
+        info = unit.type.type if isinstance(unit.type, Instance) else None
+        if info is None:
+            return
+        flow = point.body.flow()
+        left = leaving(flow, item)
+        expression = item.expression
+        assert isinstance(expression, CallExpr)
+        if is_bound_in(flow, item, name, left) or name in flow.shared:
+            return
+        closed = closed_by(info, self._interpreter, is_async=item.statement.is_async)
+        for attribute in sorted(closed):
+            session = self._interpreter.attribute(unit, attribute)
+            if not isinstance(session, ObjectValue) or session.resource is None:
+                continue
+            if self._is_given(expression, session, point):
+                return
+            if isinstance(point.body.function(), FuncDef) and not flow.is_generator:
+                for inner in statements(item.statement.body):
+                    if isinstance(inner, ReturnStmt) and is_named(inner.expr, name):
+                        yield _escape("returned", inner, name, session, expression, point)
+                        return
+            uses = [*self._late.of_attribute(name, attribute, flow), *returns(flow, name)]
+            used = used_closed(flow, name, uses).get((id(item.statement), item.position))
+            if used is not None:
+                how = "returned" if isinstance(used, ReturnStmt) else "used"
+                yield _escape(how, used, name, session, expression, point)
+            return
+
+    def _inside(
+        self,
+        item: WithItem,
+        name: str,
+        names: dict[str, Held],
+        left: Collection[int],
+        point: ProgramPoint,
+    ) -> Iterator[tuple[str, Node]]:
+        """What a block itself does with its session; *names* learns what else leads to it."""
+        flow = point.body.flow()
+        block = item.statement.body
+        places = point.scope.names.places
+        is_function = isinstance(point.body.function(), FuncDef) and not flow.is_generator
+        for inner in statements(block):
+            if isinstance(inner, ReturnStmt) and inner.expr is not None:
+                if is_function:
+                    where = places.get(id(inner))
+                    how = self._holders.of(inner.expr, names, block, point.scope, where)
+                    if how is not None:
+                        yield how.reported, inner
+            elif isinstance(inner, AssignmentStmt):
+                how = self._holders.of(
+                    inner.rvalue, names, block, point.scope, places.get(id(inner))
+                )
+                if how is None:
+                    continue
+                target = inner.lvalues[0]
+                if (
+                    len(inner.lvalues) == 1
+                    and isinstance(target, NameExpr)
+                    and is_bound_once(flow, target.name, inner)
+                ):
+                    names.setdefault(target.name, how)
+        for inner in block.body:
+            if self._is_stored(inner, names, point) and not does_something(
+                flow, _stored_at(inner), left, name
+            ):
+                yield "stored", inner
+        for call in self._tasks.of_block(block, names, left, point.body, point.where):
+            yield "task", call
+
+    def _is_stored(self, statement: Node, names: dict[str, Held], point: ProgramPoint) -> bool:
+        """Whether a statement puts the session where others may find it."""
+        if isinstance(statement, AssignmentStmt):
+            how = (
+                names.get(statement.rvalue.name)
+                if isinstance(statement.rvalue, NameExpr)
+                else self._holders.of(
+                    statement.rvalue,
+                    names,
+                    point.statement.body,  # type: ignore[attr-defined]
+                    point.scope,
+                    point.scope.names.places.get(id(statement)),
+                )
+            )
+            if how not in _OPEN:
+                return False
+            targets = [each for each in statement.lvalues if _is_outside(each, point)]
+            return bool(targets) and not _is_reset(statement, targets, point)
+        call = statement.expr if isinstance(statement, ExpressionStmt) else None
+        if (
+            not isinstance(call, CallExpr)
+            or not isinstance(call.callee, MemberExpr)
+            or call.callee.name != "set"
+            or len(call.args) != 1
+            or not any(is_named(call.args[0], name) for name, how in names.items() if how in _OPEN)
+        ):
+            return False
+        variable = self._interpreter.value(call.callee.expr, point.scope, point.where)
+        return isinstance(variable, ObjectValue) and variable.label == "ContextVar"
+
+    def _used_closed(
+        self, flow: FunctionFlow, name: str, point: ProgramPoint
+    ) -> dict[tuple[int, int], Node]:
         """For the blocks that bind a name: where it is used first as a session after its end."""
         key = id(flow), name
         if key not in self._closed:
-            self._closed[key] = used_closed(flow, name)
+            uses = [*connecting(flow, name), *self._late.of_session(name, point)]
+            self._closed[key] = used_closed(flow, name, uses)
         return self._closed[key]
 
-    def _returned(
-        self, expression: Expression, name: str, block: Block, scope: Scope, where: Where
-    ) -> str | None:
-        """How what is returned from a block uses the session after it, if it does."""
-        items = _items(expression)
-        if items is not None:
-            found = (self._returned(item, name, block, scope, where) for item in items)
-            return "returned" if "returned" in found else None
-        if isinstance(expression, NameExpr):
-            return "returned" if expression.name == name else None
-        if not isinstance(expression, CallExpr):
-            return None
-        callee = expression.callee
-        if (
-            isinstance(callee, (MemberExpr, NameExpr))
-            and callee.name in STREAMING_RESPONSES
-            and expression.args
-        ):
-            streamed = self._returned(expression.args[0], name, block, scope, where)
-            return streamed if streamed in ("coroutine", "generator") else None
-        if isinstance(callee, NameExpr):
-            inner = next(
-                (each for each in statements(block) if _is_closure(each, callee.name, name)), None
-            )
-            if isinstance(inner, FuncDef):
-                return "generator" if inner.is_generator else "coroutine"
-        if not any(isinstance(each, NameExpr) and each.name == name for each in expression.args):
-            return None
-        made = self._interpreter.value(expression, scope, where)
-        if isinstance(made, ObjectValue) and made.shape in _LAZY:
-            return "coroutine" if made.shape is Shape.COROUTINE else "generator"
-        maker = self._interpreter.value(callee, scope, where)
-        return "held" if self._keeps(maker, expression, name) else None
 
-    def _keeps(self, maker: Value, call: CallExpr, name: str) -> bool:
-        """Whether a call makes an object that keeps an argument in an attribute."""
-        if not isinstance(maker, ClassValue) or maker.info is None:
-            return False
-        init = self._interpreter.attribute(self._interpreter.instance(maker), "__init__")
-        if not isinstance(init, FunctionValue) or not isinstance(init.node, FuncDef):
-            return False
-        return not kept(init.node).isdisjoint(
-            parameter
-            for parameter, argument in matched(call, init)
-            if isinstance(argument, NameExpr) and argument.name == name
-        )
-
-    def _tasks(
-        self, body: Block, name: str, left: Collection[int], point: ProgramPoint
-    ) -> Iterator[CallExpr]:
-        """The tasks in a block that are given the session and not waited for in it."""
-        for statement in statements(body):
-            call: Node | None = None
-            kept: str | None = None
-            if isinstance(statement, ExpressionStmt):
-                call = statement.expr
-            elif isinstance(statement, AssignmentStmt) and isinstance(
-                statement.lvalues[0], NameExpr
-            ):
-                call, kept = statement.rvalue, statement.lvalues[0].name
-            if not isinstance(call, CallExpr) or not self._starts_task(call, body, point):
-                continue
-            if not any(_holds(argument, name) for argument in call.args):
-                continue
-            if (kept is None or mentions(body, kept) == 1) and not waits(
-                point.body.flow(), call, left, name
-            ):
-                yield call
-
-    def _starts_task(self, call: CallExpr, body: Block, point: ProgramPoint) -> bool:
-        callee = call.callee
-        if not isinstance(callee, (MemberExpr, NameExpr)):
-            return False
-        if isinstance(callee, MemberExpr) and callee.name == "add_task":
-            return self._is_run_later(callee.expr, body, point)
-        if callee.name not in ("create_task", "ensure_future"):
-            return False
-        return fullname(self._interpreter.value(callee, point.scope, point.where)) in TASK_MAKERS
-
-    def _is_run_later(self, tasks: Expression, body: Block, point: ProgramPoint) -> bool:
-        """Whether these are background tasks that are not run in the block itself."""
-        value = self._interpreter.value(tasks, point.scope, point.where)
-        if not isinstance(value, ObjectValue) or value.label != "BackgroundTasks":
-            return False
-        name = dotted(tasks)
-        given = [
-            node
-            for node in walk(body)
-            if isinstance(node, MemberExpr)
-            and node.name == "add_task"
-            and dotted(node.expr) == name
-        ]
-        # Whoever else sees them in the block may run them there.
-        return len(given) == sum(
-            isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name for node in walk(body)
-        )
-
-
-def _items(expression: Expression) -> list[Expression] | None:
-    """The elements of a literal."""
-    if isinstance(expression, DictExpr):
-        return [value for _, value in expression.items]
-    return expression.items if isinstance(expression, (ListExpr, SetExpr, TupleExpr)) else None
-
-
-def _is_closure(statement: Node, function: str, name: str) -> bool:
-    """Whether a statement defines a function of that name, which uses a variable around it."""
-    return (
-        isinstance(statement, FuncDef)
-        and statement.name == function
-        and (statement.is_generator or statement.is_coroutine)
-        and mentions(statement.body, name) > 0
-        and not FunctionFlow(statement).bindings.of(name)
-        and all(argument.variable.name != name for argument in statement.arguments)
+def _escape(
+    how: str,
+    node: Node,
+    name: str,
+    session: ObjectValue,
+    opener: Expression,
+    point: ProgramPoint,
+) -> Escape:
+    span = span_of(node)  # type: ignore[arg-type]
+    return Escape(
+        how=how,
+        name=name.rstrip("'"),
+        session=session.label or "session",
+        opener=written(opener),
+        span=span,
+        function=point.body.outermost(),
+        lines=tuple(range(span.line, span.end_line + 1)),
     )
 
 
-def _holds(value: Expression, name: str) -> bool:
-    """Whether a value is what a name stands for, or leads to it later.
+def _is_closed_there(flow: FunctionFlow, item: WithItem, stack: str, left: Collection[int]) -> bool:
+    """Whether an exit stack closes at the end of its block all that was entered into it."""
+    if is_bound_in(flow, item, stack, left) or stack in flow.shared:
+        return False
+    mentioned = asked = 0
+    for node in walk(item.statement.body):
+        if isinstance(node, NameExpr) and node.name == stack:
+            mentioned += 1
+        elif isinstance(node, MemberExpr) and node.name in _ENTERING | _PUSHING:
+            asked += dotted(node.expr) == stack
+    return mentioned == asked  # ``stack.pop_all()`` hands them over, as may who is given the stack
 
-    What is only taken from a session holds none: ``session.info["tenant"]``.
-    """
-    stack: list[Expression] = [value]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, NameExpr):
-            if node.name == name:
-                return True
-        elif isinstance(node, MemberExpr):
-            if dotted(node.expr) == name and node.name in CONNECTING_ATTRIBUTES | _METHODS:
-                return True
-        elif isinstance(node, (LambdaExpr, GeneratorExpr)):
-            if mentions(node, name):
-                return True
-        elif isinstance(node, CallExpr):
-            of_session = isinstance(node.callee, MemberExpr) and dotted(node.callee.expr) == name
-            if of_session:
-                return True
-            stack += [node.callee, *node.args]
-        elif isinstance(node, ConditionalExpr):
-            stack += [node.if_expr, node.else_expr]
-        elif isinstance(node, OpExpr):
-            if node.op in ("and", "or"):
-                stack += [node.left, node.right]
-        elif isinstance(node, (AssignmentExpr, StarExpr)):
-            stack.append(node.value if isinstance(node, AssignmentExpr) else node.expr)
-        else:
-            stack += _items(node) or ()
-    return False
+
+def _entered(value: Expression, stack: str) -> tuple[bool, CallExpr | None]:
+    """What is entered into an exit stack: in a comprehension several, or one."""
+    several = False
+    if isinstance(value, ListComprehension):
+        several, value = True, value.generator.left_expr
+    call = value.expr if isinstance(value, AwaitExpr) else value
+    if (
+        not isinstance(call, CallExpr)
+        or not isinstance(call.callee, MemberExpr)
+        or call.callee.name not in _ENTERING
+        or dotted(call.callee.expr) != stack
+        or len(call.args) != 1
+        or not isinstance(call.args[0], CallExpr)
+    ):
+        return several, None
+    return several, call.args[0]
+
+
+def _stored_at(statement: Node) -> Node:
+    return statement.expr if isinstance(statement, ExpressionStmt) else statement
+
+
+def _is_outside(target: Expression, point: ProgramPoint) -> bool:
+    """Whether what is assigned to is still there when the function has ended."""
+    if isinstance(target, NameExpr):
+        return target.name in point.scope.names.outer and point.body.function() is not None
+    if isinstance(target, IndexExpr):
+        target = target.base
+    return isinstance(target, MemberExpr)
+
+
+def _is_reset(
+    statement: AssignmentStmt, targets: Collection[Expression], point: ProgramPoint
+) -> bool:
+    """Whether the function assigns something else to the same place."""
+    function = point.body.function()
+    places = {dotted(each.base if isinstance(each, IndexExpr) else each) for each in targets}
+    return function is not None and any(
+        isinstance(each, AssignmentStmt)
+        and each is not statement
+        and not places.isdisjoint(
+            dotted(target.base if isinstance(target, IndexExpr) else target)
+            for target in each.lvalues
+        )
+        for each in statements(function.body)
+    )

@@ -336,6 +336,8 @@ class Exit(Enum):
     ANEXT = "anext"
     NEXT = "next"
     AENTER = "__aenter__"
+    #: Kept in an attribute, out of which nothing takes it again.
+    KEPT = "kept"
     DELEGATION = "yield"
 
 
@@ -371,7 +373,8 @@ class Escape(NamedTuple):
     """A session that gets out of the block that it was opened for.
 
     Attributes:
-        how: ``returned``, ``held``, ``coroutine``, ``generator``, ``stored``, ``task`` or ``used``.
+        how: ``returned``, ``held``, ``coroutine``, ``generator``, ``callable``, ``stored``,
+            ``task``, ``looped``, ``used``, ``streamed`` or ``request-task``.
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.

@@ -51,6 +51,7 @@ from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
 from mypy_asyncsession.detectors.parameter_needs import may_need, needs
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.router_factories import RouterFactories
 from mypy_asyncsession.detectors.spans import span_of, written
@@ -167,6 +168,7 @@ class Walker:
         depends = DependsCalls(interpreter)
         self._dependencies = Dependencies(interpreter, source, fastapi, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
+        self._requests = RequestEscapes(interpreter, source, fastapi, depends)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
@@ -216,6 +218,7 @@ class Walker:
                 yield from self._use(pairing, statement.expr, point, statement.index)
                 yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
+                yield from self._escapes.of_loop(statement, point)
             elif isinstance(statement, ReturnStmt):
                 yield from self._raw.of_return(statement, point)
             elif isinstance(statement, AssignmentStmt):
@@ -265,6 +268,8 @@ class Walker:
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
         yield from self._lazy.of_function(function, body)
+        if self._injects:
+            yield from self._requests.of_function(function, point, body)
         yield from self._body(function.body.body, body)
 
     def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
@@ -349,7 +354,7 @@ class Walker:
                 yield from self._use(pairing, callee.expr, point, None)
             if pairing is Pairing.AENTER:
                 yield from self._exits.of_entering(callee.expr, call, point)
-            if pairing is Pairing.ANEXT_METHOD:
+            if pairing is Pairing.ANEXT_METHOD or _is_first_send(call):
                 yield from self._exits.of_step(callee.expr, call, point)
         elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
             name = fullname(self._interpreter.value(callee, point.scope, point.where))
@@ -585,3 +590,14 @@ class Walker:
             or "ExitStack" in value.label
             or (info is not None and info.get("addAsyncCleanup") is not None)
         )
+
+
+def _is_first_send(call: CallExpr) -> bool:
+    """Whether a call is ``generator.asend(None)``, which is ``anext(generator)``."""
+    return (
+        isinstance(call.callee, MemberExpr)
+        and call.callee.name == "asend"
+        and len(call.args) == 1
+        and isinstance(call.args[0], NameExpr)
+        and call.args[0].name == "None"
+    )

@@ -18,3 +18,5 @@ CLOSING: Final = frozenset({"contextlib.closing"})
 ASYNC_CLOSING: Final = frozenset({"contextlib.aclosing"})
 #: A block under one of these, given ``TypeError`` or ``AttributeError``, expects the misuse too.
 SUPPRESSES: Final = frozenset({"contextlib.suppress"})
+#: The classes that close at the end of a block what was entered into them, by name.
+EXIT_STACKS: Final = frozenset({"AsyncExitStack", "ExitStack"})

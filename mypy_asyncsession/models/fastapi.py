@@ -83,8 +83,13 @@ NEWEST: Final[Version] = (9999,)
 
 def ends_after_response(version: Version) -> bool:
     """Whether what follows the yield of a dependency runs once the response was sent."""
+    return version != NEWEST and not ends_before_response(version)
+
+
+def ends_before_response(version: Version) -> bool:
+    """Whether what follows the yield of a dependency runs before the response is sent."""
     first, last = ENDS_BEFORE_RESPONSE
-    return version != NEWEST and not first <= version < last
+    return first <= version < last
 
 
 def parse_version(text: str) -> Version:

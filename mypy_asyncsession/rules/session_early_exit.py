@@ -3,8 +3,9 @@
 ## What it does
 Rejects ``return``, ``break`` and ``raise`` that leave ``async for session in provider()``,
 ``await anext(provider())`` and ``next(provider())``, and ``await manager().__aenter__()``, after
-which nobody has the manager. A generator that yields again and again is a stream, and may be left
-at any time; so may one after whose yield nothing is to be done.
+which nobody has the manager. A generator that an object keeps to itself and never closes is no
+better. One that yields again and again is a stream, and may be left at any time; so may one after
+whose yield nothing is to be done.
 
 ## Why is this bad
 What follows the ``yield`` does not run. The commit is lost, and the ``finally`` and the end of an
@@ -70,6 +71,12 @@ def check(exit_: EarlyExit) -> Problem | None:
         lost = "the code after its yield never runs, and it is closed when it is collected"
     else:
         lost = "what follows its yield runs when it is collected"
+    if exit_.way is Exit.KEPT:
+        return Problem(
+            f'"{exit_.text}" is left at its yield, and nothing closes it: {lost}',
+            f'Close it in the end: "await {exit_.text}.aclose()"',
+            exit_.handed.place if exit_.handed else None,
+        )
     if exit_.way is Exit.ANEXT:
         message = f'"anext" takes the session out of "{provider}" and drops the rest: {lost}'
     else:

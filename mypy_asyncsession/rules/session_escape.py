@@ -4,6 +4,9 @@
 Rejects a session that is returned from the ``with`` block that opened it, alone, in an object that
 keeps it, or in a generator or coroutine that is yet to run (``StreamingResponse(rows(session))``);
 that is stored as the last thing in the block, used after it, or given to a task that outlives it.
+So is one that FastAPI injects, where a task uses it once FastAPI has closed it, or, with
+``scope="function"`` and with FastAPI 0.106 to 0.117, a streamed response or a background task.
+
 A manager that hands out a session of somebody else closes nothing, and may be left with it.
 
 ## Why is this bad
@@ -42,10 +45,23 @@ _HOW = {
         "is closed before the generator runs that uses it",
         "Open the session in the generator",
     ),
+    "callable": (
+        "is closed before the function is called that uses it",
+        "Open the session in the function",
+    ),
     "stored": ("is stored, and then closed", "Use it inside the block"),
     "task": (
         "is given to a task that outlives its block",
         "Let the task open a session of its own, or await it inside the block",
+    ),
+    "looped": ("is used after the loop, whose end has closed it", "Use it inside the loop"),
+    "streamed": (
+        "is closed before the response is streamed that uses it",
+        "Open the session in the generator",
+    ),
+    "request-task": (
+        "is given to a task that outlives the request",
+        "Let the task open a session of its own",
     ),
     "used": ("is used after its block has closed it", "Use it inside the block"),
 }

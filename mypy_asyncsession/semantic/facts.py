@@ -13,12 +13,18 @@ from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnSt
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
-from mypy_asyncsession.semantic.footprints import footprint, initialised, made
+from mypy_asyncsession.semantic.footprints import (
+    asked,
+    footprint,
+    initialised,
+    made,
+    made_of_parameters,
+)
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
 from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
-from mypy_asyncsession.semantic.session_ownership import closes_own, kept, opens_in
+from mypy_asyncsession.semantic.session_ownership import closed_by, closes_own, opens_in
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
 from mypy_asyncsession.semantic.values import (
@@ -125,12 +131,14 @@ def _function(
             yield f"{name} commits {LateCommits(interpreter).of_helper(value)}"
     elif is_stub_body(function):
         yield f"{name} says nothing"
-    elif function.name == "__init__" and (attributes := kept(function)):
-        yield f"{name} keeps {sorted(attributes)}"
     if function.name == "__init__" and (put := initialised(function)):
         yield f"{name} puts {put}"
     if done := footprint(function):
         yield f"{name} does {done}"
+    if owners := asked(function):
+        yield f"{name} asks {owners}"
+    if made := made_of_parameters(function):
+        yield f"{name} makes {made}"
 
 
 def _of_class(
@@ -145,6 +153,8 @@ def _of_class(
     for enter, is_async in (("__aenter__", True), ("__enter__", False)):
         if isinstance(info, TypeInfo) and enter in info.names:
             yield f"{name} {enter} {closes_own(info, interpreter, is_async=is_async)}"
+            if closed := closed_by(info, interpreter, is_async=is_async):
+                yield f"{name} {enter} closes {sorted(closed)}"
             if late := LateCommits(interpreter).in_exit(info):
                 yield f"{name} {enter} commits {late}"
 

@@ -28,7 +28,8 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.semantic.syntax import dotted, walk
+from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
+from mypy_asyncsession.semantic.syntax import dotted, returned, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,3 +121,27 @@ def made(binding: Binding) -> str | None:
         return None
     told = zip(call.arg_names, call.args, strict=True)
     return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
+
+
+def asked(function: FuncDef) -> list[str]:
+    """What a function asks for what only an open session has."""
+    return sorted(
+        {
+            dotted(node.expr) or "_"
+            for node in walk(function.body)
+            if isinstance(node, MemberExpr) and node.name in CONNECTING_ATTRIBUTES
+        }
+    )
+
+
+def made_of_parameters(function: FuncDef) -> list[str]:
+    """What a function returns that is made of its parameters, where it returns nothing else."""
+    names = {argument.variable.name for argument in function.arguments}
+    results = returned(function)
+    if not all(isinstance(each, CallExpr) for each in results):
+        return []
+    made = [each for each in results if isinstance(each, CallExpr)]
+    given = (argument for each in made for argument in each.args)
+    if not any(isinstance(each, NameExpr) and each.name in names for each in given):
+        return []
+    return sorted(map(_text, made))

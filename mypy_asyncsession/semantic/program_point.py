@@ -10,7 +10,7 @@ from mypy.nodes import CallExpr, ClassDef, FuncDef, FuncItem, MemberExpr, NameEx
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Expression, MypyFile, Node
 
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
@@ -40,6 +40,11 @@ class Body:
     def path(self) -> str:
         """The file that the body is in."""
         return self._source.path
+
+    @property
+    def tree(self) -> MypyFile:
+        """The module that the body is in."""
+        return self._source.tree
 
     @property
     def scope(self) -> Scope:

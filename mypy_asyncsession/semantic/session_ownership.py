@@ -102,17 +102,22 @@ def closes_own(info: TypeInfo, interpreter: Interpreter, *, is_async: bool) -> b
     )
 
 
-def kept(function: FuncDef) -> set[str]:
-    """The parameters of an ``__init__`` that it keeps in attributes as they are."""
-    parameters = {argument.variable.name for argument in function.arguments}
-    return {
-        statement.rvalue.name
-        for statement in statements(function.body)
-        if isinstance(statement, AssignmentStmt)
-        and isinstance(statement.rvalue, NameExpr)
-        and statement.rvalue.name in parameters
-        and any(isinstance(target, MemberExpr) for target in statement.lvalues)
-    }
+def closed_by(info: TypeInfo, interpreter: Interpreter, *, is_async: bool) -> frozenset[str]:
+    """The attributes that a class of managers closes at the end, where it hands out itself."""
+    enters = _method(info, "__aenter__" if is_async else "__enter__", interpreter)
+    leaves = _method(info, "__aexit__" if is_async else "__exit__", interpreter)
+    if enters is None or leaves is None or not leaves.arguments or not enters.arguments:
+        return frozenset()
+    handed = returned(enters)
+    own = enters.arguments[0].variable.name
+    if not handed or any(dotted(each) != own for each in handed):
+        return frozenset()
+    prefix = f"{leaves.arguments[0].variable.name}."
+    return frozenset(
+        name.removeprefix(prefix)
+        for name in _closed(leaves)
+        if name is not None and name.startswith(prefix) and name.count(".") == 1
+    )
 
 
 def _method(info: TypeInfo, name: str, interpreter: Interpreter) -> FuncDef | None:

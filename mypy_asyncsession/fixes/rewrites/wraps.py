@@ -88,7 +88,10 @@ def _stepped(call: cst.CSTNode) -> cst.BaseExpression | None:
         return None
     if written(call.func).rpartition(".")[2] == "anext" and call.args:
         return call.args[0].value
-    if isinstance(call.func, cst.Attribute) and call.func.attr.value == "__anext__":
+    if isinstance(call.func, cst.Attribute) and call.func.attr.value in (
+        "__anext__",
+        "asend",
+    ):
         return call.func.value
     return None
 
