@@ -139,12 +139,12 @@ HOSTILE: dict[str, str | bytes] = {
     "proj/stubbed.pyi": "async def use() -> None: ...\n",
     # What is silenced, and what is not.
     "proj/foreign.py": '# mypy: disable-error-code="django-manager"\n' + USE.format("proj.db"),
-    "proj/off.py": '# mypy: disable-error-code="session-with"\n'
+    "proj/off.py": '# mypy: disable-error-code="async-with"\n'
     + USE.format("proj.db").replace("# BAD", ""),
     "proj/parent_off.py": '# mypy: disable-error-code="async-session"\n'
     + USE.format("proj.db").replace("# BAD", ""),
     "proj/file_off.py": "# mypy: ignore-errors\n" + USE.format("proj.db").replace("# BAD", ""),
-    "proj/line_off.py": USE.format("proj.db").replace("# BAD", "# type: ignore[session-with]"),
+    "proj/line_off.py": USE.format("proj.db").replace("# BAD", "# type: ignore[async-with]"),
     "proj/all_off.py": USE.format("proj.db").replace("# BAD", "# type: ignore"),
     "proj/not_off.py": USE.format("proj.db").replace("# BAD", "# type: ignore[misc]  # BAD"),
     # Directories that are no packages.
@@ -254,10 +254,10 @@ class TestHostileTree:
         found = [json.loads(line) for line in cold.stdout.splitlines()]
         (hint,) = [item["hint"] for item in found if item["file"].endswith("not_off.py")]
         assert hint.splitlines()[1:] == [
-            'Error code "session-with" not covered by "type: ignore[misc]" comment'
+            'Error code "async-with" not covered by "type: ignore[misc]" comment'
         ]
         text = run(hostile, "check", "proj/not_off.py").stdout
-        assert 'proj/not_off.py:3: note: Error code "session-with" not covered' in text
+        assert 'proj/not_off.py:3: note: Error code "async-with" not covered' in text
 
 
 CLEAN = {"a.py": "x = 1\n"}
@@ -282,7 +282,7 @@ class TestStatus:
         assert (found.status, found.stderr) == (1, "")
         first, *_, last = found.stdout.splitlines()
         assert first.startswith('use.py:3: error: "get_db" is an async generator')
-        assert first.endswith("  [session-with]")
+        assert first.endswith("  [async-with]")
         assert last == "Found 1 error in 1 file (checked 3 source files)"
 
     @pytest.mark.parametrize(
@@ -450,7 +450,7 @@ class TestConfiguration:
                 "mypy.ini": (
                     "[mypy]\nplugins = no.such.plugin\nwarn_unused_ignores = True\n"
                     "disable_error_code = attr-defined, no-such-code\n"
-                    "[mypy-code_off]\ndisable_error_code = session-with, no-such-code\n"
+                    "[mypy-code_off]\ndisable_error_code = async-with, no-such-code\n"
                     "[mypy-parent_off]\ndisable_error_code = async-session\n"
                     "[mypy-all_off]\nignore_errors = True\n"
                     "[mypy-tests.*]\nignore_errors = True\n"
@@ -467,9 +467,9 @@ class TestConfiguration:
                 **DIRTY,
                 "kept.py": USE.format("db"),
                 "pyproject.toml": (
-                    '[tool.mypy]\ndisable_error_code = ["session-with"]\n'
+                    '[tool.mypy]\ndisable_error_code = ["async-with"]\n'
                     '[[tool.mypy.overrides]]\nmodule = "kept"\n'
-                    'enable_error_code = ["session-with"]\n'
+                    'enable_error_code = ["async-with"]\n'
                 ),
             },
         )
@@ -552,7 +552,7 @@ def finding(path: str, line: int, **changes: object) -> Finding:
     fields: dict[str, object] = {
         "path": path,
         "span": Span(line, 15, line, 23),
-        "code": "session-with",
+        "code": "async-with",
         "message": '"get_db" is an async generator',
         "hint": 'Write "async with asynccontextmanager(get_db)():"',
         "provider": Place("app.db.get_db", "app/db.py", 7),
@@ -568,9 +568,9 @@ def printed(form: str, *findings: Finding, **terminal: object) -> list[str]:
 class TestText:
     def test_plain(self) -> None:
         assert printed("text", finding("a.py", 3), finding("b.py", 1, hint=None)) == [
-            'a.py:3: error: "get_db" is an async generator  [session-with]',
-            'a.py:3: note: Write "async with asynccontextmanager(get_db)():"  [session-with]',
-            'b.py:1: error: "get_db" is an async generator  [session-with]',
+            'a.py:3: error: "get_db" is an async generator  [async-with]',
+            'a.py:3: note: Write "async with asynccontextmanager(get_db)():"  [async-with]',
+            'b.py:1: error: "get_db" is an async generator  [async-with]',
             "Found 2 errors in 2 files (checked 40 source files)",
         ]
         assert printed("text") == ["Success: no issues found in 40 source files"]
@@ -616,7 +616,7 @@ class TestText:
         lines = printed("text", finding("a.py", 3), colored=True)
         assert lines[0] == (
             'a.py:3: \x1b[31m\x1b[1merror:\x1b[0m "\x1b[1mget_db\x1b[0m" is an async generator  '
-            "\x1b[33m[session-with]\x1b[0m"
+            "\x1b[33m[async-with]\x1b[0m"
         )
 
     @pytest.mark.parametrize(
@@ -663,7 +663,7 @@ def test_json() -> None:
         "end_column": 23,
         "message": '"get_db" is an async generator',
         "hint": 'Write "async with asynccontextmanager(get_db)():"',
-        "code": "session-with",
+        "code": "async-with",
         "severity": "error",
         "provider": {"fullname": "app.db.get_db", "file": "app/db.py", "line": 7},
     }
@@ -676,7 +676,7 @@ def test_github(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     odd = finding("a,b:c.py", 3, message="50%\r", hint="one\ntwo: three")
     assert printed("github", odd) == [
         (
-            "::error file=a%2Cb%3Ac.py,line=3,endLine=3,col=16,endColumn=23,title=session-with::"
+            "::error file=a%2Cb%3Ac.py,line=3,endLine=3,col=16,endColumn=23,title=async-with::"
             "50%25%0D%0Aone%0Atwo: three"
         )
     ]

@@ -47,12 +47,12 @@ def test_the_daemon_in_an_editor(tmp_path: Path) -> None:
         assert done.returncode in (0, 1), done.stdout + done.stderr
         return places(done.stdout)
 
-    wrong = ("use.py", "4", "16", "4", "23", "session-with")
+    wrong = ("use.py", "4", "16", "4", "23", "async-with")
     try:
         assert saved("        print(session)\n") == [wrong]
         assert saved("        print(session)\n    async with get_db(): ...\n") == [
             wrong,
-            ("use.py", "6", "16", "6", "23", "session-with"),
+            ("use.py", "6", "16", "6", "23", "async-with"),
         ]
         assert saved("        print(session)\nx = 1\n") == [wrong]
     finally:

@@ -122,8 +122,11 @@ class Program:
         """
         owner, _, last = fullname.rpartition(".")
         module, inner = self.split(owner)
-        node: SymbolNode | None = self.modules.get(module)
-        for name in [*filter(None, inner.split(".")), last]:
+        if module not in self.modules:
+            return None
+        first, *rest = [*filter(None, inner.split(".")), last]
+        node = self.entry(module, first)
+        for name in rest:
             if isinstance(node, TypeInfo):
                 entry = node.get(name) if inherited else node.names.get(name)
                 node = entry.node if entry is not None else None
