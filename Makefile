@@ -1,5 +1,6 @@
 # make demo    see what it finds in a small application
 # make test    everything that a change must pass
+# make quick   the cases whose names hold CASE=..., along one AXIS=cold
 # make test-long  what takes too long for every change: thousands of edits, 50 kills of fix
 # make lint    ruff and mypy alone
 # make venv    the environment that the others use; made again when pyproject.toml changes
@@ -28,7 +29,7 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint rules compare bench venv build try clean python
+.PHONY: help demo test quick test-long lint rules compare bench venv build try clean python
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
@@ -50,6 +51,10 @@ demo: venv
 
 test: lint
 	$(BIN)/python -m pytest
+
+AXIS ?= cold
+quick: venv
+	$(BIN)/python -m pytest -q tests/test_data.py -k '$(CASE) and ($(AXIS) or proof)'
 
 test-long: venv
 	$(BIN)/python -m pytest -m long

@@ -68,7 +68,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Misuse:
-    """What a mend has to know of a misuse, beside where it is: no message is ever parsed.
+    """What a fix has to know of a misuse, beside where it is: no message is ever parsed.
 
     Attributes:
         record: The name of the class of the record that the rule was given.
@@ -138,7 +138,7 @@ class Finding:
         message: One sentence in mypy's voice, without a full stop.
         hint: What to write instead, or ``None``.
         provider: Where the provider is defined, if it is defined in source that was read.
-        misuse: What a mend has to know, where the finding is one that a mend may be for.
+        misuse: What a fix has to know, where the finding is one that a fix may be for.
     """
 
     path: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mypy_asyncsession.checking.baseline import Baseline
-from mypy_asyncsession.checking.identity import Identities
+from mypy_asyncsession.checking.finding_identity import Identities
 from mypy_asyncsession.checking.report import CannotRun, Report
 from mypy_asyncsession.cli import main
 from mypy_asyncsession.findings import Finding, Span
@@ -78,9 +78,9 @@ class Tree:
     def new(self) -> list[str]:
         return [f"{found.path}:{found.span.line}" for found in self.compare().report.findings]
 
-    def mended(self, *names: str) -> list[tuple[str, str, int]]:
-        mended = self.compare(*names).mended
-        return [(each.file, each.function, count) for each, count in sorted(mended.items())]
+    def fixed(self, *names: str) -> list[tuple[str, str, int]]:
+        fixed = self.compare(*names).fixed
+        return [(each.file, each.function, count) for each, count in sorted(fixed.items())]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
 def test_nothing_has_changed(tree: Tree) -> None:
     compared = tree.compare()
     assert (compared.report.findings, compared.report.known) == ([], 2)
-    assert compared.mended == Counter()
+    assert compared.fixed == Counter()
     assert compared.updated == tree.baseline
 
 
@@ -118,12 +118,12 @@ MOVES = {
 @pytest.mark.parametrize("text", MOVES.values(), ids=MOVES)
 def test_what_moved_is_not_new(tree: Tree, text: str) -> None:
     tree.write("a.py", text)
-    assert (tree.new(), tree.mended()) == ([], [])
+    assert (tree.new(), tree.fixed()) == ([], [])
 
 
 def test_a_file_with_another_name(tree: Tree) -> None:
     (tree.folder / "a.py").rename(tree.folder / "b.py")
-    assert (tree.new(), tree.mended()) == ([], [])
+    assert (tree.new(), tree.fixed()) == ([], [])
     assert {each.file for each in tree.compare().updated.findings} == {"b.py"}
 
 
@@ -146,7 +146,7 @@ def test_one_goes_and_another_comes(tree: Tree) -> None:
     text = USE.replace("    async with get_db() as session:\n        print", "    print", 1)
     tree.write("a.py", text + "\nasync def three() -> None:\n    async with get_db() as s: ...\n")
     assert tree.new() == ["a.py:12"]
-    assert tree.mended() == [("a.py", "one", 1)]
+    assert tree.fixed() == [("a.py", "one", 1)]
 
 
 def test_another_code_in_the_same_place(tree: Tree) -> None:
@@ -160,18 +160,18 @@ def test_another_code_in_the_same_place(tree: Tree) -> None:
 class TestMended:
     def test_it_leaves_the_file(self, tree: Tree) -> None:
         tree.write("a.py", USE.replace("get_db()", "fine()", 1))
-        assert (tree.new(), tree.mended()) == ([], [("a.py", "one", 1)])
+        assert (tree.new(), tree.fixed()) == ([], [("a.py", "one", 1)])
         updated = tree.compare().updated
         assert [each.function for each in updated.findings] == ["Job.two"]
 
     def test_a_file_that_is_gone(self, tree: Tree) -> None:
         (tree.folder / "a.py").unlink()
         tree.write("b.py", "")
-        assert tree.mended("b.py") == [("a.py", "Job.two", 1), ("a.py", "one", 1)]
+        assert tree.fixed("b.py") == [("a.py", "Job.two", 1), ("a.py", "one", 1)]
 
     def test_what_was_not_looked_at_stays(self, tree: Tree) -> None:
         tree.write("b.py", "")
-        assert tree.mended("b.py") == []
+        assert tree.fixed("b.py") == []
         assert tree.compare("b.py").updated == tree.baseline
 
     def test_what_strict_rules_found_stays_without_them(self, tree: Tree) -> None:
@@ -180,9 +180,9 @@ class TestMended:
         tree.accept()
         tree.strict = False
         tree.write("a.py", "")
-        assert tree.mended() == []
+        assert tree.fixed() == []
         tree.strict = True
-        assert tree.mended() == [("a.py", "", 1)]
+        assert tree.fixed() == [("a.py", "", 1)]
 
 
 def test_that_we_failed_is_always_new(tree: Tree) -> None:
@@ -331,7 +331,7 @@ class TestCommand:
         assert run(*known, "--update-baseline") == (
             0,
             "Success: no new issues found in 2 source files, 2 in the baseline\n",
-            "baseline.json: 2 findings written (2 new, 0 mended)\n",
+            "baseline.json: 2 findings written (2 new, 0 fixed)\n",
         )
         (tmp_path / "use.py").write_text(
             "import os\n" + USE + "\nasync def new() -> None:\n    async with get_db(): ...\n"
@@ -346,12 +346,12 @@ class TestCommand:
         status, out, err = run(*known)
         assert status == 0
         assert err == (
-            "baseline.json: note: mended: use.py: session-with in one: get_db()\n"
-            "baseline.json: warning: 1 finding in it is mended: add --update-baseline\n"
+            "baseline.json: note: fixed: use.py: async-with in one: get_db()\n"
+            "baseline.json: warning: 1 finding in it is fixed: add --update-baseline\n"
         )
         assert run(*known, "--quiet") == (0, "", "")
         _, _, err = run(*known, "--update-baseline")
-        assert err == "baseline.json: 1 finding written (0 new, 1 mended)\n"
+        assert err == "baseline.json: 1 finding written (0 new, 1 fixed)\n"
         assert run(*known)[2] == ""
 
     def test_a_file_is_needed(self, run: Any) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mypy_asyncsession.checking.cache import Cache
+from mypy_asyncsession.checking.definition_index import DefinitionIndex
 from mypy_asyncsession.checking.place import place
-from mypy_asyncsession.checking.places import Places
 from mypy_asyncsession.checking.report import Problem, Report
 from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.progress import Progress
@@ -402,7 +402,7 @@ def test_where_a_provider_is(tmp_path: Path, fullname: str, line: int, now: int)
         "    attribute: int = 1\n\nmade = asynccontextmanager(get)\n"
     )
     place = Place(fullname, str(file), line)
-    assert Places().now(place) == Place(fullname, str(file), now)
+    assert DefinitionIndex().now(place) == Place(fullname, str(file), now)
 
 
 @pytest.mark.parametrize("text", [None, "def f(:\n"])
@@ -411,7 +411,7 @@ def test_a_provider_that_cannot_be_found(tmp_path: Path, text: str | None) -> No
     if text is not None:
         file.write_text(text)
     place = Place("db.get", str(file), 7)
-    assert Places().now(place) == place
+    assert DefinitionIndex().now(place) == place
 
 
 class TestConfiguration:

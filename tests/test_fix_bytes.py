@@ -1,4 +1,4 @@
-"""What is not mended stays as it is, byte for byte."""
+"""What is not fixed stays as it is, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
-from mypy_asyncsession.fixes.draft import Draft, applied, faithful
-from mypy_asyncsession.fixes.driver import Options, fix
-from mypy_asyncsession.fixes.guard import Guard
-from mypy_asyncsession.fixes.imports import Import
-from mypy_asyncsession.fixes.mend import Left
-from mypy_asyncsession.fixes.source import SourceFile
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
+from mypy_asyncsession.fixes.editing.draft import Draft, applied, faithful
+from mypy_asyncsession.fixes.editing.imports import Import
+from mypy_asyncsession.fixes.editing.source_file import SourceFile
+from mypy_asyncsession.fixes.engine.driver import Options, fix
+from mypy_asyncsession.fixes.engine.guard import Guard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +52,13 @@ class Layout:
     blank: str
     ends: bool
 
-    def content(self, *, mended: bool) -> bytes:
+    def content(self, *, fixed: bool) -> bytes:
         """The file, before or after."""
-        made = "asynccontextmanager(get_db)()" if mended else "get_db()"
+        made = "asynccontextmanager(get_db)()" if fixed else "get_db()"
         tab, comment, feed = self.indent, self.comment, "\x0c" if self.feed else ""
         lines = ["# coding: latin-1"] if self.latin else []
         # A new import takes the newline that the file begins with.
-        added = [(IMPORT, self.newlines[0]), ("", self.newlines[0])] if mended else []
+        added = [(IMPORT, self.newlines[0]), ("", self.newlines[0])] if fixed else []
         head = len(lines)
         lines += [
             f"from .db import get_db{comment}",
@@ -105,14 +105,14 @@ def test_layout_survives(layouts: list[Layout], tmp_path_factory: pytest.TempPat
         package.mkdir()
         (package / "__init__.py").touch()
         (package / "db.py").write_text(PROVIDER)
-        (package / "main.py").write_bytes(layout.content(mended=False))
+        (package / "main.py").write_bytes(layout.content(fixed=False))
     result = fix_in(folder)
     assert not result
     found = {
         number: (folder / f"package_{number}" / "main.py").read_bytes()
         for number in range(len(layouts))
     }
-    assert found == {n: layout.content(mended=True) for n, layout in enumerate(layouts)}
+    assert found == {n: layout.content(fixed=True) for n, layout in enumerate(layouts)}
 
 
 def fix_in(folder: Path) -> list[str]:
@@ -127,7 +127,7 @@ def fix_in(folder: Path) -> list[str]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(layout=LAYOUTS)
 def test_a_file_that_is_read_and_written_is_the_same(layout: Layout) -> None:
-    content = layout.content(mended=False)
+    content = layout.content(fixed=False)
     source = SourceFile("main.py", content)
     draft = Draft()
     draft.change(source, source.module.body[0], lambda old: old)
@@ -141,7 +141,7 @@ def test_a_file_that_is_read_and_written_is_the_same(layout: Layout) -> None:
 def test_an_import_is_added_and_nothing_else(
     layout: Layout, wanted: tuple[str, str | None]
 ) -> None:
-    content = layout.content(mended=False)
+    content = layout.content(fixed=False)
     source = SourceFile("main.py", content)
     draft = Draft()
     draft.need(source, Import(*wanted))
@@ -155,9 +155,9 @@ def test_an_import_is_added_and_nothing_else(
 
 
 def test_what_libcst_cannot_write_is_left() -> None:
-    with pytest.raises(Left, match="reproduce"):
+    with pytest.raises(CannotFix, match="reproduce"):
         SourceFile("main.py", b"x = 1\ry = 2\r")
-    with pytest.raises(Left, match="parse"):
+    with pytest.raises(CannotFix, match="parse"):
         SourceFile("main.py", b"x = = 1\n")
 
 

@@ -1,4 +1,4 @@
-"""Mends are right: the code before fails or leaks, the code after commits and rolls back.
+"""Fixes are right: the code before fails or leaks, the code after commits and rolls back.
 
 Each snippet works on a database, and raises in its block if it is told to. It is run before and
 after the fix, on SQLite and on PostgreSQL, and looked at before the garbage collector gets to
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
-from mypy_asyncsession.fixes.driver import Options, fix
-from mypy_asyncsession.fixes.guard import Guard
+from mypy_asyncsession.fixes.engine.driver import Options, fix
+from mypy_asyncsession.fixes.engine.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,7 +228,7 @@ _FOR_SYNC: Final = """\
         session.execute(database.statement())
         session.commit()
 """
-#: By name, what is left for that: what gives the session is mended for nobody.
+#: By name, what is left for that: what gives the session is fixed for nobody.
 LEFT: Final = {
     "stepped": """
 async def use(fail: bool) -> None:
@@ -388,7 +388,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, st
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of an empty database."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'mended.db'}"
+        return f"sqlite+aiosqlite:///{tmp_path / 'fixed.db'}"
     found: str = request.getfixturevalue("postgres_url")
     return found
 
@@ -468,13 +468,13 @@ def test_what_fails_does_not_go_through_without_a_row(
     snippet: str, packages: tuple[str, str], tmp_path: Path
 ) -> None:
     ran = run(packages[1], snippet, f"sqlite+aiosqlite:///{tmp_path / 'left.db'}", fail=False)
-    # It may be mended to the end, with what it lacks awaited; or it is left.
+    # It may be fixed to the end, with what it lacks awaited; or it is left.
     assert (ran.error is None) == (ran.rows == 1), ran
 
 
 def test_a_closed_loop_gives_the_connection_back(tmp_path: Path) -> None:
     """What ``--style async-for`` writes, for a provider that only closes."""
-    from mypy_asyncsession.fixes.mend import Style
+    from mypy_asyncsession.fixes.fix import Style
 
     body = SNIPPETS["generator_entered"].replace("get_db", "get_plain")
     package = tmp_path / "mends_style" / "loop"
@@ -491,7 +491,7 @@ def test_a_closed_loop_gives_the_connection_back(tmp_path: Path) -> None:
     assert "aclosing(get_plain())" in (package / "main.py").read_text()
     sys.path.insert(0, str(tmp_path))
     try:
-        url = f"sqlite+aiosqlite:///{tmp_path / 'mended.db'}"
+        url = f"sqlite+aiosqlite:///{tmp_path / 'fixed.db'}"
         assert run("mends_style", "loop", url, fail=False) == Ran(None, (), 0, 0)
         assert run("mends_style", "loop", url, fail=True) == Ran("ValueError", (), 0, 0)
     finally:

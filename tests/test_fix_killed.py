@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from mypy_asyncsession.fixes.apply import write_all
-from mypy_asyncsession.fixes.backups import Backups
-from mypy_asyncsession.fixes.result import Edited
+from mypy_asyncsession.fixes.engine.apply import write_all
+from mypy_asyncsession.fixes.engine.backups import Backups
+from mypy_asyncsession.fixes.engine.result import Edited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,10 +78,10 @@ sys.exit(main())
 _WRITES: Final = """
 import os, signal, sys
 from pathlib import Path
-from mypy_asyncsession.fixes.apply import write_all
-from mypy_asyncsession.fixes.backups import Backups
-from mypy_asyncsession.fixes.journal import Journal
-from mypy_asyncsession.fixes.result import Edited
+from mypy_asyncsession.fixes.engine.apply import write_all
+from mypy_asyncsession.fixes.engine.backups import Backups
+from mypy_asyncsession.fixes.engine.journal import Journal
+from mypy_asyncsession.fixes.engine.result import Edited
 
 folder, backup, old, new, *names = sys.argv[1:]
 cache = Path(folder, ".mypy-asyncsession")
@@ -119,7 +119,7 @@ print(moment - 1)
 
 
 class Project:
-    """Files to mend, and runs that are killed."""
+    """Files to fix, and runs that are killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "project"
@@ -237,9 +237,9 @@ def test_what_could_not_be_written_is_said(
         main(["fix", "a.py"])
     assert ended.value.code == 1
     said = capsys.readouterr()
-    assert "nothing to mend" not in said.out
+    assert "nothing to fix" not in said.out
     assert "Why: the file cannot be written: No space left on device" in said.out
-    assert "Mended 0 errors in 0 files, left 1" in said.out
+    assert "Fixed 0 errors in 0 files, left 1" in said.out
     assert "a.py: warning: cannot be written: No space left on device" in said.err
     assert project.texts() == {WRONG}
 

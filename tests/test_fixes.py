@@ -1,4 +1,4 @@
-"""Mends: what becomes of a file, what is left, and that nothing else changes."""
+"""Fixes: what becomes of a file, what is left, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 
 from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.findings import Finding, Held, Misuse, Span, Yields, decode
-from mypy_asyncsession.fixes import MENDS
-from mypy_asyncsession.fixes.apply import write_all
-from mypy_asyncsession.fixes.draft import applied
-from mypy_asyncsession.fixes.driver import Options, fix
-from mypy_asyncsession.fixes.guard import Guard
-from mypy_asyncsession.fixes.mend import Site, Style
-from mypy_asyncsession.fixes.source import SourceFile
-from mypy_asyncsession.fixes.tree import Tree
-from tests.harness.mends import MendCase, read_mends
+from mypy_asyncsession.fixes import FIXES
+from mypy_asyncsession.fixes.editing.draft import applied
+from mypy_asyncsession.fixes.editing.source_file import SourceFile
+from mypy_asyncsession.fixes.editing.source_tree import Tree
+from mypy_asyncsession.fixes.engine.apply import write_all
+from mypy_asyncsession.fixes.engine.driver import Options, fix
+from mypy_asyncsession.fixes.engine.guard import Guard
+from mypy_asyncsession.fixes.fix import Site, Style
+from tests.harness.fix_data import MendCase, read_mends
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mypy_asyncsession.fixes.result import Result
+    from mypy_asyncsession.fixes.engine.result import Result
 
 CASES = read_mends()
 
@@ -96,7 +96,7 @@ def test_case(case: MendCase, fixed: dict[tuple[str, bool], Fixed]) -> None:
 
 def test_fixing_twice_changes_nothing_more(fixed: dict[tuple[str, bool], Fixed]) -> None:
     for run in fixed.values():
-        assert not run.second.mended
+        assert not run.second.fixed
         assert not run.second.edited
         assert len(run.first.left) == len(run.second.left)
 
@@ -126,8 +126,8 @@ def test_an_annotation_is_written_with_its_imports() -> None:
     finding = Finding("a.py", Span(5, 4, 5, 5), "session-getter", "", None, None, misuse)
     source = SourceFile("a.py", text.encode())
     tree = Tree(lambda _path: text.encode(), {"a.py": "a"})
-    mend = next(mend for mend in MENDS if mend.fits(finding, misuse))
-    draft = mend.draft(Site(finding, misuse, source, tree))
+    fix = next(fix for fix in FIXES if fix.fits(finding, misuse))
+    draft = fix.draft(Site(finding, misuse, source, tree))
     assert applied([draft])[source].decode() == (
         "import os\n"
         "from collections.abc import AsyncIterator\n"
@@ -171,7 +171,7 @@ def test_a_decorator_stays_where_others_may_need_it(tmp_path: Path, path: str, t
     folder = Folder(tmp_path)
     folder.write("app.py", _INJECTED)
     folder.write(path, text)
-    assert folder.fix().mended
+    assert folder.fix().fixed
     after = (folder.folder / "app.py").read_text(encoding="utf-8")
     assert "@asynccontextmanager\nasync def get_db" in after
     assert "Depends(get_db_dependency)" in after
@@ -183,7 +183,7 @@ def test_a_decorator_goes_where_nobody_needs_it(tmp_path: Path) -> None:
     folder.write("manual.md", "What get_db_url is for.")
     folder.write(".venv/pyvenv.cfg", "")
     folder.write(".venv/lib/manual.md", "get_db")
-    assert folder.fix().mended
+    assert folder.fix().fixed
     lines = _INJECTED.splitlines(keepends=True)
     after = (folder.folder / "app.py").read_text(encoding="utf-8")
     assert after == "".join(line for line in lines if "asynccontextmanager" not in line)
@@ -222,10 +222,10 @@ def test_a_dependency_stays_where_what_overrides_it_would_no_longer_apply(tmp_pa
     assert {each.path for each in result.edited} == {"src/seen/app.py", "src/seen/test_app.py"}
     reasons = {each.finding.path.split("/")[1]: each.reason for each in result.left}
     assert reasons.pop("elsewhere") == (
-        '"tests/test_app.py" overrides it, and is not among the files to mend'
+        '"tests/test_app.py" overrides it, and is not among the files to fix'
     )
     assert reasons == {
-        name: f'"src/{name}/test_app.py" may override it in a way that the mend does not cover'
+        name: f'"src/{name}/test_app.py" may override it in a way that the fix does not cover'
         for name in ("helper", "patched", "merged")
     }
 
@@ -259,7 +259,7 @@ def test_what_is_there_already_is_depended_on(tmp_path: Path) -> None:
     )
     folder.write("backend/app/api/routes.py", routes)
     result = folder.fix()
-    assert [outcome.finding.message for outcome in result.mended] == [
+    assert [outcome.finding.message for outcome in result.fixed] == [
         '"get_session" is an async context manager: FastAPI fails on it in every request'
     ]
     after = (folder.folder / "backend/app/api/routes.py").read_text(encoding="utf-8")

@@ -239,8 +239,8 @@ def test_from_nothing(run: Callable[..., Run], tmp_path: Path) -> None:
     assert "mypy.ini is written." in out
     assert "1 finding in 1 of 1 files" in out
     place = str(Path("shop", "db.py"))
-    assert f"{place}:7: type: ignore[attr-defined] becomes type: ignore[session-with]" in out
-    assert "[session-with]" in mypy(tmp_path)
+    assert f"{place}:7: type: ignore[attr-defined] becomes type: ignore[async-with]" in out
+    assert "[async-with]" in mypy(tmp_path)
     status, out, err = run("--yes", "--no-check")
     assert (status, err) == (0, "")
     assert out.startswith("mypy.ini loads the plugin: there is nothing to edit.\n")

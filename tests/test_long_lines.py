@@ -1,4 +1,4 @@
-"""Lines that a mend makes longer than the project has them."""
+"""Lines that a fix makes longer than the project has them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import pytest
 
-from mypy_asyncsession.fixes.long_lines import DEFAULT, broken, longest
+from mypy_asyncsession.fixes.editing.long_lines import DEFAULT, broken, longest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from typing_extensions import Self
 
-from mypy_asyncsession.checking.kept import MOST, Kept
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.place import FOLDER, KEY_VARIABLE, Place, place
 from mypy_asyncsession.checking.report import CannotRun, Report
+from mypy_asyncsession.checking.report_cache import MOST, ReportCache
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.checking.snapshot import Snapshot
 from tests.test_check import CLEAN, DIRTY, run, tree
@@ -158,7 +158,7 @@ def test_only_reports_are_tidied(tmp_path: Path) -> None:
         (reports / name).write_text("")
         os.utime(reports / name, (number, number))
     (reports / f"{99:032x}.json").mkdir()
-    Kept(tmp_path, ()).keep(Report(), Snapshot({}, {}, {}))
+    ReportCache(tmp_path, ()).keep(Report(), Snapshot({}, {}, {}))
     left = names(reports)
     assert left >= {*others, f"{99:032x}.json"}
     assert len(left) == len(others) + 1 + MOST

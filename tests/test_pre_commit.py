@@ -166,15 +166,15 @@ def test_a_commit_without_python(repository: Repository) -> None:
     assert (status, "Skipped" in output) == (0, True), output
 
 
-def test_a_wrong_line_is_mended(repository: Repository) -> None:
+def test_a_wrong_line_is_fixed(repository: Repository) -> None:
     wrong = FILES["src/shop/web.py"].replace("Depends(get_db)", "Depends(get_db())")
     repository.write("src/shop/web.py", wrong)
     run = ("run", "--hook-stage", "manual", "mypy-asyncsession-fix")
     status, output = repository.pre_commit(*run)
     assert (status, "files were modified by this hook" in output) == (1, True), output
-    assert "src/shop/web.py:9: mended: " in output
-    mended = (repository.root / "src/shop/web.py").read_text(encoding="utf-8")
-    assert mended == FILES["src/shop/web.py"]
+    assert "src/shop/web.py:9: fixed: " in output
+    fixed = (repository.root / "src/shop/web.py").read_text(encoding="utf-8")
+    assert fixed == FILES["src/shop/web.py"]
     # What was wrong before, in a file that is not part of the commit, is none of its business.
     assert (repository.root / "src/shop/old.py").read_text(encoding="utf-8") == FILES[
         "src/shop/old.py"

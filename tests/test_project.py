@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mypy_asyncsession.checking.interpreter import interpreter
 from mypy_asyncsession.checking.project import Project, Silenced, project
+from mypy_asyncsession.checking.python_environment import interpreter
 from mypy_asyncsession.config import ConfigError
 
 if TYPE_CHECKING:

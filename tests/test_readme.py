@@ -30,7 +30,7 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Commands that are run elsewhere, and where.
 ELSEWHERE: Final = {
     "python -m pip install .": "tests/test_packaging.py installs the wheel",
-    "mypy-asyncsession fix shop": "tests/test_fix_command.py: it would mend what the others show",
+    "mypy-asyncsession fix shop": "tests/test_fix_command.py: it would fix what the others show",
     "make demo": "continuous integration",
     "make test": "this is part of it",
 }

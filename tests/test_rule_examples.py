@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 PREAMBLE = """\
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from time import perf_counter
 from typing import Annotated
 from unittest.mock import AsyncMock, MagicMock, patch
 from fastapi import Depends, FastAPI

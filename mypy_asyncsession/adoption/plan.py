@@ -160,7 +160,7 @@ def _next_steps(folders: list[Path], *, pre_commit: bool) -> Iterator[str]:
     yield ""
     yield "Next:"
     yield "  mypy-asyncsession check          what is found, whether or not mypy passes"
-    yield "  mypy-asyncsession fix --diff     what of it can be mended; without --diff, mend it"
+    yield "  mypy-asyncsession fix --diff     what of it can be fixed; without --diff, fix it"
     yield "  mypy-asyncsession check --baseline baseline.json --update-baseline"
     yield "                                   accept the rest, so that only new findings fail"
     if pre_commit:

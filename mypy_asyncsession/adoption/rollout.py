@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.survey import Provider
 
-#: The code of what an annotation mends.
+#: The code of what an annotation fixes.
 _GETTER: Final = "session-getter"
 
 

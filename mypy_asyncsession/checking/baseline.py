@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mypy_asyncsession.checking.identity import Identities, Identity
+from mypy_asyncsession.checking.finding_identity import Identities, Identity
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.rules import CODES, PARENT, RULES
 from mypy_asyncsession.writing import write
@@ -40,12 +40,12 @@ class Comparison:
 
     Attributes:
         report: The report, with the new findings alone.
-        mended: What is in the baseline and was not found any more, and how often.
+        fixed: What is in the baseline and was not found any more, and how often.
         updated: The baseline as it should be: what was found, and what was not looked for.
     """
 
     report: Report
-    mended: Counter[Identity]
+    fixed: Counter[Identity]
     updated: Baseline
 
 
@@ -114,7 +114,7 @@ class Baseline:
         )
 
     def compare(self, report: Report) -> Comparison:
-        """What of *report* is new, and what of this was mended.
+        """What of *report* is new, and what of this was fixed.
 
         Findings are matched by what they are. Those that are left over are matched once more where
         a function or a file has another name by now.

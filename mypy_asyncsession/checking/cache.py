@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
-from mypy_asyncsession.checking.attempts import Trouble
+from mypy_asyncsession.checking.build_retries import Trouble
 from mypy_asyncsession.checking.report import CannotRun
 
 if TYPE_CHECKING:

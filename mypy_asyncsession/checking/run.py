@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import find_files
-from mypy_asyncsession.checking.interpreter import interpreter
-from mypy_asyncsession.checking.kept import Kept
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.place import KEY_VARIABLE, place
 from mypy_asyncsession.checking.project import project
+from mypy_asyncsession.checking.python_environment import interpreter
 from mypy_asyncsession.checking.report import Problem
+from mypy_asyncsession.checking.report_cache import ReportCache
 from mypy_asyncsession.checking.snapshot import Snapshot
 from mypy_asyncsession.config import Config, discover, load, misplaced
 
@@ -66,7 +66,7 @@ def check(
     problems = [*warnings, *files.problems]
     how = (options.strict, options.survey, options.others, options.engine)
     folder = keep.private / part if keep.private is not None else None
-    kept = Kept(folder, (directory, paths, how, config, settings, python, problems))
+    kept = ReportCache(folder, (directory, paths, how, config, settings, python, problems))
     if not options.instead:
         report = kept.report(files.paths)
         if report is not None:
@@ -78,9 +78,9 @@ def check(
     try:
         # It imports mypy while the rest is imported, and the modules are found, here.
         with Builder(cache.work) as builder:
-            from mypy_asyncsession.checking.fresh import Fresh
+            from mypy_asyncsession.checking.mypy_check import MypyCheck
 
-            run = Fresh(cache, directory, options, config, settings, python, files, problems)
+            run = MypyCheck(cache, directory, options, config, settings, python, files, problems)
             report = run.report(builder, on_progress or (lambda _done, _all: None))
     finally:
         cache.close()

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import EXTENSIONS, Files
+from mypy_asyncsession.checking.import_finder import ImportFinder
 from mypy_asyncsession.checking.imports import Imports
-from mypy_asyncsession.checking.nearby import Nearby
 from mypy_asyncsession.checking.report import Problem, shown
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
             for level, count in imports[folder].levels().items():
                 if level > depth:
                     root.escapes[level - depth] += count
-    nearby = Nearby(directory)
+    nearby = ImportFinder(directory)
     placed = _placed(list(roots.values()), names, directory, nearby)
     for root in placed:
         problems += root.separated(directory)
@@ -296,7 +296,7 @@ class _Names:
         return self._packages[folder]
 
 
-def _placed(roots: list[_Root], names: _Names, directory: str, nearby: Nearby) -> list[_Root]:
+def _placed(roots: list[_Root], names: _Names, directory: str, nearby: ImportFinder) -> list[_Root]:
     """Name each root's files from where the project imports them.
 
     Without ``__init__`` mypy names a file from its own directory. But ``app/db.py`` is ``app.db``
@@ -323,7 +323,9 @@ def _placed(roots: list[_Root], names: _Names, directory: str, nearby: Nearby) -
     return sorted(result.values(), key=lambda root: (root.folder != directory, root.folder))
 
 
-def _moved(root: _Root, imported: Counter[str], owners: Counter[str], nearby: Nearby) -> _Root:
+def _moved(
+    root: _Root, imported: Counter[str], owners: Counter[str], nearby: ImportFinder
+) -> _Root:
     tops = root.tops() - sys.stdlib_module_names
     unknown = root.unknown(owners)
     best = sum(count for name, count in root.imported.items() if name.partition(".")[0] in tops)
@@ -385,7 +387,7 @@ def _packed(
     project: Project,
     directory: str,
     problems: list[Problem],
-    nearby: Nearby,
+    nearby: ImportFinder,
 ) -> Iterator[Program]:
     """Put roots into programs so that no two in one claim the same name."""
     bundles: list[_Bundle] = []
@@ -500,7 +502,7 @@ def _avoid_library(root: _Root) -> None:
             root.keeps = False
 
 
-def _shadows_library(folder: str, nearby: Nearby) -> bool:
+def _shadows_library(folder: str, nearby: ImportFinder) -> bool:
     """Whether mypy would stop if it looked up imports in *folder*."""
     names = nearby.listed(folder)
     inits = {f"__init__{extension}" for extension in EXTENSIONS}

@@ -10,7 +10,7 @@ main = Group(
         "Find session providers that are used in the wrong way, in code on FastAPI and async "
         "SQLAlchemy.\n\n"
         "Begin with `mypy-asyncsession check`: it looks at the current directory, changes nothing, "
-        "and needs no configuration. `fix --diff` shows what it can mend of that, and `init` sets "
+        "and needs no configuration. `fix --diff` shows what it can fix of that, and `init` sets "
         "the project up. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],

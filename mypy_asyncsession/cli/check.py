@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.report import Report
 
-#: How many mended findings of a baseline are named.
-_MOST_MENDED: Final = 10
+#: How many fixed findings of a baseline are named.
+_MOST_FIXED: Final = 10
 
 
 @click.command(short_help="Find wrong uses of session providers.")
@@ -53,7 +53,7 @@ _MOST_MENDED: Final = 10
 @click.option(
     "--update-baseline",
     is_flag=True,
-    help="Write what is found into the baseline, and take out what was mended.",
+    help="Write what is found into the baseline, and take out what was fixed.",
 )
 @click.option(
     "--workers",
@@ -107,7 +107,7 @@ def check(
                                                and from then on report what is new
 
     `mypy-asyncsession explain CODE` says what a finding is about, with the CODE in brackets behind
-    it, and `mypy-asyncsession fix --diff` how it can be mended. One that is right as it is can be
+    it, and `mypy-asyncsession fix --diff` how it can be fixed. One that is right as it is can be
     silenced with a comment, `# type: ignore[session-with]` with its own code. In pyproject.toml,
     mypy's disable_error_code and ignore_errors are heeded, and so is what it excludes.
 
@@ -160,26 +160,26 @@ def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Re
     from mypy_asyncsession.rules import PARENT
 
     compared = old.compare(report)
-    mended = compared.mended.total()
+    fixed = compared.fixed.total()
     if update:
         compared.updated.write()
         if not quiet:
             number = compared.updated.findings.total()
-            new = number - (old.findings.total() - mended)
+            new = number - (old.findings.total() - fixed)
             tell(
                 f"{old.path}: {number} finding{'' if number == 1 else 's'} written "
-                f"({new} new, {mended} mended)"
+                f"({new} new, {fixed} fixed)"
             )
         return replace(
             compared.report,
             findings=[found for found in compared.report.findings if found.code == PARENT],
             known=compared.updated.findings.total(),
         )
-    if mended and not quiet:
-        for identity in sorted(compared.mended)[:_MOST_MENDED]:
-            tell(f"{old.path}: note: mended: {printable(described(identity))}")
+    if fixed and not quiet:
+        for identity in sorted(compared.fixed)[:_MOST_FIXED]:
+            tell(f"{old.path}: note: fixed: {printable(described(identity))}")
         tell(
-            f"{old.path}: warning: {mended} finding{'' if mended == 1 else 's'} in it "
-            f"{'is' if mended == 1 else 'are'} mended: add --update-baseline"
+            f"{old.path}: warning: {fixed} finding{'' if fixed == 1 else 's'} in it "
+            f"{'is' if fixed == 1 else 'are'} fixed: add --update-baseline"
         )
     return compared.report

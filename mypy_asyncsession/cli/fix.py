@@ -17,23 +17,23 @@ from mypy_asyncsession.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.fixes.backups import Backups
-    from mypy_asyncsession.fixes.journal import Journal
-    from mypy_asyncsession.fixes.result import Outcome, Result
+    from mypy_asyncsession.fixes.engine.backups import Backups
+    from mypy_asyncsession.fixes.engine.journal import Journal
+    from mypy_asyncsession.fixes.engine.result import Outcome, Result
 
 _STYLES: Final = ("context-manager", "async-for")
 
 
-@click.command(short_help="Mend what check finds, where there is one right way.")
+@click.command(short_help="Fix what check finds, where there is one right way.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "--diff", is_flag=True, help="Print what would change, for `git apply`; write nothing."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be mended; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fixed; write nothing.")
 @click.option("--backup", is_flag=True, help="Keep each edited file as it was, in FILE.bak.")
 @click.option("--restore", is_flag=True, help="Put these backups back, and do nothing else.")
 @click.option("--force", is_flag=True, help="Edit files with changes that are not committed, too.")
-@click.option("--only", metavar="CODE,...", help="Mend the findings with these codes alone.")
+@click.option("--only", metavar="CODE,...", help="Fix the findings with these codes alone.")
 @click.option(
     "--style",
     type=click.Choice(_STYLES),
@@ -45,7 +45,7 @@ _STYLES: Final = ("context-manager", "async-for")
 @click.option(
     "--unsafe",
     is_flag=True,
-    help="Mend as well where a generator is entered that may swallow exceptions, or whose "
+    help="Fix as well where a generator is entered that may swallow exceptions, or whose "
     "source was not read.",
 )
 @click.option(
@@ -82,16 +82,16 @@ def fix(
     cache_dir: str | None,
     workers: int | None,
 ) -> int:
-    """Mend wrong uses of session providers, where there is one right way.
+    """Fix wrong uses of session providers, where there is one right way.
 
-    PATHs are files and directories; without one, it is the current directory. What is mended is
+    PATHs are files and directories; without one, it is the current directory. What is fixed is
     checked before anything is written: an edit that does not help, or that mypy objects to, is
     never made. What is left is listed, with the reason and what to do about it. To leave it for
     now, accept it with `mypy-asyncsession check --baseline FILE --update-baseline`.
 
     \b
       mypy-asyncsession fix --diff             show what would change, and change nothing
-      mypy-asyncsession fix src                mend it
+      mypy-asyncsession fix src                fix it
       mypy-asyncsession fix --backup src       keep the old files as FILE.bak
       mypy-asyncsession fix --restore src      bring them back
       mypy-asyncsession fix --only session-with,session-iter
@@ -106,11 +106,11 @@ def fix(
 
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.options import Options as CheckOptions
-    from mypy_asyncsession.fixes.apply import write_all
-    from mypy_asyncsession.fixes.driver import Options
-    from mypy_asyncsession.fixes.driver import fix as run
-    from mypy_asyncsession.fixes.guard import Guard
-    from mypy_asyncsession.fixes.mend import Style
+    from mypy_asyncsession.fixes.engine.apply import write_all
+    from mypy_asyncsession.fixes.engine.driver import Options
+    from mypy_asyncsession.fixes.engine.driver import fix as run
+    from mypy_asyncsession.fixes.engine.guard import Guard
+    from mypy_asyncsession.fixes.fix import Style
 
     directory = os.path.abspath(os.curdir)
     named = (*paths, *more) or (".",)
@@ -177,14 +177,14 @@ def _is_strict(codes: frozenset[str]) -> bool:
 
 def _backups(directory: str, cache_dir: str | None) -> Backups:
     from mypy_asyncsession.checking.place import place
-    from mypy_asyncsession.fixes.backups import Backups
+    from mypy_asyncsession.fixes.engine.backups import Backups
 
     return Backups(place(directory, cache_dir).folder)
 
 
 def _journal(directory: str, cache_dir: str | None) -> Journal:
     from mypy_asyncsession.checking.place import place
-    from mypy_asyncsession.fixes.journal import Journal
+    from mypy_asyncsession.fixes.engine.journal import Journal
 
     return Journal(place(directory, cache_dir).private)
 
@@ -222,12 +222,12 @@ def _report(result: Result, *, diff: bool, writes: bool, failed: bool) -> int:
             tell(line)
     else:
         terminal.print(lines)
-    return FOUND if failed or result.left or (result.mended and not writes) else NOTHING
+    return FOUND if failed or result.left or (result.fixed and not writes) else NOTHING
 
 
 def _lines(result: Result, terminal: Terminal, *, writes: bool) -> Iterator[str]:
-    done = "mended" if writes else "would be mended"
-    for outcome in result.mended:
+    done = "fixed" if writes else "would be fixed"
+    for outcome in result.fixed:
         yield _line(outcome, terminal, terminal.style(f"{done}:", fg="green", bold=True))
     for outcome in result.left:
         yield _line(outcome, terminal, terminal.style("left:", fg="red", bold=True))
@@ -251,13 +251,13 @@ def _summary(result: Result, terminal: Terminal, *, writes: bool) -> str:
     checked = f"checked {_count(result.checked, 'source file')}"
     if result.known:
         checked += f", {result.known} in the baseline"
-    if not result.mended and not result.left:
-        return terminal.style(f"Success: nothing to mend ({checked})", fg="green", bold=True)
-    verb = "Mended" if writes else "Would mend"
-    mended = f"{verb} {_count(len(result.mended), 'error')} in {_count(len(result.edited), 'file')}"
+    if not result.fixed and not result.left:
+        return terminal.style(f"Success: nothing to fix ({checked})", fg="green", bold=True)
+    verb = "Fixed" if writes else "Would fix"
+    fixed = f"{verb} {_count(len(result.fixed), 'error')} in {_count(len(result.edited), 'file')}"
     left = f"left {len(result.left)}"
     color = "red" if result.left else "green"
-    return terminal.style(f"{mended}, {left} ({checked})", fg=color, bold=True)
+    return terminal.style(f"{fixed}, {left} ({checked})", fg=color, bold=True)
 
 
 def _count(number: int, what: str) -> str:

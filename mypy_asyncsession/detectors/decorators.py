@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, FuncDef, IfStmt, MatchStmt, MemberExpr, NameExpr, ReturnStmt
 
-from mypy_asyncsession.detectors.arguments import Need, needed
+from mypy_asyncsession.detectors.parameter_needs import Need, needed
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 

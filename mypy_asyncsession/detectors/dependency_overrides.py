@@ -17,12 +17,12 @@ from mypy.nodes import (
     RefExpr,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.dependencies import Place
 from mypy_asyncsession.detectors.depends_calls import is_object_of
 from mypy_asyncsession.detectors.record import Role
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.models.fastapi import APPLICATIONS
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, NamedValue, members
 

@@ -18,8 +18,8 @@ from mypy.nodes import (
     TypeInfo,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES, REQUEST_PARAMETERS
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import says_nothing
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 

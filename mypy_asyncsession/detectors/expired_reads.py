@@ -15,7 +15,7 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.instances import Instances, Source
 from mypy_asyncsession.semantic.objects import Variable
-from mypy_asyncsession.semantic.syntax import walk
+from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
 
 if TYPE_CHECKING:
@@ -308,10 +308,19 @@ class ExpiredReads:
 
 
 def _may_read(function: FuncDef) -> bool:
-    return any(
-        isinstance(node, MemberExpr) and node.name in _NAMED
-        for node in walk(function.body, into_functions=False)
-    )
+    """A quick look: whether something may end a transaction here, or in a function called here."""
+    asked: set[str | None] = set()
+    given: set[str | None] = set()
+    for node in walk(function.body, into_functions=False):
+        if isinstance(node, MemberExpr) and node.name in _NAMED:
+            return True
+        if isinstance(node, AwaitExpr) and isinstance(node.expr, CallExpr):
+            callee = node.expr.callee
+            if isinstance(callee, MemberExpr) and callee.name in _LOADING | {"refresh"}:
+                asked.add(dotted(callee.expr))
+            else:
+                given.update(map(dotted, node.expr.args))
+    return not (asked & given) <= {None}
 
 
 def _reads(tracked: _Tracked, body: FunctionBody) -> dict[int, list[MemberExpr]]:

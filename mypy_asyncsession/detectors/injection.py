@@ -237,8 +237,7 @@ class Driving:
         if function.wraps is not UNKNOWN and self._unwraps:
             return self.driven(function.wraps, None, scope, depth + 1)
         type_ = self._types.exact(function, result, type_)
-        is_factory = isinstance(result, FunctionValue) and result.wraps is UNKNOWN
-        if is_factory and not is_lambda(function):
+        if isinstance(result, FunctionValue) and not (is_lambda(function) or function.partial):
             return Injection(Drive.FACTORY, result, type_)
         if not isinstance(result, ObjectValue):
             return Injection(Drive.VALUE, result, type_, none=none)

@@ -20,11 +20,11 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.block_flow import connecting, used_after
 from mypy_asyncsession.detectors.session_holders import Held, is_streaming, uses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.syntax import mentions, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue, fullname

@@ -6,7 +6,7 @@ nothing is said.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
@@ -29,8 +29,10 @@ from mypy.nodes import (
 from mypy_asyncsession.detectors.loaded_instances import LoadedInstances
 from mypy_asyncsession.detectors.loads_in_sight import LoadsInSight
 from mypy_asyncsession.detectors.new_instances import NewInstances
+from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
+from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import ProgramPoint
 from mypy_asyncsession.semantic.queries import Queries
@@ -39,7 +41,7 @@ from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Node
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.detectors.expected import Expected
     from mypy_asyncsession.detectors.loaded_instances import Loaded
@@ -61,6 +63,14 @@ _EXPECTING: Final = frozenset(
 )
 
 
+class _Read(NamedTuple):
+    """A relationship that is read, what loaded the instance, and what to tell them apart by."""
+
+    relationship: Relationship
+    found: list[Loaded]
+    key: tuple[int, str]
+
+
 class LazyLoads:
     """Finds the lazy loads of one module."""
 
@@ -69,6 +79,7 @@ class LazyLoads:
         self._expected = expected
         self._source = source
         mapped = MappedClasses(interpreter)
+        self._serialized = SerializedReads(interpreter)
         self._new = NewInstances(interpreter, mapped)
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
         self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
@@ -79,14 +90,22 @@ class LazyLoads:
             return
         seen: set[tuple[int, str]] = set()
         sight: LoadsInSight | None = None
-        reads = list(self._reads(function.body, body))
-        for member, statement in reads:
+        nodes = list(self._reads(function.body, body))
+        reads = [each for each, _ in nodes if isinstance(each, MemberExpr)]
+        for member, statement in nodes:
             point = ProgramPoint(body, statement)
+            if isinstance(member, CallExpr):
+                for load in self._of_call(member, point, seen):
+                    sight = sight or LoadsInSight(function, body, self._interpreter)
+                    if not sight.may_be_loaded(load.relationship, load.found, member):
+                        seen.add(load.key)
+                        yield self._record(member, load.relationship, load.found[0], point)
+                continue
             if isinstance(member.expr, NameExpr) and self._is_made(member.expr.name, body):
                 sight = sight or LoadsInSight(function, body, self._interpreter)
                 new = self._new.read(member, point, sight.calls)
                 if new is not None and (id(new.made), member.name) not in seen:
-                    same = [each for each, _ in reads if dotted(each) == dotted(member)]
+                    same = [each for each in reads if dotted(each) == dotted(member)]
                     if not sight.may_be_set(new, member, same):
                         seen.add((id(new.made), member.name))
                         yield self._record_new(member, new, point)
@@ -109,6 +128,22 @@ class LazyLoads:
             seen.add(key)
             yield self._record(member, relationship, first, point)
 
+    def _of_call(
+        self, call: CallExpr, point: ProgramPoint, seen: set[tuple[int, str]]
+    ) -> Iterator[_Read]:
+        """``UserOut.model_validate(user)``, which reads the relationships among its fields."""
+        fields = self._serialized.of_call(call, point)
+        found = self._loaded.of(call.args[0], point.scope, point.where) if fields else []
+        if not found or any(
+            each.kind != "one" or each.query.mapped is not found[0].query.mapped for each in found
+        ):
+            return
+        relationships = found[0].query.mapped.relationships
+        for name in sorted(fields & relationships.keys()):
+            key = (id(found[0].query.made), name)
+            if key not in seen and self._is_lazy(relationships[name], found):
+                yield _Read(relationships[name], found, key)
+
     def _is_lazy(self, relationship: Relationship, found: list[Loaded]) -> bool:
         return relationship.is_lazy and not any(
             each.query.is_open or relationship.name in each.query.loads for each in found
@@ -130,6 +165,7 @@ class LazyLoads:
         return LazyLoad(
             text=written(member),
             instance=new.name,
+            reader=None,
             attribute=member.name,
             entity=new.mapped.name,
             how=Lacking.NEW,
@@ -142,14 +178,18 @@ class LazyLoads:
         )
 
     def _record(
-        self, member: MemberExpr, relationship: Relationship, loaded: Loaded, point: ProgramPoint
+        self, read: Expression, relationship: Relationship, loaded: Loaded, point: ProgramPoint
     ) -> LazyLoad:
-        span = span_of(member)
+        span = span_of(read)
         query = loaded.query
+        instance = read.expr if isinstance(read, MemberExpr) else read
+        if isinstance(read, CallExpr):
+            instance = read.args[0]
         made = span_of(query.made)
         return LazyLoad(
-            text=written(member),
-            instance=written(member.expr),
+            text=f"{written(instance)}.{relationship.name}",
+            instance=written(instance),
+            reader=written(read) if isinstance(read, CallExpr) else None,
             attribute=relationship.name,
             entity=query.entity,
             how=Lacking.SELECT if query.is_select else Lacking.GET,
@@ -161,7 +201,7 @@ class LazyLoads:
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
         )
 
-    def _reads(self, block: Block, body: Body) -> Iterator[tuple[MemberExpr, Node]]:
+    def _reads(self, block: Block, body: Body) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
         """The attributes that a block reads, each with its statement, in source order."""
         for statement in block.body:
             if isinstance(statement, DEFINITIONS):
@@ -178,7 +218,7 @@ class LazyLoads:
 
     def _inside(
         self, stack: list[Node], statement: Node, body: Body
-    ) -> Iterator[tuple[MemberExpr, Node]]:
+    ) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
         while stack:
             node = stack.pop()
             if isinstance(node, Block):
@@ -186,7 +226,10 @@ class LazyLoads:
                 continue
             if isinstance(node, LambdaExpr):
                 continue
-            if isinstance(node, MemberExpr) and not _is_target(node, statement):
+            if isinstance(node, CallExpr):
+                if isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS:
+                    yield node, statement
+            elif isinstance(node, MemberExpr) and not _is_target(node, statement):
                 yield node, statement
             stack.extend(reversed(list(children(node))))
 

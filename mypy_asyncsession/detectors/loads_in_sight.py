@@ -53,10 +53,12 @@ _HARMLESS: Final = frozenset(
         "id",
         "info",
         "isinstance",
+        "from_orm",
         "len",
         "list",
         "max",
         "min",
+        "model_validate",
         "print",
         "refresh",
         "repr",
@@ -138,7 +140,7 @@ class LoadsInSight:
                 self._blind = True
 
     def may_be_loaded(
-        self, relationship: Relationship, found: list[Loaded], read: MemberExpr
+        self, relationship: Relationship, found: list[Loaded], read: Expression
     ) -> bool:
         """Whether a relationship may be loaded where it is read."""
         if self._blind or relationship.name in self._filled:
@@ -212,7 +214,7 @@ class LoadsInSight:
 
     def _something_unseen_before(
         self,
-        read: MemberExpr,
+        read: Expression,
         names: frozenset[str],
         sessions: set[str],
         relationship: Relationship,

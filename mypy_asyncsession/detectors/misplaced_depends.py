@@ -67,10 +67,19 @@ def misplaced(statement: AssignmentStmt, point: ProgramPoint, module: MypyFile) 
 
 
 def _is_plain(owner: ClassDef, module: MypyFile) -> bool:
-    """Whether nobody but Python makes objects of a class, as far as its definition says."""
+    """Whether objects of a class are made as Python makes them, and here.
+
+    A decorator may fill in the attributes, of the class or of one that others derive from it.
+    """
     bases = [dotted(each) or "" for each in owner.base_type_exprs]
     return (
         not owner.decorators
+        and any(
+            isinstance(node, CallExpr)
+            and isinstance(node.callee, NameExpr)
+            and node.callee.name == owner.name
+            for node in walk(module)
+        )
         and not any(
             isinstance(node, CallExpr)
             and any(isinstance(each, NameExpr) and each.name == owner.name for each in node.args)

@@ -1,4 +1,4 @@
-"""From the record of a misuse to what a mend has to know of it."""
+"""From the record of a misuse to what a fix has to know of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def misuse(record: Record) -> Misuse:
-    """What a mend has to know of *record*; for most kinds there is no mend, and it is little."""
+    """What a fix has to know of *record*; for most kinds there is no fix, and it is little."""
     kind = type(record).__name__
     if isinstance(record, Use):
         wrong = record.wrong()

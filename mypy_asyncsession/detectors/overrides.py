@@ -88,8 +88,18 @@ class Overrides:
                 continue  # a method of this class sets it anew, as methods do
             span = span_of(assigned[0][0])
             found = self._compared(name, info, base, scope, span, f"{node.name}.{name}")
-            if found is not None:
+            # An attribute is there to be replaced: what the base does with it decides.
+            if found is not None and self._misfits(name, base, found.here):
                 yield found
+
+    def _misfits(self, name: str, base: TypeInfo, here: ObjectInfo) -> bool:
+        """Whether a class uses what an attribute of it gives in a way that another cannot be."""
+        uses = {
+            shape
+            for method in self._interpreter.program.methods(base)
+            for shape in _uses_of(method, name)
+        }
+        return bool(uses) and not any(ABILITIES[shape] & here.can for shape in uses)
 
     def _mixed(
         self, node: ClassDef, info: TypeInfo, scope: Scope, own: set[str]

@@ -23,8 +23,8 @@ from mypy.nodes import (
     WhileStmt,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.models.builtin import PROBES
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 

@@ -71,6 +71,8 @@ class ResultTypes:
         receiver = self._receiver(function)
         if isinstance(value, Bounded):
             return self._resolved(function, declared, receiver) if declared is not None else None
+        if _is_same_class(declared, value.type):
+            return declared  # what the class holds is said by the annotation alone
         if informative(declared) or function.is_static or not isinstance(value.type, Instance):
             return value.type
         # An unannotated body may return ``self`` or ``cls()``, to mypy the class it stands in.
@@ -110,7 +112,10 @@ class ResultTypes:
         ]
         exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
         return bool(exact) and any(
-            not is_subtype(each, declared) and not is_subtype(declared, each) for each in exact
+            not is_subtype(each, declared)
+            and not is_subtype(declared, each)
+            and not _is_same_class(each, declared)
+            for each in exact
         )
 
     def gives_none(self, function: FunctionValue) -> bool:
@@ -248,3 +253,12 @@ def without_none(type_: Type) -> Type:
 def _is_wide(type_: Instance) -> bool:
     """Whether a type says so little that a narrower one may be meant."""
     return type_.type.fallback_to_any or type_.type.is_protocol
+
+
+def _is_same_class(one: Type | None, other: Type) -> bool:
+    """Whether two types are of one class, whatever it holds."""
+    first = get_proper_type(one) if one is not None else None
+    second = get_proper_type(other)
+    return (
+        isinstance(first, Instance) and isinstance(second, Instance) and first.type is second.type
+    )

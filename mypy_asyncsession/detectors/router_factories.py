@@ -9,11 +9,11 @@ from mypy.nodes import ArgKind, CallExpr, FuncDef, NameExpr
 from mypy.types import CallableType
 
 from mypy_asyncsession.detectors.annotations import Annotations
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.dependencies import Place
 from mypy_asyncsession.detectors.depends_calls import argument_of
 from mypy_asyncsession.detectors.record import Role
 from mypy_asyncsession.detectors.spans import span_of
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 

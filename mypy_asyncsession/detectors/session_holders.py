@@ -24,10 +24,10 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.models.builtin import IDLE_FUNCTIONS, PARTIALS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import BACKGROUND_TASK, STREAMING_RESPONSES
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import mentions, returned, statements, walk

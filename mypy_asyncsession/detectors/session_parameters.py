@@ -15,7 +15,7 @@ from mypy.nodes import (
     OpExpr,
 )
 
-from mypy_asyncsession.detectors.arguments import pairings
+from mypy_asyncsession.detectors.parameter_needs import pairings
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import dotted, mentions, statements, walk

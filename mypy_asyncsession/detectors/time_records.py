@@ -90,6 +90,7 @@ class LazyLoad(NamedTuple):
     Attributes:
         text: Where it is read, as written: ``user.posts``.
         instance: The instance, as written.
+        reader: What reads it, where that is a pydantic model.
         attribute: The relationship.
         entity: The class, as the query writes it.
         how: Why it is without the relationship.
@@ -103,6 +104,7 @@ class LazyLoad(NamedTuple):
 
     text: str
     instance: str
+    reader: str | None
     attribute: str
     entity: str
     how: Lacking

@@ -254,6 +254,7 @@ class Transactions:
                 made = self._fails(summary, object_, body.graph.points[index])
                 if made:
                     changes[index] = made
+                    self._add_call(changes, body.graph.points[index], made, body)
                 if any(
                     act.object == object_
                     and act.method not in _ENDING - {"commit"}
@@ -280,7 +281,7 @@ class Transactions:
                     failed = _first(done[since], object_)
                     if held.state not in states or failed is None or since in reported:
                         continue
-                    # One rollback mends all that follows.
+                    # One rollback fixes all that follows.
                     reported.add(since)
                     yield _record(Misplaced.FAILED, object_, failed, since, index, body, point)
                     break
@@ -300,6 +301,21 @@ class Transactions:
             elif act.method in _STAGING:
                 made.append(Change(_State.STAGED, frozenset({_State.FAILED})))
         return made
+
+    def _add_call(
+        self,
+        changes: dict[int, list[Change[_State]]],
+        point: Point,
+        made: list[Change[_State]],
+        body: FunctionBody,
+    ) -> None:
+        """What makes the coroutine that ends a transaction does not raise before that is done."""
+        call = getattr(point.node, "expr", None)
+        if point.kind is not PointKind.AWAIT or not isinstance(call, CallExpr):
+            return
+        if any(change.to is None and change.when == EdgeKind.ANY for change in made):
+            for index in body.graph.points_of(call):
+                changes.setdefault(index, []).append(Change(None, when=EdgeKind.RAISING))
 
     def _add_handlers(
         self, changes: dict[int, list[Change[_State]]], object_: Object, body: FunctionBody

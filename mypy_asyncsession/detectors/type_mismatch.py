@@ -24,7 +24,7 @@ from mypy_asyncsession.detectors.record import Drive
 from mypy_asyncsession.detectors.result_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
-from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue
+from mypy_asyncsession.semantic.values import ObjectValue
 
 if TYPE_CHECKING:
     from mypy.nodes import TypeInfo
@@ -149,7 +149,7 @@ def _undriven(driven: Injection, expected: ProperType, types: Types) -> tuple[st
     info = expected.type
     if info.fallback_to_any or info.is_protocol:
         return None
-    if isinstance(value, FunctionValue) and info.get("__call__") is None:
+    if driven.drive is Drive.FACTORY and info.get("__call__") is None:
         return "function", _shown(expected)
     if isinstance(value, ObjectValue) and driven.drive is Drive.RAW:
         found = _UNDRIVEN.get(value.shape)

@@ -17,7 +17,6 @@ from mypy.nodes import (
 )
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Situation, UnenteredUse
@@ -33,6 +32,7 @@ from mypy_asyncsession.models.sqlalchemy import (
     STARTING,
 )
 from mypy_asyncsession.models.typing import HOLDER_TYPES
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.evidence import suffices
 from mypy_asyncsession.semantic.shapes import Can, Shape

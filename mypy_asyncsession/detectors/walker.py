@@ -32,7 +32,6 @@ from mypy.nodes import (
 )
 from mypy.types import Instance, TupleType, get_proper_type
 
-from mypy_asyncsession.detectors.arguments import matched, may_need, needs
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
 from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
@@ -49,6 +48,7 @@ from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
+from mypy_asyncsession.detectors.parameter_needs import may_need, needs
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
@@ -59,6 +59,7 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
@@ -83,7 +84,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
-    from mypy_asyncsession.detectors.arguments import Need
+    from mypy_asyncsession.detectors.parameter_needs import Need
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter

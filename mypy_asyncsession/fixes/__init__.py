@@ -1,10 +1,12 @@
-"""The mends, listed explicitly: the first that fits a finding is tried."""
+"""The fixes, listed explicitly: the first that fits a finding is tried."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from mypy_asyncsession.fixes import (
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
+from mypy_asyncsession.fixes.fix import Fix, Site, Style
+from mypy_asyncsession.fixes.rewrites import (
     awaited,
     depends,
     function_scope,
@@ -15,22 +17,21 @@ from mypy_asyncsession.fixes import (
     with_items,
     wraps,
 )
-from mypy_asyncsession.fixes.mend import Left, Mend, Site, Style
 
-MENDS: Final[tuple[Mend, ...]] = (
-    getter.MEND,
-    awaited.MEND,
-    loading.MEND,
-    function_scope.MEND,
-    with_items.MEND,
+FIXES: Final[tuple[Fix, ...]] = (
+    getter.FIX,
+    awaited.FIX,
+    loading.FIX,
+    function_scope.FIX,
+    with_items.FIX,
     given.STACK,
     given.FUNCTION,
     loops.ITERATE,
     loops.LEAVE,
     loops.DELEGATE,
-    wraps.MEND,
-    depends.MEND,
+    wraps.FIX,
+    depends.FIX,
     depends.CALL,
 )
 
-__all__ = ["MENDS", "Left", "Mend", "Site", "Style"]
+__all__ = ["FIXES", "CannotFix", "Fix", "Site", "Style"]

@@ -26,6 +26,7 @@ AWAITING: Final = frozenset(
 #: One that does so when it is awaited itself.
 AWAITING_LATER: Final = frozenset({"asyncio.wait_for", "asyncio.tasks.wait_for"})
 AWAITING_METHODS: Final = frozenset({"run_until_complete"})
+AS_COMPLETED: Final = frozenset({"asyncio.as_completed", "asyncio.tasks.as_completed"})
 TASK_MAKERS: Final = frozenset(
     {
         "asyncio.create_task",

@@ -10,3 +10,5 @@ MODEL_CLASSES: Final = frozenset({"pydantic.main.BaseModel", "pydantic.BaseModel
 FIELDS: Final = frozenset(
     {"dataclasses.field", "attr.ib", "attr.field", "attrs.field", "pydantic.fields.Field"}
 )
+#: The methods of a model that read the attributes of what they are given.
+READING_METHODS: Final = frozenset({"from_orm", "model_validate"})

@@ -13,8 +13,7 @@ It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not 
 @contextmanager
 def timed(name: str) -> Iterator[None]:
     start = perf_counter()
-
-Yield:
+    yield None
     print(name, perf_counter() - start)
 
 

@@ -52,6 +52,8 @@ def check(record: Dependency) -> Problem | None:
     if record.callable_class:
         given = "..." if record.takes else ""
         hint: str | None = f'To have an instance called, write "Depends({record.text}({given}))"'
+    elif record.helped:
+        hint = f'Give it what gives "{wanted}"'
     elif record.annotation is not None:
         hint = (
             f'Annotate the parameter with "{record.annotation}", or depend on what gives "{wanted}"'

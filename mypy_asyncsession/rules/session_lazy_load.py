@@ -51,7 +51,10 @@ from mypy_asyncsession.rules.rule import Problem, Rule
 def check(load: LazyLoad) -> Problem | None:
     """Whether a relationship would be loaded lazily."""
     line = load.made.line
-    message = f'"{load.text}" would be loaded lazily, which an async session cannot do: '
+    read = f'"{load.text}"'
+    if load.reader is not None:
+        read += f', which "{load.reader}" reads,'
+    message = f"{read} would be loaded lazily, which an async session cannot do: "
     option = f"selectinload({load.entity}.{load.attribute})"
     if load.how is Lacking.NEW:
         message += f'"{load.instance}" is new, and was written without it'

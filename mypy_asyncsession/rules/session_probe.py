@@ -5,7 +5,7 @@ Rejects ``hasattr(x, "__aenter__")``, ``isinstance(x, AbstractAsyncContextManage
 what a provider gave, where its definition says what that is.
 
 ## Why is this bad
-The question hides a mistake instead of mending it: only one of the branches can ever run.
+The question hides a mistake instead of fixing it: only one of the branches can ever run.
 
 ## Example
 ```python

@@ -97,10 +97,13 @@ class _Generators:
             return
         try:
             key = id(generator)
-            self._dying.pop(key, None)
-            self.begun.pop(key, None)
-            watchers = tuple((each, each.tag) for each in self.watchers if each.samples())
-            if watchers:
+            if self._dying:
+                self._dying.pop(key, None)
+            if self.begun:
+                self.begun.pop(key, None)
+            sampled = [each for each in self.watchers if each.samples()]
+            if sampled:
+                watchers = tuple((each, each.tag) for each in sampled)
                 reference = weakref.ref(generator, lambda _: self._died(key))
                 created = place_of(sys._getframe(2))  # noqa: SLF001
                 self.begun[key] = Begun(reference, created, watchers)

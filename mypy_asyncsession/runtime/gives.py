@@ -64,11 +64,11 @@ def _gives(given: Any, resources: Resources, depth: int) -> bool | None:
     if body is None:
         return None
     if body.returns is not None:
-        said = _mentions(body.returns, {}, namespace, resources, 1)
+        said = _mentions(body.returns, namespace, resources)
         if said or _names(body.returns) - _SHAPES:
             return said  # what is annotated as something else is something else
-    answers = [_mentions(each, body.bound, namespace, resources, depth) for each in body.handed]
-    return True if any(answers) else None
+    makes = _Makes(body.bound, namespace, resources, depth)
+    return True if any(map(makes.a_session, body.handed)) else None
 
 
 def _is_engine(class_: type) -> bool:
@@ -119,29 +119,80 @@ def _names(annotation: ast.expr) -> set[str]:
     }
 
 
-def _mentions(
-    expression: ast.expr,
-    bound: Mapping[str, list[ast.expr]],
-    namespace: Mapping[str, Any],
-    resources: Resources,
-    depth: int,
+def _mentions(annotation: ast.expr, namespace: Mapping[str, Any], resources: Resources) -> bool:
+    """Whether an annotation names a session."""
+    return any(
+        _is_session(node, namespace, resources)
+        for node in ast.walk(annotation)
+        if isinstance(node, (ast.Name, ast.Attribute))
+    )
+
+
+def _is_session(
+    node: ast.Name | ast.Attribute, namespace: Mapping[str, Any], resources: Resources
 ) -> bool:
-    """Whether an expression, or what its names are bound to, makes or names a session."""
-    pending, seen = [expression], set()
-    while pending:
-        for node in ast.walk(pending.pop()):
-            if isinstance(node, ast.Name) and node.id in bound and node.id not in seen:
-                seen.add(node.id)
-                pending += bound[node.id]
-            elif isinstance(node, (ast.Name, ast.Attribute)):
-                found = _found(node, namespace)
-                name = node.id if isinstance(node, ast.Name) else node.attr
-                # Other things are called sessions, too, but nobody can execute anything there.
-                if resources.named(name) and (found is None or hasattr(found, "execute")):
+    """Whether a name is that of a class of sessions."""
+    found = _found(node, namespace)
+    if isinstance(found, type) and resources.include(found):
+        return True
+    # Other things are called sessions, too, but nobody can execute anything there.
+    name = node.id if isinstance(node, ast.Name) else node.attr
+    return resources.named(name) and (found is None or hasattr(found, "execute"))
+
+
+#: What gives what is in its argument.
+_HANDING_ON = frozenset(
+    {
+        "aclosing", "asynccontextmanager", "closing", "contextmanager", "enter_async_context",
+        "enter_context", "session_scope",
+    }
+)  # fmt: skip
+
+
+class _Makes:
+    """What the expressions of a function make, as far as its names say so."""
+
+    def __init__(
+        self,
+        bound: Mapping[str, list[ast.expr]],
+        namespace: Mapping[str, Any],
+        resources: Resources,
+        depth: int,
+    ) -> None:
+        self._bound = bound
+        self._namespace = namespace
+        self._resources = resources
+        self._depth = depth
+        self._seen: set[str] = set()
+
+    def a_session(self, expression: ast.expr) -> bool:
+        """Whether an expression is a session, or makes one: not what is asked of one."""
+        if isinstance(expression, ast.Await):
+            return self.a_session(expression.value)
+        if isinstance(expression, ast.Call):
+            function = expression.func
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            if name in _HANDING_ON and any(map(self.a_session, expression.args)):
+                return True
+            return self.a_session(function)
+        if isinstance(expression, ast.Name) and expression.id in self._bound:
+            if expression.id in self._seen:
+                return False
+            self._seen.add(expression.id)
+            return any(map(self.a_session, self._bound[expression.id]))
+        if isinstance(expression, (ast.Name, ast.Attribute)):
+            if _is_session(expression, self._namespace, self._resources):
+                return True
+            found = _found(expression, self._namespace)
+            if found is not None and _gives(found, self._resources, self._depth - 1):
+                return True
+            # "maker.begin", "engine.connect": but what is asked of a session is data.
+            while isinstance(expression, ast.Attribute):
+                expression = expression.value
+                found = _found(expression, self._namespace)
+                if kind_of(found) is Kind.SESSIONMAKER or _is_engine(type(found)):
                     return True
-                if found is not None and _gives(found, resources, depth - 1):
-                    return True
-    return False
+        return False
 
 
 def _found(node: ast.expr, namespace: Mapping[str, Any]) -> Any:

@@ -300,5 +300,6 @@ def _unlock_all() -> None:
         monitor._unlock()  # noqa: SLF001
 
 
-# A thread that is not in the child may have held a lock.
-os.register_at_fork(after_in_child=_unlock_all)
+if hasattr(os, "register_at_fork"):
+    # A thread that is not in the child may have held a lock.
+    os.register_at_fork(after_in_child=_unlock_all)

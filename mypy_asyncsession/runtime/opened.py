@@ -112,11 +112,11 @@ class _Sessions:
     def _record(self, installed: int, given: Any, frame: FrameType | None) -> Opened | None:
         """Keep in mind who made something, if that is wanted."""
         try:
-            watchers = tuple(each for each in self.watchers if each.samples())
+            watchers = [each for each in self.watchers if each.samples()]
             if not watchers or installed != self._installed:
                 return None
             name = type(given).__name__
-            opened = Opened(name, place_of(frame), watchers)
+            opened = Opened(name, place_of(frame), tuple(watchers))
             self.opened[id(opened)] = opened
             weakref.finalize(given, self._collected, opened).atexit = False
         except Exception:  # noqa: BLE001 - it is to be made, whatever this does

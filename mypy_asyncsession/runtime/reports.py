@@ -31,7 +31,8 @@ class _Reports:
         self._lock = threading.Lock()
         # Its `put` may be called at any time, in the middle of itself even.
         self._wake: SimpleQueue[bool] = SimpleQueue()
-        os.register_at_fork(after_in_child=self._after_fork)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
 
     def add(self, reporter: Reporter) -> None:
         """Have somebody asked to report, whenever ``wake`` was called."""

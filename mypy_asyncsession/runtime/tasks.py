@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import threading
 from dataclasses import dataclass
@@ -159,7 +160,8 @@ class _Uses:
             used = self._used(fn, args) if self._detectors else None
             if used is None:
                 return original(fn, *args, **kwargs)
-            return self._use(used, sys._getframe(1), original(fn, *args, **kwargs))  # noqa: SLF001
+            work = functools.partial(original, fn, *args, **kwargs)
+            return self._use(used, sys._getframe(1), work)  # noqa: SLF001
 
         return greenlet_spawn
 
@@ -173,7 +175,7 @@ class _Uses:
                 return given
         return None
 
-    async def _use(self, used: Any, frame: Any, work: Coroutine[Any, Any, Any]) -> Any:
+    async def _use(self, used: Any, frame: Any, work: Callable[[], Any]) -> Any:
         mine = (asyncio.current_task(), _place(frame))
         del frame
         others = self._going_on.setdefault(id(used), [])
@@ -182,12 +184,7 @@ class _Uses:
         try:
             if first is not None:
                 self._tell(used, first, mine)
-        except BaseException:
-            work.close()
-            others.remove(mine)
-            raise
-        try:
-            return await work
+            return await work()
         finally:
             others.remove(mine)
             if not others:

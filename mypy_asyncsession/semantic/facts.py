@@ -13,7 +13,13 @@ from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnSt
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
-from mypy_asyncsession.semantic.footprints import asked, footprint, initialised, made_of_parameters
+from mypy_asyncsession.semantic.footprints import (
+    asked,
+    footprint,
+    initialised,
+    made,
+    made_of_parameters,
+)
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
 from mypy_asyncsession.semantic.late_commits import LateCommits
@@ -71,6 +77,9 @@ def _members(
 ) -> Iterator[str]:
     module = source.module
     for name, bindings in scope.names.bindings.items():
+        for binding in bindings:
+            if (told := made(binding)) is not None:
+                yield f"{prefix}{name} is made with {told}"
         if _in_interface(interpreter, f"{module}.{prefix}{name}"):
             continue
         for binding in bindings:

@@ -36,14 +36,16 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Node
 
+    from mypy_asyncsession.semantic.bindings import Binding
+
 #: The methods after which an order counts.
 _ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
 def footprint(function: FuncDef) -> str:
-    """The skeleton of a coroutine function; empty where it awaits nothing."""
-    if not function.is_coroutine or function.is_generator:
+    """The skeleton of an asynchronous function; empty where it awaits and enters nothing."""
+    if not function.is_coroutine:
         return ""
     nodes = list(walk(function.body))
     awaited = [node for node in nodes if isinstance(node, AwaitExpr)]
@@ -107,6 +109,18 @@ def initialised(function: FuncDef) -> str:
         )
         or (isinstance(node, CallExpr) and isinstance(node.callee, SuperExpr) and node.args)
     )
+
+
+def made(binding: Binding) -> str | None:
+    """What a sessionmaker is told of commits, where a name is bound to a new one."""
+    call = binding.node
+    if binding.kind != "assign" or not isinstance(call, CallExpr):
+        return None
+    callee = call.callee
+    if not isinstance(callee, (MemberExpr, NameExpr)) or not callee.name.endswith("sessionmaker"):
+        return None
+    told = zip(call.arg_names, call.args, strict=True)
+    return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
 
 
 def asked(function: FuncDef) -> list[str]:

@@ -29,9 +29,10 @@ from mypy.nodes import (
 )
 from mypy.types import Instance
 
-from mypy_asyncsession.detectors.arguments import matched
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
+from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody
 from mypy_asyncsession.semantic.interpreter.base import argument_of
 from mypy_asyncsession.semantic.objects import FREE, MODULE, Attribute, Made, Object, Variable
@@ -144,7 +145,7 @@ class Objects:
         known = self.of(value, body, at, depth + 1)
         if known is None and isinstance(value, (NameExpr, MemberExpr)):
             return None
-        return known or found
+        return replace(known, name=found.name) if isinstance(known, Made) else known or found
 
     def _entered(
         self,
@@ -191,6 +192,8 @@ class Objects:
         if symbol is not None:
             if not isinstance(symbol.node, Var) or symbol.node.is_property:
                 return None
+            if value is UNKNOWN and informative(symbol.node.type):
+                value = self._interpreter.types.value(symbol.node.type)
         elif info.get("__getattr__") is not None:
             return None
         given = self._initialised(base, info, name, depth)

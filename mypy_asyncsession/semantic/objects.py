@@ -74,6 +74,7 @@ class Made:
         at: The point of the call there.
         value: What it may be.
         given: What the arguments are, where the function was called with known ones.
+        name: The name that it has got.
     """
 
     call: CallExpr
@@ -81,6 +82,7 @@ class Made:
     at: int
     value: Value
     given: Mapping[str, Object | None] | None = None
+    name: str = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Made) and self._key() == other._key()
@@ -94,7 +96,9 @@ class Made:
 
     @property
     def text(self) -> str:
-        """The call as written."""
+        """Its name, or the call as written."""
+        if self.name:
+            return self.name
         callee = self.call.callee
         return f"{callee.name}()" if isinstance(callee, (MemberExpr, NameExpr)) else "..."
 

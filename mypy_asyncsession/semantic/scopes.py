@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy.nodes import FuncItem, Node
 
     from mypy_asyncsession.semantic.bindings import Binding, Names
-    from mypy_asyncsession.semantic.values import Value
+    from mypy_asyncsession.semantic.value import Value
 
 
 @dataclass(slots=True, eq=False)

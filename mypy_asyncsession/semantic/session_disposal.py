@@ -19,7 +19,7 @@ from mypy.nodes import (
     YieldExpr,
 )
 
-from mypy_asyncsession.detectors.arguments import matched
+from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.session_ownership import closes, stands_for
 from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, Value

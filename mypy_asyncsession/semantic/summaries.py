@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AwaitExpr,
     CallExpr,
+    ComparisonExpr,
     ExpressionStmt,
     FuncDef,
     MemberExpr,
@@ -160,6 +161,9 @@ class Summaries:
         for point, summary in done:
             exposed |= summary.exposed
             for act in summary.acts:
+                if act.method in ENDING and _is_asked_for(point, body):
+                    exposed.add(act.object)  # the caller decides
+                    continue
                 ended = replace(
                     self._ended(act, body.graph, point),
                     path=act.path or function.path,
@@ -366,3 +370,20 @@ def _hands_on(wrapper: FuncItem) -> bool:
         and all(kind.is_star() for kind in call.arg_kinds)
         for call in awaited
     )
+
+
+def _is_asked_for(point: int, body: FunctionBody) -> bool:
+    """Whether a parameter decides about a point: ``if commit: await session.commit()``."""
+    graph = body.graph
+    parameters = set(body.parameters())
+    for index in graph.of_kind(PointKind.BRANCH):
+        node = graph.points[index].node
+        operands = node.operands if isinstance(node, ComparisonExpr) else [node]
+        if not any(isinstance(each, NameExpr) and each.name in parameters for each in operands):
+            continue
+        ways = [
+            point in reachable(graph, index, first=kind) for kind in (EdgeKind.TRUE, EdgeKind.FALSE)
+        ]
+        if ways[0] is not ways[1]:
+            return True
+    return False

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
+from mypy_asyncsession.semantic.value import Value as Value  # noqa: PLC0414 - for whoever imports the values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,12 +34,6 @@ class Origin:
     path: str
     line: int
     function: FunctionValue | None = field(default=None, compare=False, repr=False)
-
-
-class Value:
-    """Anything that an expression may be; the base class stands for what is not known."""
-
-    __slots__ = ()
 
 
 UNKNOWN = Value()

@@ -162,15 +162,15 @@ def random_choice(random: Random) -> dict[str, str]:
 
 
 def edited(random: Random, before: Choice) -> dict[str, str]:
-    """The backend after an edit of one place or two; what cannot be parsed is soon mended."""
+    """The backend after an edit of one place or two; what cannot be parsed is soon fixed."""
     names = random.sample(sorted(CHOICES), k=random.choice((1, 1, 2)))
     if before["broken"] != "none":
         names.append("broken")
     new = dict(before)
     for name in names:
         others = [each for each in CHOICES[name] if each != before[name]]
-        mended = name == "broken" and before[name] != "none"
-        new[name] = "none" if mended else random.choice(others)
+        fixed = name == "broken" and before[name] != "none"
+        new[name] = "none" if fixed else random.choice(others)
     return new
 
 

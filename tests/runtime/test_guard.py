@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import logging
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,13 +18,15 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from mypy_asyncsession.runtime import SessionGuardMiddleware, SessionMonitor
+from mypy_asyncsession.runtime.gives import gives_session
 from mypy_asyncsession.runtime.resources import Resources
 from mypy_asyncsession.runtime.surfaced import surfaced
 from tests.harness.workspace import TEST_DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from sqlalchemy.ext.asyncio import AsyncSession
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -249,3 +252,110 @@ def test_a_starlette_that_it_does_not_know(
     SessionGuardMiddleware(application())
     (record,) = caplog.records
     assert "sees a misuse only if nothing inside it hides it" in record.getMessage()
+
+
+DENIED = PermissionError("made once, and raised for every request")
+
+
+def denies(*, misuse: bool, quietly: bool = False) -> None:
+    if misuse:
+        try:
+            MISUSES.wrong()
+        except AttributeError as error:
+            if quietly:
+                raise DENIED from None
+            if isinstance(error, AttributeError):
+                raise DENIED from error
+    raise DENIED
+
+
+def test_an_exception_that_is_made_once() -> None:
+    """It keeps what was handled when it was raised before, and its traceback grows."""
+
+    def raised(**how: bool) -> Surfaced | None:
+        with pytest.raises(PermissionError) as caught:
+            denies(**how)
+        return surfaced(caught.value, Resources())
+
+    assert raised(misuse=False) is None
+    assert raised(misuse=True) is not None
+    assert DENIED.__cause__ is not None
+    for _ in range(3):
+        assert raised(misuse=False) is None
+        assert raised(misuse=True, quietly=True) is None
+        assert raised(misuse=True) is not None
+
+
+def test_an_exception_that_is_raised_again() -> None:
+    """On its way, and as the same one: that is no earlier time."""
+
+    def inner() -> None:
+        try:
+            MISUSES.wrong()
+        except AttributeError:
+            raise ValueError  # noqa: B904
+
+    def outer() -> None:
+        try:
+            inner()
+        except ValueError as error:
+            error.args = ("again",)
+            raise error  # noqa: TRY201
+
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        outer()
+    assert surfaced(caught.value, Resources()) is not None
+
+
+async def numbers() -> AsyncIterator[int]:
+    yield 1
+
+
+async def unannotated():  # type: ignore[no-untyped-def]
+    yield MISUSES.Maker()
+
+
+async def of_another_module() -> AsyncIterator[AsyncSession]:
+    yield MISUSES.Maker()
+
+
+async def rows():  # type: ignore[no-untyped-def]
+    async with MISUSES.Maker() as session:
+        for row in await session.scalars("select 1"):
+            yield row.name
+
+
+async def begins():  # type: ignore[no-untyped-def]
+    async with MISUSES.Maker.begin() as session:
+        yield session
+
+
+async def borrows(session: AsyncSession):  # type: ignore[no-untyped-def]
+    yield await session.scalar("select 1")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (numbers, False),
+        (unannotated, True),
+        (of_another_module, True),
+        (MISUSES.manager, True),
+        (MISUSES.provided, True),
+        (MISUSES.Maker, True),
+        (MISUSES.coroutine, True),
+        (MISUSES.function, None),
+        (rows, None),
+        (begins, True),
+        (borrows, None),
+        (len, None),
+        (partial(MISUSES.generator), True),
+        (lambda: MISUSES.generator() or None, None),
+        (MISUSES.Uses.enters_a_generator, None),
+        (3, None),
+    ],
+)
+def test_whether_a_provider_is_there_for_a_session(given: Any, expected: bool | None) -> None:
+    assert bool(gives_session(given, Resources())) == bool(expected)
+    if expected is False:
+        assert gives_session(given, Resources()) is False

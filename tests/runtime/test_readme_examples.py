@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,9 +103,9 @@ def test_a_test_that_is_rolled_back(example: dict[str, Any]) -> None:
 @pytest.mark.filterwarnings("ignore:The garbage collector", "ignore:coroutine:RuntimeWarning")
 def test_the_page(example: dict[str, Any]) -> None:
     """Its examples go on where those of the README end; each asserts what it says."""
-    page = (TEST_DATA.parent / "docs" / "runtime.md").read_text(encoding="utf-8")
+    page = (Path(runtime.__file__).parent / "README.md").read_text(encoding="utf-8")
     for number, code in enumerate(code_in(page)):
-        exec(compile(code, f"docs/runtime.md example {number}", "exec"), example)
+        exec(compile(code, f"README.md example {number}", "exec"), example)
     for name in ("provider", "session_scope", "validate_session", "audit_app", "rolled_back"):
         assert f"`{name}`" in page
     for name in ("SessionGuardMiddleware", "LeakDetector", "SessionMonitor", "TaskDetector"):

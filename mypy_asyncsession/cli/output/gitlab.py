@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.checking.identity import fingerprints
+from mypy_asyncsession.checking.finding_identity import fingerprints
 from mypy_asyncsession.cli.output.repository import in_repository
 from mypy_asyncsession.printable import json_text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from mypy_asyncsession import __version__
-from mypy_asyncsession.checking.identity import fingerprints
+from mypy_asyncsession.checking.finding_identity import fingerprints
 from mypy_asyncsession.cli.output.repository import in_repository
 from mypy_asyncsession.printable import json_text
 from mypy_asyncsession.rules import PARENT, RULES

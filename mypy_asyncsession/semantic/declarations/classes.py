@@ -27,7 +27,7 @@ from mypy.nodes import (
 )
 from mypy.types import Instance, TypeVarId, TypeVarLikeType, TypeVarType
 
-from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
+from mypy_asyncsession.semantic.declarations.type_binding import TYPED_DICT, TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements, yields
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder
 
 _GENERIC: Final = frozenset({"typing.Generic", "typing.Protocol", "typing_extensions.Protocol"})
+_TYPED_DICT: Final = frozenset({"typing.TypedDict", "typing_extensions.TypedDict"})
 _PROTOCOL: Final = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 #: Methods that are static or class methods without saying so.
 _STATIC: Final = frozenset({"__new__"})
@@ -83,6 +84,7 @@ class ClassBuilder:
         inside = TypePlace(place.module, info, None, place.scope)
         self._members(node, info, inside)
         self._decorators(node, info, place)
+        _find_abstract(info)
         return info
 
     def _bases(self, node: ClassDef, info: TypeInfo, place: TypePlace) -> None:
@@ -99,6 +101,8 @@ class ClassBuilder:
             symbol = self._resolve(name, place) if name is not None else None
             if symbol is not None and symbol.fullname in _PROTOCOL:
                 info.is_protocol = True
+            if symbol is not None and symbol.fullname in _TYPED_DICT:
+                info.metadata[TYPED_DICT] = {}
             if symbol is not None and symbol.fullname in _GENERIC:
                 if isinstance(symbol, TypeInfo) and not isinstance(expression, IndexExpr):
                     bases.append(Instance(symbol, []))
@@ -113,6 +117,8 @@ class ClassBuilder:
         if not bases and info.fullname != "builtins.object":
             top = self._binder.instance("builtins.object", place)
             bases = [top] if top is not None else []
+        if any(TYPED_DICT in base.type.metadata for base in bases):
+            info.metadata[TYPED_DICT] = {}
         info.bases = bases
         info.mro = []
         open_ended = info.fallback_to_any
@@ -251,6 +257,19 @@ class ClassBuilder:
                 info.metadata["attrs"] = {}
             elif fullname.rpartition(".")[2] == "dataclass":
                 info.metadata["dataclass"] = {}
+
+
+def _find_abstract(info: TypeInfo) -> None:
+    """Find the abstract members of a class that nothing in its bases makes concrete."""
+    concrete: set[str] = set()
+    for base in info.mro:
+        for name, entry in base.names.items():
+            function = definition_of(entry.node) if entry.node is not None else None
+            if function is None or function.abstract_status == NOT_ABSTRACT:
+                concrete.add(name)
+            elif name not in concrete:
+                info.abstract_attributes.append((name, function.abstract_status))
+    info.is_abstract = bool(info.abstract_attributes)
 
 
 def mark(statement: Node, info: TypeInfo | None = None, *, in_class: bool = False) -> None:

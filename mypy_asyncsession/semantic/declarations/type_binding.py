@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.scopes import Scope
 
+#: The mark of a class of dicts with known keys, in mypy's record of it.
+TYPED_DICT: Final = "typed-dict"
 #: How deep types and aliases are followed.
 DEPTH: Final = 20
 
@@ -185,6 +187,8 @@ class TypeBinder:
 
     def _of_class(self, info: TypeInfo, type_: UnboundType, place: TypePlace, depth: int) -> Type:
         name = info.fullname
+        if TYPED_DICT in info.metadata:
+            return AnyType(TypeOfAny.special_form)  # its keys decide what fits
         if name == "builtins.tuple" and type_.args:
             return self._tuple_of(type_.args, place, depth)
         if name == "builtins.type" and len(type_.args) == 1:

@@ -9,7 +9,7 @@ from mypy.nodes import ArgKind, CallExpr, IntExpr, MemberExpr, OverloadedFuncDef
 from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarType, get_proper_type
 from mypy.typevars import fill_typevars
 
-from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, TASK_MAKERS
+from mypy_asyncsession.models.asyncio import AS_COMPLETED, AWAITS_FIRST_ARGUMENT, TASK_MAKERS
 from mypy_asyncsession.models.builtin import CACHING, ITERATOR_MAKERS, PARTIALS, TRANSPARENT
 from mypy_asyncsession.models.contextlib import (
     ASYNC_CLOSING,
@@ -260,6 +260,10 @@ class Calls(Base):
             )
         if name in AWAITS_FIRST_ARGUMENT or name in TASK_MAKERS:
             return object_value(Shape.COROUTINE, self.awaited(first), label="Coroutine")
+        if name in AS_COMPLETED:
+            # From Python 3.13 on it can be gone through in both ways.
+            can = Can.ITERATE | Can.NEXT | Can.ASYNC_ITERATE | Can.ASYNC_NEXT
+            return ObjectValue(Shape.ITERATOR, can, label="Iterator", by_definition=True)
         if name == "builtins.anext":
             return step(first, self.iterated(first))
         if name == "builtins.next":

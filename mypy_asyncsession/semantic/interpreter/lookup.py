@@ -89,8 +89,6 @@ class Lookup(Base):
 
     def _bound(self, bindings: list[Binding], scope: Scope) -> Value:
         values = [self.bound(binding, scope) for binding in bindings]
-        if len(values) == 1:
-            return values[0]
         if len(values) > 1:
             if all(b.kind in ("from", "import", "def", "class") for b in bindings):
                 # ``try: from a import f`` / ``except ImportError: from b import f``: the first

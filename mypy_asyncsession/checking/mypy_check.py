@@ -1,0 +1,429 @@
+"""A run of mypy, from files to a report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
+from mypy_asyncsession.checking.definition_index import DefinitionIndex
+from mypy_asyncsession.checking.options import Engine
+from mypy_asyncsession.checking.process import Builder
+from mypy_asyncsession.checking.report import Other, Problem, Report, shown
+from mypy_asyncsession.checking.snapshot import Before, Looked, names_in, state
+from mypy_asyncsession.checking.sources import find_sources
+from mypy_asyncsession.config import (
+    RUN_TABLE,
+    TABLE,
+    Config,
+    RunOptions,
+    bundled_stubs,
+)
+from mypy_asyncsession.findings import Finding, Span, decode
+from mypy_asyncsession.rules import OURS, RULES
+from mypy_asyncsession.survey import decode as decode_survey
+from mypy_asyncsession.survey import is_survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from mypy_asyncsession.checking.build_retries import Trouble
+    from mypy_asyncsession.checking.cache import Cache, Memory
+    from mypy_asyncsession.checking.files import Files
+    from mypy_asyncsession.checking.options import Options
+    from mypy_asyncsession.checking.project import Project, Silenced
+    from mypy_asyncsession.checking.python_environment import PythonEnvironment
+    from mypy_asyncsession.checking.sources import Program, Sources
+    from mypy_asyncsession.findings import Place
+    from mypy_asyncsession.survey import Survey
+
+#: From how many files that are new or were changed it pays to start mypy's workers.
+WORTH_WORKERS: Final = 100
+
+#: More of them have little left to do at once.
+MOST_WORKERS: Final = 8
+
+
+def _before(
+    start: int,
+    files: Mapping[str, list[int] | None],
+    python: PythonEnvironment,
+    config: Config,
+    sources: Sources,
+) -> Before | None:
+    """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
+    home = os.path.dirname(python.executable)
+    settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
+    beside = [python.executable, *filter(os.path.exists, settings)]
+    folders = set(sources.folders)
+    for overlay in (*config.overlays, *map(str, bundled_stubs())):
+        for folder, _, names in os.walk(overlay):
+            folders.add(folder)
+            beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
+    others = {path: state(path) for path in beside}
+    changed = (found[0] for found in map(state, folders) if found is not None)
+    if None in others.values() or None in files.values() or any(time >= start for time in changed):
+        return None
+    return Before(
+        start,
+        {path: found for path, found in files.items() if found is not None},
+        {path: found for path, found in others.items() if found is not None},
+        {folder: names_in(folder) for folder in folders},
+    )
+
+
+class MypyCheck:
+    """One check that asks mypy, from files to its report.
+
+    Attributes:
+        before: What there was when it began; ``None`` if that cannot be said.
+        looked: What mypy looked at.
+        lasting: Whether it would find the same again for as long as nothing changes.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        directory: str,
+        options: Options,
+        config: Config,
+        settings: Project,
+        python: PythonEnvironment,
+        files: Files,
+        problems: list[Problem],
+    ) -> None:
+        self.before: Before | None = None
+        self.looked = Looked()
+        self.lasting = True
+        self._cache = cache
+        self._problems = [*problems]
+        self._options = options
+        self._directory = directory
+        self._settings = settings
+        self._config = config
+        self._python = python
+        self._files = files
+        self._findings: list[Finding] = []
+        self._surveys: list[Survey] = []
+        self._others: list[Other] = []
+        self._originals = {new: path for path, new in options.instead.items()}
+        self._places = DefinitionIndex()
+
+    def report(self, builder: Builder, on_progress: Callable[[int, int], None]) -> Report:
+        """Build everything, and say what was found.
+
+        Args:
+            builder: A process that can be used for the first program.
+            on_progress: Called while mypy runs: how many files are done, and how many there are.
+
+        Raises:
+            CannotRun: Nothing could be checked; the message is one line.
+        """
+        self._find()
+        self._build(builder, on_progress)
+        return self._report_all()
+
+    def _find(self) -> None:
+        """Find out which module is which file."""
+        start = time.time_ns()
+        states = {path: state(path) for path in self._files.paths}
+        self._sources = find_sources(self._files, self._settings, self._directory)
+        self.before = _before(start, states, self._python, self._config, self._sources)
+        self.lasting = not self._sources.unreadable
+        self._problems += self._sources.problems
+        self._left_out = set(self._sources.unreadable)
+        self._unchecked: set[str] = set()
+        self._changed = {
+            source.path: _changed(source.path, states)
+            for program in self._sources.programs
+            for source in program.sources
+        }
+
+    def _build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
+        """Build every program; *first* is a process that can be used for one of them."""
+        python = self._python
+        memory = self._cache.remember(f"{self._plugin_settings()} {python}")
+        self._recall(memory)
+        if python.problem is not None:
+            self._problems.append(python.problem)
+        builders = [first]
+        done = 0
+
+        def on_module() -> None:
+            nonlocal done
+            done += 1
+            on_progress(done, len(self._changed))
+
+        for program in self._sources.programs:
+            attempts = BuildRetries(
+                self._replaced(program),
+                self._plan(program, python, memory),
+                lambda: builders.pop() if builders else Builder(self._cache.work),
+                self._left_out,
+                self._unchecked,
+            )
+            for error in attempts.build(on_module):
+                self._take(error)
+            self.looked.add(attempts.looked.outside(self._cache.folder))
+            self.lasting &= all(new.lasting for new in attempts.troubles)
+            for new in attempts.troubles:
+                trouble = replace(new, path=self._originals.get(new.path, new.path))
+                self._report(trouble)
+                # What only imports led to may not be there the next time.
+                if new.path in self._changed:
+                    memory.troubles[trouble.path] = trouble
+                    memory.states[trouble.path] = _state(trouble.path)
+        memory.seen.update(self._changed)
+        memory.tree = self._digest()
+        self._cache.save(memory)
+
+    def _report_all(self) -> Report:
+        order = lambda found: (  # noqa: E731
+            found.path,
+            found.span.line,
+            found.span.column,
+            found.code,
+            found.message,
+        )
+        checked = self._changed.keys() - self._left_out
+        paths = frozenset(shown(path, self._directory) for path in checked)
+        return Report(
+            findings=sorted(self._findings, key=order),
+            surveys=sorted(self._surveys, key=lambda found: found.path),
+            problems=list(dict.fromkeys(self._problems)),
+            checked=len(checked),
+            paths=paths,
+            strict=paths & frozenset(self._strict_paths()),
+            others=self._others,
+            modules={
+                # One that is built apart has a name that no import has.
+                shown(source.path, self._directory): (
+                    source.natural if "-" in source.module else source.module
+                )
+                for program in self._sources.programs
+                for source in program.sources
+            },
+        )
+
+    def _replaced(self, program: Program) -> Program:
+        """A program with what is read in place of its files."""
+        if not self._originals:
+            return program
+        instead = self._options.instead
+        sources = [
+            replace(source, path=instead.get(source.path, source.path))
+            for source in program.sources
+        ]
+        return replace(program, sources=tuple(sources))
+
+    def _recall(self, memory: Memory) -> None:
+        """Spare mypy what it stopped at or crashed on the last time, if it would do so again."""
+        same = memory.tree == self._digest()
+        for path, trouble in list(memory.troubles.items()):
+            if path not in self._changed:
+                continue
+            if _state(path) == memory.states[path] and (trouble.lasting or same):
+                (self._left_out if trouble.left_out else self._unchecked).add(path)
+                self._report(trouble)
+            else:
+                del memory.troubles[path], memory.states[path]
+
+    def _digest(self) -> str:
+        """A digest of all that is checked: whether mypy crashes may depend on any of it."""
+        text = json.dumps(sorted(self._changed.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _report(self, trouble: Trouble) -> None:
+        message = trouble.message
+        what = (
+            "the file is left out"
+            if trouble.left_out
+            else "the bodies of functions without annotations are checked without types"
+        )
+        self._problems.append(
+            Problem(
+                shown(trouble.path, self._directory),
+                trouble.line,
+                f"{message[:1].lower()}{message[1:]}: {what}",
+            )
+        )
+
+    def _plan(self, program: Program, python: PythonEnvironment, memory: Memory) -> Plan:
+        # What pre-commit's own environment lacks must not undo what another one has cached; and
+        # with other options mypy would not use what it has cached.
+        name = program.name + "+" * self._options.others
+        folder = self._cache.program(f"{name}\n{python.executable}")
+        options: dict[str, Any] = {
+            "check_untyped_defs": True,
+            "explicit_package_bases": self._settings.explicit_package_bases,
+            "follow_imports": "silent",
+            "ignore_missing_imports": True,
+            "many_errors_threshold": -1,
+            "namespace_packages": self._settings.namespace_packages,
+            "num_workers": self._workers(program, memory, folder),
+            "output": "json",
+            "plugins": ["mypy_asyncsession.plugin"],
+            # mypy runs another one to ask for its packages.
+            "python_executable": python.executable if python.packages is None else None,
+            "python_version": python.version,
+            "show_traceback": self._options.show_traceback,
+            **_as_options(self._settings.silenced),
+        }
+        if self._options.strict:
+            silenced = self._settings.silenced.disable
+            strict = [rule.code for rule in RULES if not rule.default]
+            options["enable_error_code"] += [code for code in strict if code not in silenced]
+        if self._settings.platform is not None:
+            options["platform"] = self._settings.platform
+        return Plan(
+            options=options,
+            modules={
+                pattern: _as_options(silenced)
+                for pattern, silenced in self._settings.modules.items()
+            },
+            cache=folder,
+            settings=lambda codes: self._cache.settings(self._plugin_settings(codes, program)),
+            error_codes=frozenset(self._sources.error_codes),
+            placeholder=lambda package: self._cache.placeholder(package=package),
+            packages=python.packages,
+            show_traceback=self._options.show_traceback,
+            others=self._options.others,
+            parsed=self._options.engine is Engine.PARSED,
+        )
+
+    def _plugin_settings(
+        self, error_codes: Iterable[str] = (), program: Program | None = None
+    ) -> str:
+        """The file that the plugin reads."""
+        strict = [
+            source.module
+            for source in (program.sources if program is not None else ())
+            if self._config.is_strict(source.natural) and not self._config.is_strict(source.module)
+        ]
+        run = RunOptions(
+            records=True,
+            survey=self._options.survey,
+            error_codes=tuple(sorted(error_codes)),
+            strict=tuple(sorted(strict)),
+            packages=self._python.packages,
+        )
+        return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
+
+    def _strict_paths(self) -> Iterator[str]:
+        for program in self._sources.programs:
+            for source in program.sources:
+                if self._options.strict or any(
+                    map(self._config.is_strict, (source.module, source.natural))
+                ):
+                    yield shown(source.path, self._directory)
+
+    def _workers(self, program: Program, memory: Memory, folder: Path) -> int:
+        if self._options.workers is not None:
+            return self._options.workers
+        stale = sum(
+            memory.seen.get(source.path) != self._changed[source.path] for source in program.sources
+        )
+        if stale < WORTH_WORKERS and (folder.exists() or len(program.sources) < WORTH_WORKERS):
+            return 0
+        free = _processors()
+        return min(free, MOST_WORKERS) if free > 1 else 0
+
+    def _placed(self, place: Place) -> Place:
+        now = self._places.now(place)
+        path = self._originals.get(now.path, now.path)
+        return replace(now, path=shown(path, self._directory))
+
+    def _survey(self, found: Survey) -> Survey:
+        """A survey with its places as they are now, and as they are shown."""
+        path = shown(found.path, self._directory)
+        return replace(
+            found,
+            path=path,
+            providers=tuple(
+                replace(each, place=self._placed(each.place)) for each in found.providers
+            ),
+            uses=tuple(replace(each, path=path) for each in found.uses),
+        )
+
+    def _take(self, error: dict[str, Any]) -> None:
+        """Keep one of mypy's errors, if it is of a kind that is asked for."""
+        path = self._originals.get(error["file"], error["file"])
+        if error["severity"] != "error":
+            return
+        ours = error["code"] in OURS
+        overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
+        if path not in self._changed and not (ours and overlaid):
+            return
+        if not ours:
+            self._others.append(
+                Other(shown(path, self._directory), error["line"], error["code"], error["message"])
+            )
+        elif is_survey(error["message"]):
+            self._surveys.append(self._survey(decode_survey(error["message"])))
+        else:
+            self._findings.append(self._finding(error, path))
+
+    def _finding(self, error: dict[str, Any], path: str) -> Finding:
+        """The finding behind one of mypy's errors."""
+        span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
+        found = decode(shown(path, self._directory), span, error["code"], error["message"])
+        # mypy's own remark on a "type: ignore" that does not cover the code.
+        hints = [hint for hint in (found.hint, error["hint"]) if hint]
+        place = found.provider
+        return Finding(
+            found.path,
+            span,
+            found.code,
+            found.message,
+            "\n".join(hints) or None,
+            place and self._placed(place),
+            found.misuse,
+        )
+
+
+def _as_toml(table: str, record: Config | RunOptions) -> str:
+    lines = [f"[tool.{table}]"]
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if value is not None:
+            # A string, a list or a boolean of JSON is one of TOML.
+            text = json.dumps(value, ensure_ascii=False)
+            lines.append(f"{item.name.replace('_', '-')} = {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _as_options(silenced: Silenced) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "disable_error_code": list(silenced.disable),
+        "enable_error_code": list(silenced.enable),
+    }
+    if silenced.ignore_errors is not None:
+        options["ignore_errors"] = silenced.ignore_errors
+    return options
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _changed(path: str, states: Mapping[str, list[int] | None]) -> int:
+    """When a file was changed, as it is in its state if that is known."""
+    known = states.get(path)
+    return known[0] if known is not None else _state(path)[0]
+
+
+def _state(path: str) -> tuple[int, int]:
+    """When a file was changed, and its size."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size

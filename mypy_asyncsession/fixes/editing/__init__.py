@@ -1,0 +1,1 @@
+"""Files that are edited: their trees, names, imports and lines."""

@@ -1,0 +1,352 @@
+"""All files that may be edited, and what their names mean to each other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import libcst as cst
+
+from mypy_asyncsession.config import upwards
+from mypy_asyncsession.fixes.cannot_fix import CannotFix
+from mypy_asyncsession.fixes.editing.imports import aliases, module_of, top_level
+from mypy_asyncsession.fixes.editing.source_file import SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mypy_asyncsession.findings import Place
+
+_Definition = TypeVar("_Definition", cst.FunctionDef, cst.ClassDef)
+
+#: How many re-exports are followed from a name to its definition.
+_MOST_STEPS = 8
+
+#: A mock that is told what iterating over it gives: as a generator it does not work.
+_DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
+#: Folders in which no project says anything of its own.
+_INSTALLED = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".mypy_cache",
+        ".mypy-asyncsession",
+        "__pycache__",
+        "node_modules",
+        "site-packages",
+    }
+)
+#: Larger files are data.
+_MOST_BYTES = 4_000_000
+_FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
+
+
+class Tree:
+    """The files as they are before the fixes of a round; each is parsed when it is asked for."""
+
+    def __init__(
+        self,
+        read: Callable[[str], bytes],
+        modules: Mapping[str, str],
+        directory: str | None = None,
+    ) -> None:
+        """Begin a round.
+
+        Args:
+            read: Gives the content of a file, by its path; raises ``CannotFix`` where it cannot.
+            modules: The name of each file's module, by the file's path.
+            directory: What the paths are relative to; ``None`` if there is nothing around them.
+        """
+        self._directory = directory
+        self._elsewhere: dict[str, bool] = {}
+        self._overriding: dict[str, bytes] | None = None
+        self._read = read
+        self._modules = modules
+        self._paths = {module: path for path, module in modules.items()}
+        self._files: dict[str, SourceFile | CannotFix] = {}
+        self._mentioning: dict[bytes, list[SourceFile]] = {}
+        self._importers: dict[bytes, set[str]] | None = None
+
+    def file(self, path: str) -> SourceFile:
+        """One file.
+
+        Raises:
+            CannotFix: It cannot be read, or not be parsed.
+        """
+        found = self._files.get(path)
+        if found is None:
+            try:
+                found = SourceFile(path, self._read(path))
+            except CannotFix as left:
+                found = left
+            self._files[path] = found
+        if isinstance(found, CannotFix):
+            raise CannotFix(str(found))
+        return found
+
+    def module(self, source: SourceFile) -> str:
+        """The full name of a file's module."""
+        return self._modules.get(source.path, "")
+
+    def mentioning(self, word: bytes, most: int | None = None) -> list[SourceFile]:
+        """The files that have a word in them; none if there are more than *most*."""
+        if word not in self._mentioning:
+            paths = []
+            for path in sorted(self._modules):
+                with contextlib.suppress(CannotFix):
+                    if word in self._read(path):
+                        paths.append(path)
+            found = []
+            for path in paths if most is None or len(paths) <= most else ():
+                with contextlib.suppress(CannotFix):
+                    found.append(self.file(path))
+            self._mentioning[word] = found
+        return self._mentioning[word]
+
+    def is_mentioned_elsewhere(self, name: str) -> bool:
+        """Whether a file of the project that is not one of these has a word in it.
+
+        It may be a test, a notebook, a template or a manual: who reads it may do as it says.
+        """
+        if name not in self._elsewhere:
+            self._elsewhere[name] = self._is_elsewhere(name)
+        return self._elsewhere[name]
+
+    def _is_elsewhere(self, name: str) -> bool:
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        if not all(self._can_be_read(path, word) for path in self._modules):
+            return True
+        if self._directory is None:
+            return False
+        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
+        texts = _texts(_top(self._directory), known)
+        return any(word.search(_content(Path(path))) for path in texts)
+
+    def overridden_elsewhere(self, name: str) -> str | None:
+        """A file that is not one of these, and that may put something in a dependency's place."""
+        if self._overriding is None:
+            self._overriding = dict(self._that_override())
+        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
+        return next((path for path, text in self._overriding.items() if word.search(text)), None)
+
+    def _that_override(self) -> Iterator[tuple[str, bytes]]:
+        if self._directory is None:
+            return
+        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
+        for path in sorted(_texts(_top(self._directory), known)):
+            if path.endswith((".py", ".ipynb")):
+                content = _content(Path(path))
+                if b"dependency_overrides" in content:
+                    yield os.path.relpath(path, self._directory), content
+
+    def _can_be_read(self, path: str, word: re.Pattern[bytes]) -> bool:
+        """Whether it can be told what a file says of a word."""
+        try:
+            if word.search(self._read(path)):
+                self.file(path)
+        except CannotFix:
+            return False
+        return True
+
+    def is_own(self, source: SourceFile, name: str) -> bool:
+        """Whether nobody but a file itself can want a name that it imports."""
+        if source.path.endswith("__init__.py"):
+            return False
+        tail = self.module(source).rpartition(".")[2].encode()
+        others = self._importing().get(tail, set()) - {source.path}
+        if any(name.encode() in self._read(path) for path in others) and any(
+            self._takes(path, tail, name) for path in others
+        ):
+            return False
+        # Tests name what they patch in a string, with the module before it.
+        return not self.mentioning(tail + b"." + name.encode())
+
+    def _takes(self, path: str, tail: bytes, name: str) -> bool:
+        """Whether a file imports a name from a module of that name; it is not parsed for that."""
+        lines = re.findall(
+            rb"\bfrom\s+[\w.]*\b" + tail + rb"\s+import\s*(\([^)]*\)|[^\n]*)", self._read(path)
+        )
+        word = re.compile(rb"\*|\b" + name.encode() + rb"\b")
+        return any(word.search(line) for line in lines)
+
+    def is_called(self, name: str) -> bool:
+        """Whether a file calls something of that name; none is parsed for that."""
+        call = re.compile(rb"(?<!def )\b" + re.escape(name.encode()) + rb"\s*\(")
+        for path in self._modules:
+            with contextlib.suppress(CannotFix):
+                if call.search(self._read(path)):
+                    return True
+        return False
+
+    def only_iterated(self, name: str) -> str | None:
+        """A file with a double of a provider that can be iterated over and nothing else."""
+        for source in self.mentioning(b"__aiter__"):
+            if _DOUBLE.search(source.content) and name.encode() in source.content:
+                return source.path
+        return None
+
+    def _importing(self) -> dict[bytes, set[str]]:
+        """The files that import from modules, by the last part of the name of these."""
+        if self._importers is None:
+            self._importers = {}
+            for path in self._modules:
+                with contextlib.suppress(CannotFix):
+                    for tail in _FROM.findall(self._read(path)):
+                        self._importers.setdefault(tail, set()).add(path)
+        return self._importers
+
+    def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
+        """The function at the top level of a module that is defined at *place*."""
+        if place is None or place.path not in self._modules:
+            return None
+        try:
+            source = self.file(place.path)
+        except CannotFix:
+            return None
+        if place.fullname.rpartition(".")[0] != self.module(source):
+            return None
+        name = place.fullname.rpartition(".")[2]
+        found = _defined(source, name, cst.FunctionDef)
+        return (source, found) if found is not None else None
+
+    def imported(self, source: SourceFile, name: str) -> tuple[str, str, str] | None:
+        """Where a name of a file comes from.
+
+        Returns:
+            The full name of the module, the module as it is written, and the name there.
+        """
+        for line in top_level(source.module.body):
+            if isinstance(line, cst.ImportFrom):
+                for alias in aliases(line):
+                    if (alias.evaluated_alias or alias.evaluated_name) == name:
+                        text = module_of(line)
+                        return self._absolute(source, text), text, alias.evaluated_name
+        return None
+
+    def origin(self, source: SourceFile, node: cst.BaseExpression) -> tuple[str, str] | None:
+        """The module that defines what a file names, as far as it is known, and its name there."""
+        if isinstance(node, cst.Attribute):
+            module = self.module_named(source, node.value)
+            name = node.attr.value
+        elif isinstance(node, cst.Name):
+            module, name = self.module(source), node.value
+        else:
+            return None
+        for _ in range(_MOST_STEPS):
+            path = self._paths.get(module or "")
+            try:
+                found = self.imported(self.file(path), name) if path is not None else None
+            except CannotFix:
+                found = None
+            if found is None:
+                break
+            module, _, name = found
+        return (module, name) if module is not None else None
+
+    def module_named(self, source: SourceFile, node: cst.BaseExpression) -> str | None:
+        """The module that an expression of a file is, by its imports."""
+        text = source.code(node).replace(" ", "")
+        for line in top_level(source.module.body):
+            if isinstance(line, cst.Import):
+                for alias in line.names:
+                    if (alias.evaluated_alias or alias.evaluated_name) == text:
+                        return alias.evaluated_name
+        found = self.imported(source, text)
+        if found is not None and f"{found[0]}.{found[2]}" in self._paths:
+            return f"{found[0]}.{found[2]}"
+        return None
+
+    def function(
+        self, source: SourceFile, node: cst.BaseExpression
+    ) -> tuple[SourceFile, cst.FunctionDef] | None:
+        """The function at the top level of a module that an expression of a file names."""
+        return self._named(source, node, cst.FunctionDef)
+
+    def class_named(
+        self, source: SourceFile, node: cst.BaseExpression
+    ) -> tuple[SourceFile, cst.ClassDef] | None:
+        """The class at the top level of a module that an expression of a file names."""
+        return self._named(source, node, cst.ClassDef)
+
+    def _named(
+        self, source: SourceFile, node: cst.BaseExpression, kind: type[_Definition]
+    ) -> tuple[SourceFile, _Definition] | None:
+        if isinstance(node, cst.Attribute):
+            module = self.module_named(source, node.value)
+            if module is None:
+                return None
+            return self._exported(module, node.attr.value, kind, _MOST_STEPS)
+        if not isinstance(node, cst.Name):
+            return None
+        return self._follow(source, node.value, kind, _MOST_STEPS)
+
+    def _exported(
+        self, module: str, name: str, kind: type[_Definition], steps: int
+    ) -> tuple[SourceFile, _Definition] | None:
+        path = self._paths.get(module)
+        if path is None or steps < 0:
+            return None
+        try:
+            return self._follow(self.file(path), name, kind, steps)
+        except CannotFix:
+            return None
+
+    def _follow(
+        self, source: SourceFile, name: str, kind: type[_Definition], steps: int
+    ) -> tuple[SourceFile, _Definition] | None:
+        found = _defined(source, name, kind)
+        if found is not None:
+            return source, found
+        imported = self.imported(source, name)
+        if imported is None:
+            return None
+        return self._exported(imported[0], imported[2], kind, steps - 1)
+
+    def _absolute(self, source: SourceFile, text: str) -> str:
+        """The full name of a module that is written relative to a file."""
+        level = len(text) - len(text.lstrip("."))
+        if not level:
+            return text
+        package = self.module(source).split(".")
+        if not source.path.endswith("__init__.py"):
+            package.pop()
+        above = package[: len(package) - (level - 1)]
+        return ".".join([*above, *filter(None, [text[level:]])])
+
+
+def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definition | None:
+    """The one function, or class, of that name at the top level of a file."""
+    found = [
+        each for each in source.module.body if isinstance(each, kind) and each.name.value == name
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _top(directory: str) -> str:
+    """The folder of the repository that a directory is in, or the directory itself."""
+    *_, last = upwards(directory)
+    return str(last) if any((last / name).exists() for name in (".git", ".hg")) else directory
+
+
+def _texts(top: str, known: set[str]) -> Iterator[str]:
+    """The files of a project, those aside that are known, and what others installed there."""
+    for folder, folders, names in os.walk(top):
+        folders[:] = [
+            each
+            for each in folders
+            if each not in _INSTALLED and not Path(folder, each, "pyvenv.cfg").exists()
+        ]
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.realpath(path) not in known:
+                yield path
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.stat().st_size < _MOST_BYTES else b""
+    except OSError:
+        return b""

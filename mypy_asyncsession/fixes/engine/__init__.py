@@ -1,0 +1,1 @@
+"""What drives the rewrites: from findings to edits that are checked, written and kept."""

@@ -1,0 +1,1 @@
+"""The rewrites, a file each kind: what stands there, and what is written instead."""
