@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import AwaitExpr, CallExpr, ForStmt, MemberExpr, NameExpr, WithStmt
 
+from mypy_asyncsession.models.builtin import IDLE_FUNCTIONS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, WithItem
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -32,10 +33,8 @@ _RUNNING = frozenset({"run_forever", "run_until_complete"})
 _DOING = frozenset({PointKind.AWAIT, PointKind.CALL, PointKind.YIELD, PointKind.RAISE})
 #: Methods of a session that run nothing of others.
 _IDLE_METHODS = frozenset({"begin", "commit", "flush", "rollback", "add", "get", "get_bind"})
-#: Functions that call nothing of others, by the names that they are called by.
-_IDLE_FUNCTIONS = frozenset(
-    {"bool", "id", "int", "isinstance", "len", "print", "repr", "select", "str", "text", "type"}
-)
+#: Functions that make queries of what they are given.
+_QUERIES = frozenset({"select", "text"})
 #: The methods of a logger.
 _LOGGING = frozenset({"critical", "debug", "error", "exception", "info", "log", "warn", "warning"})
 
@@ -115,7 +114,7 @@ def _is_idle(node: Node, session: str) -> bool:
         return False
     callee = call.callee
     if isinstance(callee, NameExpr):
-        return callee.name in _IDLE_FUNCTIONS
+        return callee.name in IDLE_FUNCTIONS | _QUERIES
     if not isinstance(callee, MemberExpr):
         return False
     owner = dotted(callee.expr)

@@ -11,6 +11,7 @@ from mypy.nodes import (
     ExpressionStmt,
     ForStmt,
     FuncDef,
+    GlobalDecl,
     IndexExpr,
     ListComprehension,
     MemberExpr,
@@ -29,7 +30,7 @@ from mypy_asyncsession.detectors.block_flow import (
     used_closed,
 )
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
-from mypy_asyncsession.detectors.late_uses import LateUses, is_named, returns
+from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders
 from mypy_asyncsession.detectors.spans import span_of, written
@@ -178,6 +179,8 @@ class Escapes:
         expression = item.expression
         assert isinstance(expression, CallExpr)
         if is_bound_in(flow, item, name, left) or name in flow.shared:
+            return
+        if is_given_anew(name, point):
             return
         closed = closed_by(info, self._interpreter, is_async=item.statement.is_async)
         for attribute in sorted(closed):
@@ -338,7 +341,11 @@ def _stored_at(statement: Node) -> Node:
 def _is_outside(target: Expression, point: ProgramPoint) -> bool:
     """Whether what is assigned to is still there when the function has ended."""
     if isinstance(target, NameExpr):
-        return target.name in point.scope.names.outer and point.body.function() is not None
+        function = point.body.function()
+        return function is not None and any(
+            isinstance(each, GlobalDecl) and target.name in each.names
+            for each in statements(function.body)
+        )
     if isinstance(target, IndexExpr):
         target = target.base
     return isinstance(target, MemberExpr)

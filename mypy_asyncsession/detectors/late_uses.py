@@ -103,7 +103,7 @@ class LateUses:
         flow = point.body.flow()
         found: list[tuple[Held, Node]] = []
         for name, how in names.items():
-            if is_named(item.target, name):
+            if is_named(item.target, name) or is_given_anew(name, point):
                 continue
             used = used_after(flow, flow.bindings.of(name), left, self._of(name, how, point))
             if used is not None:
@@ -313,6 +313,19 @@ def _called(name: str, flow: FunctionFlow) -> Iterator[Use]:
         node = flow.graph.points[index].node
         if isinstance(node, CallExpr) and is_named(node.callee, name):
             yield index, node
+
+
+def is_given_anew(name: str, point: ProgramPoint) -> bool:
+    """Whether a function assigns to an attribute of an object: it may have another session."""
+    function = point.body.function()
+    return function is not None and any(
+        isinstance(each, AssignmentStmt)
+        and any(
+            isinstance(target, MemberExpr) and is_named(target.expr, name)
+            for target in each.lvalues
+        )
+        for each in statements(function.body)
+    )
 
 
 def returns(flow: FunctionFlow, name: str) -> Iterator[Use]:

@@ -143,6 +143,10 @@ class RequestEscapes:
         found: list[tuple[str, Expression]] = []
         if is_early:
             found += self._streams(names, function, body)
+        elif any(
+            isinstance(node, CallExpr) and is_streaming(node.callee) for node in walk(function.body)
+        ):
+            return  # the response may last as long as the task that it is fed by
         for task in self._tasks.of_block(
             function.body, names, Graph.ENDS, body, None, background=is_early
         ):

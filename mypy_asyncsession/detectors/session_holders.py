@@ -19,13 +19,12 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     SetExpr,
-    StarExpr,
     SuperExpr,
     TupleExpr,
     WithStmt,
 )
 
-from mypy_asyncsession.models.builtin import PARTIALS
+from mypy_asyncsession.models.builtin import IDLE_FUNCTIONS, PARTIALS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import BACKGROUND_TASK, STREAMING_RESPONSES
 from mypy_asyncsession.semantic.call_arguments import matched
@@ -381,17 +380,17 @@ def _runs_on(function: FuncItem, names: Names) -> bool:
 
 
 def _asked(function: FuncItem, names: Names) -> Iterator[str]:
-    """The names that a function asks for an attribute, or hands on."""
+    """The names of sessions that a function queries, or hands on to another function."""
     for node in walk(function.body):
-        if isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr):
-            how = names.get(node.expr.name)
-            if how is Held.KEPT or (how is Held.ITSELF and node.name in CONNECTING_ATTRIBUTES):
+        if isinstance(node, MemberExpr) and node.name in CONNECTING_ATTRIBUTES:
+            if isinstance(node.expr, NameExpr) and names.get(node.expr.name) is Held.ITSELF:
                 yield node.expr.name
-        elif isinstance(node, CallExpr):
+        elif isinstance(node, CallExpr) and isinstance(node.callee, NameExpr):
+            if node.callee.name in IDLE_FUNCTIONS:
+                continue
             for argument in node.args:
-                inner = argument.expr if isinstance(argument, StarExpr) else argument
-                if isinstance(inner, NameExpr) and inner.name in names:
-                    yield inner.name
+                if isinstance(argument, NameExpr) and names.get(argument.name) is Held.ITSELF:
+                    yield argument.name
 
 
 def _is_free(function: FuncItem, name: str) -> bool:

@@ -47,3 +47,7 @@ PROBES: Final = frozenset(
 )
 #: Functions and methods that call their first argument with those that follow it.
 HANDING_ON: Final = frozenset({"add_task", "partial", "run_in_threadpool", "to_thread"})
+#: Functions that call nothing of others, by the names that they are called by.
+IDLE_FUNCTIONS: Final = frozenset(
+    {"bool", "id", "int", "isinstance", "len", "print", "repr", "str", "type"}
+)
