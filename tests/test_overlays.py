@@ -149,7 +149,9 @@ class Project:
         return done.stdout.splitlines()
 
     def check(self) -> list[str]:
-        report = check(["shop"], Options(cache_dir=str(self.cache)), directory=str(self.root))
+        report = check(
+            ["shop"], Options(cache_dir=str(self.cache / "ours")), directory=str(self.root)
+        )
         assert not report.problems
         return [f"{f.path}:{f.span.line} {f.code} {f.message}" for f in report.findings]
 

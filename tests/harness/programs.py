@@ -96,6 +96,14 @@ _DECORATORS: Final = {
     "enters": "    return asynccontextmanager(function)",
 }
 
+_IGNORED: Final = (
+    "session-with",
+    "session-iter",
+    "session-await",
+    "async-with",
+    "async-iter",
+    "async-await",
+)
 _TARGETS: Final = {
     "database": "db.first()",
     "name": "names.provide()",
@@ -226,7 +234,7 @@ def _users(program: Program, package: str, uses: Sequence[str]) -> str:
         ignored = program[f"{use} comment"] == "ignored"
         statement = _STATEMENTS[program[f"{use} statement"]].format(
             target=target,
-            ignore="  # type: ignore[session-with, session-iter, session-await]" if ignored else "",
+            ignore=f"  # type: ignore[{', '.join(_IGNORED)}]" if ignored else "",
         )
         lines.append(f"async def {use}{program[f'{use} signature']}:")
         if target == "value":
