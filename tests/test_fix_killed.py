@@ -232,7 +232,7 @@ def test_what_could_not_be_written_is_said(
         raise OSError(28, "No space left on device")
 
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr("mypy_asyncsession.fixes.apply.write", refuse)
+    monkeypatch.setattr("mypy_asyncsession.fixes.engine.apply.write", refuse)
     with pytest.raises(SystemExit) as ended:
         main(["fix", "a.py"])
     assert ended.value.code == 1

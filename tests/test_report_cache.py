@@ -128,7 +128,7 @@ def test_a_report_depends_on_settings(
     assert project.changed() == ["app/use.py:3"]
     assert project.imports_changed("app/use.py") == ["app/use.py:3"]
     assert project.changed(strict=True) == ["app/use.py:3"]
-    project.write("pyproject.toml", "[tool.mypy]\ndisable_error_code = 'session-with'\n")
+    project.write("pyproject.toml", "[tool.mypy]\ndisable_error_code = 'async-with'\n")
     assert project.changed() == []
     (project.root / "pyproject.toml").unlink()
     report, started = project.check()

@@ -67,7 +67,7 @@ def _alike(findings: Iterable[Finding]) -> dict[tuple[str, str, str | None], lis
 
 def _more(found: Finding, others: Sequence[Finding], terminal: Terminal) -> str:
     files = _count(len({each.path for each in others}), "file")
-    place = f"{found.path}:{found.span.line}"
+    place = printable(f"{found.path}:{found.span.line}")
     note = terminal.style("note:", fg="blue")
     code = terminal.style(f"[{found.code}]", fg="yellow")
     return f"{place}: {note} And {len(others)} more in {files}; --all lists them  {code}"
