@@ -265,5 +265,5 @@ def test_what_is_there_already_is_depended_on(tmp_path: Path) -> None:
     after = (folder.folder / "backend/app/api/routes.py").read_text(encoding="utf-8")
     assert after == routes.replace("get_session", "get_db")
     assert [outcome.reason for outcome in result.left] == [
-        "what to give it instead is for you to say"
+        "decide what to give it instead"
     ]

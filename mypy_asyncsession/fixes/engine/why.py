@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 _REASONS: Final = {
     "depends-type": "either the annotation or the dependency is what was meant",
-    "session-escape": "who is to close the session is for you to say",
-    "session-mock": "what the double is to stand for is for you to say",
-    "session-override": "which of the two is right is for you to say",
+    "session-escape": "decide who closes the session",
+    "session-mock": "decide what the double stands for",
+    "session-override": "decide which of the two is right",
     "session-probe": "what the probe is for cannot be told",
 }
 _BY_RECORD: Final = {
-    "DirectCall": "what to give it instead is for you to say",
+    "DirectCall": "decide what to give it instead",
     "UnenteredUse": "whether the session or what holds it is meant cannot be told",
     "Use": "it is used in a way that has no simple fix",
 }

@@ -46,9 +46,9 @@ def _draft(site: Site) -> Draft:
             return alone
     draft = Draft(key=("depends", site.source.path, id(named)))
     if site.misuse.how == "UNBOUND":
-        raise CannotFix("which object's method is meant is for you to say")
+        raise CannotFix("decide which object's method is meant")
     if site.misuse.how not in _FIXED:
-        raise CannotFix("what to depend on instead is for you to say")
+        raise CannotFix("decide what to depend on instead")
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
         return draft
@@ -123,7 +123,7 @@ def _shape(site: Site) -> str:
 def _function(named: cst.BaseExpression) -> cst.BaseExpression:
     """``Depends(get_settings())``: the function, where it was called without arguments."""
     if not isinstance(named, cst.Call) or named.args:
-        raise CannotFix("what to depend on instead is for you to say")
+        raise CannotFix("decide what to depend on instead")
     return named.func
 
 
@@ -150,7 +150,7 @@ def _of_raw(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpr
             return call.func
         return entering(site, draft, call.func, site.misuse.holds)
     if _shape(site) == "COROUTINE":
-        raise CannotFix('which function is to be an "async def" is for you to say')
+        raise CannotFix('decide which function is to be an "async def"')
     if _shape(site) in _DRIVEN_ONCE_NAMED:
         return _behind(site, draft, named)
     return entering(site, draft, named, site.misuse.holds)

@@ -33,7 +33,7 @@ def _fits(_finding: Finding, misuse: Misuse) -> bool:
 
 def _draft(site: Site) -> Draft:
     if site.misuse.how != "FUNCTION_SCOPE":
-        raise CannotFix("where to commit instead is for you to say")
+        raise CannotFix("decide where to commit instead")
     dependency(site)
     found = site.tree.at(site.finding.provider)
     if found is None:

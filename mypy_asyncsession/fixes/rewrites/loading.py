@@ -24,7 +24,7 @@ def _draft(site: Site) -> Draft:
     assert misuse.made is not None
     assert misuse.name is not None
     if misuse.how == "NEW":
-        raise CannotFix("where it is to be loaded is for you to say")
+        raise CannotFix("decide where it is loaded")
     query = source.expression(misuse.made, misuse.text)
     assert isinstance(query, cst.Call)
     draft = Draft(key=("load", source.path, id(query), misuse.name))
