@@ -264,6 +264,4 @@ def test_what_is_there_already_is_depended_on(tmp_path: Path) -> None:
     ]
     after = (folder.folder / "backend/app/api/routes.py").read_text(encoding="utf-8")
     assert after == routes.replace("get_session", "get_db")
-    assert [outcome.reason for outcome in result.left] == [
-        "decide what to give it instead"
-    ]
+    assert [outcome.reason for outcome in result.left] == ["decide what to give it instead"]
