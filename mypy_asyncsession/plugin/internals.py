@@ -634,7 +634,6 @@ class ParsedBuild(ErrorList):
         self._disk = FileSystemCache()
         paths = compute_search_paths(sources, options, str(Path(mypy.build.__file__).parent))
         self._finder = FindModuleCache(paths, self._disk, options)
-        self._ignored: dict[str, dict[int, list[str]]] = {}
 
     @property
     def errors(self) -> Errors:
