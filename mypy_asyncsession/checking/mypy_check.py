@@ -312,7 +312,8 @@ class MypyCheck:
             strict=tuple(sorted(strict)),
             packages=self._python.packages,
         )
-        return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
+        config = self._config.unselected()
+        return f"{_as_toml(TABLE, config)}\n{_as_toml(RUN_TABLE, run)}"
 
     def _strict_paths(self) -> Iterator[str]:
         for program in self._sources.programs:
@@ -389,8 +390,8 @@ class MypyCheck:
 def _as_toml(table: str, record: Config | RunOptions) -> str:
     lines = [f"[tool.{table}]"]
     for item in fields(record):
-        value = getattr(record, item.name)
-        if value is not None:
+        value = getattr(record, item.name) if item.metadata else None
+        if value is not None and item.name != "per_file_ignores":  # which ``unselected`` empties
             # A string, a list or a boolean of JSON is one of TOML.
             text = json.dumps(value, ensure_ascii=False)
             lines.append(f"{item.name.replace('_', '-')} = {text}")
