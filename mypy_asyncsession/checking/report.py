@@ -88,6 +88,7 @@ class Report:
         others: mypy's own errors, where they were asked for.
         modules: The name of each file's module, by the file's path as it is shown.
         unresolved: The imports of the project's own modules that lead nowhere.
+        excluded: How many paths were named that the configuration excludes.
         incomplete: Whether there is something among what was not checked, or not resolved, that
             nobody has allowed: then a check does not succeed, whatever it found.
     """
@@ -102,6 +103,7 @@ class Report:
     others: list[Other] = field(default_factory=list)
     modules: dict[str, str] = field(default_factory=dict)
     unresolved: list[Unresolved] = field(default_factory=list)
+    excluded: int = 0
     incomplete: bool = False
 
     @property
