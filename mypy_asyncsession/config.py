@@ -199,8 +199,8 @@ def load(path: str | Path) -> Config:
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"{path}: [tool.{TABLE}]: overlays: {folder} is not a directory")
-    folder = str(Path(path).absolute().parent)
-    return replace(config, overlays=tuple(map(str, folders)), folder=folder)
+    home = str(Path(path).absolute().parent)
+    return replace(config, overlays=tuple(map(str, folders)), folder=home)
 
 
 def run_options(path: str | Path | None) -> RunOptions:
@@ -345,4 +345,3 @@ def _read(
         except ValueError as error:
             raise ConfigError(f"{path}: [tool.{table}]: {key}: {error}") from None
     return result
-

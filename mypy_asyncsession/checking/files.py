@@ -90,6 +90,7 @@ class _Finder:
         full = os.path.abspath(os.path.join(self._directory, path))
         if os.path.lexists(full) and self._selection.excludes(full):
             self.files.excluded += 1
+            self._problem(full, "is excluded by the configuration: it is not checked")
         elif os.path.isdir(full):
             links = self._walk(full, os.path.realpath(full))
             # A link is followed once everything else is known, and only to what is not.

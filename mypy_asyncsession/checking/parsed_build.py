@@ -16,7 +16,7 @@ from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
@@ -26,7 +26,7 @@ def look(
     sources: Sequence[BuildSource],
     options: Options,
     flush: Callable[[str, list[str]], None],
-    only: Container[str] = (),
+    only: frozenset[str] = frozenset(),
 ) -> Mapping[str, os.stat_result | None]:
     """Look at the modules of a program, one after the other.
 

@@ -62,7 +62,7 @@ def check(
     files = find_files(paths, settings, directory, selection)
     if not files.paths:
         nothing = Report(problems=[*warnings, *files.problems], excluded=files.excluded)
-        return _judged(nothing, options, config, directory)
+        return judged(nothing, options, config, directory)
     part = _SURVEYS if options.survey else ""
     keep = place(directory, options.cache_dir)
     if keep.private is None and options.cache_dir is not None:
@@ -74,7 +74,7 @@ def check(
     if not options.instead:
         report = kept.report(files.paths)
         if report is not None:
-            return _judged(report, options, config, directory)
+            return judged(report, options, config, directory)
     from mypy_asyncsession.checking.cache import Cache
     from mypy_asyncsession.checking.process import Builder
 
@@ -94,19 +94,21 @@ def check(
         snapshot = Snapshot.take(run.before, run.looked, kept.snapshot)
         if snapshot is not None:
             kept.keep(report, snapshot)
-    return _judged(report, options, config, directory)
+    return judged(report, options, config, directory)
 
 
-def _judged(report: Report, options: Options, config: Config, directory: str) -> Report:
-    """The report, with whether it has what keeps a check from succeeding."""
+def judged(report: Report, options: Options, config: Config, directory: str) -> Report:
+    """The report, with whether there is something in it that keeps a check from succeeding."""
     allowed = options.allow_unchecked or config.allow_unchecked
     if isinstance(allowed, bool):
         incomplete = not allowed and bool(report.unchecked or report.unresolved)
     else:
         patterns = [PathPattern(each, config.folder) for each in allowed]
+        paths = {each.path for each in report.unchecked}
+        paths |= {each.path for each in report.unresolved}
         incomplete = any(
-            not any(pattern.matches(os.path.join(directory, each.path)) for pattern in patterns)
-            for each in (*report.unchecked, *report.unresolved)
+            not any(pattern.matches(os.path.join(directory, path)) for pattern in patterns)
+            for path in paths
         )
     return replace(report, incomplete=incomplete)
 

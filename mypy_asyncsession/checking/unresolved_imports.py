@@ -21,7 +21,7 @@ from mypy_asyncsession.checking.imports import imported_modules
 from mypy_asyncsession.checking.report import Unresolved, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Set
+    from collections.abc import Iterable, Iterator
 
     from mypy_asyncsession.checking.import_finder import ImportFinder
     from mypy_asyncsession.checking.sources import Program, Sources
@@ -150,9 +150,7 @@ class _Disk:
         return self._dynamic[folder]
 
 
-def _confirmed(
-    path: str, missing: Set[tuple[int, str]], directory: str
-) -> Iterator[Unresolved]:
+def _confirmed(path: str, missing: set[tuple[int, str]], directory: str) -> Iterator[Unresolved]:
     """The imports of modules that are missing, in a file: no strings, and no attempts."""
     try:
         with open(path, "rb") as opened:

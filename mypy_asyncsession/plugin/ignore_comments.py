@@ -65,9 +65,7 @@ class IgnoreComment:
             if not self.used:
                 yield 'Unused "session: ignore" comment'
             return
-        codes = [
-            code for code in self.codes if code in {*judged, PARENT} and code not in self.used
-        ]
+        codes = [code for code in self.codes if code in {*judged, PARENT} and code not in self.used]
         if codes:
             yield f'Unused "session: ignore[{", ".join(codes)}]" comment'
 

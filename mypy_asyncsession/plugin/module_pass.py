@@ -183,10 +183,13 @@ class ModulePass:
         with self._build.also_enabled(self._strict(tree)):
             for report in reports:
                 lines = {report.record.span.line, *report.record.lines}
-                covering = [by_line[line] for line in lines if line in by_line]
                 # Each of them is asked: it is to be known which are used.
-                silenced = any([comment.covers(report.code) for comment in covering])
-                self._publish(tree, report, silenced=silenced)
+                covering = [
+                    comment
+                    for comment in map(by_line.get, lines)
+                    if comment is not None and comment.covers(report.code)
+                ]
+                self._publish(tree, report, silenced=bool(covering))
             for comment in comments:
                 self._judge(tree, comment)
 
@@ -213,10 +216,10 @@ class ModulePass:
         mistakes = list(comment.mistakes())
         judged = [code.code for code in CODES.values() if self._build.enabled(code)]
         strict = all(map(self._build.enabled, STRICT_CODES))
-        if strict or self._build.options.warn_unused_ignores:
-            # mypy passes over code that this platform or this Python never reaches.
-            if comment.line not in tree.skipped_lines:
-                mistakes += comment.unused(judged)
+        # mypy passes over code that this platform or this Python never reaches.
+        reached = comment.line not in tree.skipped_lines
+        if reached and (strict or self._build.options.warn_unused_ignores):
+            mistakes += comment.unused(judged)
         span = Span(comment.line, comment.column, comment.line, comment.end_column)
         if self._build.wanted(PARENT, tree.path):
             for mistake in mistakes:
