@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,7 @@ from mypy_asyncsession.checking.report import Problem, Report, Unresolved
 from mypy_asyncsession.checking.run import judged
 from mypy_asyncsession.cli import main
 from mypy_asyncsession.config import load
-from tests.test_check import PROVIDER, USE, tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.test_check import PROVIDER, USE, run, tree
 
 #: Nothing is wrong in what can be read of this.
 FILES = {
@@ -53,9 +51,13 @@ def said(
     capsys: pytest.CaptureFixture[str], project: Path, *arguments: str
 ) -> tuple[int, str, str]:
     """The status of a check, and what it prints."""
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as ended:
-        patched.chdir(project)
-        main(["check", *arguments])
+    before = Path.cwd()
+    os.chdir(project)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["check", *arguments])
+    finally:
+        os.chdir(before)
     printed = capsys.readouterr()
     status = ended.value.code
     assert isinstance(status, int)
@@ -67,8 +69,10 @@ def test_it_is_no_success(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert status == 2
     assert out.splitlines() == [
         "No issues found in 3 source files",
-        "Incomplete: 2 files not checked, or not in full; "
-        "2 imports of modules of the project that are not there (--unresolved lists them)",
+        (
+            "Incomplete: 2 files not checked, or not in full; "
+            "2 imports of modules of the project that are not there (--unresolved lists them)"
+        ),
     ]
     assert "app/broken.py:1: warning: " in err
     assert "app/notebook.ipynb: warning: a notebook" in err
@@ -150,3 +154,31 @@ def test_a_notebook_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> 
     status, out, err = said(capsys, project, "app/notebook.ipynb")
     assert (status, out) == (2, "")
     assert "a notebook: only Python files are checked" in err
+
+
+#: Run by Python at its start: mypy crashes on every class with this metaclass.
+CRASH = """\
+import mypy_asyncsession.plugin
+
+
+def get_metaclass_hook(self, fullname):
+    if fullname.endswith("CrashingMeta"):
+        raise RuntimeError("on purpose")
+
+
+mypy_asyncsession.plugin.AsyncSessionPlugin.get_metaclass_hook = get_metaclass_hook
+"""
+MODEL = "class CrashingMeta(type): ...\nclass Model(metaclass=CrashingMeta): ...\n"
+
+
+def test_what_mypy_crashes_on_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    tree(tmp_path, {"db.py": PROVIDER, "use.py": USE.format("db") + MODEL})
+    tree(tmp_path / "other", {"sitecustomize.py": CRASH})
+    python_path = os.pathsep.join([str(tmp_path / "other"), *filter(None, sys.path)])
+    found = run(tmp_path, "check", "use.py", "db.py", "--output", "json", PYTHONPATH=python_path)
+    assert (found.status, found.places(), found.unread()) == (2, ["use.py:3"], ["use.py"])
+    assert "use.py:6: warning: mypy crashes here: the file is checked without mypy's types" in (
+        found.stderr
+    )
+    again = run(tmp_path, "check", "use.py", "db.py", "--output", "json", PYTHONPATH=python_path)
+    assert again == found
