@@ -141,8 +141,13 @@ class Config:
         default=(), metadata=_read_by(_codes_by_path)
     )
     allow_unchecked: bool | tuple[str, ...] = field(default=False, metadata=_read_by(_allowance))
-    #: The absolute directory that patterns for paths are relative to: that of the file.
-    folder: str = field(default="", compare=False, repr=False)
+    #: The file that it is from, absolute; empty if there is none.
+    file: str = field(default="", compare=False, repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The directory that patterns for paths are relative to."""
+        return str(Path(self.file).parent)
 
     def is_strict(self, module: str) -> bool:
         """Whether the rules that are off by default are on in *module*."""
@@ -198,9 +203,13 @@ def load(path: str | Path) -> Config:
     folders = [Path(path).absolute().parent / name for name in config.overlays]
     for folder in folders:
         if not folder.is_dir():
-            raise ConfigError(f"{path}: [tool.{TABLE}]: overlays: {folder} is not a directory")
-    home = str(Path(path).absolute().parent)
-    return replace(config, overlays=tuple(map(str, folders)), folder=home)
+            beside = [each.name for each in folder.parent.glob("*")]
+            raise ConfigError(
+                f"{path}: [tool.{TABLE}]: overlays: {folder} is not a directory"
+                f"{near(folder.name, beside)}"
+            )
+    file = str(Path(path).absolute())
+    return replace(config, overlays=tuple(map(str, folders)), file=file)
 
 
 def run_options(path: str | Path | None) -> RunOptions:

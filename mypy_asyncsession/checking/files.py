@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mypy_asyncsession.checking.project import Project
+    from mypy_asyncsession.selection import PathPattern
 
 #: mypy prefers a stub to the module beside it; so do we.
 EXTENSIONS: Final = (".pyi", ".py")
@@ -42,13 +43,17 @@ class Files:
         paths: Absolute paths of Python files, without duplicates.
         packages: The directories among those seen that have an ``__init__``.
         problems: What could not be looked at.
+        named: The absolute paths that were named.
         excluded: How many files that were named are excluded by our own configuration.
+        matched: The patterns of our own configuration that excluded something.
     """
 
     paths: list[str] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     excluded: int = 0
+    matched: set[PathPattern] = field(default_factory=set)
 
 
 def find_files(
@@ -88,7 +93,8 @@ class _Finder:
     def add(self, path: str) -> None:
         """Add a path that was named, whatever it is called."""
         full = os.path.abspath(os.path.join(self._directory, path))
-        if os.path.lexists(full) and self._selection.excludes(full):
+        self.files.named.append(full)
+        if os.path.lexists(full) and self._is_unwanted(full):
             self.files.excluded += 1
             self._problem(full, "is excluded by the configuration: it is not checked")
         elif os.path.isdir(full):
@@ -171,8 +177,14 @@ class _Finder:
             self.files.packages.add(os.path.dirname(path))
         self.files.paths.append(path)
 
+    def _is_unwanted(self, path: str) -> bool:
+        """Whether our own configuration excludes a path."""
+        matched = [pattern for pattern in self._selection.exclude if pattern.matches(path)]
+        self.files.matched.update(matched)
+        return bool(matched)
+
     def _is_excluded(self, path: str, *, is_folder: bool) -> bool:
-        if self._selection.excludes(path):
+        if self._is_unwanted(path):
             return True
         if self._excluded:
             # As mypy matches it (modulefinder.matches_exclude).
