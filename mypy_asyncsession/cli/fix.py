@@ -154,6 +154,8 @@ def fix(
             common.warn(problem)
         failed = bool(problems)
         result = result.as_written(written, problems)
+    else:
+        result = result.as_unwritten()
     return _report(result, diff=diff, writes=writes, failed=failed)
 
 

@@ -25,6 +25,12 @@ _MOST_STEPS = 8
 
 #: A mock that is told what iterating over it gives: as a generator it does not work.
 _DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
+#: Where something is put in the place of a provider: patched, overridden, set, given by its name.
+_STANDS_FOR = (
+    rb"(?:patch[\w.]*|setattr)\s*\([^()]*[\"'](?:[\w.]*\.)?NAME[\"']"
+    rb"|dependency_overrides\s*\[[\w.]*\bNAME\s*\]"
+    rb"|\bNAME(?:\.\w+)*\s*=[^=]"
+)
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
 
@@ -70,6 +76,14 @@ class Tree:
         if isinstance(found, CannotFix):
             raise CannotFix(str(found))
         return found
+
+    def named(self, module: str) -> SourceFile | None:
+        """The file of a module, if it is one of these and can be read."""
+        path = self._paths.get(module)
+        try:
+            return self.file(path) if path is not None else None
+        except CannotFix:
+            return None
 
     def module(self, source: SourceFile) -> str:
         """The full name of a file's module."""
@@ -163,9 +177,11 @@ class Tree:
 
     def only_iterated(self, name: str) -> str | None:
         """A file with a double of a provider that can be iterated over and nothing else."""
-        for source in self.mentioning(b"__aiter__"):
-            if _DOUBLE.search(source.content) and name.encode() in source.content:
-                return source.path
+        stands_for = re.compile(_STANDS_FOR.replace(b"NAME", re.escape(name.encode())))
+        files = {source.path: source.content for source in self.mentioning(b"__aiter__")}
+        for path, text in (*files.items(), *self.around("__aiter__").items()):
+            if _DOUBLE.search(text) and stands_for.search(text):
+                return path
         return None
 
     def _importing(self) -> dict[bytes, set[str]]:

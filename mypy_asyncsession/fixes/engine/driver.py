@@ -21,7 +21,7 @@ from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft, applied
 from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
-from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result
+from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result, line_before
 from mypy_asyncsession.fixes.engine.verdict import Verdict, judged
 from mypy_asyncsession.fixes.engine.why import unmendable
 from mypy_asyncsession.fixes.fix import Site, Style
@@ -138,6 +138,7 @@ class _Fix:
             good, bad = _sorted_out(planned, verdict)
             if bad:
                 self._take_back(planned, bad, verdict)
+            self._fixed += [self._as_found(found) for each in good for found in each.findings]
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
@@ -145,7 +146,6 @@ class _Fix:
                 defining = each.draft.defining()
                 for path in each.paths() - defining:
                     self._needs.setdefault(path, set()).update(defining)
-            self._fixed += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
 
     def result(self) -> Result:
@@ -181,6 +181,13 @@ class _Fix:
             unchecked=len(self._report.unchecked),
             incomplete=self._report.incomplete,
         )
+
+    def _as_found(self, found: Finding) -> Finding:
+        """A finding on the line on which it was before anything was edited."""
+        if found.path not in self._texts:
+            return found
+        old, new = self._originals[found.path], self._texts[found.path]
+        return replace(found, span=replace(found.span, line=line_before(old, new, found.span.line)))
 
     def _is_edited(self, path: str) -> bool:
         return path in self._texts and self._texts[path] != self._originals[path]
