@@ -51,7 +51,6 @@ LONGER: Final = {
     "detectors/walker.py": 605,
     "checking/sources.py": 570,
     "detectors/record.py": 550,
-    "semantic/interpreter/attributes.py": 500,
     "semantic/cfg/statements.py": 460,
     "semantic/mapped_classes.py": 460,
     "detectors/unentered_use.py": 460,

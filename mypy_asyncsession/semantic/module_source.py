@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.bindings import Binding, Names
     from mypy_asyncsession.semantic.call_sites import CallSite, Chain
+    from mypy_asyncsession.semantic.values import FunctionValue
 
 
 #: The methods that change the elements of a list, a dict or a set.
@@ -121,6 +122,13 @@ class ModuleSource:
                 names = names_of(node.body.body, self.module, is_package=self.is_package)
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
+
+    def scope_of(self, function: FunctionValue) -> Scope:
+        """A scope for the body of a function, where what it is bound to is known."""
+        scope = self.scope_in(function.node, function.scope)
+        if function.receiver is None or function.is_static or not function.node.arguments:
+            return scope
+        return scope.with_values({function.node.arguments[0].variable.name: function.receiver})
 
     def flow_of(self, node: FuncItem | MypyFile) -> FunctionFlow:
         """The control flow of a function of the module, or of the module itself."""

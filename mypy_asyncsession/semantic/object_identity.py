@@ -34,7 +34,7 @@ from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody
-from mypy_asyncsession.semantic.interpreter.base import argument_of
+from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import FREE, MODULE, Attribute, Made, Object, Variable
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import UNKNOWN, ObjectValue, Value
