@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.options import Options
+    from mypy_asyncsession.checking.programs import Program
     from mypy_asyncsession.checking.project import Project, Silenced
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
-    from mypy_asyncsession.checking.sources import Program, Sources
+    from mypy_asyncsession.checking.sources import Sources
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.survey import Survey
 
