@@ -18,6 +18,7 @@ from mypy.nodes import (
 from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
 from mypy_asyncsession.detectors.annotations import Annotations
+from mypy_asyncsession.detectors.dependency_records import Dependency, Drive, Role
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
 from mypy_asyncsession.detectors.injection import Driving, Injection
@@ -26,7 +27,6 @@ from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
 from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.parameter_use import asks_for_none
-from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import annotation_of, is_stand_in, mismatch
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute

@@ -18,8 +18,8 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.dependencies import Place
+from mypy_asyncsession.detectors.dependency_records import Role
 from mypy_asyncsession.detectors.depends_calls import is_object_of
-from mypy_asyncsession.detectors.record import Role
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.models.fastapi import APPLICATIONS
 from mypy_asyncsession.semantic.call_arguments import matched
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node, OperatorAssignmentStmt
 
     from mypy_asyncsession.detectors.dependencies import Dependencies
-    from mypy_asyncsession.detectors.record import Dependency
+    from mypy_asyncsession.detectors.dependency_records import Dependency
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
 

@@ -20,7 +20,8 @@ from mypy.nodes import (
 from mypy.types import CallableType, Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.record import ObjectInfo, Override
+from mypy_asyncsession.detectors.object_record import ObjectInfo
+from mypy_asyncsession.detectors.provider_records import Override
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.findings import Span
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape

@@ -20,7 +20,7 @@ from mypy.types import (
     has_type_vars,
 )
 
-from mypy_asyncsession.detectors.record import Drive
+from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.detectors.result_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
