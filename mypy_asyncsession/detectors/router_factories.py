@@ -9,7 +9,7 @@ from mypy.nodes import ArgKind, CallExpr, FuncDef, NameExpr
 from mypy.types import CallableType
 
 from mypy_asyncsession.detectors.annotations import Annotations
-from mypy_asyncsession.detectors.dependencies import Place
+from mypy_asyncsession.detectors.dependency_place import DependencyPlace
 from mypy_asyncsession.detectors.dependency_records import Role
 from mypy_asyncsession.detectors.depends_calls import argument_of
 from mypy_asyncsession.detectors.spans import span_of
@@ -83,7 +83,7 @@ class RouterFactories:
             yield from self._dependencies.of_value(
                 value,
                 expression,
-                Place(
+                DependencyPlace(
                     Role.PARAMETER,
                     scope,
                     where,
