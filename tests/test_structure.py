@@ -37,9 +37,11 @@ SHARED: Final = {
     "config",
     "findings",
     "git",
+    "near",
     "printable",
     "reading",
     "refused",
+    "selection",
     "survey",
     "writing",
 }

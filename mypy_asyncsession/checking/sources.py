@@ -19,8 +19,8 @@ from mypy_asyncsession.checking.import_finder import ImportFinder
 from mypy_asyncsession.checking.imports import Imports
 from mypy_asyncsession.checking.module_names import (
     PackageNames,
+    depth,
     joined,
-    levels_below,
     stem,
 )
 from mypy_asyncsession.checking.programs import Program, packed
@@ -40,6 +40,8 @@ class Sources:
         unreadable: Files that are there but cannot be opened.
         error_codes: The codes that inline comments for mypy name.
         folders: The directories that were looked into, or for.
+        imports: What the files of each directory import.
+        nearby: Lists directories.
     """
 
     programs: list[Program]
@@ -47,6 +49,8 @@ class Sources:
     unreadable: set[str]
     error_codes: set[str]
     folders: set[str]
+    imports: dict[str, Imports]
+    nearby: ImportFinder
 
 
 def find_sources(files: Files, project: Project, directory: str) -> Sources:
@@ -69,7 +73,8 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
                 imports[folder].add(opened.read())
         except OSError as error:
             unreadable.add(path)
-            problems.append(Problem(shown(path, directory), 0, f"cannot be read: {error.strerror}"))
+            message = f"cannot be read: {error.strerror}"
+            problems.append(Problem(shown(path, directory), 0, message, unchecked=True))
         package, base = names.package(folder)
         root = roots.setdefault(base, Root(base))
         root.add(path, joined(package, stem(path)))
@@ -85,11 +90,11 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
     ]
     for root in roots.values():
         for folder in root.folders:
-            depth = levels_below(folder, root.folder)
+            below = depth(folder, root.folder)
             root.imported.update(imports[folder].names())
             for level, count in imports[folder].levels().items():
-                if level > depth:
-                    root.escapes[level - depth] += count
+                if level > below:
+                    root.escapes[level - below] += count
     nearby = ImportFinder(directory)
     placed = as_imported(list(roots.values()), names, directory, nearby)
     for root in placed:
@@ -101,4 +106,6 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
         unreadable=unreadable,
         error_codes=set().union(*(found.error_codes for found in imports.values())),
         folders={*names.looked_into(), *nearby.looked_into()},
+        imports=imports,
+        nearby=nearby,
     )

@@ -1,4 +1,4 @@
-"""What mypy and the plugin are told for a check."""
+"""What mypy and the plugin are told, in their own words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.project import Silenced
-    from mypy_asyncsession.config import (
-        Config,
-        RunOptions,
-    )
+    from mypy_asyncsession.config import Config, RunOptions
 
 
 #: From how many files that are new or were changed it pays to start mypy's workers.
@@ -24,19 +21,19 @@ MOST_WORKERS: Final = 8
 
 
 def as_toml(table: str, record: Config | RunOptions) -> str:
-    """A table of settings, as the plugin reads it."""
+    """A table below ``tool`` that says what *record* does, but for what is as usual."""
     lines = [f"[tool.{table}]"]
     for item in fields(record):
         value = getattr(record, item.name)
-        if value is not None:
+        if item.metadata and value != item.default:
             # A string, a list or a boolean of JSON is one of TOML.
             text = json.dumps(value, ensure_ascii=False)
             lines.append(f"{item.name.replace('_', '-')} = {text}")
     return "\n".join(lines) + "\n"
 
 
-def error_code_options(silenced: Silenced) -> dict[str, Any]:
-    """The options of mypy that say which errors it reports."""
+def as_options(silenced: Silenced) -> dict[str, Any]:
+    """mypy's options for what a section of its configuration turns on and off."""
     options: dict[str, Any] = {
         "disable_error_code": list(silenced.disable),
         "enable_error_code": list(silenced.enable),
