@@ -52,9 +52,7 @@ LONGER: Final = {
     "plugin/internals.py": 800,  # the one place for all that mypy does not promise
     "detectors/walker.py": 605,
     "semantic/declarations/symbols.py": 435,
-    "detectors/concurrent_uses.py": 435,
     "detectors/expired_reads.py": 425,
-    "detectors/transactions.py": 420,
 }
 
 
