@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, ClassDef
 
-    from mypy_asyncsession.semantic.cfg import Way, WithItem
+    from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
 
 _SWALLOWING: Final = (
     EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE} | {"suppress"}
@@ -140,12 +140,8 @@ class FunctionFlow:
         """For each statement, the points at which it evaluates something, by id."""
         found: dict[int, list[int]] = {}
         for point in self.graph.points:
-            if point.kind in _PASSING or (
-                # The next round of a loop is not yet that in which its iterable is evaluated.
-                point.kind is PointKind.BIND and isinstance(point.statement, ForStmt)
-            ):
-                continue
-            found.setdefault(id(point.statement), []).append(point.index)
+            if _evaluates(point):
+                found.setdefault(id(point.statement), []).append(point.index)
         return found
 
     def always(self, points: Collection[int]) -> bool:
@@ -158,6 +154,16 @@ class FunctionFlow:
     def returns(self) -> bool:
         """Whether the body may be left other than by an exception."""
         return may_reach(self.graph, Graph.ENTRY, Graph.EXIT)
+
+
+def _evaluates(point: Point) -> bool:
+    """Whether a statement evaluates something at a point, and sees all that it has bound so far."""
+    statement = point.statement
+    if isinstance(statement, WithStmt):
+        return point.kind is PointKind.ENTER and point.item == len(statement.expr) - 1
+    # The next round of a loop is not yet that in which its iterable is evaluated.
+    is_target = point.kind is PointKind.BIND and isinstance(statement, ForStmt)
+    return point.kind not in _PASSING and not is_target
 
 
 def always_raises(block: Block) -> bool:
