@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import astuple, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -111,10 +112,8 @@ class _Kept:
         if self._path is not None:
             latest = dict([*self.answers.items()][-_MOST:])
             text = json.dumps({"by": self._by, "answers": latest})
-            try:
+            with suppress(OSError):  # it is only that the next run asks again
                 write(self._path, text.encode())
-            except OSError:
-                pass  # it is only that the next run asks again
 
     def _content(self, path: str) -> bytes:
         if path not in self._contents:
