@@ -122,10 +122,13 @@ def fixable(
         run = _Fix(paths, guard, options, Path(folder), on_progress, report)
         keys = run.restrict(among)
         run.run()
-    fixed = Counter(run.keys)
-    for key in keys:
-        yield fixed[key] > 0
-        fixed[key] -= 1
+    fixed = {id(found) for found, _ in run.settled}
+    # In later rounds a finding is another object, and may have another line.
+    later = Counter(key for found, key in run.settled if id(found) not in {*map(id, among)})
+    for found, key in zip(among, keys, strict=True):
+        is_later = id(found) not in fixed and later[key] > 0
+        later[key] -= is_later
+        yield is_later or id(found) in fixed
 
 
 class _Fix:
@@ -140,7 +143,7 @@ class _Fix:
         on_progress: Callable[[int, int], None] | None,
         report: Report | None = None,
     ) -> None:
-        self.keys: list[tuple[str, ...]] = []
+        self.settled: list[tuple[Finding, tuple[str, ...]]] = []
         self._among: set[tuple[str, ...]] | None = None
         self._paths = paths
         self._guard = guard
@@ -183,7 +186,7 @@ class _Fix:
             good, bad = _sorted_out(planned, verdict)
             if bad:
                 self._take_back(planned, bad, verdict)
-            self.keys += [self._key(found) for each in good for found in each.findings]
+            self.settled += [(found, self._key(found)) for each in good for found in each.findings]
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
