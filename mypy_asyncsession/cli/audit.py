@@ -100,7 +100,7 @@ def audit(
             colored=terminal.colored,
             width=terminal.width if terminal.interactive else None,
         )
-    return FOUND if found.findings else NOTHING
+    return common.status(report, found=bool(found.findings))
 
 
 def _application(target: str, output: str, config_file: str | None) -> int:
