@@ -20,7 +20,7 @@ from mypy_asyncsession.near import near
 from mypy_asyncsession.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from mypy_asyncsession.checking.project import Project
 
@@ -52,7 +52,11 @@ class Files:
 
 
 def find_files(
-    paths: Iterable[str], project: Project, directory: str, selection: Selection | None = None
+    paths: Iterable[str],
+    project: Project,
+    directory: str,
+    selection: Selection | None = None,
+    unsaved: Container[str] = (),
 ) -> Files:
     """The Python files that *paths* name.
 
@@ -61,11 +65,12 @@ def find_files(
         project: Says what mypy excludes; what is named it does not.
         directory: The working directory, absolute.
         selection: Says what is excluded, even if it is named, as pre-commit names all files.
+        unsaved: Absolute paths of files that need not be there: their text comes from elsewhere.
 
     Raises:
         CannotRun: One of the paths does not exist, or there is no Python file below any of them.
     """
-    finder = _Finder(project, directory, selection or Selection())
+    finder = _Finder(project, directory, selection or Selection(), unsaved)
     for path in paths:
         finder.add(path)
     if not finder.files.paths and not finder.files.excluded:
@@ -76,8 +81,11 @@ def find_files(
 
 
 class _Finder:
-    def __init__(self, project: Project, directory: str, selection: Selection) -> None:
+    def __init__(
+        self, project: Project, directory: str, selection: Selection, unsaved: Container[str]
+    ) -> None:
         self.files = Files()
+        self._unsaved = unsaved
         self._selection = selection
         self._directory = directory
         self._excluded = [re.compile(pattern) for pattern in project.exclude]
@@ -98,7 +106,7 @@ class _Finder:
                 links = [inner for link in links for inner in self._follow(link)]
         elif os.path.isfile(full) and full.endswith(_NOTEBOOK):
             self._problem(full, "a notebook: only Python files are checked", unchecked=True)
-        elif os.path.isfile(full):
+        elif os.path.isfile(full) or full in self._unsaved:
             self._file(full, os.path.realpath(full))
         elif os.path.lexists(full):
             raise CannotRun(f'"{path}" is neither a file nor a directory')

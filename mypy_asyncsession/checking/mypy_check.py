@@ -138,7 +138,9 @@ class MypyCheck:
         """Find out which module is which file."""
         start = time.time_ns()
         states = {path: state(path) for path in self._files.paths}
-        self._sources = find_sources(self._files, self._settings, self._directory)
+        self._sources = find_sources(
+            self._files, self._settings, self._directory, self._options.instead
+        )
         packages = self._python.packages or [each for each in sys.path if "-packages" in each]
         self._unresolved = unresolved_imports(self._sources, packages, self._directory)
         self.before = _before(start, states, self._python, self._config, self._sources)

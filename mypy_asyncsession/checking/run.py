@@ -59,7 +59,7 @@ def check(
     settings = project(directory)
     python = interpreter(settings, directory)
     selection = options.selection(config, directory)
-    files = find_files(paths, settings, directory, selection)
+    files = find_files(paths, settings, directory, selection, options.instead)
     if not files.paths:
         nothing = Report(problems=[*warnings, *files.problems], excluded=files.excluded)
         return judged(nothing, options, config, directory)

@@ -31,7 +31,7 @@ from mypy_asyncsession.checking.module_names import (
 from mypy_asyncsession.checking.report import Problem, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from mypy_asyncsession.checking.project import Project
 
@@ -103,13 +103,16 @@ class Sources:
     nearby: ImportFinder
 
 
-def find_sources(files: Files, project: Project, directory: str) -> Sources:
+def find_sources(
+    files: Files, project: Project, directory: str, instead: Mapping[str, str] | None = None
+) -> Sources:
     """Make programs of files.
 
     Args:
         files: The files, as they were found.
         project: Says what is a package.
         directory: The working directory, absolute.
+        instead: By the path of a file, the one that is read in its place.
     """
     names = _Names(files.packages, project, directory)
     problems: list[Problem] = []
@@ -119,7 +122,7 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
     for path in files.paths:
         folder = os.path.dirname(path)
         try:
-            with open(path, "rb", buffering=0) as opened:
+            with open((instead or {}).get(path, path), "rb", buffering=0) as opened:
                 imports[folder].add(opened.read())
         except OSError as error:
             unreadable.add(path)
