@@ -99,26 +99,26 @@ class TestFixable:
         monkeypatch.chdir(app)
         options = Options()
         report = check(["app"], options)
-        first = asked(report, ["app"], options)
+        first = asked(report.findings, report, ["app"], options)
 
         def refuse(*_: object, **__: object) -> None:
             raise AssertionError("it was asked again")
 
-        monkeypatch.setattr(driver, "fixable", refuse)
-        assert asked(report, ["app"], options) == first
+        monkeypatch.setattr(driver, "FixRun", refuse)
+        assert asked(report.findings, report, ["app"], options) == first
         # Where the file of a finding has another text by now, it is asked again.
         source = app / "app" / "use.py"
         source.write_text(USE + "\n")
         try:
             with pytest.raises(AssertionError, match="asked again"):
-                asked(report, ["app"], options)
+                asked(report.findings, report, ["app"], options)
         finally:
             source.write_text(USE)
 
     def test_nothing_is_asked_where_nobody_sees_it(self, app: Path) -> None:
         done = run(app, "app", "--quiet")
         assert "can be fixed" not in done.stdout
-        assert asked(Report(), ["app"], Options()).findings == []
+        assert asked([], Report(), ["app"], Options()) == []
 
 
 class TestGitHub:

@@ -222,11 +222,15 @@ def _once(request: _Request, old: Baseline | None, *, update: bool = False) -> i
     report = replace(report, texts=request.texts)
     for each in report.unresolved if request.unresolved else ():
         common.warn(Problem(each.path, each.line, f'there is no module "{each.module}"'))
+    whole = report
     if old is not None:
         report = _compared(report, old, update=update, quiet=quiet)
     wanted = output in _SAYS_FIXABLE and not (output == "text" and quiet)
     if report.findings and wanted and not request.texts:
-        report = common.fixable(report, request.paths, request.options, quiet=quiet)
+        findings = common.fixable(
+            report.findings, whole, request.paths, request.options, quiet=quiet
+        )
+        report = replace(report, findings=findings)
     terminal = Terminal.of_stdout()
     if output == "text":
         lines = text.lines(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Problem, Report
+    from mypy_asyncsession.findings import Finding
 
 config_file = click.option(
     "--config-file",
@@ -106,11 +107,19 @@ def status(report: Report, *, found: bool) -> int:
     return FOUND if found else NOTHING
 
 
-def fixable(report: Report, paths: Sequence[str], options: Options, *, quiet: bool) -> Report:
-    """A report whose findings know whether ``fix`` would fix them.
+def fixable(
+    findings: Sequence[Finding],
+    report: Report,
+    paths: Sequence[str],
+    options: Options,
+    *,
+    quiet: bool,
+) -> list[Finding]:
+    """Findings that know whether ``fix`` would fix them.
 
     Args:
-        report: What was found.
+        findings: The findings.
+        report: All that was found, what a baseline accepts included.
         paths: The files and directories that were checked; the current directory if none.
         options: How they were checked.
         quiet: Whether not to show the progress.
@@ -118,4 +127,4 @@ def fixable(report: Report, paths: Sequence[str], options: Options, *, quiet: bo
     from mypy_asyncsession.fixes.engine.fixable import asked
 
     with Progress(shown=not quiet) as progress:
-        return asked(report, paths or (".",), options, on_progress=progress.update)
+        return asked(findings, report, paths or (".",), options, on_progress=progress.update)
