@@ -8,8 +8,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -81,9 +79,7 @@ def pyright(root: Path) -> tuple[list[str], list[int]]:
         for each in mine
         if each["severity"] == "information"
     ]
-    errors = [
-        each["range"]["start"]["line"] + 1 for each in mine if each["severity"] == "error"
-    ]
+    errors = [each["range"]["start"]["line"] + 1 for each in mine if each["severity"] == "error"]
     return types, sorted(set(errors))
 
 

@@ -80,7 +80,7 @@ def audit(
     from mypy_asyncsession.cli.output.repository import source_links
     from mypy_asyncsession.writing import write
 
-    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
+    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True, projects=True)
     report = common.run(paths, options)
     found = inventory(report)
     shown = printable_record(found)

@@ -166,6 +166,7 @@ def check(
         ignore=ignore,
         exclude=exclude,
         allow_unchecked=allow_unchecked,
+        projects=True,
     )
     request = _Request(paths, options, output, every, statistics, quiet, unresolved)
     if "-" in paths or stdin_filename is not None:
