@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections import defaultdict
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -289,9 +290,7 @@ class Tree:
     def _path_of(self, module: str, source: SourceFile) -> str | None:
         """The file that a module is to another file: of several projects', the nearest one."""
         paths = self._paths.get(module, ())
-        return max(
-            paths, key=lambda path: len(os.path.commonprefix([path, source.path])), default=None
-        )
+        return max(paths, key=lambda path: _nearness(path, source.path), default=None)
 
     def _exported(
         self, module: str, source: SourceFile, name: str, kind: type[_Definition], steps: int
@@ -333,6 +332,12 @@ def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definit
         each for each in source.module.body if isinstance(each, kind) and each.name.value == name
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _nearness(path: str, other: str) -> int:
+    """How many directories two files have in common."""
+    pairs = zip(Path(path).parts, Path(other).parts, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _top(directory: str) -> str:
