@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.project import Project
     from mypy_asyncsession.checking.sources import Sources
     from mypy_asyncsession.config import Config
-    from mypy_asyncsession.selection import Selection
 
 #: How like a name must be to one that is there, where nothing else says that it is wrong.
 _ALIKE: Final = 0.75
@@ -107,23 +106,24 @@ class Names:
 
 
 def misspelt(
-    names: Names,
+    sources: Sources,
+    packages: Iterable[str],
     config: Config,
     project: Project,
-    selection: Selection,
     files: Files,
     directory: str,
 ) -> Iterator[Problem]:
     """A problem for each name that is wrong.
 
     Args:
-        names: What there is.
+        sources: What is checked.
+        packages: Where installed packages are.
         config: The project's configuration.
         project: mypy's.
-        selection: What the command line makes of our own.
-        files: The files to check, and which patterns excluded some.
+        files: The files to check, and which patterns excluded none.
         directory: The working directory, absolute.
     """
+    names = Names.of(sources, packages, config, files.named)
     if project.misspelt:
         file = shown(os.path.abspath(project.config_file or ""), directory)
         for section, key, code, right in project.misspelt:
@@ -142,9 +142,9 @@ def misspelt(
         if alike is not None:
             said = f'there is no code "{code}" (did you mean "{alike}"?)'
             yield Problem(shown(path, directory), 0, said)
-    for pattern in selection.exclude:
+    for pattern in sorted(files.unmatched, key=lambda each: each.written):
         respelt = _respelt(pattern.written, names.parts)
-        if names.whole and respelt is not None and pattern not in files.matched:
+        if names.whole and respelt is not None:
             said = f'exclude: there is no "{pattern.written}" (did you mean "{respelt}"?)'
             yield Problem(where or "--exclude", 0, said)
 

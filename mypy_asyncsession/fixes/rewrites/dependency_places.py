@@ -43,7 +43,7 @@ def definition_of(
 ) -> tuple[SourceFile, Statement, str] | None:
     """Where another file of those to fix defines a provider, and the name that it has there."""
     origin = site.tree.origin(site.source, provider)
-    owner = site.tree.named(origin[0]) if origin is not None else None
+    owner = site.tree.named(origin[0], site.source) if origin is not None else None
     if origin is None or owner is None or owner is site.source:
         return None
     name = origin[1]
