@@ -339,12 +339,16 @@ class ErrorList:
         return tree.path in self.errors.ignored_files
 
     def enabled(self, code: ErrorCode) -> bool:
-        """Whether a code is on, and wanted, in the module that mypy has just checked.
+        """Whether a code is on, and wanted, in the module that mypy has just checked."""
+        return self.is_on(code) and self.wanted(code.code, self.errors.file)
+
+    def is_on(self, code: ErrorCode) -> bool:
+        """Whether a code is on there, be findings with it wanted or not.
 
         The options that mypy has set on the error list are that module's, inline comments
         included; the plugin's own know nothing of either.
         """
-        return self.errors.is_error_code_enabled(code) and self.wanted(code.code, self.errors.file)
+        return self.errors.is_error_code_enabled(code)
 
     def wanted(self, code: str, path: str) -> bool:
         """Whether the configuration wants findings with a code in a file."""
