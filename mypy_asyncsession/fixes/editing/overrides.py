@@ -105,7 +105,7 @@ def _may_override(tree: Tree, source: SourceFile, names: Iterable[str]) -> bool:
     """Whether a file that is not to be fixed may override what has one of the names."""
     for name in names:
         imported = tree.imported(source, name)
-        if imported is not None and not imported[1].startswith(".") and not tree.owns(imported[1]):
+        if imported is not None and tree.defined_around(imported[1], imported[2]):
             continue  # a sibling's, of the same name
         for node in m.findall(source.module, m.Name(name)):
             if _may_be_key(source, node, set()) is not None:

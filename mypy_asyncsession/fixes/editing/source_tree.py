@@ -199,10 +199,17 @@ class Tree:
                         self._importers.setdefault(tail, set()).add(path)
         return self._importers
 
-    def owns(self, module: str) -> bool:
-        """Whether a module belongs to a package that has files among these."""
-        top = module.partition(".")[0]
-        return any(each.partition(".")[0] == top for each in self._paths)
+    def defined_around(self, module: str, name: str) -> bool:
+        """Whether a module that is not among these defines a name itself."""
+        end = f"{module.replace('.', '/')}.py"
+        defining = re.compile(
+            rb"^(?:(?:async\s+)?def\s+|class\s+)?" + name.encode() + rb"\s*(?:[(:]|=[^=])",
+            re.MULTILINE,
+        )
+        return not module.startswith(".") and any(
+            f"/{path}".endswith(f"/{end}") and defining.search(text) is not None
+            for path, text in self.around(name).items()
+        )
 
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""
