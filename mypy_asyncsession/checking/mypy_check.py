@@ -21,7 +21,6 @@ from mypy_asyncsession.config import (
     TABLE,
     Config,
     RunOptions,
-    bundled_stubs,
 )
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import OURS, RULES
@@ -61,7 +60,7 @@ def _before(
     settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
     beside = [python.executable, *filter(os.path.exists, settings)]
     folders = set(sources.folders)
-    for overlay in (*config.overlays, *map(str, bundled_stubs())):
+    for overlay in config.overlays:
         for folder, _, names in os.walk(overlay):
             folders.add(folder)
             beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
