@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,16 +24,21 @@ if TYPE_CHECKING:
 #: How many fixed findings of a baseline are named.
 _MOST_FIXED: Final = 10
 
+#: How many paths are repeated in the command that fixes what is in them.
+_MOST_PATHS: Final = 3
+
+#: The outputs that say of a finding whether it can be fixed.
+_SAYS_FIXABLE: Final = ("text", "json", "sarif")
+
 
 @click.command(short_help="Find wrong uses of session providers.")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "--output",
     type=click.Choice(list(FORMATS)),
-    default="text",
-    show_default=True,
     help="text for people, json for programs (one object a line), github for annotations, "
-    "sarif for code scanning, gitlab for merge requests, junit for whatever shows tests.",
+    "sarif for code scanning, gitlab for merge requests, junit for whatever shows tests.  "
+    "[default: github in GitHub's Actions, else text]",
 )
 @click.option(
     "--all",
@@ -76,7 +83,7 @@ _MOST_FIXED: Final = 10
 )
 def check(
     paths: tuple[str, ...],
-    output: str,
+    output: str | None,
     every: bool,
     statistics: bool,
     quiet: bool,
@@ -128,9 +135,19 @@ def check(
     report = common.run(paths, options, quiet=quiet)
     if old is not None:
         report = _compared(report, old, update=update_baseline, quiet=quiet)
+    output = output or _usual()
+    if report.findings and (output in _SAYS_FIXABLE and not (output == "text" and quiet)):
+        report = common.fixable(report, paths, options, quiet=quiet)
     terminal = Terminal.of_stdout()
     if output == "text":
-        lines = text.lines(report, terminal, statistics=statistics, summary=not quiet, every=every)
+        lines = text.lines(
+            report,
+            terminal,
+            statistics=statistics,
+            summary=not quiet,
+            every=every,
+            command=_fix_command(paths),
+        )
     else:
         lines = FORMATS[output](report, terminal)
         if statistics:
@@ -138,6 +155,17 @@ def check(
                 tell(line)
     terminal.print(lines)
     return FOUND if report.findings else NOTHING
+
+
+def _usual() -> str:
+    """The output where none is asked for."""
+    return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
+
+
+def _fix_command(paths: tuple[str, ...]) -> str:
+    """What fixes the findings in the same paths, if these can be repeated in a line."""
+    named = f" {shlex.join(paths)}" if len(paths) <= _MOST_PATHS else ""
+    return f"mypy-asyncsession fix{named}".rstrip()
 
 
 def _baseline(path: str | None, *, update: bool) -> Baseline | None:

@@ -58,3 +58,18 @@ def run(paths: Sequence[str], options: Options, *, quiet: bool = False) -> Repor
     if not report.checked:
         raise CannotRun("none of the files could be checked")
     return report
+
+
+def fixable(report: Report, paths: Sequence[str], options: Options, *, quiet: bool) -> Report:
+    """A report whose findings know whether ``fix`` would fix them.
+
+    Args:
+        report: What was found.
+        paths: The files and directories that were checked; the current directory if none.
+        options: How they were checked.
+        quiet: Whether not to show the progress.
+    """
+    from mypy_asyncsession.fixes.engine.fixable import asked
+
+    with Progress(shown=not quiet) as progress:
+        return asked(report, paths or (".",), options, on_progress=progress.update)

@@ -27,6 +27,7 @@ def lines(
     statistics: bool = False,
     summary: bool = True,
     every: bool = True,
+    command: str = "mypy-asyncsession fix",
 ) -> Iterator[str]:
     """The findings, how many there are of each code if that is asked for, and a summary.
 
@@ -36,6 +37,7 @@ def lines(
         statistics: Whether they are counted by code.
         summary: Whether there is a last line that says how many there are.
         every: Whether each is shown; else those that say the same many times over are shown once.
+        command: What fixes those of them that can be fixed.
     """
     files = _Files()
     alike = {} if every else _alike(report.findings)
@@ -49,7 +51,7 @@ def lines(
     if statistics:
         yield from counts(report)
     if summary:
-        yield _summary(report, terminal)
+        yield _summary(report, terminal, command)
 
 
 def _said(found: Finding) -> tuple[str, str, str | None]:
@@ -131,21 +133,22 @@ def _cut(text: str, first: int, width: int) -> str:
     return text[first : first + width].rstrip()
 
 
-def _summary(report: Report, terminal: Terminal) -> str:
-    checked = _count(report.checked, "source file")
+def _summary(report: Report, terminal: Terminal, command: str) -> str:
     number = len(report.findings)
     new = "new " if report.known else ""
     known = f", {report.known} in the baseline" if report.known else ""
     if not number:
+        checked = _count(report.checked, "source file")
         return terminal.style(
             f"Success: no {new}issues found in {checked}{known}", fg="green", bold=True
         )
     files = _count(len({found.path for found in report.findings}), "file")
-    return terminal.style(
-        f"Found {_count(number, new + 'error')} in {files} (checked {checked}{known})",
-        fg="red",
-        bold=True,
-    )
+    errors = f"{_count(number, new + 'error')} in {files} ({report.checked} checked{known})"
+    summary = terminal.style(errors, fg="red", bold=True)
+    fixable = sum(found.fixable is True for found in report.findings)
+    if fixable:
+        summary += f"; {fixable} can be fixed: {terminal.style(command, bold=True)}"
+    return summary
 
 
 def _count(number: int, what: str) -> str:

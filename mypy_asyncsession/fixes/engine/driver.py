@@ -27,7 +27,7 @@ from mypy_asyncsession.fixes.engine.why import unmendable
 from mypy_asyncsession.fixes.fix import Site, Style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.report import Report
@@ -50,6 +50,8 @@ class Options:
         style: How generators are entered.
         unsafe: Whether fixes are wanted as well whose effect the source does not settle.
         baseline: What is accepted: it is fixed as all else is, and not listed where it is left.
+        others: Whether mypy is asked as well if it objects to what is written.
+        rounds: How often the files are checked at the most.
     """
 
     check: CheckOptions = field(default_factory=CheckOptions)
@@ -57,6 +59,8 @@ class Options:
     style: Style = Style.CONTEXT_MANAGER
     unsafe: bool = False
     baseline: Baseline | None = None
+    others: bool = True
+    rounds: int = MOST_ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,35 @@ def fix(
         return run.result()
 
 
+def fixable(
+    paths: Sequence[str],
+    guard: Guard,
+    options: Options,
+    report: Report,
+    among: Sequence[Finding],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Iterator[bool]:
+    """Whether ``fix`` would fix findings of a report.
+
+    Args:
+        paths: The files and directories that were checked.
+        guard: Says which files may be edited.
+        options: How to fix them.
+        report: What was found there.
+        among: Those of the findings that it is asked of.
+        on_progress: Called while mypy runs: how many files are done, and how many there are.
+    """
+    with tempfile.TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
+        run = _Fix(paths, guard, options, Path(folder), on_progress, report)
+        keys = run.restrict(among)
+        run.run()
+    fixed = Counter(run.keys)
+    for key in keys:
+        yield fixed[key] > 0
+        fixed[key] -= 1
+
+
 class _Fix:
     """One fix, from the first check to the last."""
 
@@ -105,7 +138,10 @@ class _Fix:
         options: Options,
         folder: Path,
         on_progress: Callable[[int, int], None] | None,
+        report: Report | None = None,
     ) -> None:
+        self.keys: list[tuple[str, ...]] = []
+        self._among: set[tuple[str, ...]] | None = None
         self._paths = paths
         self._guard = guard
         self._options = options
@@ -121,12 +157,21 @@ class _Fix:
         self._defining: set[str] = set()
         self._needs: dict[str, set[str]] = {}
         self._fixed: list[Finding] = []
-        self._report = self._check({})
+        self._report = report or self._check({})
         self._accepted = self._known(self._options.baseline)
+
+    def restrict(self, findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+        """Fix nothing but these; what tells each from others is returned."""
+        for path in {found.path for found in findings}:
+            with contextlib.suppress(CannotFix):
+                self._read(path)
+        keys = [*map(self._key, findings)]
+        self._among = {*keys}
+        return keys
 
     def run(self) -> None:
         """Fix until there is nothing more to fix."""
-        while self._rounds < MOST_ROUNDS:
+        while self._rounds < self._options.rounds:
             tree = Tree(self._read, self._report.modules, self._guard.directory)
             planned = self._plan(tree)
             if not planned:
@@ -138,6 +183,7 @@ class _Fix:
             good, bad = _sorted_out(planned, verdict)
             if bad:
                 self._take_back(planned, bad, verdict)
+            self.keys += [self._key(found) for each in good for found in each.findings]
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
@@ -207,7 +253,7 @@ class _Fix:
             instead[os.path.join(self._guard.directory, path)] = str(copy)
         return check(
             self._paths,
-            replace(self._options.check, others=True, instead=instead),
+            replace(self._options.check, others=self._options.others, instead=instead),
             directory=self._guard.directory,
             on_progress=self._on_progress,
         )
@@ -255,6 +301,8 @@ class _Fix:
         return finding.path, finding.code, finding.message, line
 
     def _is_wanted(self, finding: Finding) -> bool:
+        if self._among is not None and self._key(finding) not in self._among:
+            return False
         return not self._options.only or finding.code in self._options.only
 
     def _plan(self, tree: Tree) -> list[_Planned]:
