@@ -20,9 +20,13 @@ def assigned(path: Path, name: str) -> str:
         LookupError: There is none.
     """
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Constant):
-            if ast.unparse(node.target) == name and isinstance(node.value.value, str):
-                return node.value.value
+        if (
+            isinstance(node, ast.AnnAssign)
+            and ast.unparse(node.target) == name
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            return node.value.value
     raise LookupError(f"{path}: there is no {name}")
 
 

@@ -32,8 +32,6 @@ TABLE: Final = "mypy-asyncsession"
 RUN_TABLE: Final = "mypy-asyncsession-run"
 
 
-
-
 class ConfigError(ValueError):
     """The configuration cannot be used; the message is one line that names the file and the key."""
 

@@ -1,4 +1,4 @@
-"""Where the project lives: every address of it, in the outputs and in the metadata, is made here."""
+"""Where the project lives: its addresses in outputs and metadata are made here."""
 
 from __future__ import annotations
 

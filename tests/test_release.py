@@ -15,6 +15,7 @@ import yaml
 from mypy_asyncsession import __version__, home
 from mypy_asyncsession.adoption import pre_commit
 from mypy_asyncsession.rules import CODES, PARENT
+from tests.picture import PICTURE, picture, printed
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -76,7 +77,7 @@ def test_without_one_it_cannot() -> None:
         ("mypy_asyncsession/__init__.py", __version__, f"{__version__}.dev1", "not the version of"),
         ("CHANGELOG.md", f"[{__version__}] - ", f"[{__version__}] ~ ", "there is no"),
         ("CHANGELOG.md", "## [Unreleased]\n", "## [Unreleased]\n\n- new\n", "belongs under"),
-        ("README.md", "\n\n", "\n\nhttps://example.com/us\n", "README.md:2: an address of nobody"),
+        ("README.md", "\n\n", "\nhttps://example.com/us\n", "README.md:2: an address of nobody"),
     ],
 )
 def test_what_is_missing_is_said(project: Path, name: str, old: str, new: str, said: str) -> None:
@@ -130,7 +131,9 @@ def test_what_is_in_the_repository_is_linked_to_as_it_is_there() -> None:
 
 def test_a_rule_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(home, "HOME", HOME)
-    titles = re.findall(r"^## (\S+)$", (ROOT / "RULES.md").read_text(encoding="utf-8"), re.M)
+    titles = re.findall(
+        r"^## (\S+)$", (ROOT / "RULES.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert set(CODES) <= set(titles)
     assert home.rule_page("session-with") == f"{HOME}/blob/v{__version__}/RULES.md#session-with"
     assert home.rule_page(PARENT) == f"{HOME}/blob/v{__version__}/RULES.md"
@@ -161,3 +164,13 @@ def test_the_workflow_of_a_release_asks_first() -> None:
         step["with"] for step in jobs["publish"]["steps"] if "attest" in step.get("uses", "")
     )
     assert steps["subject-path"] == "dist/*"
+
+
+def test_the_hook_in_the_readme_is_what_init_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pre_commit, "_origin", lambda: (None, None))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(["repos:", *pre_commit.snippet("  ")]) in readme
+
+
+def test_the_picture_is_what_the_demo_prints() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(printed())
