@@ -19,6 +19,15 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.checking.files import EXTENSIONS, Files
 from mypy_asyncsession.checking.import_finder import ImportFinder
 from mypy_asyncsession.checking.imports import Imports
+from mypy_asyncsession.checking.module_names import (
+    depth,
+    is_init,
+    joined,
+    precedence,
+    prefixes,
+    stem,
+    unused,
+)
 from mypy_asyncsession.checking.report import Problem, shown
 
 if TYPE_CHECKING:
@@ -81,6 +90,8 @@ class Sources:
         unreadable: Files that are there but cannot be opened.
         error_codes: The codes that inline comments for mypy name.
         folders: The directories that were looked into, or for.
+        imports: What the files of each directory import.
+        nearby: Lists directories.
     """
 
     programs: list[Program]
@@ -88,6 +99,8 @@ class Sources:
     unreadable: set[str]
     error_codes: set[str]
     folders: set[str]
+    imports: dict[str, Imports]
+    nearby: ImportFinder
 
 
 def find_sources(files: Files, project: Project, directory: str) -> Sources:
@@ -110,10 +123,11 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
                 imports[folder].add(opened.read())
         except OSError as error:
             unreadable.add(path)
-            problems.append(Problem(shown(path, directory), 0, f"cannot be read: {error.strerror}"))
+            message = f"cannot be read: {error.strerror}"
+            problems.append(Problem(shown(path, directory), 0, message, unchecked=True))
         package, base = names.package(folder)
         root = roots.setdefault(base, _Root(base))
-        root.add(path, _joined(package, _stem(path)))
+        root.add(path, joined(package, stem(path)))
         root.folders.add(folder)
     problems += [
         Problem(
@@ -126,11 +140,11 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
     ]
     for root in roots.values():
         for folder in root.folders:
-            depth = _depth(folder, root.folder)
+            below = depth(folder, root.folder)
             root.imported.update(imports[folder].names())
             for level, count in imports[folder].levels().items():
-                if level > depth:
-                    root.escapes[level - depth] += count
+                if level > below:
+                    root.escapes[level - below] += count
     nearby = ImportFinder(directory)
     placed = _placed(list(roots.values()), names, directory, nearby)
     for root in placed:
@@ -142,6 +156,8 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
         unreadable=unreadable,
         error_codes=set().union(*(found.error_codes for found in imports.values())),
         folders={*names.looked_into(), *nearby.looked_into()},
+        imports=imports,
+        nearby=nearby,
     )
 
 
@@ -187,7 +203,7 @@ class _Root:
     def uses(self) -> set[str]:
         """The full names that its files import something by."""
         if self._uses is None:
-            self._uses = {prefix for name in self.imported for prefix in _prefixes(name)}
+            self._uses = {prefix for name in self.imported for prefix in prefixes(name)}
         return self._uses
 
     def holds(self, folder: str) -> bool:
@@ -229,11 +245,11 @@ class _Root:
     def separated(self, directory: str) -> Iterator[Problem]:
         """Give files of one name different names; the package or the stub keeps it."""
         taken: dict[str, str] = {}
-        for path in sorted(self.modules, key=_precedence):
+        for path in sorted(self.modules, key=precedence):
             module, natural = self.modules[path]
             if module in taken:
                 winner = taken[module]
-                if _is_init(winner) and not _is_init(path):
+                if is_init(winner) and not is_init(path):
                     yield Problem(
                         shown(path, directory),
                         0,
@@ -241,7 +257,7 @@ class _Root:
                         "it is checked apart from them",
                     )
                 # The package stays the same, so that relative imports work.
-                module = _unused(module, taken)
+                module = unused(module, taken)
                 self.modules[path] = (module, natural)
             taken[module] = path
 
@@ -281,11 +297,11 @@ class _Names:
                 self.misnamed.add(folder)
                 return None
             package, base = self.package(parent)
-            return _joined(package, name), base
+            return joined(package, name), base
         if parent == folder or not name.isidentifier() or not self._namespaces:
             return None
         above = self._crawl(parent)
-        return above and (_joined(above[0], name), above[1])
+        return above and (joined(above[0], name), above[1])
 
     def _is_package(self, folder: str) -> bool:
         if folder not in self._packages:
@@ -309,7 +325,7 @@ def _placed(roots: list[_Root], names: _Names, directory: str, nearby: ImportFin
         owners.update(tops)
         for name, count in root.imported.items():
             if name.partition(".")[0] not in tops:  # else it means its own
-                for prefix in _prefixes(name):
+                for prefix in prefixes(name):
                     imported[prefix] += count
     result: dict[str, _Root] = {}
     for root in roots:
@@ -367,7 +383,7 @@ class _Bundle:
     def claim(self, root: _Root) -> None:
         for name in root.claims():
             self.claims[name] = root
-            self._inside.update((prefix, name) for prefix in _prefixes(name) if prefix != name)
+            self._inside.update((prefix, name) for prefix in prefixes(name) if prefix != name)
 
     def clashes(self, root: _Root) -> dict[str, str]:
         """The claims of *root* that cannot be met, and which claim here is in the way."""
@@ -375,7 +391,7 @@ class _Bundle:
             name: taken
             for name in root.claims()
             for taken in (
-                *filter(self.claims.__contains__, _prefixes(name)),
+                *filter(self.claims.__contains__, prefixes(name)),
                 self._inside.get(name),
             )
             if taken is not None
@@ -405,11 +421,11 @@ def _packed(
             if name in uses:
                 # There are too many of these: let imports of this name find none of them.
                 owner = bundle.claims[taken]
-                owner.rename(taken, _unused(taken, bundle.claims))
+                owner.rename(taken, unused(taken, bundle.claims))
                 bundle.claim(owner)
                 owner.keeps = root.keeps = False
                 crowded.add(name)
-            root.rename(name, _unused(name, bundle.claims))
+            root.rename(name, unused(name, bundle.claims))
         bundle.add(root)
     problems += _apart(shared, crowded, directory)
     imported = set().union(*(root.uses() for root in roots))
@@ -497,7 +513,7 @@ def _avoid_library(root: _Root) -> None:
             and not os.path.exists(os.path.join(library, *use.split(".")) + ".py")
         }
         if name in _CORE or used.isdisjoint(module for module, _ in root.modules.values()):
-            root.rename(name, _unused(name, root.claims()))
+            root.rename(name, unused(name, root.claims()))
             # Imports that are looked up here would find it all the same.
             root.keeps = False
 
@@ -524,46 +540,3 @@ def _second_names(roots: list[_Root], search: list[str]) -> set[str]:
                 package = os.path.relpath(root.folder, folder).replace(os.sep, ".")
                 result |= {f"{package}.{top}" for top in root.tops()}
     return result
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    at = name.find(".")
-    while at >= 0:
-        yield name[:at]
-        at = name.find(".", at + 1)
-    yield name
-
-
-def _stem(path: str) -> str:
-    # A dot would make a package of what is before it.
-    stem = os.path.basename(path)
-    for extension in EXTENSIONS:
-        stem = stem.removesuffix(extension)
-    return stem.replace(".", "-")
-
-
-def _joined(package: str, name: str) -> str:
-    if name == "__init__" and package:
-        return package
-    return f"{package}.{name}" if package else name
-
-
-def _is_init(path: str) -> bool:
-    return os.path.basename(path).startswith("__init__.")
-
-
-def _precedence(path: str) -> tuple[bool, bool, str]:
-    return not _is_init(path), not path.endswith(".pyi"), path
-
-
-def _depth(folder: str, base: str) -> int:
-    return 0 if folder == base else os.path.relpath(folder, base).count(os.sep) + 1
-
-
-def _unused(name: str, taken: Iterable[str]) -> str:
-    """A name like *name* that no import statement can name."""
-    taken = set(taken)
-    number = 2
-    while f"{name}-{number}" in taken:
-        number += 1
-    return f"{name}-{number}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
 
@@ -52,6 +53,9 @@ def lines(
         yield from counts(report)
     if summary:
         yield _summary(report, terminal, command)
+        unreached = coverage.summary(report)
+        if unreached is not None:
+            yield terminal.style(unreached, fg="yellow", bold=report.incomplete)
 
 
 def _said(found: Finding) -> tuple[str, str, str | None]:
@@ -139,9 +143,10 @@ def _summary(report: Report, terminal: Terminal, command: str) -> str:
     known = f", {report.known} in the baseline" if report.known else ""
     if not number:
         checked = _count(report.checked, "source file")
-        return terminal.style(
-            f"Success: no {new}issues found in {checked}{known}", fg="green", bold=True
+        none = (
+            f"{'No' if report.incomplete else 'Success: no'} {new}issues found in {checked}{known}"
         )
+        return terminal.style(none, fg="yellow" if report.incomplete else "green", bold=True)
     files = _count(len({found.path for found in report.findings}), "file")
     errors = f"{_count(number, new + 'error')} in {files} ({report.checked} checked{known})"
     summary = terminal.style(errors, fg="red", bold=True)
