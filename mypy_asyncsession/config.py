@@ -200,7 +200,7 @@ def load(path: str | Path) -> Config:
         if folder is None:
             raise ConfigError(
                 f"{path}: [tool.{TABLE}]: overlays: {beside / name} is not a directory, and no "
-                f"stubs of that name come with this package{_near(name, came)}"
+                f"stubs of that name come with this package{near(name, came)}"
             )
         folders.append(str(folder))
     return replace(config, overlays=tuple(folders), folder=str(beside))
