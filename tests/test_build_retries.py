@@ -14,8 +14,8 @@ from mypy_asyncsession.checking import build
 from mypy_asyncsession.checking.build import Job, Stop
 from mypy_asyncsession.checking.build_retries import MOST, BuildRetries, Plan, Trouble
 from mypy_asyncsession.checking.process import Outcome
+from mypy_asyncsession.checking.programs import Program, Source
 from mypy_asyncsession.checking.report import CannotRun
-from mypy_asyncsession.checking.sources import Program, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.build import Stop
     from mypy_asyncsession.checking.process import Builder, Outcome
-    from mypy_asyncsession.checking.sources import Program
+    from mypy_asyncsession.checking.programs import Program
 
 #: How often a program is built before it is given up.
 MOST: Final = 50

@@ -1,5 +1,8 @@
 """Names of modules, and of the files that they are in."""
 
+# ruff: noqa: PTH113
+# Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
+
 from __future__ import annotations
 
 import os
@@ -9,6 +12,63 @@ from mypy_asyncsession.checking.files import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from mypy_asyncsession.checking.project import Project
+
+
+class PackageNames:
+    """mypy's rules for what is a package (find_sources.SourceFinder), without its exceptions."""
+
+    def __init__(self, packages: set[str], project: Project, directory: str) -> None:
+        self.misnamed: set[str] = set()
+        self.bases: set[str] = set()
+        if project.explicit_package_bases:
+            self.bases = set(folders((*project.mypy_path, directory), directory))
+        self._namespaces = project.namespace_packages
+        self._packages: dict[str, bool] = dict.fromkeys(packages, True)
+        self._known: dict[str, tuple[str, str] | None] = {}
+
+    def package(self, folder: str) -> tuple[str, str]:
+        """The package that a directory is, and the directory that it is named from."""
+        return self._crawl(folder) or ("", folder)
+
+    def looked_into(self) -> Iterable[str]:
+        """The directories of which it was asked whether they are packages."""
+        return self._packages.keys()
+
+    def _crawl(self, folder: str) -> tuple[str, str] | None:
+        if folder not in self._known:
+            self._known[folder] = self._crawled(folder)
+        return self._known[folder]
+
+    def _crawled(self, folder: str) -> tuple[str, str] | None:
+        if folder in self.bases:
+            return "", folder
+        parent, name = os.path.split(folder)
+        name = name.removesuffix("-stubs")
+        if self._is_package(folder):
+            if not name.isidentifier():
+                self.misnamed.add(folder)
+                return None
+            package, base = self.package(parent)
+            return joined(package, name), base
+        if parent == folder or not name.isidentifier() or not self._namespaces:
+            return None
+        above = self._crawl(parent)
+        return above and (joined(above[0], name), above[1])
+
+    def _is_package(self, folder: str) -> bool:
+        if folder not in self._packages:
+            self._packages[folder] = any(
+                os.path.isfile(os.path.join(folder, f"__init__{extension}"))
+                for extension in EXTENSIONS
+            )
+        return self._packages[folder]
+
+
+def folders(paths: Iterable[str], directory: str) -> list[str]:
+    """Paths of the configuration, absolute."""
+    return [os.path.abspath(os.path.join(directory, path)) for path in paths]
 
 
 def prefixes(name: str) -> Iterator[str]:

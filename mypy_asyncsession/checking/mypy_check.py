@@ -8,15 +8,21 @@ import os
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
-from mypy_asyncsession.checking.mypy_settings import as_options, as_toml
+from mypy_asyncsession.checking.mypy_settings import (
+    MOST_WORKERS,
+    WORTH_WORKERS,
+    as_options,
+    as_toml,
+    processors,
+)
 from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
-from mypy_asyncsession.checking.snapshot import Before, Looked, names_in, state
+from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import (
@@ -31,53 +37,19 @@ from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mypy_asyncsession.checking.build_retries import Trouble
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.options import Options
+    from mypy_asyncsession.checking.programs import Program
     from mypy_asyncsession.checking.project import Project
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
-    from mypy_asyncsession.checking.sources import Program, Sources
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.selection import Selection
     from mypy_asyncsession.survey import Survey
-
-#: From how many files that are new or were changed it pays to start mypy's workers.
-WORTH_WORKERS: Final = 100
-
-#: More of them have little left to do at once.
-MOST_WORKERS: Final = 8
-
-
-def _before(
-    start: int,
-    files: Mapping[str, list[int] | None],
-    python: PythonEnvironment,
-    config: Config,
-    sources: Sources,
-) -> Before | None:
-    """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
-    home = os.path.dirname(python.executable)
-    settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
-    beside = [python.executable, *filter(os.path.exists, settings)]
-    folders = set(sources.folders)
-    for overlay in config.overlays:
-        for folder, _, names in os.walk(overlay):
-            folders.add(folder)
-            beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
-    others = {path: state(path) for path in beside}
-    changed = (found[0] for found in map(state, folders) if found is not None)
-    if None in others.values() or None in files.values() or any(time >= start for time in changed):
-        return None
-    return Before(
-        start,
-        {path: found for path, found in files.items() if found is not None},
-        {path: found for path, found in others.items() if found is not None},
-        {folder: names_in(folder) for folder in folders},
-    )
 
 
 class MypyCheck:
@@ -100,6 +72,7 @@ class MypyCheck:
         files: Files,
         problems: list[Problem],
         selection: Selection,
+        beside: Sequence[str] = (),
     ) -> None:
         self.before: Before | None = None
         self.looked = Looked()
@@ -113,6 +86,7 @@ class MypyCheck:
         self._python = python
         self._files = files
         self._selection = selection
+        self._beside = beside
         self._findings: list[Finding] = []
         self._surveys: list[Survey] = []
         self._others: list[Other] = []
@@ -137,10 +111,14 @@ class MypyCheck:
         """Find out which module is which file."""
         start = time.time_ns()
         states = {path: state(path) for path in self._files.paths}
-        self._sources = find_sources(self._files, self._settings, self._directory)
+        self._sources = find_sources(
+            self._files, self._settings, self._directory, self._options.instead, self._beside
+        )
         packages = self._python.packages or [each for each in sys.path if "-packages" in each]
         self._unresolved = unresolved_imports(self._sources, packages, self._directory)
-        self.before = _before(start, states, self._python, self._config, self._sources)
+        self.before = what_was_there(
+            start, states, self._python, self._config, self._sources.folders
+        )
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
         self._left_out = set(self._sources.unreadable)
@@ -349,7 +327,7 @@ class MypyCheck:
         )
         if stale < WORTH_WORKERS and (folder.exists() or len(program.sources) < WORTH_WORKERS):
             return 0
-        free = _processors()
+        free = processors()
         return min(free, MOST_WORKERS) if free > 1 else 0
 
     def _placed(self, place: Place) -> Place:
@@ -403,13 +381,6 @@ class MypyCheck:
             place and self._placed(place),
             found.misuse,
         )
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _changed(path: str, states: Mapping[str, list[int] | None]) -> int:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.project import Silenced
     from mypy_asyncsession.config import Config, RunOptions
+
+
+#: From how many files that are new or were changed it pays to start mypy's workers.
+WORTH_WORKERS: Final = 100
+
+
+#: More of them have little left to do at once.
+MOST_WORKERS: Final = 8
 
 
 def as_toml(table: str, record: Config | RunOptions) -> str:
@@ -32,3 +41,10 @@ def as_options(silenced: Silenced) -> dict[str, Any]:
     if silenced.ignore_errors is not None:
         options["ignore_errors"] = silenced.ignore_errors
     return options
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
     from mypy_asyncsession.checking.baseline import Baseline
+    from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Report
 
 #: How many fixed findings of a baseline are named.
@@ -32,7 +33,15 @@ _SAYS_FIXABLE: Final = ("text", "json", "sarif")
 
 
 @click.command(short_help="Find wrong uses of session providers.")
-@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.argument("paths", metavar="[PATH]... | -", nargs=-1)
+@click.option(
+    "--stdin-filename",
+    metavar="FILE",
+    help="With - for PATH: the file whose text is read from standard input, as an editor has it.",
+)
+@click.option(
+    "--watch", is_flag=True, help="Check again whenever a file has changed, until Ctrl-C."
+)
 @click.option(
     "--output",
     type=click.Choice(list(FORMATS)),
@@ -92,6 +101,8 @@ _SAYS_FIXABLE: Final = ("text", "json", "sarif")
 )
 def check(
     paths: tuple[str, ...],
+    stdin_filename: str | None,
+    watch: bool,
     output: str | None,
     every: bool,
     statistics: bool,
@@ -121,7 +132,10 @@ def check(
       mypy-asyncsession check src tests        some of it
       mypy-asyncsession check --all            each of those that say the same
       mypy-asyncsession check --strict         with the rules that are off by default
+      mypy-asyncsession check --watch          again at each change
       mypy-asyncsession check --output json    for other programs
+      mypy-asyncsession check - --stdin-filename app/api.py
+                                               what standard input holds, as if it were saved
       mypy-asyncsession check --baseline baseline.json --update-baseline
                                                accept what is found now
       mypy-asyncsession check --baseline baseline.json
@@ -138,8 +152,8 @@ def check(
     a module of the project that is not there.
     """  # noqa: D301
     from mypy_asyncsession.checking.options import Options
-    from mypy_asyncsession.cli.output import text
 
+    output = output or _usual()
     old = _baseline(baseline, update=update_baseline)
     options = Options(
         config_file=config_file,
@@ -152,28 +166,85 @@ def check(
         ignore=ignore,
         exclude=exclude,
         allow_unchecked=allow_unchecked,
+        projects=True,
     )
-    report = common.run(paths, options, quiet=quiet)
-    for each in report.unresolved if unresolved else ():
+    request = _Request(paths, options, output, every, statistics, quiet, unresolved)
+    if "-" in paths or stdin_filename is not None:
+        if paths != ("-",) or stdin_filename is None:
+            raise click.UsageError("standard input is one file: check - --stdin-filename FILE")
+        if watch:
+            raise click.UsageError("--watch does not go with standard input")
+        from mypy_asyncsession.cli.standard_input import text_of
+
+        with text_of(stdin_filename) as (instead, texts):
+            options = replace(options, instead=instead)
+            request = replace(request, paths=(stdin_filename,), options=options, texts=texts)
+            return _once(request, old, update=update_baseline)
+    if watch:
+        if output != "text" or update_baseline:
+            raise click.UsageError("--watch shows text, and writes no baseline")
+        from mypy_asyncsession.cli.watch import repeated
+
+        return repeated(lambda: _once(request, old), paths, options)
+    return _once(request, old, update=update_baseline)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked for.
+
+    Attributes:
+        paths: The files and directories; the current directory if there are none.
+        options: How to check them.
+        output: The form of the output.
+        every: Whether each finding is shown of many that say the same.
+        statistics: Whether they are counted by code.
+        quiet: Whether nothing else is shown.
+        unresolved: Whether imports that lead nowhere are listed.
+        texts: The text of files that is not what is on disk, by the file's path.
+    """
+
+    paths: tuple[str, ...]
+    options: Options
+    output: str
+    every: bool
+    statistics: bool
+    quiet: bool
+    unresolved: bool
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def _once(request: _Request, old: Baseline | None, *, update: bool = False) -> int:
+    """Check, and print what was found."""
+    from mypy_asyncsession.cli.output import text
+
+    quiet, output = request.quiet, request.output
+    report = common.run(request.paths, request.options, quiet=quiet)
+    report = replace(report, texts=request.texts)
+    for each in report.unresolved if request.unresolved else ():
         common.warn(Problem(each.path, each.line, f'there is no module "{each.module}"'))
+    whole = report
     if old is not None:
-        report = _compared(report, old, update=update_baseline, quiet=quiet)
-    output = output or _usual()
-    if report.findings and (output in _SAYS_FIXABLE and not (output == "text" and quiet)):
-        report = common.fixable(report, paths, options, quiet=quiet)
+        report = _compared(report, old, update=update, quiet=quiet)
+    wanted = output in _SAYS_FIXABLE and not (output == "text" and quiet)
+    if report.findings and wanted and not request.texts:
+        findings = common.fixable(
+            report.findings, whole, request.paths, request.options, quiet=quiet
+        )
+        report = replace(report, findings=findings)
     terminal = Terminal.of_stdout()
     if output == "text":
         lines = text.lines(
             report,
             terminal,
-            statistics=statistics,
+            statistics=request.statistics,
             summary=not quiet,
-            every=every,
-            command=_fix_command(paths),
+            every=request.every,
+            command=_fix_command(request.paths),
         )
     else:
         lines = FORMATS[output](report, terminal)
-        if statistics:
+        if request.statistics:
             for line in text.counts(report):
                 tell(line)
     terminal.print(lines)

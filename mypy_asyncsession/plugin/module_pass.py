@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.rules import Rule
     from mypy_asyncsession.semantic.declared import Declared
-    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
     from mypy_asyncsession.semantic.program import Program
 
 
@@ -93,8 +93,9 @@ class ModulePass:
         self._replaced: dict[Expression, Type] = recovery.replaced if recovery is not None else {}
         self._leaned: dict[str, set[str]] = {}
         self.program = program
-        self.interpreter = Interpreter(program, types, declared, lasting)
-        self.interpreter.past_types = build.in_daemon
+        self.interpreter = Interpreter(
+            program, types, declared, lasting, past_types=build.in_daemon
+        )
         #: Under dmypy, what is done with a module in place of a pass over it alone.
         self.in_daemon: InDaemon | None = None
 

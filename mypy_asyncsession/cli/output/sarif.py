@@ -56,7 +56,9 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
             }
         ],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(found, mark) for found, mark in fingerprints(report.findings)],
+        "results": [
+            _result(found, mark) for found, mark in fingerprints(report.findings, report.texts)
+        ],
     }
     yield json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 

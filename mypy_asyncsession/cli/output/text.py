@@ -10,7 +10,7 @@ from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.cli.terminal import Terminal
@@ -40,7 +40,7 @@ def lines(
         every: Whether each is shown; else those that say the same many times over are shown once.
         command: What fixes those of them that can be fixed.
     """
-    files = _Files()
+    files = _Files(report.texts)
     alike = {} if every else _alike(report.findings)
     for found in report.findings:
         group = alike.get(_said(found), ())
@@ -163,7 +163,8 @@ def _count(number: int, what: str) -> str:
 class _Files:
     """The files that findings are in, one at a time: findings come ordered by file."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
         self._path = ""
         self._lines: list[str] = []
 
@@ -173,7 +174,9 @@ class _Files:
             self._path = path
             try:
                 # Not splitlines: what it takes for the end of a line is none to Python.
-                self._lines = read_text(path, errors="replace").split("\n")
+                text = self._texts.get(path)
+                text = read_text(path, errors="replace") if text is None else text
+                self._lines = text.split("\n")
             except OSError:
                 self._lines = []
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections import Counter
 from contextlib import suppress
 from dataclasses import astuple, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.place import place
@@ -20,8 +23,7 @@ from mypy_asyncsession.reading import read_bytes
 from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Report
@@ -38,49 +40,62 @@ _ROUNDS: Final = 3
 
 
 def asked(
+    findings: Sequence[Finding],
     report: Report,
     paths: Sequence[str],
     options: Options,
     *,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Report:
-    """A report whose findings know whether ``fix`` would fix them.
+) -> list[Finding]:
+    """Findings that know whether ``fix`` would fix them.
 
     Args:
-        report: What was found.
+        findings: The findings.
+        report: All that was found with them.
         paths: The files and directories that were checked.
         options: How they were checked.
         on_progress: Called while mypy runs: how many files are done, and how many there are.
     """
     directory = os.path.abspath(os.curdir)
     kept = _Kept(place(directory, options.cache_dir).private, options)
-    keys = [*map(kept.key, report.findings)]
+    keys = [*map(kept.key, findings)]
     unknown = [
-        (key, found)
-        for key, found in zip(keys, report.findings, strict=True)
-        if key not in kept.answers
+        (key, found) for key, found in zip(keys, findings, strict=True) if key not in kept.answers
     ]
     if unknown:
-        from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
-        from mypy_asyncsession.fixes.engine.driver import fixable
-        from mypy_asyncsession.fixes.engine.guard import Guard
-
-        answers = fixable(
-            paths,
-            Guard(directory, writes=False),
-            FixOptions(check=options, others=False, rounds=_ROUNDS),
-            report,
-            [found for _, found in unknown],
-            on_progress=on_progress,
-        )
+        answers = _answers([found for _, found in unknown], report, paths, options, on_progress)
         kept.add((key, answer) for (key, _), answer in zip(unknown, answers, strict=True))
-    return replace(
-        report,
-        findings=[
-            replace(found, fixable=kept.answers[key])
-            for key, found in zip(keys, report.findings, strict=True)
-        ],
-    )
+    return [
+        replace(found, fixable=kept.answers[key]) for key, found in zip(keys, findings, strict=True)
+    ]
+
+
+def _answers(
+    findings: Sequence[Finding],
+    report: Report,
+    paths: Sequence[str],
+    options: Options,
+    on_progress: Callable[[int, int], None] | None,
+) -> Iterator[bool]:
+    """Whether findings are fixed when it is tried."""
+    from mypy_asyncsession.fixes.engine.driver import FixRun
+    from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
+    from mypy_asyncsession.fixes.engine.guard import Guard
+
+    guard = Guard(os.path.abspath(os.curdir), writes=False)
+    how = FixOptions(check=options, others=False, rounds=_ROUNDS)
+    with tempfile.TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
+        run = FixRun(paths, guard, how, Path(folder), on_progress, report)
+        keys = run.restrict(findings)
+        run.run()
+    fixed = {id(found) for found, _ in run.settled}
+    # In later rounds a finding is another object, and may have another line.
+    asked_of = {*map(id, findings)}
+    later = Counter(key for found, key in run.settled if id(found) not in asked_of)
+    for found, key in zip(findings, keys, strict=True):
+        is_later = id(found) not in fixed and later[key] > 0
+        later[key] -= is_later
+        yield is_later or id(found) in fixed
 
 
 class _Kept:
