@@ -20,8 +20,6 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from mypy_asyncsession.config import Config
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
+    from mypy_asyncsession.config import Config
 
 #: By how many nanoseconds a time must be past: file systems keep two seconds at the worst.
 _SETTLED: Final = 2_000_000_000
