@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from mypy_asyncsession.audit.inventory import inventory
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
@@ -113,6 +114,18 @@ def test_a_sibling_that_is_not_there_is_said(root: Path, tmp_path: Path) -> None
             "what is imported from it is not known"
         )
     ]
+
+
+def test_audit_tells_modules_of_one_name_apart(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    options = Options(cache_dir=str(tmp_path / "cache"), projects=True, survey=True)
+    rows = {row.provider.fullname: row for row in inventory(check(["services"], options)).rows}
+    assert rows.keys() == {"services/a:app.db.get_db", "services/b:app.db.get_db"}
+    assert rows["services/a:app.db.get_db"].wrong("entered") == 1
+    assert rows["services/b:app.db.get_db"].wrong("entered") == 0
+    assert rows["services/b:app.db.get_db"].wrong("iterated") == 1
 
 
 def test_a_configuration_that_is_named_is_for_all(root: Path, tmp_path: Path) -> None:
