@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from mypy_asyncsession.audit.inventory import inventory
+from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
 from mypy_asyncsession.fixes.engine.driver import fix
@@ -114,6 +117,16 @@ def test_a_sibling_that_is_not_there_is_said(root: Path, tmp_path: Path) -> None
             "what is imported from it is not known"
         )
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission there")
+def test_links_lead_into_no_other_project(root: Path) -> None:
+    (root / "services" / "a" / "link").symlink_to(root / "services" / "b")
+    (root / "services" / "b" / "link").symlink_to(root / "services" / "a")
+    found = find_files(["."], project(root), str(root), apart=True)
+    assert [*found.projects] == [str(root / "services" / name) for name in ("a", "b")]
+    inside = find_files(["."], project(root), str(root / "services" / "a"), apart=True)
+    assert inside.projects == {}
 
 
 def test_audit_tells_modules_of_one_name_apart(
