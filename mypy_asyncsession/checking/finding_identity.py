@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_asyncsession.findings import Finding, Span
 
@@ -54,7 +54,13 @@ class Identity:
 class Identities:
     """Identifies findings; it reads each file once."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Mapping[str, str] | None = None) -> None:
+        """Begin with nothing read.
+
+        Args:
+            texts: By path, what counts in place of what is in a file.
+        """
+        self._texts = texts or {}
         self._files: dict[str, _Source] = {}
 
     def of(self, found: Finding) -> Identity:
@@ -73,7 +79,7 @@ class Identities:
 
     def _source(self, path: str) -> _Source:
         if path not in self._files:
-            self._files[path] = _Source(path)
+            self._files[path] = _Source(path, self._texts.get(path))
         return self._files[path]
 
 
@@ -92,11 +98,12 @@ def fingerprints(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
 class _Source:
     """The source of one file; empty if it is not there any more."""
 
-    def __init__(self, path: str) -> None:
-        try:
-            text = read_text(path, errors="replace")
-        except OSError:
-            text = ""
+    def __init__(self, path: str, text: str | None = None) -> None:
+        if text is None:
+            try:
+                text = read_text(path, errors="replace")
+            except OSError:
+                text = ""
         # Not splitlines: what it takes for the end of a line is none to Python.
         self._lines = text.split("\n")
         self._spans: list[tuple[int, int, str]] | None = None

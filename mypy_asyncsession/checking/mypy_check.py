@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from mypy_asyncsession.checking.build import Job
     from mypy_asyncsession.checking.build_retries import Trouble
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
@@ -127,6 +128,18 @@ class MypyCheck:
         self._find()
         self._build(builder, on_progress)
         return self._report_all()
+
+    def jobs(self) -> Iterator[Job]:
+        """What there is to build, program by program; nothing is built.
+
+        Raises:
+            CannotRun: Nothing could be checked; the message is one line.
+        """
+        self._find()
+        memory = self._cache.remember(f"{self._plugin_settings()} {self._python}")
+        for program in self._sources.programs:
+            plan = self._plan(program, self._python, memory)
+            yield BuildRetries(program, plan, lambda: Builder(self._cache.work), set()).job()
 
     def _find(self) -> None:
         """Find out which module is which file."""

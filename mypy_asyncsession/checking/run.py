@@ -6,6 +6,7 @@ A run in which nothing has changed ends here, and imports nothing of what builds
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,10 @@ from mypy_asyncsession.config import Config, discover, load, misplaced
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from typing_extensions import Self
+
+    from mypy_asyncsession.checking.cache import Cache
+    from mypy_asyncsession.checking.process import Builder
     from mypy_asyncsession.checking.report import Report
 
 #: The directory in the cache for runs that survey: their results are not those of a check.
@@ -33,12 +38,52 @@ _NO_KEY: Final = (
 )
 
 
+def part_of(options: Options) -> str:
+    """The directory in the cache for such runs."""
+    return _SURVEYS if options.survey else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a check needs in any case, started before it is known what to check.
+
+    Attributes:
+        cache: What is kept between runs.
+        builder: The process to build in.
+    """
+
+    cache: Cache
+    builder: Builder
+
+    @classmethod
+    def start(cls, directory: str, options: Options) -> Self:
+        """Start it.
+
+        Raises:
+            CannotRun: The cache directory cannot be written to.
+        """
+        from mypy_asyncsession.checking import mypy_check  # so that it need not be done later
+        from mypy_asyncsession.checking.cache import Cache
+        from mypy_asyncsession.checking.process import Builder
+
+        del mypy_check
+        keep = place(directory, options.cache_dir)
+        cache = Cache.open(keep, options.cache_dir, part_of(options))
+        return cls(cache, Builder(cache.work))
+
+    def close(self) -> None:
+        """Leave nothing of it, if it was not used."""
+        self.builder.close()
+        self.cache.close()
+
+
 def check(
     paths: Sequence[str],
     options: Options | None = None,
     *,
     directory: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    started: Started | None = None,
 ) -> Report:
     """Check files and directories.
 
@@ -48,6 +93,7 @@ def check(
         directory: The directory whose project it is, and to which paths in the report are
             relative; the working directory if ``None``.
         on_progress: Called while mypy runs: how many files are done, and how many there are.
+        started: What was started for it before it was known what to check; it is used up.
 
     Raises:
         CannotRun: Nothing could be checked; the message is one line.
@@ -55,11 +101,11 @@ def check(
     """
     options = options or Options()
     directory = os.path.abspath(directory or os.curdir)
-    config, warnings = _configuration(options.config_file, directory)
+    config, warnings = configuration(options.config_file, directory)
     settings = project(directory)
     python = interpreter(settings, directory)
     files = find_files(paths, settings, directory)
-    part = _SURVEYS if options.survey else ""
+    part = part_of(options)
     keep = place(directory, options.cache_dir)
     if keep.private is None and options.cache_dir is not None:
         warnings.append(Problem(options.cache_dir, 0, _NO_KEY))
@@ -74,10 +120,10 @@ def check(
     from mypy_asyncsession.checking.cache import Cache
     from mypy_asyncsession.checking.process import Builder
 
-    cache = Cache.open(keep, options.cache_dir, part)
+    cache = started.cache if started else Cache.open(keep, options.cache_dir, part)
     try:
         # It imports mypy while the rest is imported, and the modules are found, here.
-        with Builder(cache.work) as builder:
+        with started.builder if started else Builder(cache.work) as builder:
             from mypy_asyncsession.checking.mypy_check import MypyCheck
 
             run = MypyCheck(cache, directory, options, config, settings, python, files, problems)
@@ -91,8 +137,12 @@ def check(
     return report
 
 
-def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
-    """Our configuration, and what is wrong with where it is written."""
+def configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
+    """Our configuration, and what is wrong with where it is written.
+
+    Raises:
+        ConfigError: It cannot be used; the message is one line.
+    """
     warnings = [
         Problem(name, 0, mistake.partition(": ")[2])
         for name in ("mypy.ini", ".mypy.ini", "setup.cfg")

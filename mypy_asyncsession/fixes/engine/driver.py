@@ -27,7 +27,7 @@ from mypy_asyncsession.fixes.engine.why import unmendable
 from mypy_asyncsession.fixes.fix import Site, Style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.report import Report
@@ -50,6 +50,9 @@ class Options:
         style: How generators are entered.
         unsafe: Whether fixes are wanted as well whose effect the source does not settle.
         baseline: What is accepted: it is fixed as all else is, and not listed where it is left.
+        texts: By path as it is shown, what is fixed in place of what is in a file.
+        inside: The files, as they are shown, whose findings are fixed; of all if empty.
+        at: The one finding that is fixed, by its path, code, line and message; ``None`` for all.
     """
 
     check: CheckOptions = field(default_factory=CheckOptions)
@@ -57,6 +60,9 @@ class Options:
     style: Style = Style.CONTEXT_MANAGER
     unsafe: bool = False
     baseline: Baseline | None = None
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    inside: frozenset[str] = frozenset()
+    at: tuple[str, str, int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ class _Fix:
         self._on_progress = on_progress
         self._limit = longest(guard.directory)
         self._rounds = 0
-        self._originals: dict[str, bytes] = {}
+        self._originals: dict[str, bytes] = dict(self._options.texts)
         self._texts: dict[str, bytes] = {}
         self._verdicts: dict[str, str | None] = {}
         self._refused: dict[tuple[str, ...], str] = {}
@@ -147,6 +153,8 @@ class _Fix:
                     self._needs.setdefault(path, set()).update(defining)
             self._fixed += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
+            if good and self._options.at is not None:
+                return  # what is found on that line now is another finding
 
     def result(self) -> Result:
         """What became of all findings."""
@@ -199,7 +207,8 @@ class _Fix:
         """The report on the files, some of them with another text."""
         self._rounds += 1
         instead = {}
-        for number, (path, content) in enumerate(sorted(texts.items())):
+        everything = {**self._options.texts, **texts}
+        for number, (path, content) in enumerate(sorted(everything.items())):
             # A new path each time: mypy compares times by the second.
             copy = self._folder / str(self._rounds) / str(number) / os.path.basename(path)
             copy.parent.mkdir(parents=True)
@@ -255,7 +264,17 @@ class _Fix:
         return finding.path, finding.code, finding.message, line
 
     def _is_wanted(self, finding: Finding) -> bool:
-        return not self._options.only or finding.code in self._options.only
+        options = self._options
+        if options.at is not None:
+            return options.at == (
+                finding.path,
+                finding.code,
+                finding.span.line,
+                finding.message,
+            )
+        return (not options.only or finding.code in options.only) and (
+            not options.inside or finding.path in options.inside
+        )
 
     def _plan(self, tree: Tree) -> list[_Planned]:
         """What can be fixed in one go."""

@@ -55,6 +55,8 @@ from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, Typ
 from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy.nodes import Expression, Node, SymbolNode
 
     from mypy_asyncsession.semantic.declarations.modules import ModuleTable
@@ -99,6 +101,23 @@ class Symbols:
         self._binding: set[SymbolNode] = set()
         self._binder = TypeBinder(self.resolve, self._alias)
         self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
+
+    def forget(self, is_stale: Callable[[str], bool]) -> None:
+        """Let go of what was looked up in some modules: nothing else may lead into them."""
+        self._declared = {
+            module: declared for module, declared in self._declared.items() if not is_stale(module)
+        }
+        self._entries = {
+            key: symbol for key, symbol in self._entries.items() if not is_stale(key[0])
+        }
+        self._places = {
+            symbol: found
+            for symbol, found in self._places.items()
+            if not is_stale(found[1].module)
+        }
+        self._bound = {
+            symbol: type_ for symbol, type_ in self._bound.items() if symbol in self._places
+        }
 
     def names(self, module: str) -> Declared | None:
         """What a module declares, or ``None`` where it is not there."""
