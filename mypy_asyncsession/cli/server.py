@@ -40,9 +40,7 @@ def server(
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"lsprotocol", "pygls"}:
             raise
-        raise CannotRun(
-            'the server needs pygls: pip install "mypy-asyncsession[server]"'
-        ) from None
+        raise CannotRun('the server needs pygls: pip install "mypy-asyncsession[server]"') from None
     from mypy_asyncsession.server.analysis.jobs import Settings
 
     settings = Settings(

@@ -55,9 +55,7 @@ def fixed(task: Task, on_progress: Callable[[int, int], None]) -> dict[str, Any]
         on_progress=on_progress,
     )
     return {
-        "texts": {
-            os.path.join(directory, each.path): decoded(each.new) for each in result.edited
-        },
+        "texts": {os.path.join(directory, each.path): decoded(each.new) for each in result.edited},
         "number": len(result.fixed),
         "reason": next((each.reason for each in result.left), None),
     }

@@ -140,6 +140,8 @@ class Project:
         file = self._file(buffer.path)
         if old is not None and old.text != buffer.text:
             file.findings = list(Edit.between(old.text, buffer.text).moved(file.findings))
+        elif old is None and not self.is_first and buffer.is_saved():
+            file.seen = Seen(buffer.text, list(file.findings))
         self._look_soon(buffer.path)
         if old is None or old.text != buffer.text:
             self.check_soon()
@@ -209,6 +211,22 @@ class Project:
     def shown(self, path: str) -> str:
         """The path of a file as findings have it."""
         return path.removeprefix(self.root.directory.rstrip(os.sep) + os.sep)
+
+    def line_now(self, path: str, line: int) -> int | None:
+        """Where a line of what mypy has seen is by now; ``None`` if it was edited."""
+        edit = self._edit(path)
+        return edit.line(line) if edit is not None else line
+
+    def line_seen(self, path: str, line: int) -> int | None:
+        """Where a line was in what mypy has seen; ``None`` if it is new."""
+        edit = self._edit(path)
+        return edit.back().line(line) if edit is not None else line
+
+    def _edit(self, path: str) -> Edit | None:
+        file, buffer = self._files.get(path), self.buffers.get(path)
+        if file is None or file.seen is None or buffer is None or file.seen.text == buffer.text:
+            return None
+        return Edit.between(file.seen.text, buffer.text)
 
     def texts(self) -> dict[str, str]:
         """The texts that count in place of what is on disk."""

@@ -11,7 +11,7 @@ from mypy_asyncsession.checking.project import config_file
 from mypy_asyncsession.config import ConfigError, discover, is_root, upwards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ def root_of(path: str, folders: Iterable[str]) -> Root:
 def _configured(directory: str) -> str | None:
     """The nearest directory with a configuration of ours or of mypy's."""
     found = []
-    for search in (lambda: discover(None, directory), lambda: config_file(directory)):
+    searches: tuple[Callable[[], Path | None], ...] = (
+        lambda: discover(None, directory),
+        lambda: config_file(directory),
+    )
+    for search in searches:
         try:
             path = search()
         except ConfigError as error:

@@ -89,6 +89,10 @@ class Edit:
             return line
         return line + self.shift if line > self.old_end else None
 
+    def back(self) -> Edit:
+        """The same from the new text to the old one."""
+        return Edit(self.before, self.old_end + self.shift, -self.shift)
+
     def moved(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """Findings where they are by now, without those whose lines were edited."""
         from dataclasses import replace

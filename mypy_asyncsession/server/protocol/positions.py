@@ -22,9 +22,7 @@ def range_of(span: Span, lines: Sequence[str], codec: PositionCodec) -> types.Ra
     return types.Range(start, end if after else types.Position(start.line, start.character + 1))
 
 
-def position(
-    line: int, column: int, lines: Sequence[str], codec: PositionCodec
-) -> types.Position:
+def position(line: int, column: int, lines: Sequence[str], codec: PositionCodec) -> types.Position:
     """A place, its line 1-based, as the editor has it."""
     at = min(max(line - 1, 0), max(len(lines) - 1, 0))
     text = lines[at] if lines else ""

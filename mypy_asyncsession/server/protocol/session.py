@@ -84,7 +84,8 @@ class Session:
             elif name == "strict":
                 settings = replace(settings, strict=_boolean(key, value))
             elif name in {"config_file", "cache_dir", "baseline"}:
-                settings = replace(settings, **{name: _path(key, value)})
+                chosen: dict[str, Any] = {name: _path(key, value)}
+                settings = replace(settings, **chosen)
             else:
                 raise ValueError(f'there is no setting "{key}"')
         self.wishes = wishes
@@ -172,13 +173,17 @@ class Session:
 
     def lines(self, project: Project, path: str) -> list[str]:
         """The lines of a file as it is in the editor, or else on disk."""
+        return lines_of(self.text(project, path))
+
+    def text(self, project: Project, path: str) -> str:
+        """The text of a file as it is in the editor, or else on disk; empty if there is none."""
         buffer = project.buffers.get(path)
         if buffer is not None:
-            return lines_of(buffer.text)
+            return buffer.text
         try:
-            return lines_of(decoded(read_bytes(path)))
+            return decoded(read_bytes(path))
         except OSError:
-            return []
+            return ""
 
 
 def path_of(uri: str) -> str | None:
@@ -206,5 +211,5 @@ def _boolean(key: str, value: Any) -> bool:
 
 def _path(key: str, value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise ValueError(f'"{key}" is a path')  # noqa: TRY004
+        raise ValueError(f'"{key}" is a path')
     return value or None

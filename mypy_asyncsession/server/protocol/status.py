@@ -73,7 +73,8 @@ class _Bar:
         self._begun = asyncio.create_task(self._begin(directory))
 
     async def _begin(self, directory: str) -> None:
-        await self._server.work_done_progress.create_async(self._token)
+        created = self._server.work_done_progress.create_async(self._token)
+        await created  # type: ignore[unused-awaitable]
         begin = types.WorkDoneProgressBegin(title=f"Sessions in {directory}", percentage=0)
         self._server.work_done_progress.begin(self._token, begin)
         if self._ended:
