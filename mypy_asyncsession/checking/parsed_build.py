@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
 
-    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
 
 
 class ParsedModules:
@@ -102,6 +102,7 @@ def look(
     sources: Sequence[BuildSource],
     options: Options,
     flush: Callable[[str, list[str]], None],
+    only: frozenset[str] = frozenset(),
 ) -> Mapping[str, os.stat_result | None]:
     """Look at the modules of a program, one after the other.
 
@@ -109,12 +110,15 @@ def look(
         sources: The modules.
         options: mypy's options; the file that they name has our settings.
         flush: Called for each module with its path and what was found there, a JSON object each.
+        only: The paths of the modules to look at; all of them if empty.
 
     Returns:
         What was asked about on disk; ``None`` for what was not there.
     """
     modules = ParsedModules(sources, options)
     for source in sources:
+        if only and source.path not in only:
+            continue
         found = modules.look(source.module)
         if found is not None:
             flush(*found)

@@ -10,7 +10,7 @@ from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef
 from mypy_asyncsession.semantic.syntax import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import FuncItem, Node
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.value import Value
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """A place where names are looked up.
 
@@ -33,8 +33,12 @@ class Scope:
     node: FuncItem | ClassDef | None
     names: Names
     parent: Scope | None = None
-    values: dict[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
     depth: int = 0
+
+    def with_values(self, values: Mapping[str, Value]) -> Scope:
+        """The same body where a call gives its parameters these values."""
+        return Scope(self.module, self.node, self.names, self.parent, values, self.depth)
 
     def chain(self) -> Iterator[Scope]:
         """This scope and those around it, innermost first."""

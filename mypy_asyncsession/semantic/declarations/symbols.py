@@ -111,9 +111,7 @@ class Symbols:
             key: symbol for key, symbol in self._entries.items() if not is_stale(key[0])
         }
         self._places = {
-            symbol: found
-            for symbol, found in self._places.items()
-            if not is_stale(found[1].module)
+            symbol: found for symbol, found in self._places.items() if not is_stale(found[1].module)
         }
         self._bound = {
             symbol: type_ for symbol, type_ in self._bound.items() if symbol in self._places

@@ -85,10 +85,11 @@ def _jobs(directory: str, paths: list[str], settings: Settings) -> list[Job]:
     config, _ = configuration(options.config_file, directory)
     of_mypy = project(directory)
     python = interpreter(of_mypy, directory)
-    files = find_files(paths, of_mypy, directory)
+    selection = options.selection(config, directory)
+    files = find_files(paths, of_mypy, directory, selection)
     cache = Cache.open(place(directory, options.cache_dir), options.cache_dir)
     try:
-        check = MypyCheck(cache, directory, options, config, of_mypy, python, files, [])
+        check = MypyCheck(cache, directory, options, config, of_mypy, python, files, [], selection)
         return list(check.jobs())
     finally:
         cache.close()
