@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
+from mypy_asyncsession.checking.file_times import changed_at, time_and_size
 from mypy_asyncsession.checking.mypy_options import (
     MOST_WORKERS,
     WORTH_WORKERS,
@@ -37,7 +38,7 @@ from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from mypy_asyncsession.checking.build import Job
@@ -134,7 +135,7 @@ class MypyCheck:
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()
         self._changed = {
-            source.path: _changed(source.path, states)
+            source.path: changed_at(source.path, states)
             for program in self._sources.programs
             for source in program.sources
         }
@@ -173,7 +174,7 @@ class MypyCheck:
                 # What only imports led to may not be there the next time.
                 if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
-                    memory.states[trouble.path] = _state(trouble.path)
+                    memory.states[trouble.path] = time_and_size(trouble.path)
         memory.seen.update(self._changed)
         memory.tree = self._digest()
         self._cache.save(memory)
@@ -224,7 +225,7 @@ class MypyCheck:
         for path, trouble in list(memory.troubles.items()):
             if path not in self._changed:
                 continue
-            if _state(path) == memory.states[path] and (trouble.lasting or same):
+            if time_and_size(path) == memory.states[path] and (trouble.lasting or same):
                 (self._left_out if trouble.left_out else self._unchecked).add(path)
                 if trouble.parsed:
                     self._crashing.add(path)
@@ -390,18 +391,3 @@ class MypyCheck:
             place and self._placed(place),
             found.misuse,
         )
-
-
-def _changed(path: str, states: Mapping[str, list[int] | None]) -> int:
-    """When a file was changed, as it is in its state if that is known."""
-    known = states.get(path)
-    return known[0] if known is not None else _state(path)[0]
-
-
-def _state(path: str) -> tuple[int, int]:
-    """When a file was changed, and its size."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size

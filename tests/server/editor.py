@@ -75,46 +75,43 @@ class Editor:
         self._listen()
 
     def _listen(self) -> None:
-        client = self.client
+        for method, handler in (
+            (types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, self._published),
+            (STATUS, self._status_changed),
+            (types.WINDOW_SHOW_MESSAGE, self._told),
+            (types.WINDOW_WORK_DONE_PROGRESS_CREATE, lambda _params: None),
+            (types.PROGRESS, lambda params: self.progress.append(params.value)),
+            (types.CLIENT_REGISTER_CAPABILITY, self._registered),
+            (types.WINDOW_SHOW_DOCUMENT, self._show),
+            (types.WORKSPACE_APPLY_EDIT, self._apply),
+        ):
+            # A method itself takes no attributes, which it would be given.
+            self.client.feature(method)(lambda params, handler=handler: handler(params))
 
-        @client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
-        def published(params: types.PublishDiagnosticsParams) -> None:
-            self.published += 1
-            self.shown[_path(params.uri)] = list(params.diagnostics)
-            self._news.set()
+    def _published(self, params: types.PublishDiagnosticsParams) -> None:
+        self.published += 1
+        self.shown[_path(params.uri)] = list(params.diagnostics)
+        self._news.set()
 
-        @client.feature(STATUS)
-        def status(params: Any) -> None:
-            self._status = params._asdict() if hasattr(params, "_asdict") else dict(params)
-            self._news.set()
+    def _status_changed(self, params: Any) -> None:
+        self._status = params._asdict()
+        self._news.set()
 
-        @client.feature(types.WINDOW_SHOW_MESSAGE)
-        def message(params: types.ShowMessageParams) -> None:
-            self.messages.append(params.message)
-            self._news.set()
+    def _told(self, params: types.ShowMessageParams) -> None:
+        self.messages.append(params.message)
+        self._news.set()
 
-        @client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)
-        def create(_params: types.WorkDoneProgressCreateParams) -> None:
-            return None
+    def _registered(self, params: types.RegistrationParams) -> None:
+        self.watched += [each.method for each in params.registrations]
 
-        @client.feature(types.PROGRESS)
-        def progress(params: types.ProgressParams) -> None:
-            self.progress.append(params.value)
+    def _show(self, params: types.ShowDocumentParams) -> types.ShowDocumentResult:
+        self.documents.append(params.uri)
+        return types.ShowDocumentResult(success=True)
 
-        @client.feature(types.CLIENT_REGISTER_CAPABILITY)
-        def registered(params: types.RegistrationParams) -> None:
-            self.watched += [each.method for each in params.registrations]
-
-        @client.feature(types.WINDOW_SHOW_DOCUMENT)
-        def show(params: types.ShowDocumentParams) -> types.ShowDocumentResult:
-            self.documents.append(params.uri)
-            return types.ShowDocumentResult(success=True)
-
-        @client.feature(types.WORKSPACE_APPLY_EDIT)
-        def apply(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
-            self.applied.append(params.edit)
-            self.apply(params.edit)
-            return types.ApplyWorkspaceEditResult(applied=True)
+    def _apply(self, params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+        self.applied.append(params.edit)
+        self.apply(params.edit)
+        return types.ApplyWorkspaceEditResult(applied=True)
 
     @property
     def status(self) -> str:
@@ -306,7 +303,7 @@ async def editor(
                 await asyncio.wait_for(process.wait(), LONGEST if found.ended else 0.1)
             except (asyncio.TimeoutError, TimeoutError):
                 process.kill()
-        await client.stop()
+        await client.stop()  # type: ignore[no-untyped-call]
 
 
 def edited(text: str, edits: Sequence[types.TextEdit | Any]) -> str:

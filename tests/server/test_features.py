@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from lsprotocol import types
 
-from tests.server.editor import Editor, editor, without_packages
+from mypy_asyncsession.server.protocol.pages import page_of
+from tests.server.editor import LONGEST, Editor, editor, without_packages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drive(root: Path, part: Callable[[Editor], Awaitable[None]], *arguments: str) -> None:
     async def run() -> None:
         async with editor(root, *arguments) as found:
-            await part(found)
+            await asyncio.wait_for(part(found), LONGEST)
 
     asyncio.run(run())
 
@@ -56,7 +57,7 @@ def test_findings_and_what_is_said_of_them(root: Path) -> None:
         assert kinds[0] == "begin"
         assert kinds[-1] == "end"
         [shown] = editor.shown[root / "shop/orders.py"]
-        text = (root / "shop/orders.py").read_text().split("\n")[15]
+        text = editor.texts[root / "shop/orders.py"].split("\n")[15]
         assert text[shown.range.start.character : shown.range.end.character] == "get_db()"
         assert shown.range.end.line == shown.range.start.line == 15
         assert shown.severity is types.DiagnosticSeverity.Error
@@ -64,7 +65,7 @@ def test_findings_and_what_is_said_of_them(root: Path) -> None:
         assert shown.message.startswith('"get_db" is an async generator')
         assert shown.code_description is not None
         page = Path(shown.code_description.href.removeprefix("file://"))
-        assert page.read_text().startswith("# session-with")
+        assert await asyncio.to_thread(page.read_text) == page_of("session-with")
         assert ".mypy-asyncsession" in page.parts
         [related] = shown.related_information or ()
         assert related.location.uri == editor.uri("shop/db.py")
@@ -94,7 +95,7 @@ def test_texts_that_are_not_saved(root: Path) -> None:
         await editor.settled()
         assert not editor.findings("shop/api.py")
         assert editor.findings("shop/reports.py") == [(12, "session-early-exit")]
-        assert (root / "shop/db.py").read_text() == before
+        assert await asyncio.to_thread((root / "shop/db.py").read_text) == before
         # A text that cannot be parsed keeps what was found, greyed, and says so.
         editor.open("shop/stock.py")
         await editor.settled()
@@ -145,6 +146,7 @@ def test_what_can_be_done_about_a_finding(root: Path) -> None:
         editor.change("shop/reports.py", text)
         await editor.settled()
         [everything] = (await editor.actions("shop/reports.py", 1, only=["source.fixAll"])).values()
+        assert everything is not None
         assert everything.kind == "source.fixAll.mypy-asyncsession"
         assert (await editor.resolve(everything)).edit == edit
         # A comment is written at once.
@@ -217,7 +219,9 @@ def test_what_is_said_of_a_provider(root: Path) -> None:
         assert (found.uri, found.range.start.line) == (editor.uri("shop/db.py"), 11)
         uses = await editor.client.text_document_references_async(
             types.ReferenceParams(
-                editor.document("shop/jobs.py"), place, types.ReferenceContext(False)
+                text_document=editor.document("shop/jobs.py"),
+                position=place,
+                context=types.ReferenceContext(include_declaration=False),
             )
         )
         assert [each.uri for each in uses or ()] == [editor.uri("shop/jobs.py")]

@@ -203,14 +203,11 @@ class _Fix:
         new = {id(found) for found in baseline.compare(self._report).report.findings}
         return Counter(self._key(found) for found in self._report.findings if id(found) not in new)
 
-    # Checking
-
     def _check(self, texts: dict[str, bytes]) -> Report:
         """The report on the files, some of them with another text."""
         self._rounds += 1
         instead = {}
-        everything = {**self._options.texts, **texts}
-        for number, (path, content) in enumerate(sorted(everything.items())):
+        for number, (path, content) in enumerate(sorted({**self._options.texts, **texts}.items())):
             # A new path each time: mypy compares times by the second.
             copy = self._folder / str(self._rounds) / str(number) / os.path.basename(path)
             copy.parent.mkdir(parents=True)

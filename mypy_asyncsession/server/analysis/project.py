@@ -8,7 +8,7 @@ import os
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.report_cache import decoded
@@ -16,25 +16,18 @@ from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.server.analysis.fixing import Fixed
 from mypy_asyncsession.server.analysis.jobs import Task
 from mypy_asyncsession.server.analysis.merging import Seen, merged
-from mypy_asyncsession.server.analysis.processes import Died, start_parsed, start_task
+from mypy_asyncsession.server.analysis.parsed_view import ParsedView
+from mypy_asyncsession.server.analysis.tasks import Failed, Tasks
 from mypy_asyncsession.server.analysis.texts import Buffer, Edit
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Iterable
 
     from mypy_asyncsession.server.analysis.jobs import Settings
-    from mypy_asyncsession.server.analysis.processes import Process
     from mypy_asyncsession.server.analysis.roots import Root
 
-#: How long nobody must have typed before mypy is asked, in seconds.
+#: How many seconds nobody must have typed before mypy is asked.
 QUIET: Final = 0.15
-
-#: How often a process is started again for the same texts.
-_MOST_STARTS: Final = 3
-
-
-class Failed(Exception):
-    """What was asked for cannot be done; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +109,17 @@ class Project:
         self.is_first = True
         self._listener = listener
         self._files: dict[str, _File] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(root.directory, settings)
         self._looking: asyncio.Task[None] | None = None
         self._to_look: list[str] = []
-        self._parsed: Process | None = None
-        self._parsed_deaths = 0
+        self._parsed = ParsedView(root, settings, self._tasks.end)
         self._checking: asyncio.Task[None] | None = None
-        self._spare: asyncio.Task[Process] | None = None
         self._checked_texts: dict[str, str] | None = None
         self._closed = False
 
-    # What happens in the editor and on disk
-
     def start(self) -> None:
         """Begin to look."""
-        self._prepare_spare()
+        self._tasks.prepare()
         self.check_soon()
 
     def changed(self, buffer: Buffer) -> None:
@@ -162,7 +151,7 @@ class Project:
         """
         self._checked_texts = None
         if files:
-            self._drop_parsed()
+            self._parsed.drop()
         for path in self.buffers:
             self._look_soon(path)
         self.check_soon()
@@ -175,10 +164,8 @@ class Project:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-        self._drop_parsed()
-        if self._spare is not None:
-            self._in_background(_close_task(self._spare))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._parsed.drop()
+        await self._tasks.close()
 
     # What is known
 
@@ -263,7 +250,7 @@ class Project:
             self.texts(),
             wanted,
         )
-        return Fixed(**await self._done(task))
+        return Fixed(**await self._tasks.done(task, lambda _done, _number: None))
 
     # Single files, without mypy
 
@@ -288,17 +275,13 @@ class Project:
 
     async def _look(self, path: str) -> None:
         buffer = self.buffers[path]
-        answer: dict[str, Any] | None = None
-        try:
-            answer = await self._ask_parsed(buffer)
-        except (Died, Failed):
-            self._drop_parsed()
+        answer = await self._parsed.look(path, {**self.texts(), path: buffer.text})
         if self.buffers.get(path) is not buffer:
             return
         file = self._file(path)
         before = (file.trouble, file.findings)
         if answer is None:
-            file.trouble = _trouble(buffer.text) if self._parsed is None else None
+            file.trouble = _trouble(buffer.text)
             if file.trouble is None:
                 file.good = buffer.text
         elif answer["trouble"] is not None:
@@ -319,35 +302,6 @@ class Project:
         if buffer.version != file.version or before != (file.trouble, file.findings):
             file.version = buffer.version
             self._listener.found(self, [path])
-
-    async def _ask_parsed(self, buffer: Buffer) -> dict[str, Any] | None:
-        """What is found in a file; ``None`` if it is none of the project's."""
-        if self._parsed_deaths >= _MOST_STARTS:
-            return None
-        if self._parsed is None:
-            self._parsed = await start_parsed(
-                self.root.directory, list(self.root.paths), self.settings
-            )
-        process = self._parsed
-        texts = {**self.texts(), buffer.path: buffer.text}
-        process.send({"texts": texts, "paths": [buffer.path]})
-        found: dict[str, Any] | None = None
-        async for what, *rest in process.hear():
-            if what == "looked":
-                found = rest[0]
-            elif what == "failed":
-                raise Failed(rest[0])
-            elif what == "done":
-                return found
-        if self._parsed is not process:  # it was ended on purpose
-            return await self._ask_parsed(buffer)
-        self._parsed_deaths += 1
-        raise process.died()
-
-    def _drop_parsed(self) -> None:
-        process, self._parsed = self._parsed, None
-        if process is not None:
-            self._in_background(process.close())
 
     # All of it, with mypy
 
@@ -377,7 +331,7 @@ class Project:
                 self._checked_texts = texts
                 self.is_first = False
             self.state.failure = None
-        except (Failed, Died) as error:
+        except Failed as error:
             self.state.failure = str(error)
         finally:
             if self._checking is task:
@@ -391,33 +345,13 @@ class Project:
 
     async def _report(self, texts: dict[str, str]) -> Report:
         directory, paths = self.root.directory, list(self.root.paths)
-        return decoded(await self._done(Task("check", directory, paths, self.settings, texts)))
+        task = Task("check", directory, paths, self.settings, texts)
 
-    async def _done(self, task: Task) -> dict[str, Any]:
-        """The result of a task; who cancels this ends it.
+        def on_progress(done: int, number: int) -> None:
+            self.state.progress = Progress(done, number)
+            self._listener.state_changed(self)
 
-        Raises:
-            Failed: It could not be done.
-        """
-        for attempt in range(_MOST_STARTS):
-            process = await self._take_spare()
-            try:
-                process.send(task.encode())
-                async for what, *rest in process.hear():
-                    if what == "progress" and task.kind == "check":
-                        self.state.progress = Progress(*rest)
-                        self._listener.state_changed(self)
-                    elif what == "failed":
-                        raise Failed(rest[0])
-                    elif what == "done":
-                        result: dict[str, Any] = rest[0]
-                        return result
-                if attempt == _MOST_STARTS - 1:
-                    raise Failed(f"the check ended too early: {process.died()}")
-            finally:
-                self._in_background(process.close())
-                self._prepare_spare()
-        raise AssertionError
+        return decoded(await self._tasks.done(task, on_progress))
 
     def _take(self, report: Report, texts: dict[str, str]) -> None:
         """Take over what a check of the project found."""
@@ -450,30 +384,6 @@ class Project:
             self._to_look.append(path)
         if self._looking is None and not self._closed:
             self._looking = asyncio.create_task(self._look_at_all())
-
-    def _prepare_spare(self) -> None:
-        if self._spare is None and not self._closed:
-            self._spare = asyncio.create_task(start_task(self.root.directory, self.settings))
-
-    async def _take_spare(self) -> Process:
-        self._prepare_spare()
-        spare = self._spare
-        if spare is None:
-            raise Failed("the server is being ended")
-        process = await asyncio.shield(spare)
-        self._spare = None
-        if process.is_alive():
-            return process
-        self._in_background(process.close())
-        return await start_task(self.root.directory, self.settings)
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(work))
-
-
-async def _close_task(starting: asyncio.Task[Process]) -> None:
-    await (await starting).close()
 
 
 def _trouble(text: str) -> tuple[int, str] | None:

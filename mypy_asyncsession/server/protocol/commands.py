@@ -9,7 +9,7 @@ from lsprotocol import types
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.server.analysis.annotating import annotated
 from mypy_asyncsession.server.analysis.inventories import rows, surveyed
-from mypy_asyncsession.server.analysis.project import Failed
+from mypy_asyncsession.server.analysis.tasks import Failed
 from mypy_asyncsession.server.protocol.edits import edits
 from mypy_asyncsession.server.protocol.pages import page_of, page_uri, written
 from mypy_asyncsession.server.protocol.places import location_of_line
