@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import venv
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 #: How long to wait for anything, in seconds.
-LONGEST = 40
+LONGEST = 90
 
 #: Everything that the server asks about.
 ABLE = types.ClientCapabilities(
@@ -70,7 +70,7 @@ class Editor:
         self.published = 0
         self.ended = False
         self._versions: dict[Path, int] = {}
-        self._status: dict[str, Any] = {"pending": True}
+        self._status: dict[str, Any] = {}
         self._news = asyncio.Event()
         self._listen()
 
@@ -133,7 +133,6 @@ class Editor:
             text = full.read_bytes().decode()
         self.texts[full] = text
         self._versions[full] = self._versions.get(full, 0) + 1
-        self._pending()
         self.client.text_document_did_open(
             types.DidOpenTextDocumentParams(
                 types.TextDocumentItem(full.as_uri(), "python", self._versions[full], text)
@@ -145,7 +144,6 @@ class Editor:
         full = self.root / path
         self.texts[full] = text
         self._versions[full] += 1
-        self._pending()
         self.client.text_document_did_change(
             types.DidChangeTextDocumentParams(
                 types.VersionedTextDocumentIdentifier(
@@ -168,12 +166,10 @@ class Editor:
 
     def close(self, path: str) -> None:
         del self.texts[self.root / path]
-        self._pending()
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(self.document(path)))
 
     def on_disk(self, path: str, kind: types.FileChangeType) -> None:
         """Tell that a file was made, changed or removed by others."""
-        self._pending()
         self.client.workspace_did_change_watched_files(
             types.DidChangeWatchedFilesParams([types.FileEvent(self.uri(path), kind)])
         )
@@ -213,8 +209,10 @@ class Editor:
         await asyncio.wait_for(wait(), LONGEST)
 
     async def settled(self) -> None:
-        """Wait until the server has nothing pending."""
-        await self.until(lambda: not self._status.get("pending", True))
+        """Wait until the server has nothing pending of what it was told."""
+        while (await self.command("mypy-asyncsession.status", None))["pending"]:
+            self._news.clear()
+            await asyncio.wait_for(self._news.wait(), LONGEST)
 
     async def actions(
         self, path: str, line: int, *, only: Sequence[str] | None = None
@@ -245,7 +243,7 @@ class Editor:
 
     async def command(self, name: str, argument: object) -> Any:
         return await self.client.workspace_execute_command_async(
-            types.ExecuteCommandParams(name, [argument])
+            types.ExecuteCommandParams(name, [argument] if argument is not None else [])
         )
 
     async def hover(self, path: str, line: int, column: int) -> str | None:
@@ -257,10 +255,6 @@ class Editor:
             return None
         assert isinstance(found.contents, types.MarkupContent)
         return found.contents.value
-
-    def _pending(self) -> None:
-        """What was said before an edit is not about the text after it."""
-        self._status = {**self._status, "pending": True}
 
 
 @asynccontextmanager
@@ -302,7 +296,8 @@ async def editor(
             try:
                 await asyncio.wait_for(process.wait(), LONGEST if found.ended else 0.1)
             except (asyncio.TimeoutError, TimeoutError):
-                process.kill()
+                with suppress(ProcessLookupError):
+                    process.kill()
         await client.stop()  # type: ignore[no-untyped-call]
 
 

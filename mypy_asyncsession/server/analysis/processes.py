@@ -24,7 +24,7 @@ _PARSED: Final = "mypy_asyncsession.server.analysis.parsed_process"
 _MOST: Final = 256 * 1024 * 1024
 
 #: How many seconds one has to end by itself.
-_GRACE: Final = 6.0
+_GRACE: Final = 35.0
 
 #: How much of what was printed last is kept.
 _TAIL: Final = 4000

@@ -8,6 +8,7 @@ meanwhile, and at last ``["done", {...}]`` or ``["failed", message]``.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -41,9 +42,9 @@ def main(channel: Channel) -> None:
         # That a check cannot be started is said when one is asked for.
         started = _start(first["directory"], settings)
         fields = channel.receive()
-        channel.interrupt_at_end()
         if fields is None:
             return
+        channel.interrupt_at_end()
         task = Task.decode(fields)
         os.chdir(task.directory)
         if task.settings.cache_dir != settings.cache_dir and started is not None:
@@ -61,6 +62,7 @@ def main(channel: Channel) -> None:
     except OSError as error:
         channel.say("failed", f"{error.filename or 'the system'}: {error.strerror or error}")
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # now that it cleans up
         if started is not None:
             started.close()
 

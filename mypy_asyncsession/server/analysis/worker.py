@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: How many seconds a process has to leave nothing behind.
-_GRACE: Final = 5.0
+_GRACE: Final = 30.0
 
 
 class Channel:

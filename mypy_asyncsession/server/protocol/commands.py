@@ -14,7 +14,6 @@ from mypy_asyncsession.server.protocol.edits import edits
 from mypy_asyncsession.server.protocol.pages import page_of, page_uri, written
 from mypy_asyncsession.server.protocol.places import location_of_line
 from mypy_asyncsession.server.protocol.session import path_of, uri_of
-from mypy_asyncsession.server.protocol.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +69,7 @@ def register(server: LanguageServer, session: Session) -> None:
 
     @server.command(STATUS)
     def show_status() -> dict[str, Any]:
-        return status(session.projects.values())
+        return session.status()
 
 
 def _known(session: Session, data: Mapping[str, Any]) -> tuple[Project, str]:

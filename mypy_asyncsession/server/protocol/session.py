@@ -13,7 +13,7 @@ from mypy_asyncsession.server.analysis.fixing import decoded
 from mypy_asyncsession.server.analysis.project import Project
 from mypy_asyncsession.server.analysis.roots import Root, root_of
 from mypy_asyncsession.server.analysis.texts import lines_of
-from mypy_asyncsession.server.protocol.status import Status
+from mypy_asyncsession.server.protocol.status import Status, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,6 +45,8 @@ class Session:
     Attributes:
         settings: How they are checked.
         wishes: What the editor wants to be shown.
+        projects: They, by where they are.
+        beginning: How often everything is being begun anew.
     """
 
     def __init__(self, server: LanguageServer, settings: Settings) -> None:
@@ -60,6 +62,7 @@ class Session:
         self.projects: dict[Root, Project] = {}
         #: Called with the paths of which other findings are to be shown.
         self.publish: Callable[[Project, Iterable[str]], None] = lambda _project, _paths: None
+        self.beginning = 0
         self._status = Status(server)
         self._given = settings
         self._roots: dict[str, Root] = {}
@@ -126,19 +129,24 @@ class Session:
 
     async def begin_anew(self) -> None:
         """Begin all projects anew, with the texts that are open."""
-        old = list(self.projects.values())
-        self.projects.clear()
-        self.forget_roots()
-        for project in old:
-            shown = project.paths()
-            await project.close()
-            project.forget()
-            self.publish(project, shown)
-        for project in old:
-            for buffer in project.buffers.values():
-                self.project(buffer.path).changed(buffer)
-        for folder in self.folders():
-            self.project(folder)
+        self.beginning += 1
+        try:
+            old = list(self.projects.values())
+            self.projects.clear()
+            self.forget_roots()
+            for project in old:
+                shown = project.paths()
+                await project.close()
+                project.forget()
+                self.publish(project, shown)
+            for project in old:
+                for buffer in project.buffers.values():
+                    self.project(buffer.path).changed(buffer)
+            for folder in self.folders():
+                self.project(folder)
+        finally:
+            self.beginning -= 1
+            self.show_status()
 
     async def close(self) -> None:
         """End everything."""
@@ -162,12 +170,20 @@ class Session:
         """Other findings are to be shown of these files."""
         if self.projects.get(project.root) is project:
             self.publish(project, paths)
-            self._status.show(self.projects.values())
+            self.show_status()
 
     def state_changed(self, project: Project) -> None:
         """A project's state is another one."""
         if self.projects.get(project.root) is project:
-            self._status.show(self.projects.values())
+            self.show_status()
+
+    def show_status(self) -> None:
+        """Show how things are by now."""
+        self._status.show(self.projects.values(), self.status())
+
+    def status(self) -> dict[str, Any]:
+        """How things are: the text of a status line, and what it is made of."""
+        return status(self.projects.values(), beginning=self.beginning > 0)
 
     # Texts
 

@@ -31,9 +31,13 @@ class Status:
         self._bars: dict[Project, _Bar] = {}
         self._told: set[str] = set()
 
-    def show(self, projects: Iterable[Project]) -> None:
-        """Show how things are by now."""
-        projects = list(projects)
+    def show(self, projects: Iterable[Project], values: dict[str, Any]) -> None:
+        """Show how things are by now.
+
+        Args:
+            projects: The projects.
+            values: What ``status`` gives.
+        """
         for project in projects:
             self._progress(project)
             failure = project.state.failure
@@ -42,7 +46,6 @@ class Status:
                 self._server.window_show_message(
                     types.ShowMessageParams(types.MessageType.Warning, f"sessions: {failure}")
                 )
-        values = status(projects)
         if values != self._shown:
             self._shown = values
             self._server.protocol.notify(STATUS, values)
@@ -102,11 +105,16 @@ class _Bar:
         self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd())
 
 
-def status(projects: Iterable[Project]) -> dict[str, Any]:
-    """How things are: the text of a status line, and what it is made of."""
+def status(projects: Iterable[Project], *, beginning: bool) -> dict[str, Any]:
+    """How things are: the text of a status line, and what it is made of.
+
+    Args:
+        projects: The projects.
+        beginning: Whether there will be others.
+    """
     projects = list(projects)
     number = sum(project.count() for project in projects)
-    pending = any(project.state.pending for project in projects)
+    pending = beginning or any(project.state.pending for project in projects)
     failure = next((each.state.failure for each in projects if each.state.failure), None)
     text = f"sessions: {number}"
     if pending:
