@@ -19,7 +19,7 @@ from mypy_asyncsession.rules import CODES, PARENT, RULES
 from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.findings import Finding
@@ -113,19 +113,15 @@ class Baseline:
             f'  "findings": {findings}\n}}\n'
         )
 
-    def compare(self, report: Report, texts: Mapping[str, str] | None = None) -> Comparison:
+    def compare(self, report: Report) -> Comparison:
         """What of *report* is new, and what of this was fixed.
 
         Findings are matched by what they are. Those that are left over are matched once more where
         a function or a file has another name by now.
-
-        Args:
-            report: What was found.
-            texts: By path, what was checked in place of what is in a file.
         """
         folder = os.path.abspath(self.path.parent)
         names = {path: _relative(path, folder) for path in report.paths}
-        identities = Identities(texts)
+        identities = Identities(report.texts)
         here: dict[Identity, list[Finding]] = defaultdict(list)
         new: list[Finding] = []
         for found in report.findings:

@@ -55,10 +55,10 @@ class Identities:
     """Identifies findings; it reads each file once."""
 
     def __init__(self, texts: Mapping[str, str] | None = None) -> None:
-        """Begin with nothing read.
+        """Read nothing yet.
 
         Args:
-            texts: By path, what counts in place of what is in a file.
+            texts: The text of files that is not what is on disk, by the file's path.
         """
         self._texts = texts or {}
         self._files: dict[str, _Source] = {}
@@ -83,9 +83,16 @@ class Identities:
         return self._files[path]
 
 
-def fingerprints(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
-    """Each finding with a fingerprint that no other of them has: 32 hexadecimal digits."""
-    identities = Identities()
+def fingerprints(
+    findings: Iterable[Finding], texts: Mapping[str, str] | None = None
+) -> Iterator[tuple[Finding, str]]:
+    """Each finding with a fingerprint that no other of them has: 32 hexadecimal digits.
+
+    Args:
+        findings: The findings.
+        texts: The text of files that is not what is on disk, by the file's path.
+    """
+    identities = Identities(texts)
     seen: Counter[Identity] = Counter()
     for found in findings:
         identity = identities.of(found).layout_free()
@@ -99,11 +106,10 @@ class _Source:
     """The source of one file; empty if it is not there any more."""
 
     def __init__(self, path: str, text: str | None = None) -> None:
-        if text is None:
-            try:
-                text = read_text(path, errors="replace")
-            except OSError:
-                text = ""
+        try:
+            text = read_text(path, errors="replace") if text is None else text
+        except OSError:
+            text = ""
         # Not splitlines: what it takes for the end of a line is none to Python.
         self._lines = text.split("\n")
         self._spans: list[tuple[int, int, str]] | None = None

@@ -26,6 +26,7 @@ from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.python_environment import interpreter
 from mypy_asyncsession.checking.report import CannotRun, shown
 from mypy_asyncsession.checking.run import configuration
+from mypy_asyncsession.checking.siblings import siblings
 from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.plugin.internals import look_for_packages_in
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_asyncsession.checking.build import Job
+    from mypy_asyncsession.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def main(channel: Channel) -> None:
     directory = first["directory"]
     texts: dict[str, bytes] = {}
     try:
-        jobs = _jobs(directory, first["paths"], Settings(**first["settings"]))
+        jobs, selection = _jobs(directory, first["paths"], Settings(**first["settings"]))
     except (CannotRun, ConfigError, OSError) as error:
         channel.say("failed", str(error))
         return
@@ -76,11 +78,12 @@ def main(channel: Channel) -> None:
         for path in request["paths"]:
             for program in programs:
                 if path in program.names:
-                    channel.say("looked", _look(program, path, directory))
+                    channel.say("looked", _look(program, path, directory, selection))
         channel.say("done")
 
 
-def _jobs(directory: str, paths: list[str], settings: Settings) -> list[Job]:
+def _jobs(directory: str, paths: list[str], settings: Settings) -> tuple[list[Job], Selection]:
+    """The programs of a project, and the codes that are wanted of its files."""
     options = settings.options(engine=Engine.PARSED)
     config, _ = configuration(options.config_file, directory)
     of_mypy = project(directory)
@@ -89,8 +92,11 @@ def _jobs(directory: str, paths: list[str], settings: Settings) -> list[Job]:
     files = find_files(paths, of_mypy, directory, selection)
     cache = Cache.open(place(directory, options.cache_dir), options.cache_dir)
     try:
-        check = MypyCheck(cache, directory, options, config, of_mypy, python, files, [], selection)
-        return list(check.jobs())
+        beside = [each for each in siblings(directory)[0] if each != directory]
+        check = MypyCheck(
+            cache, directory, options, config, of_mypy, python, files, [], selection, beside
+        )
+        return list(check.jobs()), selection
     finally:
         cache.close()
 
@@ -103,7 +109,7 @@ def _program(job: Job, texts: dict[str, bytes]) -> _Program:
     return _Program(ParsedModules(sources, options, texts), dict(job.sources))
 
 
-def _look(program: _Program, path: str, directory: str) -> dict[str, Any]:
+def _look(program: _Program, path: str, directory: str, selection: Selection) -> dict[str, Any]:
     """What was found in a file, or why it cannot be parsed."""
     module = program.names[path]
     trouble = program.modules.trouble(path, module)
@@ -113,7 +119,9 @@ def _look(program: _Program, path: str, directory: str) -> dict[str, Any]:
         "path": path,
         "trouble": trouble,
         "findings": [
-            (each.path, astuple(each.span), each.code, each.encode()) for each in findings
+            (each.path, astuple(each.span), each.code, each.encode())
+            for each in findings
+            if selection.reports(each.code, path)
         ],
     }
 

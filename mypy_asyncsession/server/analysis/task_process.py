@@ -104,7 +104,7 @@ def _check(
 
         shown = {os.path.relpath(path, task.directory): text for path, text in task.texts.items()}
         baseline = Baseline.read(Path(task.settings.baseline))
-        report = baseline.compare(report, {**task.texts, **shown}).report
+        report = baseline.compare(replace(report, texts=shown)).report
     return encoded(replace(report, others=[]))
 
 
