@@ -48,6 +48,7 @@ from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
+from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.parameter_needs import may_need, needs
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
@@ -160,15 +161,18 @@ class Walker:
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         summaries = Summaries(interpreter)
         self._concurrent = ConcurrentUses(summaries)
-        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        depends = DependsCalls(interpreter)
+        dependencies = ParameterDependencies(interpreter, depends)
+        self._expired = ExpiredReads(
+            interpreter, summaries, MappedClasses(interpreter), dependencies
+        )
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        depends = DependsCalls(interpreter)
         self._dependencies = Dependencies(interpreter, source, fastapi, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
-        self._requests = RequestEscapes(interpreter, source, fastapi, depends)
+        self._requests = RequestEscapes(interpreter, fastapi, depends, dependencies)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
