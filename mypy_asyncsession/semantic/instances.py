@@ -17,8 +17,9 @@ from mypy.nodes import (
     NameExpr,
     ReturnStmt,
 )
-from mypy.types import Instance, NoneType
+from mypy.types import Instance, NoneType, get_proper_type
 
+from mypy_asyncsession.models.typing import COROUTINE_TYPES
 from mypy_asyncsession.semantic.async_sessions import is_async_session, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.combine import is_none
@@ -315,8 +316,22 @@ class Instances:
         settled = self._objects.settled(session, body, at) if session is not None else None
         if settled is None or not may_be_for_one_task(settled.value):
             return None
-        mapped = source.mapped or self._of_value(self._objects.value(awaited, body, at))
-        return Source(settled, mapped)
+        if source.mapped is not None:
+            return Source(settled, source.mapped)
+        inferred = self._interpreter.type_of(awaited, body.scope.module)
+        mapped = self._of_value(self._interpreter.types.value(inferred)) if inferred else None
+        return Source(settled, mapped or self._declared(function))
+
+    def _declared(self, function: FunctionValue) -> MappedClass | None:
+        """The class that a method says it gives, seen from the object that it is bound to."""
+        receiver = function.receiver
+        type_ = receiver.type if isinstance(receiver, ObjectValue) else None
+        if not isinstance(type_, Instance):
+            return None
+        result = get_proper_type(self._interpreter.types.method_result(type_, function.node.name))
+        if isinstance(result, Instance) and result.type.fullname in COROUTINE_TYPES:
+            result = get_proper_type(result.args[-1]) if result.args else None
+        return self._of_value(self._interpreter.types.value(result)) if result else None
 
     def returned(self, function: FunctionValue) -> Source | None:
         """Where the instances come from that a coroutine function returns, if all from one."""
