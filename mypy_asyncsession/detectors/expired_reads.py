@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr
 
 from mypy_asyncsession.detectors.instance_states import LOADING, InstanceStates, attribute_of
 from mypy_asyncsession.detectors.passed_instances import PassedInstances
+from mypy_asyncsession.detectors.response_models import ModelReaders
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import ExpiredRead
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked, TrackedInstances
@@ -19,21 +20,36 @@ from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import FuncDef
+    from mypy.nodes import Expression, FuncDef
 
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
+    from mypy_asyncsession.detectors.response_models import ModelReader
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
+    from mypy_asyncsession.semantic.mapped_classes import MappedClasses
     from mypy_asyncsession.semantic.objects import Object
-    from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
     from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
 
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
 _NAMED: Final = frozenset({"begin", "commit", "rollback"})
+
+
+class Read(NamedTuple):
+    """A read of an attribute.
+
+    Attributes:
+        expression: The read, or the instance that a model is made of.
+        name: The attribute.
+        reader: That model, as written.
+    """
+
+    expression: Expression
+    name: str
+    reader: str | None = None
 
 
 class ExpiredReads:
@@ -49,23 +65,33 @@ class ExpiredReads:
         self._objects = summaries.objects
         self._states = InstanceStates(Expiry(interpreter, summaries.objects, dependencies.provider))
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
+        self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
 
-    def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ExpiredRead]:
-        """What a function reads too late; *point* is where it is defined."""
+    def of_function(
+        self, function: FuncDef, point: ProgramPoint, inner: Body
+    ) -> Iterator[ExpiredRead]:
+        """What a function reads too late.
+
+        Args:
+            function: The function.
+            point: Where it is defined.
+            inner: Its body.
+        """
         if not function.is_coroutine or not _may_read(function):
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()
+        readers = list(self._models.readers(function, body.graph, inner))
         for tracked in (*self._tracked.of(body), *self._parameters(body)):
-            reads = _reads(tracked, body)
+            reads = _reads(tracked, readers, body)
             if not reads:
                 continue
             for read, since, act in self._expired(tracked, reads, body):
-                key = (read.line, read.column)
+                key = (read.expression.line, read.expression.column)
                 if key not in reported:
                     reported.add(key)
-                    yield self._record(tracked, read, since, act, body, point)
+                    yield _record(tracked, read, since, act, body, inner)
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""
@@ -92,9 +118,9 @@ class ExpiredReads:
     def _expired(
         self,
         tracked: Tracked,
-        reads: dict[int, list[MemberExpr]],
+        reads: dict[int, list[Read]],
         body: FunctionBody,
-    ) -> Iterator[tuple[MemberExpr, int, Act]]:
+    ) -> Iterator[tuple[Read, int, Act]]:
         session = tracked.session
         done = self._passed.done(body)
         changes = self._states.changes(tracked, done, body)
@@ -124,32 +150,26 @@ class ExpiredReads:
                     yield left[0], since, act
                     break
 
-    def _record(
-        self,
-        tracked: Tracked,
-        read: MemberExpr,
-        since: int,
-        act: Act,
-        body: FunctionBody,
-        point: ProgramPoint,
-    ) -> ExpiredRead:
-        span = span_of(read)
-        inner = point.body.inside(body.node)
-        line = body.graph.points[since].line
-        path = inner.path
-        return ExpiredRead(
-            instance=tracked.name,
-            attribute=read.name,
-            klass=tracked.mapped.name,
-            session=tracked.session.text,
-            method=act.method,
-            by=act.function,
-            line=line,
-            place=Place(act.function or act.method, act.path or path, act.line or line),
-            span=span,
-            function=inner.outermost(),
-            lines=tuple(range(span.line, span.end_line + 1)),
-        )
+
+def _record(
+    tracked: Tracked, read: Read, since: int, act: Act, body: FunctionBody, inner: Body
+) -> ExpiredRead:
+    span = span_of(read.expression)
+    line = body.graph.points[since].line
+    return ExpiredRead(
+        instance=tracked.name,
+        attribute=read.name,
+        klass=tracked.mapped.name,
+        session=tracked.session.text,
+        reader=read.reader,
+        method=act.method,
+        by=act.function,
+        line=line,
+        place=Place(act.function or act.method, act.path or inner.path, act.line or line),
+        span=span,
+        function=inner.outermost(),
+        lines=tuple(range(span.line, span.end_line + 1)),
+    )
 
 
 def _may_read(function: FuncDef) -> bool:
@@ -168,11 +188,12 @@ def _may_read(function: FuncDef) -> bool:
     return not (asked & given) <= {None}
 
 
-def _reads(tracked: Tracked, body: FunctionBody) -> dict[int, list[MemberExpr]]:
+def _reads(
+    tracked: Tracked, readers: Sequence[ModelReader], body: FunctionBody
+) -> dict[int, list[Read]]:
     """The points that read a mapped attribute of an instance, with what they read."""
-    mapped: MappedClass = tracked.mapped
-    names = mapped.columns | mapped.relationships.keys()
-    found: dict[int, list[MemberExpr]] = {}
+    names = tracked.mapped.columns | tracked.mapped.relationships.keys()
+    found: dict[int, list[Read]] = {}
     for point in body.graph.points:
         if tracked.name in point.inner:
             continue
@@ -183,7 +204,12 @@ def _reads(tracked: Tracked, body: FunctionBody) -> dict[int, list[MemberExpr]]:
                 and read.expr.name == tracked.name
                 and read.name in names
             ):
-                found.setdefault(point.index, []).append(read)
+                found.setdefault(point.index, []).append(Read(read, read.name))
+    for reader in readers:
+        fields = sorted(reader.fields & tracked.mapped.columns)
+        if reader.instance.name == tracked.name and fields:
+            read_by = Read(reader.instance, fields[0], reader.text)
+            found.setdefault(reader.point, []).append(read_by)
     return found
 
 

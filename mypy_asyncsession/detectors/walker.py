@@ -268,21 +268,20 @@ class Walker:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
-        yield from self._over_time(function, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
+        yield from self._over_time(function, point, body)
         yield from self._lazy.of_function(function, body)
         if self._injects:
             yield from self._requests.of_function(function, point, body)
         yield from self._body(function.body.body, body)
 
-    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+    def _over_time(self, function: FuncDef, point: ProgramPoint, inner: Body) -> Iterator[Record]:
         """What a function does one after the other, or side by side."""
         found: list[Record] = [*self._concurrent.of_function(function, point)]
-        found += self._expired.of_function(function, point)
+        found += self._expired.of_function(function, point, inner)
         found += self._transactions.of_function(function, point)
         if found:
-            inner = point.body.inside(function)
             spared = list(self._expected.lines_in(function, inner))
             for record in found:
                 if not any(record.span.line in lines for lines in spared):
