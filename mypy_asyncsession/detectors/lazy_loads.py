@@ -168,7 +168,8 @@ class LazyLoads:
                 if not sight.may_be_loaded(relationships[name], found, statement):
                     seen.add(key)
                     record = self._record(result, relationships[name], found[0], point)
-                    yield record._replace(reader=model.text)
+                    text = f"{written(result)}.{name}"
+                    yield record._replace(text=text, reader=model.text)
 
     def _returned_new(
         self,
@@ -247,14 +248,15 @@ class LazyLoads:
     ) -> LazyLoad:
         span = span_of(read)
         query = loaded.query
+        reads_argument = isinstance(read, CallExpr) and _called(read) in READING_METHODS
         instance = read.expr if isinstance(read, MemberExpr) else read
-        if isinstance(read, CallExpr):
+        if isinstance(read, CallExpr) and reads_argument:
             instance = read.args[0]
         made = span_of(query.made)
         return LazyLoad(
             text=f"{written(instance)}.{relationship.name}",
             instance=written(instance),
-            reader=written(read) if isinstance(read, CallExpr) else None,
+            reader=written(read) if reads_argument else None,
             attribute=relationship.name,
             entity=query.entity,
             how=Lacking.SELECT if query.is_select else Lacking.GET,
@@ -297,6 +299,10 @@ class LazyLoads:
             elif isinstance(node, MemberExpr) and not _is_target(node, statement):
                 yield node, statement
             stack.extend(reversed(list(children(node))))
+
+
+def _called(call: CallExpr) -> str:
+    return call.callee.name if isinstance(call.callee, MemberExpr) else ""
 
 
 def _imports_sqlalchemy(statement: ImportBase) -> bool:
