@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
+    AssignmentStmt,
     AwaitExpr,
     CallExpr,
     ComparisonExpr,
@@ -322,6 +323,7 @@ class Summaries:
         given: list[Expression] = [*call.args]
         if isinstance(call.callee, MemberExpr):
             given.append(call.callee.expr)
+            given += self._begun_by(call.callee.expr, body, at)
         for argument in given:
             object_ = self.objects.of(argument, body, at)
             if object_ is None:
@@ -330,6 +332,23 @@ class Summaries:
             if isinstance(object_, Made):
                 found |= set(self._kept_by(object_))
         return Summary((), frozenset(found)) if found else NOTHING
+
+    def _begun_by(self, receiver: Expression, body: FunctionBody, at: int) -> list[Expression]:
+        """The session whose transaction a name holds: ``savepoint = await db.begin_nested()``."""
+        if not isinstance(receiver, NameExpr):
+            return []
+        found: list[Expression] = []
+        for defined in body.bindings.reaching(at, receiver.name):
+            node = body.graph.points[defined].node
+            made = node.rvalue if isinstance(node, AssignmentStmt) else None
+            made = made.expr if isinstance(made, AwaitExpr) else made
+            if (
+                isinstance(made, CallExpr)
+                and isinstance(made.callee, MemberExpr)
+                and made.callee.name in ("begin", "begin_nested", "get_transaction")
+            ):
+                found.append(made.callee.expr)
+        return found
 
     def _kept_by(self, made: Made) -> Iterator[Object]:
         """What an object that was made here was given."""
