@@ -12,6 +12,10 @@ from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKE
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.containers import held
+from mypy_asyncsession.semantic.interpreter.context_variables import (
+    CONTEXT_VARIABLE,
+    context_variable,
+)
 from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS, is_read_by_name
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.instances import instance
@@ -66,6 +70,12 @@ def call(expr: CallExpr, at: Context) -> Value:
         key = expr.args[0]
         if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr)):
             return held(mapping, expr.callee.expr, key, at)
+    if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get":
+        variable = at.value(expr.callee.expr)
+        if isinstance(variable, ObjectValue) and variable.label == CONTEXT_VARIABLE:
+            found = context_variable(expr.callee.expr, variable, at)
+            if found is not None:
+                return found
     if not any(_depends_on_arguments(member) for member in members(callee)):
         # How many there are may still count.
         return called(callee, [UNKNOWN for _ in expr.args], {}, at)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     AssignmentStmt,
+    CallExpr,
     ClassDef,
     Decorator,
     FuncDef,
@@ -17,6 +18,7 @@ from mypy.nodes import (
 )
 from mypy.types import CallableType, Instance, get_proper_type
 
+from mypy_asyncsession.models.builtin import PARTIAL_METHOD
 from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
@@ -41,6 +43,7 @@ from mypy_asyncsession.semantic.values import (
     ObjectValue,
     TypedCallable,
     Value,
+    fullname,
     join,
     members,
 )
@@ -161,6 +164,8 @@ def _own_attribute(
         return bind(value, receiver, at)
     if bindings and _is_left_open(source, node, name):
         return UNSURE
+    if bindings and _is_partial_method(bindings[-1].node, inside):
+        return bind(bound(bindings[-1], inside), receiver, at)
     bare = isinstance(receiver, ObjectValue) and receiver.bare
     declared = at.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
     type_ = at.program.type_of(declared) if isinstance(declared, Var) else None
@@ -186,6 +191,11 @@ def _described(value: Value, at: Context) -> Value | None:
         return None
     getter = at.attribute(value, "__get__")
     return result(getter, [], {}, at) if isinstance(getter, FunctionValue) else None
+
+
+def _is_partial_method(node: object, at: Context) -> bool:
+    """Whether this makes a method of another one: ``reader = partialmethod(session, True)``."""
+    return isinstance(node, CallExpr) and fullname(at.value(node.callee)) == PARTIAL_METHOD
 
 
 def _is_left_open(source: ModuleSource, node: ClassDef, name: str) -> bool:
