@@ -44,9 +44,7 @@ _UNDRIVEN = {
 #: Classes that functions are instances of.
 _OF_FUNCTIONS: Final = frozenset({"builtins.function", "builtins.object", "types.FunctionType"})
 #: What a ``TypedDict`` is, beside itself.
-_OF_TYPED_DICTS: Final = frozenset(
-    {"builtins.dict", "typing.Mapping", "typing.MutableMapping"}
-)
+_OF_TYPED_DICTS: Final = frozenset({"builtins.dict", "typing.Mapping", "typing.MutableMapping"})
 #: What the body of a protocol has beside its members.
 _NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots__"})
 

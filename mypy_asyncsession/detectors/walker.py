@@ -48,7 +48,7 @@ from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
-from mypy_asyncsession.detectors.parameter_needs import may_need, needs
+from mypy_asyncsession.detectors.parameter_needs import kept, may_need, needs
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
@@ -401,14 +401,21 @@ class Walker:
     def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""
         callee = self._interpreter.value(call.callee, point.scope, point.where)
+        klass = callee if isinstance(callee, ClassValue) else None
+        if klass is not None:
+            callee = self._interpreter.attribute(self._interpreter.instance(klass), "__init__")
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return
         wanted = self._needs.get(callee.node)
         if wanted is None:
             wanted = self._needs[callee.node] = needs(callee.node)
+            owner = callee.scope.node
+            if klass is not None and isinstance(owner, ClassDef):
+                wanted.update(kept(callee.node, owner) if owner.name == _last(klass) else {})
+        names = [argument.variable.name for argument in callee.node.arguments]
         for name, argument in matched(call, callee) if wanted else ():
             need = wanted.get(name)
-            if need is None:
+            if need is None or self._denies(callee, names.index(name), need):
                 continue
             value = self._interpreter.value(argument, point.scope, point.where)
             if need.called:
@@ -417,8 +424,20 @@ class Walker:
             if use is not None:
                 yield use._replace(
                     callee=written(argument) if need.called else use.callee,
-                    via=callee.name,
+                    via=callee.name if klass is None else _last(klass),
                 )
+
+    def _denies(self, callee: FunctionValue, position: int, need: Need) -> bool:
+        """Whether the annotation of a parameter says that what the body does with it is wrong."""
+        declared = self._interpreter.declared_parameter(callee.node, position, callee.scope)
+        if need.called and declared is not UNKNOWN:
+            declared = self._interpreter.called(declared, [], callee.scope)
+        return any(
+            isinstance(each, ObjectValue)
+            # That a session is asked for is compared elsewhere.
+            and (not each.can & need.pairing.needs or (each.resource and not need.called))
+            for each in members(declared)
+        )
 
     def _awaited(
         self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]
@@ -590,6 +609,11 @@ class Walker:
             or "ExitStack" in value.label
             or (info is not None and info.get("addAsyncCleanup") is not None)
         )
+
+
+def _last(klass: ClassValue) -> str:
+    """The name of a class, as it was defined."""
+    return klass.fullname.rpartition(".")[2]
 
 
 def _is_first_send(call: CallExpr) -> bool:

@@ -19,10 +19,10 @@ from mypy.nodes import (
 from mypy.types import CallableType, Instance, get_proper_type
 
 from mypy_asyncsession.models.builtin import PARTIAL_METHOD
-from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.evidence import denied
+from mypy_asyncsession.semantic.interpreter.fields import field_of, is_field
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
@@ -80,10 +80,14 @@ def class_attribute(
     info = klass.info
     if info is None:
         return UNKNOWN
+    if isinstance(receiver, ObjectValue) and receiver.fields:
+        kept = field_of(receiver, name, at)
+        if kept is not None:
+            return kept
     if (
         isinstance(receiver, ObjectValue)
         and not receiver.bare
-        and _is_field(info, name)
+        and is_field(info, name)
         and (receiver.filled or not _field_default_stands(info, name, at))
     ):
         return UNKNOWN
@@ -99,19 +103,6 @@ def class_attribute(
         if base.names.get(name) is not None:
             return _typed_attribute(base, name, type_, at)
     return UNKNOWN
-
-
-def _is_field(info: TypeInfo, name: str) -> bool:
-    """Whether the generated ``__init__`` of a class has a parameter of that name."""
-    for base in info.mro:
-        entry = base.names.get(name)
-        if entry is not None:
-            return isinstance(entry.node, Var) and bool(
-                "dataclass" in base.metadata
-                or "attrs" in base.metadata
-                or any(MODEL_CLASSES & {ancestor.fullname} for ancestor in info.mro)
-            )
-    return False
 
 
 def _field_default_stands(info: TypeInfo, name: str, at: Context) -> bool:
