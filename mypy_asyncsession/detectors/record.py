@@ -201,6 +201,8 @@ class Override(NamedTuple):
         function: As in ``Use``.
         lines: As in ``Use``.
         misdeclared: Whether this is one member of a protocol, beside what its word means.
+        called: Whether the base has a method and this is a property, or ``False`` for the
+            reverse; ``None`` where both are of one kind.
     """
 
     method: str
@@ -212,6 +214,7 @@ class Override(NamedTuple):
     function: str
     lines: tuple[int, ...]
     misdeclared: bool = False
+    called: bool | None = None
 
 
 class Drive(Enum):
@@ -402,6 +405,7 @@ class Situation(Enum):
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"
+    CALLED = "called"
 
 
 class UnenteredUse(NamedTuple):

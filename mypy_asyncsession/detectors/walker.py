@@ -59,6 +59,7 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
@@ -303,6 +304,7 @@ class Walker:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, point, target)
+            yield from self._raw.of_property(expression, point)
             yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
@@ -315,6 +317,7 @@ class Walker:
                 yield from self._body(node.body.body, point.body.inside(node))
             elif isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, point, None)
+                yield from self._raw.of_property(node.expr, point)
                 if isinstance(node.expr, CallExpr):
                     for argument in self._awaited(node.expr, point, AWAITING_LATER):
                         yield from self._use(Pairing.AWAIT, argument, point, None)
@@ -325,6 +328,8 @@ class Walker:
             elif isinstance(node, MemberExpr):
                 yield from self._unawaited.of_expression(node, point)
                 yield from self._raw.of_unopened(node, point)
+                if node.name in SESSION_ATTRIBUTES:
+                    yield from self._raw.of_property(node.expr, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):

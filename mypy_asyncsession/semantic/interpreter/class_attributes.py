@@ -271,6 +271,9 @@ def bind(value: Value, receiver: Value, at: Context) -> Value:
             return value
         return replace(value, receiver=receiver)
     if isinstance(value, ManagerFactory) and isinstance(value.function, FunctionValue):
+        if value.function.is_property:
+            function = replace(value.function, is_property=False, receiver=receiver)
+            return at.called(ManagerFactory(function, value.is_async))
         return ManagerFactory(bind(value.function, receiver, at), value.is_async)
     return value
 
