@@ -152,7 +152,7 @@ def kept(init: FuncDef, owner: ClassDef) -> dict[str, Need]:
         ways: list[Need] = []
         for node in walk(owner.defs):
             for pairing, expression in pairings(node):
-                called = isinstance(expression, CallExpr) and not expression.args
+                called = isinstance(expression, CallExpr)
                 held = expression.callee if isinstance(expression, CallExpr) else expression
                 if isinstance(held, MemberExpr) and dotted(held) == f"self.{attribute}":
                     ways.append(Need(pairing, called))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, ClassDef, MemberExpr, NameExpr
+from mypy.nodes import CallExpr, ClassDef, MemberExpr, NameExpr, Var
 from mypy.types import Instance
 
 from mypy_asyncsession.semantic.call_sites import last_name
@@ -37,6 +37,9 @@ def context_variable(written: Expression, variable: ObjectValue, at: Context) ->
     source = at.source(at.scope.module)
     if source is None or not isinstance(written, NameExpr):
         return UNSURE
+    declared = at.program.symbol(f"{at.scope.module}.{written.name}")
+    if isinstance(declared, Var) and not declared.is_inferred and declared.type is not None:
+        return None  # whatever is put there is compared with that
     bindings = source.scope.names.bindings.get(written.name, [])
     if len(bindings) != 1 or bindings[0].kind != "assign":
         return UNSURE  # another module's, or a parameter: who knows what else is put there
