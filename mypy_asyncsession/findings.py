@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
+
+#: The code that all of ours are sub-codes of: disabling it disables every rule.
+PARENT: Final = "async-session"
 
 
 @dataclass(frozen=True, slots=True)

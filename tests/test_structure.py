@@ -37,9 +37,11 @@ SHARED: Final = {
     "config",
     "findings",
     "git",
+    "near",
     "printable",
     "reading",
     "refused",
+    "selection",
     "survey",
     "writing",
 }
@@ -49,20 +51,10 @@ MOST_LINES: Final = 400
 LONGER: Final = {
     "plugin/internals.py": 800,  # the one place for all that mypy does not promise
     "detectors/walker.py": 605,
-    "checking/sources.py": 570,
-    "detectors/record.py": 550,
-    "semantic/cfg/statements.py": 460,
-    "semantic/mapped_classes.py": 460,
-    "detectors/unentered_use.py": 460,
-    "semantic/object_identity.py": 435,
     "semantic/declarations/symbols.py": 435,
     "detectors/concurrent_uses.py": 435,
-    "checking/mypy_check.py": 430,
-    "detectors/dependencies.py": 430,
     "detectors/expired_reads.py": 425,
-    "semantic/module_source.py": 415,
     "detectors/transactions.py": 420,
-    "detectors/overrides.py": 410,
 }
 
 

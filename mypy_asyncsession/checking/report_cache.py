@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
-from mypy_asyncsession.checking.report import Other, Problem, Report
+from mypy_asyncsession.checking.report import Other, Problem, Report, Unresolved
 from mypy_asyncsession.checking.snapshot import Snapshot, state
 from mypy_asyncsession.findings import Span, decode
 from mypy_asyncsession.survey import decode as decode_survey
@@ -167,6 +167,7 @@ def _encoded(report: Report) -> dict[str, Any]:
         "surveys": [found.encode() for found in report.surveys],
         "others": list(map(astuple, report.others)),
         "modules": report.modules,
+        "unresolved": list(map(astuple, report.unresolved)),
     }
 
 
@@ -180,6 +181,7 @@ def _decoded(values: dict[str, Any]) -> Report:
         surveys=list(map(decode_survey, values["surveys"])),
         others=[Other(*each) for each in values["others"]],
         modules=values["modules"],
+        unresolved=[Unresolved(*each) for each in values["unresolved"]],
     )
 
 

@@ -6,6 +6,7 @@ A run in which nothing has changed ends here, and imports nothing of what builds
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,15 +15,14 @@ from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.place import KEY_VARIABLE, place
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.python_environment import interpreter
-from mypy_asyncsession.checking.report import Problem
+from mypy_asyncsession.checking.report import Problem, Report
 from mypy_asyncsession.checking.report_cache import ReportCache
 from mypy_asyncsession.checking.snapshot import Snapshot
 from mypy_asyncsession.config import Config, discover, load, misplaced
+from mypy_asyncsession.selection import PathPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from mypy_asyncsession.checking.report import Report
 
 #: The directory in the cache for runs that survey: their results are not those of a check.
 _SURVEYS: Final = "surveys"
@@ -58,19 +58,23 @@ def check(
     config, warnings = _configuration(options.config_file, directory)
     settings = project(directory)
     python = interpreter(settings, directory)
-    files = find_files(paths, settings, directory)
+    selection = options.selection(config, directory)
+    files = find_files(paths, settings, directory, selection)
+    if not files.paths:
+        nothing = Report(problems=[*warnings, *files.problems], excluded=files.excluded)
+        return judged(nothing, options, config, directory)
     part = _SURVEYS if options.survey else ""
     keep = place(directory, options.cache_dir)
     if keep.private is None and options.cache_dir is not None:
         warnings.append(Problem(options.cache_dir, 0, _NO_KEY))
     problems = [*warnings, *files.problems]
-    how = (options.strict, options.survey, options.others, options.engine)
+    how = (options.strict, options.survey, options.others, options.engine, selection)
     folder = keep.private / part if keep.private is not None else None
     kept = ReportCache(folder, (directory, paths, how, config, settings, python, problems))
     if not options.instead:
         report = kept.report(files.paths)
         if report is not None:
-            return report
+            return judged(report, options, config, directory)
     from mypy_asyncsession.checking.cache import Cache
     from mypy_asyncsession.checking.process import Builder
 
@@ -80,7 +84,9 @@ def check(
         with Builder(cache.work) as builder:
             from mypy_asyncsession.checking.mypy_check import MypyCheck
 
-            run = MypyCheck(cache, directory, options, config, settings, python, files, problems)
+            run = MypyCheck(
+                cache, directory, options, config, settings, python, files, problems, selection
+            )
             report = run.report(builder, on_progress or (lambda _done, _all: None))
     finally:
         cache.close()
@@ -88,7 +94,23 @@ def check(
         snapshot = Snapshot.take(run.before, run.looked, kept.snapshot)
         if snapshot is not None:
             kept.keep(report, snapshot)
-    return report
+    return judged(report, options, config, directory)
+
+
+def judged(report: Report, options: Options, config: Config, directory: str) -> Report:
+    """The report, with whether there is something in it that keeps a check from succeeding."""
+    allowed = options.allow_unchecked or config.allow_unchecked
+    if isinstance(allowed, bool):
+        incomplete = not allowed and bool(report.unchecked or report.unresolved)
+    else:
+        patterns = [PathPattern(each, config.folder) for each in allowed]
+        paths = {each.path for each in report.unchecked}
+        paths |= {each.path for each in report.unresolved}
+        incomplete = any(
+            not any(pattern.matches(os.path.join(directory, path)) for pattern in patterns)
+            for path in paths
+        )
+    return replace(report, incomplete=incomplete)
 
 
 def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:

@@ -92,7 +92,7 @@ def audit(
             width=terminal.width if terminal.interactive else None,
         )
     wrong = any(use.code is not None for row in found.rows for use in row.uses)
-    return FOUND if wrong else NOTHING
+    return common.status(report, found=wrong)
 
 
 def _application(target: str, output: str, config_file: str | None) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mypy_asyncsession.checking.options import Engine
+from mypy_asyncsession.checking.report import Problem
 from mypy_asyncsession.cli import common
-from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.terminal import Terminal, tell
 from mypy_asyncsession.printable import printable
@@ -44,6 +44,15 @@ _MOST_FIXED: Final = 10
 @common.config_file
 @common.cache_dir
 @click.option("--strict", is_flag=True, help="Turn on the rules that are off by default, too.")
+@common.select
+@common.ignore
+@common.exclude
+@common.allow_unchecked
+@click.option(
+    "--unresolved",
+    is_flag=True,
+    help="List the imports of modules of the project that are not there.",
+)
 @click.option(
     "--baseline",
     metavar="FILE",
@@ -83,6 +92,11 @@ def check(
     config_file: str | None,
     cache_dir: str | None,
     strict: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    exclude: tuple[str, ...],
+    allow_unchecked: bool,
+    unresolved: bool,
     baseline: str | None,
     update_baseline: bool,
     workers: int | None,
@@ -108,10 +122,13 @@ def check(
 
     `mypy-asyncsession explain CODE` says what a finding is about, with the CODE in brackets behind
     it, and `mypy-asyncsession fix --diff` how it can be fixed. One that is right as it is can be
-    silenced with a comment, `# type: ignore[session-with]` with its own code. In pyproject.toml,
-    mypy's disable_error_code and ignore_errors are heeded, and so is what it excludes.
+    silenced with a comment, `# session: ignore[session-with]` with its own code. In pyproject.toml,
+    select, ignore, exclude and per-file-ignores of [tool.mypy-asyncsession] are heeded, and mypy's
+    disable_error_code, ignore_errors and exclude as well.
 
-    The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run.
+    The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not run, or
+    not everything was read: a file that cannot be parsed, or on which mypy crashes, or an import of
+    a module of the project that is not there.
     """  # noqa: D301
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.cli.output import text
@@ -124,8 +141,14 @@ def check(
         workers=workers,
         engine=Engine(engine),
         show_traceback=show_traceback,
+        select=select,
+        ignore=ignore,
+        exclude=exclude,
+        allow_unchecked=allow_unchecked,
     )
     report = common.run(paths, options, quiet=quiet)
+    for each in report.unresolved if unresolved else ():
+        common.warn(Problem(each.path, each.line, f'there is no module "{each.module}"'))
     if old is not None:
         report = _compared(report, old, update=update_baseline, quiet=quiet)
     terminal = Terminal.of_stdout()
@@ -137,7 +160,7 @@ def check(
             for line in text.counts(report):
                 tell(line)
     terminal.print(lines)
-    return FOUND if report.findings else NOTHING
+    return common.status(report, found=bool(report.findings))
 
 
 def _baseline(path: str | None, *, update: bool) -> Baseline | None:

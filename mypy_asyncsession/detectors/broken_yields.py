@@ -19,7 +19,7 @@ from mypy.nodes import (
     YieldExpr,
 )
 
-from mypy_asyncsession.detectors.record import Drive
+from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.semantic.function_flow import always_raises
 from mypy_asyncsession.semantic.generator_summary import returns_without_yield
 from mypy_asyncsession.semantic.syntax import (

@@ -8,7 +8,7 @@ from mypy.nodes import ClassDef, FuncDef, OverloadedFuncDef
 from mypy.types import AnyType, CallableType, Instance
 
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.record import Annotated, Getter, Kind
+from mypy_asyncsession.detectors.provider_records import Annotated, Getter, Kind
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.models.typing import HOLDER_TYPES

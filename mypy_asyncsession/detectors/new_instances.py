@@ -8,7 +8,8 @@ from mypy.nodes import CallExpr, MemberExpr, NameExpr
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
 from mypy_asyncsession.semantic.dataflow import on_every_path
-from mypy_asyncsession.semantic.mapped_classes import DEFAULT_LAZY, LOADED_WITH_INSTANCE
+from mypy_asyncsession.semantic.mapped_classes import LOADED_WITH_INSTANCE
+from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
 from mypy_asyncsession.semantic.scopes import reaching
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import dotted, walk
@@ -19,12 +20,9 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.cfg import Graph
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.mapped_classes import (
-        MappedClass,
-        MappedClasses,
-        Relationship,
-    )
+    from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.relationships import Relationship
 
 _ADDING: Final = frozenset({"add", "add_all"})
 _WRITING: Final = frozenset({"commit", "flush"})

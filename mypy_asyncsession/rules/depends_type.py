@@ -29,7 +29,7 @@ def root(user_id: Annotated[int, Depends(get_user_id)]) -> str:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Dependency, Role
+from mypy_asyncsession.detectors.dependency_records import Dependency, Role
 from mypy_asyncsession.rules import session_depends
 from mypy_asyncsession.rules.rule import Problem, Rule
 

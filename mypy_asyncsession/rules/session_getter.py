@@ -33,8 +33,13 @@ def get_session() -> AsyncGenerator[AsyncSession, None]:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Annotated, Getter, ObjectInfo
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.provider_records import Annotated, Getter
 from mypy_asyncsession.rules.rule import Problem, Rule
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 _SAYS = {
     Annotated.MISSING: "has no return annotation: it gives {shape}",

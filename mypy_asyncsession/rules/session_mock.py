@@ -33,7 +33,7 @@ def test_report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Double
+from mypy_asyncsession.detectors.provider_records import Double
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import USES, Shape
 

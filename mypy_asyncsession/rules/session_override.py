@@ -35,10 +35,15 @@ class Database(Provider):
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import ObjectInfo, Override
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.provider_records import Override
 from mypy_asyncsession.rules.pairings import holds_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import USES, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 _PROVIDERS = frozenset(
     {

@@ -34,9 +34,14 @@ async def report() -> None:
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import ObjectInfo, Situation, UnenteredUse
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.record import Situation, UnenteredUse
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import Can, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 _TAKEN = {
     Situation.ATTRIBUTE: 'it has no "{detail}" before it is {done}',

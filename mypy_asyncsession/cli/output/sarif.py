@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from mypy_asyncsession import __version__
 from mypy_asyncsession.checking.finding_identity import fingerprints
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.cli.output.repository import in_repository
 from mypy_asyncsession.printable import json_text
 from mypy_asyncsession.rules import PARENT, RULES
@@ -29,6 +30,7 @@ _SCHEMA: Final = (
 
 def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
     """One run with a result for each finding, and a notification for each problem."""
+    unreached = list(coverage.notes(report))
     run = {
         "tool": {
             "driver": {
@@ -40,14 +42,14 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
         },
         "invocations": [
             {
-                "executionSuccessful": True,
+                "executionSuccessful": not report.incomplete,
                 "toolExecutionNotifications": [
                     {
-                        "level": "warning",
+                        "level": "error" if problem in unreached else "warning",
                         "message": {"text": problem.message},
                         "locations": [_location(problem.path, _from_line(problem.line))],
                     }
-                    for problem in report.problems
+                    for problem in dict.fromkeys((*report.problems, *unreached))
                 ],
             }
         ],

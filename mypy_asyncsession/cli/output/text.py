@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
 
@@ -50,6 +51,9 @@ def lines(
         yield from counts(report)
     if summary:
         yield _summary(report, terminal)
+        unreached = coverage.summary(report)
+        if unreached is not None:
+            yield terminal.style(unreached, fg="yellow", bold=report.incomplete)
 
 
 def _said(found: Finding) -> tuple[str, str, str | None]:
@@ -137,9 +141,10 @@ def _summary(report: Report, terminal: Terminal) -> str:
     new = "new " if report.known else ""
     known = f", {report.known} in the baseline" if report.known else ""
     if not number:
-        return terminal.style(
-            f"Success: no {new}issues found in {checked}{known}", fg="green", bold=True
+        none = (
+            f"{'No' if report.incomplete else 'Success: no'} {new}issues found in {checked}{known}"
         )
+        return terminal.style(none, fg="yellow" if report.incomplete else "green", bold=True)
     files = _count(len({found.path for found in report.findings}), "file")
     return terminal.style(
         f"Found {_count(number, new + 'error')} in {files} (checked {checked}{known})",

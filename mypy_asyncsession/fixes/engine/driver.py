@@ -178,6 +178,8 @@ class _Fix:
             self._report.problems,
             self._report.checked,
             known=self._accepted.total() - accepted.total(),
+            unchecked=len(self._report.unchecked),
+            incomplete=self._report.incomplete,
         )
 
     def _is_edited(self, path: str) -> bool:

@@ -29,9 +29,9 @@ from mypy_asyncsession.semantic.interpreter import (
 )
 from mypy_asyncsession.semantic.interpreter.context import (
     NOWHERE,
+    Activation,
     Budget,
     Context,
-    Frame,
     Trace,
     Where,
 )
@@ -151,7 +151,7 @@ class Interpreter:
     def _at(self, scope: Scope = NOWHERE, where: Where = None) -> Context:
         """The beginning of an evaluation."""
         return Context(
-            scope, where, 0, Frame(self._evaluation, self._trace, frozenset(), 0, Budget())
+            scope, where, 0, Activation(self._evaluation, self._trace, frozenset(), 0, Budget())
         )
 
     # Expressions and names

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, FuncItem
 
     from mypy_asyncsession.semantic.interpreter.context import Context
-    from mypy_asyncsession.semantic.module_source import Stored
+    from mypy_asyncsession.semantic.module_bodies import Stored
     from mypy_asyncsession.semantic.scopes import Scope
 
 

@@ -78,7 +78,7 @@ class Budget:
         self.steps = STEPS
 
 
-class Frame:
+class Activation:
     """What is being evaluated: the same for all the expressions of one body.
 
     Attributes:
@@ -118,7 +118,7 @@ class Context:
 
     __slots__ = ("depth", "frame", "scope", "where")
 
-    def __init__(self, scope: Scope, where: Where, depth: int, frame: Frame) -> None:
+    def __init__(self, scope: Scope, where: Where, depth: int, frame: Activation) -> None:
         self.scope: Final = scope
         self.where: Final = where
         self.depth: Final = depth
@@ -133,7 +133,7 @@ class Context:
         frame = self.frame
         calls = frame.calls + 1
         frame.trace.calls = max(frame.trace.calls, calls)
-        inside = Frame(frame.evaluator, frame.trace, frame.active, calls, frame.budget)
+        inside = Activation(frame.evaluator, frame.trace, frame.active, calls, frame.budget)
         return Context(self.scope, self.where, self.depth, inside)
 
     # What is known of the program

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.semantic.interpreter.context import CALLS, NESTING, Context, Frame, Trace
+from mypy_asyncsession.semantic.interpreter.context import (
+    CALLS,
+    NESTING,
+    Activation,
+    Context,
+    Trace,
+)
 from mypy_asyncsession.semantic.values import RECURSIVE
 
 if TYPE_CHECKING:
@@ -64,7 +70,7 @@ class Memo:
         is_current = program.current is not None and program.current.module == module
         inner = Trace(not (program.analysed and is_current), calls=frame.calls, depth=at.depth)
         active = frame.active | {key}
-        within = Frame(frame.evaluator, inner, active, frame.calls, frame.budget)
+        within = Activation(frame.evaluator, inner, active, frame.calls, frame.budget)
         try:
             value = evaluate(Context(at.scope, at.where, at.depth, within))
         finally:
