@@ -19,8 +19,8 @@ from mypy_asyncsession.checking.import_finder import ImportFinder
 from mypy_asyncsession.checking.imports import Imports
 from mypy_asyncsession.checking.module_names import (
     PackageNames,
-    depth,
     joined,
+    levels_below,
     stem,
 )
 from mypy_asyncsession.checking.programs import Program, packed
@@ -90,11 +90,11 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
     ]
     for root in roots.values():
         for folder in root.folders:
-            below = depth(folder, root.folder)
+            depth = levels_below(folder, root.folder)
             root.imported.update(imports[folder].names())
             for level, count in imports[folder].levels().items():
-                if level > below:
-                    root.escapes[level - below] += count
+                if level > depth:
+                    root.escapes[level - depth] += count
     nearby = ImportFinder(directory)
     placed = as_imported(list(roots.values()), names, directory, nearby)
     for root in placed:
