@@ -8,7 +8,6 @@ from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     ConditionalExpr,
-    Decorator,
     ExpressionStmt,
     FuncDef,
     MemberExpr,
@@ -17,6 +16,7 @@ from mypy.nodes import (
 )
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
+from mypy_asyncsession.detectors.called_properties import called_property
 from mypy_asyncsession.detectors.entered_attributes import EnteredAttributes
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.held_sessions import (
@@ -43,7 +43,7 @@ from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.evidence import suffices
 from mypy_asyncsession.semantic.shapes import Can, Shape
-from mypy_asyncsession.semantic.syntax import definition_of, mentions, walk, yields
+from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ClassValue,
@@ -195,54 +195,11 @@ class UnenteredUses:
 
     def of_property(self, call: Expression, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``store.session()``, where ``session`` is a property that gives one."""
-        if not isinstance(call, CallExpr) or call.args or not isinstance(call.callee, MemberExpr):
-            return
-        member = call.callee
-        owner = self._interpreter.static_type(member.expr, point.scope, point.where)
-        if not isinstance(owner, Instance):
-            return
-        entry = owner.type.get(member.name)
-        if (
-            entry is None
-            or not isinstance(entry.node, Decorator)
-            or not entry.node.var.is_property
-            or owner.type.get_containing_type_info(member.name) is not owner.type
-        ):
-            return
-        given = self._interpreter.value(member, point.scope, point.where)
-        if not isinstance(given, ObjectValue) or not (given.resource or _held(given)):
-            return
-        if "scoped" in (given.label or "") or not self._returns(owner.type, member.name, given):
-            return
-        yield self._raw(Situation.CALLED, member, given, given, member.name, point)
-
-    def _returns(self, info: TypeInfo, name: str, given: ObjectValue) -> bool:
-        """Whether the body of a property, not its annotation alone, says what it gives."""
-        source = self._interpreter.program.source(info.module_name)
-        located = source.class_named(info.name) if source is not None else None
-        if source is None or located is None:
-            return False
-        inner = source.scope_in(*located)
-        for statement in located[0].defs.body:
-            function = definition_of(statement)
-            if function is None or function.name != name:
-                continue
-            if yields(function):
-                return True
-            scope = source.scope_in(function, inner)
-            returned = [
-                self._interpreter.value(node.expr, scope, scope.names.places.get(id(node)))
-                for node in walk(function.body, into_functions=False)
-                if isinstance(node, ReturnStmt) and node.expr is not None
-            ]
-            wanted = given.item if function.is_coroutine else given
-            return bool(returned) and all(
-                isinstance(each, ObjectValue)
-                and isinstance(wanted, ObjectValue)
-                and each.shape is wanted.shape
-                for each in returned
-            )
-        return False
+        if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr) and not call.args:
+            given = called_property(call.callee, self._interpreter, point)
+            if given is not None:
+                member = call.callee
+                yield self._raw(Situation.CALLED, member, given, given, member.name, point)
 
     def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
         """A quick look: whether an argument may hold a session that is yet to be got at."""
