@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.import_finder import ImportFinder
     from mypy_asyncsession.checking.programs import Program
+    from mypy_asyncsession.checking.sources import Sources
 
 #: What an import finds, beside directories.
 _ENDS: Final = (".py", ".pyi", ".so", ".pyd", ".pyx")
