@@ -21,6 +21,7 @@ from mypy.types import CallableType, Instance, UnionType, get_proper_type
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
+from mypy_asyncsession.detectors.property_overrides import in_place_of, is_of_another_kind
 from mypy_asyncsession.detectors.provider_records import Override
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.findings import Span
@@ -68,11 +69,8 @@ class Overrides:
             if only_raises(function):  # it says that there is no such method here
                 continue
             span, owner = span_of(function), f"{node.name}.{function.name}"
-            there = base.names[function.name].node
-            if isinstance(there, (FuncDef, Decorator)) and _is_property(statement) is not (
-                _is_property(there)
-            ):
-                found = self._of_property(function.name, info, base, statement, scope, span)
+            if is_of_another_kind(statement, base.names[function.name].node):
+                found = in_place_of(function.name, info, base, scope, span, self._interpreter)
             else:
                 found = self._compared(function.name, info, base, scope, span, owner)
             if found is not None:
@@ -80,41 +78,6 @@ class Overrides:
         yield from self._of_attributes(node, info, scope, names)
         if len(node.base_type_exprs) > 1:
             yield from self._mixed(node, info, scope, names)
-
-    def _of_property(
-        self,
-        name: str,
-        info: TypeInfo,
-        base: TypeInfo,
-        statement: Node,
-        scope: Scope,
-        span: Span,
-    ) -> Override | None:
-        """A property in the place of a method, or the reverse, of which one gives a session."""
-        here, there = (self._given(each, name, scope) for each in (info, base))
-        given = here or there
-        if given is None:
-            return None
-        return Override(
-            method=name,
-            owner=info.name,
-            base=base.name,
-            here=here or given,
-            there=there or given,
-            span=span,
-            function=f"{info.name}.{name}",
-            lines=tuple(range(span.line, span.end_line + 1)),
-            called=_is_property(statement),
-        )
-
-    def _given(self, info: TypeInfo, name: str, scope: Scope) -> ObjectInfo | None:
-        """What a property gives, or a method when it is called."""
-        member = self._interpreter.attribute(ClassValue(info.fullname, info), name)
-        node = info.names[name].node
-        given = member if node is not None and _is_property(node) else None
-        if given is None:
-            given = self._interpreter.called(member, [], scope)
-        return object_info(given, self._interpreter, scope)
 
     def _of_attributes(
         self, node: ClassDef, info: TypeInfo, scope: Scope, methods: set[str]
@@ -378,10 +341,6 @@ def _gives_session(method: ObjectInfo) -> bool:
         and method.item is not None
         and method.item.resource is not None
     )
-
-
-def _is_property(node: Node) -> bool:
-    return isinstance(node, Decorator) and node.var.is_property
 
 
 def _alike(here: Node, there: Node | None) -> bool:

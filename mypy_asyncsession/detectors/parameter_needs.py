@@ -14,11 +14,12 @@ from mypy.nodes import (
     AwaitExpr,
     CallExpr,
     Decorator,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
-    IfStmt,
     MemberExpr,
     NameExpr,
+    NonlocalDecl,
     RefExpr,
     ReturnStmt,
     WithStmt,
@@ -45,6 +46,9 @@ _KINDS: dict[type, PointKind] = {
     ForStmt: PointKind.ITERATE,
     AwaitExpr: PointKind.AWAIT,
 }
+
+#: What may stand before a function that is returned, so that it is returned whatever happens.
+_PLAIN = (AssignmentStmt, Decorator, ExpressionStmt, FuncDef, NonlocalDecl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def _returned_function(outer: FuncDef) -> FuncDef | None:
     last = body[-1] if body else None
     if not isinstance(last, ReturnStmt) or not isinstance(last.expr, NameExpr):
         return None
-    if any(isinstance(each, (IfStmt, ReturnStmt)) for each in body[:-1]):
+    if not all(isinstance(each, _PLAIN) for each in body[:-1]):
         return None
     found = [inner for each in body if (inner := definition_of(each)) is not None]
     return found[0] if len(found) == 1 and found[0].name == last.expr.name else None

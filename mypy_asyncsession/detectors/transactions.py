@@ -207,7 +207,7 @@ class Transactions:
         """The points at which a transaction that was kept is ended: ``await kept.commit()``."""
         for point in body.graph.points:
             callee = point.node.callee if isinstance(point.node, CallExpr) else None
-            if isinstance(callee, MemberExpr) and callee.name in _ENDING:
+            if isinstance(callee, MemberExpr) and callee.name in ENDING:
                 value = self._objects.value(callee.expr, body, point.index)
                 if getattr(value, "label", None) in TRANSACTIONS:
                     yield point.index

@@ -45,11 +45,12 @@ from mypy_asyncsession.detectors.expected import Expected
 from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.given_providers import GivenProviders
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
-from mypy_asyncsession.detectors.parameter_needs import kept, may_need, needs
+from mypy_asyncsession.detectors.parameter_needs import may_need
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
@@ -61,7 +62,6 @@ from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutine
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
-from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
@@ -86,7 +86,6 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
-    from mypy_asyncsession.detectors.parameter_needs import Need
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -175,7 +174,7 @@ class Walker:
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
-        self._needs: dict[FuncDef, dict[str, Need]] = {}
+        self._given = GivenProviders(interpreter)
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
@@ -383,7 +382,7 @@ class Walker:
                     protocol, argument, point.scope, point.where, point.body.outermost()
                 )
             if may_need(call, point.scope, self._interpreter.program):
-                yield from self._given(call, point)
+                yield from self._given.of_call(call, point, self._made)
             yield from self._raw.of_call(call, point)
             yield from self._doubles.of_call(call, point)
             if self._probes is not None:
@@ -403,47 +402,6 @@ class Walker:
             return  # that it is called is the mistake, and has been said
         if self._direct_calls.may_be_one(call, scope, where):
             yield from self._direct_calls.of_call(call, scope, where, owner)
-
-    def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
-        """What a call gives to a function that uses it in a way of its own."""
-        callee = self._interpreter.value(call.callee, point.scope, point.where)
-        klass = callee if isinstance(callee, ClassValue) else None
-        if klass is not None:
-            callee = self._interpreter.attribute(self._interpreter.instance(klass), "__init__")
-        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
-            return
-        wanted = self._needs.get(callee.node)
-        if wanted is None:
-            wanted = self._needs[callee.node] = needs(callee.node)
-            owner = callee.scope.node
-            if klass is not None and isinstance(owner, ClassDef):
-                wanted.update(kept(callee.node, owner) if owner.name == _last(klass) else {})
-        names = [argument.variable.name for argument in callee.node.arguments]
-        for name, argument in matched(call, callee) if wanted else ():
-            need = wanted.get(name)
-            if need is None or self._denies(callee, names.index(name), need):
-                continue
-            value = self._interpreter.value(argument, point.scope, point.where)
-            if need.called:
-                value = self._interpreter.called(value, [], point.scope)
-            use = self._made(need.pairing, value, argument, point, None)
-            if use is not None:
-                yield use._replace(
-                    callee=written(argument) if need.called else use.callee,
-                    via=callee.name if klass is None else _last(klass),
-                )
-
-    def _denies(self, callee: FunctionValue, position: int, need: Need) -> bool:
-        """Whether the annotation of a parameter says that what the body does with it is wrong."""
-        declared = self._interpreter.declared_parameter(callee.node, position, callee.scope)
-        if need.called and declared is not UNKNOWN:
-            declared = self._interpreter.called(declared, [], callee.scope)
-        return any(
-            isinstance(each, ObjectValue)
-            # That a session is asked for is compared elsewhere.
-            and (not each.can & need.pairing.needs or (each.resource and not need.called))
-            for each in members(declared)
-        )
 
     def _awaited(
         self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]
@@ -615,11 +573,6 @@ class Walker:
             or "ExitStack" in value.label
             or (info is not None and info.get("addAsyncCleanup") is not None)
         )
-
-
-def _last(klass: ClassValue) -> str:
-    """The name of a class, as it was defined."""
-    return klass.fullname.rpartition(".")[2]
 
 
 def _is_first_send(call: CallExpr) -> bool:

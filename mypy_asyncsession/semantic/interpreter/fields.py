@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.interpreter.context import Context
 
 _NAMESPACE: Final = "types.SimpleNamespace"
+_NAMED_TUPLE: Final = "typing.NamedTuple"
 
 
 def is_field(info: TypeInfo, name: str) -> bool:
@@ -38,6 +39,8 @@ def keeps_fields(info: TypeInfo) -> bool:
     if info.fullname == _NAMESPACE:
         return True
     is_plain = "dataclass" in info.metadata or info.is_named_tuple
+    # A tree that was only parsed has it as any other base.
+    is_plain = is_plain or any(base.fullname == _NAMED_TUPLE for base in info.mro[1:])
     return is_plain and not any(name in info.names for name in ("__post_init__", "__getattr__"))
 
 
