@@ -120,6 +120,18 @@ class TestFixable:
         assert "can be fixed" not in done.stdout
         assert asked([], Report(), ["app"], Options()) == []
 
+    def test_the_command_fixes_strict_codes_too(self, tmp_path: Path) -> None:
+        (tmp_path / "db.py").write_text(
+            "from sqlalchemy.ext.asyncio import AsyncSession\n\n"
+            "async def get_db():\n    async with AsyncSession() as session:\n"
+            "        yield session\n"
+        )
+        done = run(tmp_path, "db.py", "--strict")
+        assert done.stdout.splitlines()[-1] == (
+            "1 error in 1 file (1 checked); "
+            "1 can be fixed: mypy-asyncsession fix --only session-getter db.py"
+        )
+
 
 class TestGitHub:
     def test_its_form_is_chosen_by_itself(self, app: Path) -> None:
