@@ -1,4 +1,4 @@
-"""The names of modules: which directory is a package, and what the files in it are called."""
+"""Names of modules, and of the files that they are in."""
 
 # ruff: noqa: PTH113
 # Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
@@ -72,7 +72,7 @@ def folders(paths: Iterable[str], directory: str) -> list[str]:
 
 
 def prefixes(name: str) -> Iterator[str]:
-    """A dotted name, and the packages that it is in."""
+    """A full name, and those of the packages around it, from the outside."""
     at = name.find(".")
     while at >= 0:
         yield name[:at]
@@ -81,33 +81,32 @@ def prefixes(name: str) -> Iterator[str]:
 
 
 def stem(path: str) -> str:
-    """The last component of the name of a file's module."""
-    # A dot would make a package of what is before it.
-    found = os.path.basename(path)
+    """The last part of the name of the module in a file."""
+    name = os.path.basename(path)
     for extension in EXTENSIONS:
-        found = found.removesuffix(extension)
-    return found.replace(".", "-")
+        name = name.removesuffix(extension)
+    return name.replace(".", "-")  # a dot would make a package of what is before it
 
 
 def joined(package: str, name: str) -> str:
-    """The full name of a module of a package."""
+    """The full name of a module in a package."""
     if name == "__init__" and package:
         return package
     return f"{package}.{name}" if package else name
 
 
 def is_init(path: str) -> bool:
-    """Whether a file is the one that makes its directory a package."""
+    """Whether a file is that of a package itself."""
     return os.path.basename(path).startswith("__init__.")
 
 
 def precedence(path: str) -> tuple[bool, bool, str]:
-    """Which of several files of one name keeps it: the package, then the stub."""
+    """By what files of one name are ordered: the first of them keeps it."""
     return not is_init(path), not path.endswith(".pyi"), path
 
 
-def levels_below(folder: str, base: str) -> int:
-    """How many directories below *base* another one is."""
+def depth(folder: str, base: str) -> int:
+    """How many directories *folder* is below *base*."""
     return 0 if folder == base else os.path.relpath(folder, base).count(os.sep) + 1
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
-from mypy_asyncsession.checking.mypy_options import (
+from mypy_asyncsession.checking.mypy_settings import (
     MOST_WORKERS,
     WORTH_WORKERS,
+    as_options,
     as_toml,
-    error_code_options,
     processors,
 )
 from mypy_asyncsession.checking.options import Engine
@@ -264,7 +264,7 @@ class MypyCheck:
             "python_executable": python.executable if python.packages is None else None,
             "python_version": python.version,
             "show_traceback": self._options.show_traceback,
-            **error_code_options(self._settings.silenced),
+            **as_options(self._settings.silenced),
         }
         on = self._selection.select
         options["enable_error_code"] += [
@@ -279,7 +279,7 @@ class MypyCheck:
         return Plan(
             options=options,
             modules={
-                pattern: error_code_options(silenced)
+                pattern: as_options(silenced)
                 for pattern, silenced in self._settings.modules.items()
             },
             cache=folder,

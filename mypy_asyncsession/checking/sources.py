@@ -19,8 +19,8 @@ from mypy_asyncsession.checking.import_finder import ImportFinder
 from mypy_asyncsession.checking.imports import Imports
 from mypy_asyncsession.checking.module_names import (
     PackageNames,
+    depth,
     joined,
-    levels_below,
     stem,
 )
 from mypy_asyncsession.checking.programs import Program, packed
@@ -100,11 +100,11 @@ def find_sources(
     ]
     for root in roots.values():
         for folder in root.folders:
-            depth = levels_below(folder, root.folder)
+            below = depth(folder, root.folder)
             root.imported.update(imports[folder].names())
             for level, count in imports[folder].levels().items():
-                if level > depth:
-                    root.escapes[level - depth] += count
+                if level > below:
+                    root.escapes[level - below] += count
     nearby = ImportFinder(directory, beside)
     placed = as_imported(list(roots.values()), names, directory, nearby)
     for root in placed:

@@ -10,7 +10,6 @@ from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
 from mypy_asyncsession.semantic.dataflow import on_every_path
 from mypy_asyncsession.semantic.mapped_classes import LOADED_WITH_INSTANCE
 from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
-from mypy_asyncsession.semantic.scopes import reaching
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
@@ -70,7 +69,7 @@ class NewInstances:
         made = bindings[0].node
         if bindings[0].kind != "assign" or not isinstance(made, CallExpr):
             return None
-        if bindings[0].element is not None or reaching(bindings, point.where) != bindings:
+        if bindings[0].element is not None:
             return None
         klass = self._interpreter.value(made.callee, point.scope, bindings[0].blocks)
         mapped = self._mapped.of_class(klass) if isinstance(klass, ClassValue) else None

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.call_sites import CallSite, Chain
     from mypy_asyncsession.semantic.values import FunctionValue
 
+    Place = tuple[tuple[int, int], ...]
+
 
 #: The methods that change the elements of a list, a dict or a set.
 _CHANGES = frozenset(
@@ -94,8 +96,39 @@ class ModuleSource:
             return scope
         return scope.with_values({function.node.arguments[0].variable.name: function.receiver})
 
-    def flow_of(self, node: FuncItem | MypyFile) -> FunctionFlow:
-        """The control flow of a function of the module, or of the module itself."""
+    def bindings_at(
+        self, name: str, scope: Scope, where: Place | None, *, at_end: bool = False
+    ) -> tuple[list[Binding], bool]:
+        """The bindings of a name in a body that may hold at a place, and whether one of them must.
+
+        Where none must, the name may be what it was when the body began.
+
+        Args:
+            name: The name.
+            scope: The body.
+            where: The blocks around the use, or ``None`` where it stands in another body.
+            at_end: Whether the end of the body is meant.
+        """
+        names = scope.names
+        bindings = names.bindings.get(name, ())
+        own = [each for each in bindings if "comprehension" not in each.kind]
+        if where is None and not at_end:
+            return own, any(len(each.blocks) <= 1 for each in own)
+        if where is not None:
+            # Such a name lives in its own statement alone.
+            inner = [each for each in bindings if each.blocks == where and each not in own]
+            if inner:
+                return inner[-1:], True
+        flow = self.flow_of(scope.node or self.tree)
+        found = flow.binders(name, names.statement_at(where) if where is not None else None)
+        if not found:
+            return own, False
+        # What a lambda binds stands in no statement.
+        live = [e for e in own if not e.blocks or names.statement_at(e.blocks) in found - {0}]
+        return live, 0 not in found or any(not each.blocks for each in live)
+
+    def flow_of(self, node: FuncItem | ClassDef | MypyFile) -> FunctionFlow:
+        """The control flow of a function or class of the module, or of the module itself."""
         flow = self._flows.get(id(node))
         if flow is None:
             flow = self._flows[id(node)] = FunctionFlow(node)

@@ -15,7 +15,6 @@ from mypy_asyncsession.semantic.interpreter.instances import class_of
 from mypy_asyncsession.semantic.interpreter.parameters import parameter
 from mypy_asyncsession.semantic.interpreter.protocols import entered, iterated
 from mypy_asyncsession.semantic.interpreter.symbols import symbol
-from mypy_asyncsession.semantic.scopes import reaching, reaching_parameter
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.value_identity import environment
 from mypy_asyncsession.semantic.values import (
@@ -61,21 +60,37 @@ def named(name: str, at: Context) -> Value:
                     return UNKNOWN
                 bindings = current.names.bindings.get(name)
                 if name in current.values or argument_of(current.node, name) is not None:
-                    return _parameter(name, bindings or [], at.within(current, place))
+                    return _parameter(name, at.within(current, place))
                 if bindings:
-                    return _bound(reaching(bindings, place), at.within(current))
+                    return _reaching(name, at.within(current, place))
             elif current.node is None:
                 return module_attribute(current.module, name, place, at)
             elif name in current.names.bindings:
-                return _bound(reaching(current.names.bindings[name], place), at.within(current))
+                return _reaching(name, at.within(current, place))
         current = current.parent
         place = None
     return UNKNOWN
 
 
-def _parameter(name: str, bindings: list[Binding], at: Context) -> Value:
+def _reaching(name: str, at: Context) -> Value:
+    """What a body has bound a name to where it is used."""
+    bindings = at.scope.names.bindings[name]
+    if len(bindings) > 1 or "comprehension" in bindings[0].kind:
+        source = at.source(at.scope.module)
+        if source is not None:
+            # Where it is bound later alone, what is there to be found is a round of a loop ago.
+            live, _ = source.bindings_at(name, at.scope, at.where)
+            bindings = live or [each for each in bindings if "comprehension" not in each.kind]
+    return _bound(bindings, at)
+
+
+def _parameter(name: str, at: Context) -> Value:
     """What a parameter stands for, which the body may bind anew."""
-    live, surely = reaching_parameter(bindings, at.where)
+    live: list[Binding] = []
+    surely = False
+    source = at.source(at.scope.module) if name in at.scope.names.bindings else None
+    if source is not None:
+        live, surely = source.bindings_at(name, at.scope, at.where)
     if surely:
         return _bound(live, at)
     given = at.scope.values.get(name)
@@ -167,8 +182,8 @@ def _module_attribute(module: str, name: str, where: Where, at: Context) -> Valu
         return symbol(module, name, at)
     bindings = source.scope.names.bindings.get(name)
     if bindings:
-        live = reaching(bindings, where) if where is not None else _last(bindings)
-        value = _bound(live, at.within(source.scope))
+        live, _ = source.bindings_at(name, source.scope, where, at_end=where is None)
+        value = _bound(live or bindings, at.within(source.scope))
         if name in source.put_by_name() and where is None:
             return UNSURE
         again = source.rebound().get(name) if where is None else None
@@ -188,14 +203,3 @@ def _module_attribute(module: str, name: str, where: Where, at: Context) -> Valu
     if name in ("__name__", "__file__", "__doc__"):
         return UNKNOWN
     return symbol("builtins", name, at)
-
-
-def _last(bindings: list[Binding]) -> list[Binding]:
-    """The bindings that hold at the end of a body."""
-    result: list[Binding] = []
-    for binding in bindings:
-        if len(binding.blocks) <= 1:
-            result = [binding]
-        else:
-            result.append(binding)
-    return result

@@ -1,4 +1,4 @@
-"""What mypy and the plugin are told for a check."""
+"""What mypy and the plugin are told, in their own words."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.project import Silenced
     from mypy_asyncsession.config import Config, RunOptions
 
+
 #: From how many files that are new or were changed it pays to start mypy's workers.
 WORTH_WORKERS: Final = 100
+
 
 #: More of them have little left to do at once.
 MOST_WORKERS: Final = 8
@@ -30,8 +32,8 @@ def as_toml(table: str, record: Config | RunOptions) -> str:
     return "\n".join(lines) + "\n"
 
 
-def error_code_options(silenced: Silenced) -> dict[str, Any]:
-    """The options of mypy that say which errors it reports."""
+def as_options(silenced: Silenced) -> dict[str, Any]:
+    """mypy's options for what a section of its configuration turns on and off."""
     options: dict[str, Any] = {
         "disable_error_code": list(silenced.disable),
         "enable_error_code": list(silenced.enable),
