@@ -15,8 +15,8 @@ import pytest
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.run import check
-from mypy_asyncsession.fixes.engine import driver
-from mypy_asyncsession.fixes.engine.fixable import asked
+from mypy_asyncsession.cli.fixable import asked
+from mypy_asyncsession.fixes.engine import driver, fixable
 from mypy_asyncsession.fixes.engine.guard import Guard
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class TestFixable:
         def refuse(*_: object, **__: object) -> None:
             raise AssertionError("it was asked again")
 
-        monkeypatch.setattr(driver, "FixRun", refuse)
+        monkeypatch.setattr(fixable, "tried", refuse)
         assert asked(report.findings, report, ["app"], options) == first
         # Where the file of a finding has another text by now, it is asked again.
         source = app / "app" / "use.py"
@@ -114,6 +114,22 @@ class TestFixable:
                 asked(report.findings, report, ["app"], options)
         finally:
             source.write_text(USE)
+
+    def test_what_is_known_needs_nothing_that_fixes(self, app: Path) -> None:
+        assert "can be fixed" in run(app, "app").stdout
+        program = (
+            "import sys\n"
+            "from mypy_asyncsession.cli import main\n"
+            "try: main.main(['check', 'app'])\n"
+            "except SystemExit: print('libcst' in sys.modules)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=app, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.splitlines()[-2:] == [
+            "3 errors in 1 file (3 checked); 2 can be fixed: mypy-asyncsession fix app",
+            "False",
+        ]
 
     def test_nothing_is_asked_where_nobody_sees_it(self, app: Path) -> None:
         done = run(app, "app", "--quiet")
