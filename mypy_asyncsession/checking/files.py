@@ -105,6 +105,7 @@ class _Finder:
     ) -> None:
         self.files = Files()
         self._apart = apart
+        self._real = os.path.realpath(directory)
         self._unsaved = unsaved
         self._selection = selection
         self.files.unmatched.update(selection.exclude)
@@ -148,7 +149,7 @@ class _Finder:
         except OSError as error:
             self._problem(folder, f"cannot be read: {error.strerror}", unchecked=True)
             return []
-        if self._is_project(folder, (entry.name for entry in entries)):
+        if self._is_project(folder, real, (entry.name for entry in entries)):
             self.files.projects.setdefault(folder, []).append(os.curdir)
             return []
         links: list[str] = []
@@ -180,16 +181,20 @@ class _Finder:
             return False
         folder = path
         while folder.startswith(self._directory + os.sep):
-            if os.path.isdir(folder) and self._is_project(folder, os.listdir(folder)):
+            names = os.listdir(folder) if os.path.isdir(folder) else ()
+            if self._is_project(folder, os.path.realpath(folder), names):
                 inside = os.path.relpath(path, folder)
                 self.files.projects.setdefault(folder, []).append(inside)
                 return True
             folder = os.path.dirname(folder)
         return False
 
-    def _is_project(self, folder: str, names: Iterable[str]) -> bool:
-        below = folder.startswith(self._directory + os.sep)
-        return self._apart and below and is_project(folder, names)
+    def _is_project(self, folder: str, real: str, names: Iterable[str]) -> bool:
+        if not self._apart or not folder.startswith(self._directory + os.sep):
+            return False
+        # Behind links it is one of where it really is; and links may lead in circles.
+        is_here = real.removeprefix(self._real) == folder.removeprefix(self._directory)
+        return is_here and is_project(folder, names)
 
     def _follow(self, link: str) -> list[str]:
         target = os.path.realpath(link)
