@@ -22,7 +22,6 @@ from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders, is_streaming, streamed
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.models.fastapi import HAS_SCOPE, ends_before_response
 from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.session_ownership import opens_in
 from mypy_asyncsession.semantic.syntax import statements, walk, yields
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Argument, Expression
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
@@ -51,7 +50,7 @@ class RequestEscapes:
         self,
         interpreter: Interpreter,
         source: ModuleSource,
-        version: Version,
+        release: Release,
         depends: DependsCalls,
     ) -> None:
         self._interpreter = interpreter
@@ -59,8 +58,8 @@ class RequestEscapes:
         self._annotations = Annotations(interpreter.program, source)
         self._holders = Holders(interpreter)
         self._tasks = EscapingTasks(interpreter, self._holders)
-        self._ends_early = ends_before_response(version)
-        self._has_scope = version >= HAS_SCOPE
+        self._ends_early = release.ends_before_response
+        self._has_scope = release.has_scope
 
     def of_function(self, function: FuncDef, point: ProgramPoint, body: Body) -> Iterator[Escape]:
         """How the sessions that a function is injected outlive their dependencies.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.config import Config, bundled_stubs, discover, load, run_options
-from mypy_asyncsession.models.fastapi import Version, parse_version
+from mypy_asyncsession.models.dependency_framework import Version, parse_version
 from mypy_asyncsession.semantic.overlays import Folder
 
 if TYPE_CHECKING:

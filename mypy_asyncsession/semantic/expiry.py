@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, NameExpr, WithStmt, YieldExpr
 
-from mypy_asyncsession.models.fastapi import DEPENDS
+from mypy_asyncsession.models.frameworks import DEPENDS
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, ASYNC_SESSIONS
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.interpreter.context import argument_of
