@@ -25,6 +25,7 @@ from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
 from mypy_asyncsession.config import Config, RunOptions, load, run_options
 from mypy_asyncsession.findings import Finding, Place, Span
+from mypy_asyncsession.home import rule_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -300,7 +301,7 @@ class TestStatus:
         first, *_, last = found.stdout.splitlines()
         assert first.startswith('use.py:3: error: "get_db" is an async generator')
         assert first.endswith("  [async-with]")
-        assert last == "Found 1 error in 1 file (checked 3 source files)"
+        assert last == "1 error in 1 file (3 checked); 1 can be fixed: mypy-asyncsession fix"
 
     @pytest.mark.parametrize(
         ("contents", "arguments", "message"),
@@ -588,7 +589,7 @@ class TestText:
             'a.py:3: error: "get_db" is an async generator  [async-with]',
             'a.py:3: note: Write "async with asynccontextmanager(get_db)():"  [async-with]',
             'b.py:1: error: "get_db" is an async generator  [async-with]',
-            "Found 2 errors in 2 files (checked 40 source files)",
+            "2 errors in 2 files (40 checked)",
         ]
         assert printed("text") == ["Success: no issues found in 40 source files"]
 
@@ -645,6 +646,15 @@ class TestText:
             (True, {"TERM": "dumb"}, False),
             (False, {"FORCE_COLOR": "1"}, True),
             (True, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+            (True, {"FORCE_COLOR": "0"}, False),
+            (False, {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+            (True, {"NO_COLOR": ""}, True),
+            (True, {"CLICOLOR": "0"}, False),
+            (True, {"CLICOLOR": "1"}, True),
+            (False, {"CLICOLOR": "1"}, False),
+            (False, {"CLICOLOR_FORCE": "1"}, True),
+            (False, {"CLICOLOR_FORCE": "0"}, False),
+            (True, {"CLICOLOR": "0", "FORCE_COLOR": "1"}, True),
         ],
     )
     def test_when_there_are_colours(
@@ -654,7 +664,7 @@ class TestText:
         environment: dict[str, str],
         colored: bool,
     ) -> None:
-        for name in ("NO_COLOR", "FORCE_COLOR"):
+        for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("TERM", "xterm")
         for name, value in environment.items():
@@ -682,6 +692,8 @@ def test_json() -> None:
         "hint": 'Write "async with asynccontextmanager(get_db)():"',
         "code": "async-with",
         "severity": "error",
+        "fixable": None,
+        "url": rule_page("async-with"),
         "provider": {"fullname": "app.db.get_db", "file": "app/db.py", "line": 7},
     }
     assert json.loads(second)["provider"] is None

@@ -37,6 +37,7 @@ SHARED: Final = {
     "config",
     "findings",
     "git",
+    "home",
     "near",
     "printable",
     "reading",

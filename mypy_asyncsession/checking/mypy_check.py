@@ -37,7 +37,7 @@ from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mypy_asyncsession.checking.build_retries import Trouble
@@ -72,6 +72,7 @@ class MypyCheck:
         files: Files,
         problems: list[Problem],
         selection: Selection,
+        beside: Sequence[str] = (),
     ) -> None:
         self.before: Before | None = None
         self.looked = Looked()
@@ -85,6 +86,7 @@ class MypyCheck:
         self._python = python
         self._files = files
         self._selection = selection
+        self._beside = beside
         self._findings: list[Finding] = []
         self._surveys: list[Survey] = []
         self._others: list[Other] = []
@@ -109,7 +111,9 @@ class MypyCheck:
         """Find out which module is which file."""
         start = time.time_ns()
         states = {path: state(path) for path in self._files.paths}
-        self._sources = find_sources(self._files, self._settings, self._directory)
+        self._sources = find_sources(
+            self._files, self._settings, self._directory, self._options.instead, self._beside
+        )
         packages = self._python.packages or [each for each in sys.path if "-packages" in each]
         self._unresolved = unresolved_imports(self._sources, packages, self._directory)
         self.before = what_was_there(

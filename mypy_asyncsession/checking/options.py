@@ -36,6 +36,7 @@ class Options:
         others: Whether mypy's own errors are reported as well.
         engine: Whether mypy analyses the modules, or they are only parsed.
         instead: By the absolute path of a file, the file that is read in its place.
+        projects: Whether what has a configuration of its own is checked by that.
         select: The only codes to report; those that the configuration selects if empty.
         ignore: Codes not to report, beside those that the configuration ignores.
         exclude: Patterns for paths not to look at, relative to the working directory, beside those
@@ -53,6 +54,7 @@ class Options:
     others: bool = False
     engine: Engine = Engine.MYPY
     instead: Mapping[str, str] = field(default_factory=dict)
+    projects: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

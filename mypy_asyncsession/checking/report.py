@@ -89,6 +89,8 @@ class Report:
         modules: The name of each file's module, by the file's path as it is shown.
         unresolved: The imports of the project's own modules that lead nowhere.
         excluded: How many paths were named that the configuration excludes.
+        texts: The text of files that were read from elsewhere, by the file's path as it is shown.
+        parts: Of several projects, the directory of each and what was found in it, as it shows it.
         incomplete: Whether there is something among what was not checked, or not resolved, that
             nobody has allowed: then a check does not succeed, whatever it found.
     """
@@ -102,8 +104,10 @@ class Report:
     surveys: list[Survey] = field(default_factory=list)
     others: list[Other] = field(default_factory=list)
     modules: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     unresolved: list[Unresolved] = field(default_factory=list)
     excluded: int = 0
+    parts: tuple[tuple[str, Report], ...] = ()
     incomplete: bool = False
 
     @property

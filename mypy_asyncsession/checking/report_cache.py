@@ -58,7 +58,7 @@ class ReportCache:
             depends: What the report depends on, beside files and what is installed.
         """
         self._folder = os.path.join(folder, _REPORTS) if folder is not None else None
-        key = _digest(repr([*depends, *_installed()]).encode(errors="surrogateescape"))
+        key = _digest(repr([*depends, *installed()]).encode(errors="surrogateescape"))
         self._path = os.path.join(self._folder, f"{key}.json") if self._folder else ""
         #: What the last run looked at, if anything is known of it.
         self.snapshot: Snapshot | None = None
@@ -122,7 +122,7 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _installed() -> Iterator[object]:
+def installed() -> Iterator[object]:
     """What runs: this package as it is, mypy and what lies beside it, Python, and its variables."""
     yield mypy_asyncsession.__version__
     yield list(_engine(os.path.dirname(mypy_asyncsession.__file__)))

@@ -28,6 +28,8 @@ from mypy_asyncsession.checking.report import Problem, shown
 from mypy_asyncsession.checking.roots import Root, as_imported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.project import Project
 
@@ -53,13 +55,21 @@ class Sources:
     nearby: ImportFinder
 
 
-def find_sources(files: Files, project: Project, directory: str) -> Sources:
+def find_sources(
+    files: Files,
+    project: Project,
+    directory: str,
+    instead: Mapping[str, str] | None = None,
+    beside: Iterable[str] = (),
+) -> Sources:
     """Make programs of files.
 
     Args:
         files: The files, as they were found.
         project: Says what is a package.
         directory: The working directory, absolute.
+        instead: By the path of a file, the one that is read in its place.
+        beside: The directories of other projects.
     """
     names = PackageNames(files.packages, project, directory)
     problems: list[Problem] = []
@@ -69,7 +79,7 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
     for path in files.paths:
         folder = os.path.dirname(path)
         try:
-            with open(path, "rb", buffering=0) as opened:
+            with open((instead or {}).get(path, path), "rb", buffering=0) as opened:
                 imports[folder].add(opened.read())
         except OSError as error:
             unreadable.add(path)
@@ -95,7 +105,7 @@ def find_sources(files: Files, project: Project, directory: str) -> Sources:
             for level, count in imports[folder].levels().items():
                 if level > below:
                     root.escapes[level - below] += count
-    nearby = ImportFinder(directory)
+    nearby = ImportFinder(directory, beside)
     placed = as_imported(list(roots.values()), names, directory, nearby)
     for root in placed:
         problems += root.separated(directory)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Problem, Report
+    from mypy_asyncsession.findings import Finding
 
 config_file = click.option(
     "--config-file",
@@ -104,3 +105,26 @@ def status(report: Report, *, found: bool) -> int:
     if report.incomplete:
         return COULD_NOT_RUN
     return FOUND if found else NOTHING
+
+
+def fixable(
+    findings: Sequence[Finding],
+    report: Report,
+    paths: Sequence[str],
+    options: Options,
+    *,
+    quiet: bool,
+) -> list[Finding]:
+    """Findings that know whether ``fix`` would fix them.
+
+    Args:
+        findings: The findings.
+        report: All that was found, what a baseline accepts included.
+        paths: The files and directories that were checked; the current directory if none.
+        options: How they were checked.
+        quiet: Whether not to show the progress.
+    """
+    from mypy_asyncsession.fixes.engine.fixable import asked
+
+    with Progress(shown=not quiet) as progress:
+        return asked(findings, report, paths or (".",), options, on_progress=progress.update)

@@ -130,6 +130,7 @@ def fix(
                 check=CheckOptions(
                     config_file=config_file,
                     cache_dir=cache_dir,
+                    projects=True,
                     strict=_is_strict(codes),
                     workers=workers,
                     allow_unchecked=allow_unchecked,

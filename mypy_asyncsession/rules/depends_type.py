@@ -25,6 +25,13 @@ def root(user_id: Annotated[str, Depends(get_user_id)]) -> str:
 def root(user_id: Annotated[int, Depends(get_user_id)]) -> str:
     return str(user_id)
 ```
+
+## How it shows
+- ``AttributeError: 'int' object has no attribute 'upper'``
+- ``AttributeError: 'dict' object has no attribute 'is_active'``
+
+## See also
+``session-depends``
 """
 
 from __future__ import annotations

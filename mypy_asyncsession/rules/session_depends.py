@@ -32,6 +32,15 @@ async def get_db_dependency() -> AsyncIterator[AsyncSession]:
 @app.get("/users")
 async def users(db: Annotated[AsyncSession, Depends(get_db_dependency)]) -> list[str]: ...
 ```
+
+## How it shows
+- ``TypeError: '_AsyncGeneratorContextManager' object is not an async iterator``
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'execute'``
+- ``AttributeError: 'generator' object has no attribute 'execute'``
+- ``AttributeError: 'Depends' object has no attribute 'execute'``
+
+## See also
+``depends-type``, ``session-unentered``, ``session-late-commit``, ``session-with``
 """
 
 from __future__ import annotations

@@ -29,6 +29,12 @@ async def get_db() -> AsyncGenerator[AsyncSession, None]:
 def get_session() -> AsyncGenerator[AsyncSession, None]:
     return get_db()
 ```
+
+## How it shows
+It does not show: nothing is raised.
+
+## See also
+``session-override``, ``session-probe``
 """
 
 from __future__ import annotations

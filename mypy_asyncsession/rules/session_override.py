@@ -31,6 +31,15 @@ class Database(Provider):
         async with SessionLocal() as session:
             yield session
 ```
+
+## How it shows
+- ``TypeError: 'async_generator' object does not support the asynchronous context manager
+  protocol``
+- ``TypeError: 'coroutine' object does not support the asynchronous context manager protocol``
+- ``TypeError: 'async for' requires an object with __aiter__ method, got coroutine``
+
+## See also
+``session-with``, ``session-mock``
 """
 
 from __future__ import annotations

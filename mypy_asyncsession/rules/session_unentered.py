@@ -30,6 +30,17 @@ async def report() -> None:
     async with get_db() as session:
         await session.execute(text("select 1"))
 ```
+
+## How it shows
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'execute'``
+- ``AttributeError: 'async_generator' object has no attribute 'execute'``
+- ``AttributeError: 'coroutine' object has no attribute 'scalars'``
+- ``AttributeError: 'async_generator' object has no attribute 'commit'``
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'query'``
+- ``RuntimeWarning: coroutine 'get_session' was never awaited``
+
+## See also
+``session-with``, ``session-depends``, ``session-unawaited``
 """
 
 from __future__ import annotations

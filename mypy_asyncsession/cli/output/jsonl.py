@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.cli.output import coverage
+from mypy_asyncsession.home import rule_page
 from mypy_asyncsession.printable import json_text
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
                 "hint": found.hint,
                 "code": found.code,
                 "severity": "error",
+                "fixable": found.fixable,
+                "url": rule_page(found.code),
                 "provider": place
                 and {"fullname": place.fullname, "file": place.path, "line": place.line},
             }

@@ -11,6 +11,7 @@ from mypy_asyncsession import __version__
 from mypy_asyncsession.checking.finding_identity import fingerprints
 from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.cli.output.repository import in_repository
+from mypy_asyncsession.home import HOME, rule_page
 from mypy_asyncsession.printable import json_text
 from mypy_asyncsession.rules import PARENT, RULES
 from mypy_asyncsession.rules.page import page
@@ -37,6 +38,7 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
                 "name": "mypy-asyncsession",
                 "version": __version__,
                 "semanticVersion": __version__,
+                "informationUri": HOME,
                 "rules": [*map(_rule, RULES), _PARENT_RULE],
             }
         },
@@ -54,7 +56,9 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
             }
         ],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(found, mark) for found, mark in fingerprints(report.findings)],
+        "results": [
+            _result(found, mark) for found, mark in fingerprints(report.findings, report.texts)
+        ],
     }
     yield json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
@@ -67,6 +71,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": f"{rule.summary[0].upper()}{rule.summary[1:]}"},
         "fullDescription": {"text": _section(text, "What it does")},
         "help": {"text": text, "markdown": text},
+        "helpUri": rule_page(rule.code),
         "defaultConfiguration": {"enabled": rule.default, "level": "error"},
     }
 
@@ -75,6 +80,7 @@ _PARENT_RULE: Final = {
     "id": PARENT,
     "name": "AsyncSession",
     "shortDescription": {"text": "Session providers that are used in the wrong way"},
+    "helpUri": rule_page(PARENT),
     "defaultConfiguration": {"level": "error"},
 }
 
@@ -96,6 +102,8 @@ def _result(found: Finding, fingerprint: str) -> dict[str, Any]:
         "locations": [_location(found.path, _region(found.span))],
         "partialFingerprints": {"asyncSession/v1": fingerprint},
     }
+    if found.fixable is not None:
+        result["properties"] = {"fixable": found.fixable}
     place = found.provider
     if place is not None:
         result["relatedLocations"] = [
