@@ -87,7 +87,6 @@ ASKING_THEMSELVES: Final[dict[str, set[str]]] = {
     "detectors.failed_transactions": {"TryStmt"},
     "detectors.lazy_loads": {"Block", "TryStmt"},
     "detectors.parameter_use": {"AssertStmt", "IfStmt", "MatchStmt", "TryStmt", "WhileStmt"},
-    "detectors.reuse": {"WhileStmt"},
     "detectors.session_parameters": {"IfStmt"},
     "detectors.transactions": {"TryStmt"},
     "detectors.unawaited": {"AssertStmt", "IfStmt", "WhileStmt"},
