@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections import defaultdict
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,14 +44,6 @@ _INSTALLED = frozenset(
 #: Larger files are data.
 _MOST_BYTES = 4_000_000
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
-
-
-def _same(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many parts two paths have in common, from the top."""
-    return next(
-        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
-        min(len(one), len(other)),
-    )
 
 
 class Tree:
@@ -297,8 +290,7 @@ class Tree:
     def _path_of(self, module: str, source: SourceFile) -> str | None:
         """The file that a module is to another file: of several projects', the nearest one."""
         paths = self._paths.get(module, ())
-        near = Path(source.path).parts
-        return max(paths, key=lambda path: _same(Path(path).parts, near), default=None)
+        return max(paths, key=lambda path: _nearness(path, source.path), default=None)
 
     def _exported(
         self, module: str, source: SourceFile, name: str, kind: type[_Definition], steps: int
@@ -340,6 +332,12 @@ def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definit
         each for each in source.module.body if isinstance(each, kind) and each.name.value == name
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _nearness(path: str, other: str) -> int:
+    """How many directories two files have in common."""
+    pairs = zip(Path(path).parts, Path(other).parts, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _top(directory: str) -> str:
