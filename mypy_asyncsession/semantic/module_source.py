@@ -15,6 +15,7 @@ from mypy.nodes import (
     LambdaExpr,
     MemberExpr,
     NameExpr,
+    TempNode,
     TupleExpr,
     WithStmt,
 )
@@ -32,7 +33,7 @@ from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Expression, FuncItem, MypyFile, Node
 
@@ -294,7 +295,10 @@ def _last_in_block(bindings: Sequence[Binding], where: Place | None) -> Binding 
 
     No graph is needed to know that what is above it in its block has been done.
     """
-    if not bindings or not bindings[0].blocks or not all(b.kind in _DONE_AT_ONCE for b in bindings):
+    if not bindings or not bindings[0].blocks:
+        return None
+    # ``name: type`` binds nothing.
+    if any(b.kind not in _DONE_AT_ONCE or isinstance(b.node, TempNode) for b in bindings):
         return None
     around, block = bindings[0].blocks[:-1], bindings[0].blocks[-1][0]
     depth = len(around)
