@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -51,11 +50,9 @@ def _failing(python: str, workspace: Workspace) -> dict[tuple[str, str], bool]:
 def test_the_same_ones_fail(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> None:
-    folder = Path(pytestconfig.cache.mkdir("environments")) if pytestconfig.cache else None
+    folder = pytestconfig.cache.mkdir("environments")
     try:
-        python = environment(
-            folder or tmp_path_factory.mktemp("environments"), version("fastapi"), _OTHER
-        )
+        python = environment(folder, version("fastapi"), _OTHER)
     except NoEnvironmentError as error:
         pytest.skip(str(error))
     workspace = Workspace(tmp_path_factory.mktemp("releases"), _CASES)
