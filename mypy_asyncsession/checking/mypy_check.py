@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
 from mypy_asyncsession.checking.file_times import changed_at, time_and_size
+from mypy_asyncsession.checking.misspelt import misspelt
 from mypy_asyncsession.checking.mypy_settings import (
     MOST_WORKERS,
     WORTH_WORKERS,
@@ -26,12 +27,7 @@ from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
-from mypy_asyncsession.config import (
-    RUN_TABLE,
-    TABLE,
-    Config,
-    RunOptions,
-)
+from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import OURS, RULES
 from mypy_asyncsession.survey import decode as decode_survey
@@ -130,9 +126,11 @@ class MypyCheck:
         )
         packages = self._python.packages or [each for each in sys.path if "-packages" in each]
         self._unresolved = unresolved_imports(self._sources, packages, self._directory)
-        self.before = what_was_there(
-            start, states, self._python, self._config, self._sources.folders
+        self._problems += misspelt(
+            self._sources, packages, self._config, self._settings, self._files, self._directory
         )
+        searched = self._sources.folders
+        self.before = what_was_there(start, states, self._python, self._config, searched)
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
         self._left_out = set(self._sources.unreadable)

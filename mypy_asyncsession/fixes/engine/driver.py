@@ -22,7 +22,7 @@ from mypy_asyncsession.fixes.editing.draft import Draft, applied
 from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
 from mypy_asyncsession.fixes.engine.plan import Planned, can_be_written, sorted_out
-from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result
+from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result, line_before
 from mypy_asyncsession.fixes.engine.verdict import Verdict, judged
 from mypy_asyncsession.fixes.engine.why import unmendable
 from mypy_asyncsession.fixes.fix import Site, Style
@@ -151,6 +151,7 @@ class FixRun:
             if bad:
                 self._take_back(planned, bad, verdict)
             self.settled += [(found, self._key(found)) for each in good for found in each.findings]
+            self._fixed += [self._as_found(found) for each in good for found in each.findings]
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
@@ -158,7 +159,6 @@ class FixRun:
                 defining = each.draft.defining()
                 for path in each.paths() - defining:
                     self._needs.setdefault(path, set()).update(defining)
-            self._fixed += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
             if good and self._options.at is not None:
                 return  # what is found on that line now is another finding
@@ -196,6 +196,13 @@ class FixRun:
             unchecked=len(self._report.unchecked),
             incomplete=self._report.incomplete,
         )
+
+    def _as_found(self, found: Finding) -> Finding:
+        """A finding on the line on which it was before anything was edited."""
+        if found.path not in self._texts:
+            return found
+        old, new = self._originals[found.path], self._texts[found.path]
+        return replace(found, span=replace(found.span, line=line_before(old, new, found.span.line)))
 
     def _is_edited(self, path: str) -> bool:
         return path in self._texts and self._texts[path] != self._originals[path]
