@@ -30,6 +30,7 @@ LAYERS: Final = (
     "fixes",
     "audit",
     "adoption",
+    "server",
     "cli",
 )
 #: Modules beside the folders, which hold what several of these share.

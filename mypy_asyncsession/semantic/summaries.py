@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
+    AssignmentStmt,
     AwaitExpr,
     CallExpr,
     ComparisonExpr,
@@ -32,11 +33,12 @@ from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Attribute, Made, Object
 from mypy_asyncsession.semantic.syntax import is_stub_body, walk
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
+from mypy_asyncsession.semantic.wrappers import undecorated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy.nodes import Expression, FuncItem
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -111,6 +113,12 @@ class Summary:
 NOTHING: Final = Summary()
 #: The methods that end a transaction.
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: Those that a caller may decide about, by what it gives or by the state of the session.
+_DECIDED: Final = ENDING | {"begin"}
+#: What a session is asked before it is begun, or its transaction is ended.
+_QUESTIONS: Final = frozenset(
+    {"get_transaction", "in_nested_transaction", "in_transaction", "is_active"}
+)
 
 
 def united(summaries: Iterable[Summary]) -> Summary:
@@ -149,7 +157,7 @@ class Summaries:
         for point, summary in done:
             exposed |= summary.exposed
             for act in summary.acts:
-                if act.method in ENDING and _is_asked_for(point, body):
+                if act.method in _DECIDED and _is_asked_for(point, body):
                     exposed.add(act.object)  # the caller decides
                     continue
                 ended = replace(
@@ -214,7 +222,7 @@ class Summaries:
         if name in GATHERING:
             return united(self.awaited(each, body, at) for each in expression.args)
         if isinstance(value, FunctionValue):
-            found = self.called(expression, _undecorated(value), body, at)
+            found = self.called(expression, undecorated(value), body, at)
             if found is not None:
                 return found
         return self._exposed(expression, body, at)
@@ -304,6 +312,7 @@ class Summaries:
         given: list[Expression] = [*call.args]
         if isinstance(call.callee, MemberExpr):
             given.append(call.callee.expr)
+            given += self._begun_by(call.callee.expr, body, at)
         for argument in given:
             object_ = self.objects.of(argument, body, at)
             if object_ is None:
@@ -312,6 +321,23 @@ class Summaries:
             if isinstance(object_, Made):
                 found |= set(self._kept_by(object_))
         return Summary((), frozenset(found)) if found else NOTHING
+
+    def _begun_by(self, receiver: Expression, body: FunctionBody, at: int) -> list[Expression]:
+        """The session whose transaction a name holds: ``savepoint = await db.begin_nested()``."""
+        if not isinstance(receiver, NameExpr):
+            return []
+        found: list[Expression] = []
+        for defined in body.bindings.reaching(at, receiver.name):
+            node = body.graph.points[defined].node
+            made = node.rvalue if isinstance(node, AssignmentStmt) else None
+            made = made.expr if isinstance(made, AwaitExpr) else made
+            if (
+                isinstance(made, CallExpr)
+                and isinstance(made.callee, MemberExpr)
+                and made.callee.name in ("begin", "begin_nested", "get_transaction")
+            ):
+                found.append(made.callee.expr)
+        return found
 
     def _kept_by(self, made: Made) -> Iterator[Object]:
         """What an object that was made here was given."""
@@ -335,39 +361,19 @@ def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], grap
     )
 
 
-def _undecorated(function: FunctionValue) -> FunctionValue:
-    """The function that a wrapper hands all its arguments on to, and awaits."""
-    inner = function.wraps
-    if not isinstance(inner, FunctionValue) or not _hands_on(function.node):
-        return function
-    return replace(inner, receiver=function.receiver)
-
-
-def _hands_on(wrapper: FuncItem) -> bool:
-    """Whether a wrapper does no more than to await what it wraps, with all that it is given."""
-    if not all(argument.kind.is_star() for argument in wrapper.arguments):
-        return False
-    nodes = list(walk(wrapper.body))
-    if any(isinstance(node, WithStmt) and node.is_async for node in nodes):
-        return False
-    awaited = [node.expr for node in nodes if isinstance(node, AwaitExpr)]
-    return len(awaited) == 1 and all(
-        isinstance(call, CallExpr)
-        and isinstance(call.callee, NameExpr)
-        and bool(call.args)
-        and all(kind.is_star() for kind in call.arg_kinds)
-        for call in awaited
-    )
-
-
 def _is_asked_for(point: int, body: FunctionBody) -> bool:
-    """Whether a parameter decides about a point: ``if commit: await session.commit()``."""
+    """Whether a parameter, or a transaction that is open already, decides about a point.
+
+    ``if commit: await session.commit()``, ``if session.in_transaction(): return``.
+    """
     graph = body.graph
     parameters = set(body.parameters())
     for index in graph.of_kind(PointKind.BRANCH):
         node = graph.points[index].node
         operands = node.operands if isinstance(node, ComparisonExpr) else [node]
-        if not any(isinstance(each, NameExpr) and each.name in parameters for each in operands):
+        if not any(
+            isinstance(each, NameExpr) and each.name in parameters for each in operands
+        ) and not _asks(node):
             continue
         ways = [
             point in reachable(graph, index, first=kind) for kind in (EdgeKind.TRUE, EdgeKind.FALSE)
@@ -375,3 +381,10 @@ def _is_asked_for(point: int, body: FunctionBody) -> bool:
         if ways[0] is not ways[1]:
             return True
     return False
+
+
+def _asks(condition: Node | None) -> bool:
+    """Whether a condition asks for the transaction that a session has."""
+    return condition is not None and any(
+        isinstance(each, MemberExpr) and each.name in _QUESTIONS for each in walk(condition)
+    )
