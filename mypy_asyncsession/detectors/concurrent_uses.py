@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.summaries import Act, Summaries
@@ -87,7 +88,7 @@ class ConcurrentUses:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ConcurrentUse]:
         """What a function lets several tasks use; *point* is where it is defined."""
-        if not function.is_coroutine or not _may_run_tasks(function):
+        if not function.is_coroutine or not _may_run_tasks(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         seen: set[int] = set()
@@ -268,11 +269,10 @@ class ConcurrentUses:
         return None
 
 
-def _may_run_tasks(function: FuncDef) -> bool:
+def _may_run_tasks(found: Contents) -> bool:
     """A quick look: whether a function names what runs things side by side."""
-    return any(
-        isinstance(node, (MemberExpr, NameExpr)) and node.name in _RUNNING
-        for node in walk(function.body, into_functions=False)
+    return not found.words.isdisjoint(_RUNNING) and any(
+        isinstance(node, (MemberExpr, NameExpr)) and node.name in _RUNNING for node in found.own
     )
 
 

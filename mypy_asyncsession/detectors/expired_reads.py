@@ -15,7 +15,7 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.instances import Instances, Source
 from mypy_asyncsession.semantic.objects import Variable
-from mypy_asyncsession.semantic.syntax import dotted, walk
+from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.typestate import Change, follow
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
     from mypy_asyncsession.semantic.objects import Object
@@ -69,6 +70,8 @@ _BEGINNING: Final = frozenset({"add", "begin", "begin_nested", "connection", "re
 _FORGETTING: Final = frozenset({"expunge", "expunge_all", "make_transient"})
 #: A quick look: what a function names that has such a read.
 _NAMED: Final = frozenset({"begin", "commit", "rollback"})
+#: One of these names stands in each function of interest.
+_TELLING: Final = _LOADING | _NAMED | {"refresh"}
 
 
 class _Tracked(NamedTuple):
@@ -102,7 +105,7 @@ class ExpiredReads:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ExpiredRead]:
         """What a function reads too late; *point* is where it is defined."""
-        if not function.is_coroutine or not _may_read(function):
+        if not function.is_coroutine or not _may_read(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         done: dict[int, Summary] | None = None
@@ -307,11 +310,13 @@ class ExpiredReads:
         )
 
 
-def _may_read(function: FuncDef) -> bool:
+def _may_read(contents: Contents) -> bool:
     """A quick look: whether something may end a transaction here, or in a function called here."""
     asked: set[str | None] = set()
     given: set[str | None] = set()
-    for node in walk(function.body, into_functions=False):
+    if contents.words.isdisjoint(_TELLING):
+        return False
+    for node in contents.own:
         if isinstance(node, MemberExpr) and node.name in _NAMED:
             return True
         if isinstance(node, AwaitExpr) and isinstance(node.expr, CallExpr):

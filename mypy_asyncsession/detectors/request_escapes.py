@@ -56,6 +56,7 @@ class RequestEscapes:
     ) -> None:
         self._interpreter = interpreter
         self._depends = depends
+        self._source = source
         self._annotations = Annotations(interpreter.program, source)
         self._holders = Holders(interpreter)
         self._tasks = EscapingTasks(interpreter, self._holders)
@@ -70,9 +71,7 @@ class RequestEscapes:
             point: Where it is defined.
             body: Its body.
         """
-        if not any(
-            isinstance(node, CallExpr) and _may_be_late(node) for node in walk(function.body)
-        ):
+        if not any(map(_may_be_late, self._source.contents(function).of_kind(CallExpr))):
             return
         for argument in function.arguments:
             for call, scope in self._calls(argument, point):

@@ -177,6 +177,7 @@ class Walker:
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
+        self._source.read_whole()
         yield from self._body(self._source.tree.defs, Body(self._source, None, None))
 
     # The walk

@@ -37,11 +37,10 @@ from mypy_asyncsession.plugin.internals import function_at_hand
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.interpreter import Interpreter
 from mypy_asyncsession.semantic.shapes import Can, Shape
-from mypy_asyncsession.semantic.syntax import expressions, statements
 from mypy_asyncsession.semantic.values import UNKNOWN, ObjectValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy.checker import TypeChecker
     from mypy.nodes import Expression, FuncItem, Node, SymbolNode
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.declared import Declared
     from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.index import Contents, ModuleIndex
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.values import Value
@@ -66,7 +66,6 @@ _MEANT: Mapping[Pairing, tuple[str, str]] = {
     Pairing.FOR: ("session-iter", "typing.Iterator"),
     Pairing.AWAIT: ("session-await", "typing.Coroutine"),
 }
-_AWAITS: frozenset[type] = frozenset({AwaitExpr})
 
 #: The shapes whose misuse is recovered; a coroutine counts if what it gives is one of them.
 _PROVIDERS = frozenset(
@@ -240,22 +239,23 @@ class Recovery:
         """How the call is used: a hook is given the expression, not the statement around it."""
         if within is not self._within:
             self._within = within
-            body = within.defs if isinstance(within, MypyFile) else within.body
-            self._pairings = dict(_pairings(statements(body, into_functions=True)))
+            assert self._source is not None
+            source = self._source
+            source.read_whole()
+            found = source.index if isinstance(within, MypyFile) else source.contents(within)
+            self._pairings = dict(_pairings(found))
         return self._pairings.get(call)
 
 
-def _pairings(found: Iterable[Node]) -> Iterator[tuple[Node, Pairing]]:
+def _pairings(found: Contents | ModuleIndex) -> Iterator[tuple[Node, Pairing]]:
     """How statements use the expressions in them."""
-    for statement in found:
-        if isinstance(statement, WithStmt):
-            pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
-            yield from ((manager, pairing) for manager in statement.expr)
-        elif isinstance(statement, ForStmt):
-            yield statement.expr, Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
-        for node in expressions(statement, _AWAITS):
-            if isinstance(node, AwaitExpr):
-                yield node.expr, Pairing.AWAIT
+    for block in found.of_kind(WithStmt):
+        pairing = Pairing.ASYNC_WITH if block.is_async else Pairing.WITH
+        yield from ((manager, pairing) for manager in block.expr)
+    for loop in found.of_kind(ForStmt):
+        yield loop.expr, Pairing.ASYNC_FOR if loop.is_async else Pairing.FOR
+    for awaiting in found.of_kind(AwaitExpr):
+        yield awaiting.expr, Pairing.AWAIT
 
 
 class Hooks(dict[str, "Hook | None"]):

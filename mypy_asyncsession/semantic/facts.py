@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, TypeInfo, Var
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, TypeInfo, Var
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
     from mypy.types import Type
 
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 def facts(source: ModuleSource, interpreter: Interpreter) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
+    source.read_whole()
     lines = list(_members(source, interpreter, source.tree.defs, source.scope, ""))
     if interpreter.frame.passed_over:
         with interpreter.ignoring_runtime_checks():
@@ -101,11 +103,12 @@ def _members(
                     value = interpreter.assigned(source, statement, inner, attribute)
                     yield from _line(inside + attribute, value, interpreter, scope)
         elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
-            yield from _function(statement, interpreter, scope, prefix)
+            yield from _function(statement, source, interpreter, scope, prefix)
 
 
 def _function(
     statement: FuncDef | Decorator | OverloadedFuncDef,
+    source: ModuleSource,
     interpreter: Interpreter,
     scope: Scope,
     prefix: str,
@@ -114,7 +117,8 @@ def _function(
     if function is None:
         return
     name = prefix + function.name
-    if _says_more_than_its_type(function):
+    found = source.contents(function)
+    if _says_more_than_its_type(function, found):
         yield from _line(name, interpreter.defined(statement, scope), interpreter, scope)
     if function.is_generator:
         # How it goes on after its yield decides how it may be left.
@@ -131,13 +135,13 @@ def _function(
             yield f"{name} commits {LateCommits(interpreter).of_helper(value)}"
     elif is_stub_body(function):
         yield f"{name} says nothing"
-    if function.name == "__init__" and (put := initialised(function)):
+    if function.name == "__init__" and (put := initialised(found)):
         yield f"{name} puts {put}"
-    if done := footprint(function):
+    if done := footprint(function, found):
         yield f"{name} does {done}"
-    if owners := asked(function):
+    if owners := asked(found):
         yield f"{name} asks {owners}"
-    if made := made_of_parameters(function):
+    if made := made_of_parameters(function, found):
         yield f"{name} makes {made}"
 
 
@@ -179,7 +183,7 @@ def _says_all(item: Type | None) -> bool:
 _SHAPES = HOLDER_TYPES - COROUTINE_TYPES
 
 
-def _says_more_than_its_type(function: FuncDef) -> bool:
+def _says_more_than_its_type(function: FuncDef, found: Contents) -> bool:
     """Whether the body of a function may say what its annotation does not."""
     type_ = function.type
     result = getattr(type_, "ret_type", None)
@@ -190,10 +194,7 @@ def _says_more_than_its_type(function: FuncDef) -> bool:
         proper = get_proper_type(result)
         if not isinstance(proper, Instance) or proper.type.fullname not in _SHAPES:
             return False
-    return any(
-        isinstance(statement, ReturnStmt) and statement.expr is not None
-        for statement in statements(function.body)
-    )
+    return bool(found.returned)
 
 
 def signature(value: Value, interpreter: Interpreter, scope: Scope, depth: int = 0) -> str | None:

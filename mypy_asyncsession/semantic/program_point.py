@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, MypyFile, Node
 
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -64,6 +65,10 @@ class Body:
                 return body.node
             body = body.parent
         return None
+
+    def contents(self, function: FuncItem) -> Contents:
+        """What stands in a function of the module."""
+        return self._source.contents(function)
 
     def flow(self) -> FunctionFlow:
         """The control flow of the innermost function around, or of the module."""

@@ -140,13 +140,13 @@ def expressions(node: Node, kinds: frozenset[type]) -> Iterator[Node]:
     while stack:
         current = stack.pop()
         kind = type(current)
-        names = _BACKWARDS.get(kind)
+        names = BACKWARDS.get(kind)
         if names is None or kind is Block:
             continue
         if kind in kinds:
             yield current
         if kind is not LambdaExpr:
-            _push(stack, current, names)
+            push(stack, current, names)
 
 
 def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
@@ -163,10 +163,10 @@ def walk(node: Node, *, into_functions: bool = True) -> Iterator[Node]:
         if kind is Block and current.is_unreachable:  # type: ignore[attr-defined]
             continue
         yield current
-        names = _BACKWARDS.get(kind)
+        names = BACKWARDS.get(kind)
         if names is None or (not into_functions and kind in _WITH_A_SCOPE and current is not node):
             continue
-        _push(stack, current, names)
+        push(stack, current, names)
 
 
 def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -> Iterator[Node]:
@@ -190,11 +190,11 @@ def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -
 
 
 #: The same fields, to put what they hold onto a stack.
-_BACKWARDS: Final = {kind: names[::-1] for kind, names in FIELDS.items()}
+BACKWARDS: Final = {kind: names[::-1] for kind, names in FIELDS.items()}
 _WITH_A_SCOPE: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
 
 
-def _push(stack: list[Node], node: Node, names: tuple[str, ...]) -> None:
+def push(stack: list[Node], node: Node, names: tuple[str, ...]) -> None:
     """Put what is directly inside *node* onto a stack, so that the first of it comes off first.
 
     This is where most of the time goes, so it does by hand what ``children`` does.

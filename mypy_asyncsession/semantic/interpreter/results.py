@@ -90,7 +90,7 @@ class Results(Base):
                 isinstance(final, ObjectValue)
                 and final.shape is Shape.OTHER
                 and not self.thorough
-                and not yields(node)
+                and not source.contents(node).yields
             ):
                 # It stands, whatever the body returns: see ``combine_result``.
                 if node.is_coroutine:
@@ -125,8 +125,7 @@ class Results(Base):
                 return found.made_by(function.origin())
             return found
         assert isinstance(node, FuncDef)
-        produced = yields(node)
-        if produced:
+        if source.contents(node).yields:
             return self._generator(function, scope, declared, node.is_coroutine)
         if node.is_coroutine:
             item = declared.item if isinstance(declared, ObjectValue) else UNKNOWN
@@ -242,7 +241,7 @@ class Results(Base):
         if self.declared is None:
             return UNKNOWN
         declared = self.declared.value(function.fullname)
-        if yields(function.node) and isinstance(declared, ObjectValue):
+        if isinstance(declared, ObjectValue) and yields(function.node):
             # A stub says what the decorated function gives.
             if declared.shape is Shape.ASYNC_CONTEXT_MANAGER:
                 return object_value(Shape.ASYNC_GENERATOR, declared.item)
