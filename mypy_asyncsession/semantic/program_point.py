@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, ClassDef, FuncDef, FuncItem, MemberExpr, NameExpr
@@ -105,12 +104,17 @@ class Body:
         return Body(self._source, node, self, decorators)
 
 
-@dataclass(frozen=True, slots=True)
 class ProgramPoint:
-    """Where the walk is: the body, and the statement in it."""
+    """Where the walk is: the body, and the statement in it.
 
-    body: Body
-    statement: Node
+    There is one for each statement of the program, so it is as cheap as can be.
+    """
+
+    __slots__ = ("body", "statement")
+
+    def __init__(self, body: Body, statement: Node) -> None:
+        self.body = body
+        self.statement = statement
 
     @property
     def scope(self) -> Scope:
