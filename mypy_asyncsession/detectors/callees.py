@@ -39,6 +39,7 @@ class Callees:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._program = interpreter.program
+        self._plain = self._program.answers_to("takes nothing of interest")
 
     def of(self, call: CallExpr, point: ProgramPoint) -> SymbolNode | None:
         """The definition that a call calls, if mypy knows."""
@@ -80,10 +81,9 @@ class Callees:
         """
         if node is None or not self._program.analysed:
             return False
-        key = ("plain", node)
-        known = self._program.answers.get(key)
+        known = self._plain.get(node)
         if known is None:
-            known = self._program.answers[key] = self._is_plain(node)
+            known = self._plain[node] = self._is_plain(node)
         return known and not (
             # ``Class.method(object)``
             isinstance(call.callee, MemberExpr)

@@ -17,7 +17,7 @@ from mypy.nodes import (
 )
 from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
-from mypy_asyncsession.detectors.annotations import Annotations
+from mypy_asyncsession.detectors.annotations import Annotations, is_of_typing, may_hold_metadata
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
 from mypy_asyncsession.detectors.injection import Driving, Injection
@@ -123,13 +123,16 @@ class Dependencies:
         type_ = function.type
         declared = type_.arg_types if isinstance(type_, CallableType) else []
         for position, argument in enumerate(function.arguments):
+            annotation = argument.type_annotation
+            if argument.initializer is None and not may_hold_metadata(annotation):
+                continue
             wanted = declared[position] if position < len(declared) else None
             name = argument.variable.name
             place = Place(Role.PARAMETER, scope, where, owner, wanted, None, function, name)
             if argument.initializer is not None:
                 yield from self._of_default(argument.initializer, place)
-            if argument.type_annotation is not None:
-                yield from self._of_annotation(argument.type_annotation, place)
+            if annotation is not None:
+                yield from self._of_annotation(annotation, place)
 
     def of_attribute(
         self, statement: AssignmentStmt, scope: Scope, where: Where, owner: str
@@ -217,6 +220,8 @@ class Dependencies:
         if not isinstance(annotation, UnboundType) or not annotation.args:
             return
         if "." in annotation.name:
+            return
+        if is_of_typing(annotation.name, place.scope):
             return
         alias = self._interpreter.name(annotation.name, place.scope, place.where)
         items = (

@@ -189,10 +189,10 @@ class DependsCalls:
 
 def _may_name_depends(module: str, program: Program) -> bool:
     """Whether something in a module may be ``Depends``: a look at its text and its names."""
-    key = ("may name Depends", module)
-    known = program.answers.get(key)
+    answers = program.answers_to("may name Depends")
+    known = answers.get(module)
     if known is None:
-        known = program.answers[key] = program.mentions(module, *DEPENDS_NAMES) or any(
+        known = answers[module] = program.mentions(module, *DEPENDS_NAMES) or any(
             _may_be_function(node) for _, node in program.declared_names(module)
         )
     if not program.is_own(module):

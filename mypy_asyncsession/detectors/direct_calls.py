@@ -43,6 +43,10 @@ _RUNNING_NAMES = frozenset(
 ) | {"add_task", *RUNNING_LATER_METHODS}
 
 
+#: The names of ``Depends``, and of where it is from.
+_NAMING = DEPENDS_NAMES | {"fastapi"}
+
+
 @dataclass(frozen=True, slots=True)
 class _Formal:
     """A parameter, and the default that a call leaves it to."""
@@ -58,6 +62,7 @@ class DirectCalls:
     def __init__(self, interpreter: Interpreter, depends: DependsCalls) -> None:
         self._interpreter = interpreter
         self._depends = depends
+        self._naming = interpreter.program.answers_to("names Depends")
 
     def may_be_one(self, call: CallExpr, node: SymbolNode | None) -> bool:
         """Whether a call may leave a parameter to its ``Depends``: a quick look.
@@ -76,36 +81,39 @@ class DirectCalls:
         if isinstance(node, TypeInfo):
             entry = node.get("__init__")
             node = entry.node if entry is not None else None
-        if not isinstance(node, FuncDef):
+        if not isinstance(node, FuncDef) or not self._names_depends(node):
             return False
         required = sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)
         optional = sum(kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds)
-        return optional > len(call.args) - required and self._names_depends(node.fullname)
+        return optional > len(call.args) - required
 
     def may_name_depends(self, node: SymbolNode | None) -> bool:
         """Whether a function that is called is of a module that has a name for ``Depends``."""
-        return isinstance(node, FuncDef) and self._names_depends(node.fullname)
+        return isinstance(node, FuncDef) and self._names_depends(node)
 
-    def _names_depends(self, function: str) -> bool:
+    def _names_depends(self, function: FuncDef) -> bool:
         """Whether the module that a function is in has a name for ``Depends``."""
-        program = self._interpreter.program
-        known = program.answers.get(("its module names Depends", function))
+        known = self._naming.get(function)
         if known is None:
-            module = program.split(function)[0]
-            known = program.answers.get(("names Depends", module))
-            if known is None:
-                known = any(
-                    name == "fastapi"
-                    or name in DEPENDS_NAMES
-                    or (
-                        node is not None
-                        and (node.fullname.startswith("fastapi") or node.fullname in DEPENDS)
-                    )
-                    for name, node in program.declared_names(module)
-                )
-                program.answers["names Depends", module] = known
-            program.answers["its module names Depends", function] = known
+            known = self._naming[function] = self._is_of_naming(function.fullname)
         return known
+
+    def _is_of_naming(self, function: str) -> bool:
+        module = self._interpreter.program.split(function)[0]
+        known = self._naming.get(module)
+        if known is None:
+            known = self._naming[module] = self._has_name(module)
+        return known
+
+    def _has_name(self, module: str) -> bool:
+        return any(
+            name in _NAMING
+            or (
+                node is not None
+                and ((full := node.fullname).startswith("fastapi") or full in DEPENDS)
+            )
+            for name, node in self._interpreter.program.declared_names(module)
+        )
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
@@ -118,7 +126,7 @@ class DirectCalls:
             return
         callee = self._interpreter.value(target, scope, where)
         formal, function = self._formal(callee)
-        if function is None or not self._names_depends(function.fullname):
+        if function is None or not self._is_of_naming(function.fullname):
             return
         kinds, names = call.arg_kinds[skipped:], call.arg_names[skipped:]
         positional = sum(kind is ArgKind.ARG_POS for kind in kinds)

@@ -105,7 +105,9 @@ class ExpiredReads:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ExpiredRead]:
         """What a function reads too late; *point* is where it is defined."""
-        if not function.is_coroutine or not _may_read(point.body.contents(function)):
+        if not function.is_coroutine or not point.body.may_mention(_TELLING):
+            return
+        if not _may_read(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         done: dict[int, Summary] | None = None

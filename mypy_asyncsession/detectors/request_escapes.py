@@ -23,6 +23,7 @@ from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders, is_streaming, streamed
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.fastapi import HAS_SCOPE, ends_before_response
+from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
 from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.session_ownership import opens_in
 from mypy_asyncsession.semantic.syntax import statements, walk, yields
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 #: The names of what starts a task, or has it run later.
 _STARTING: Final = frozenset({"add_task", "create_task", "ensure_future", "start_soon"})
+#: The names of what makes something that runs after a handler, besides its arguments.
+_LATE: Final = _STARTING | STREAMING_RESPONSES
 
 
 class RequestEscapes:
@@ -71,6 +74,8 @@ class RequestEscapes:
             point: Where it is defined.
             body: Its body.
         """
+        if not self._may_be_late():
+            return
         if not any(map(_may_be_late, self._source.contents(function).of_kind(CallExpr))):
             return
         for argument in function.arguments:
@@ -78,6 +83,10 @@ class RequestEscapes:
                 found = self._session(call, scope)
                 if found is not None:
                     yield from self._of_parameter(argument, call, *found, function, body)
+
+    def _may_be_late(self) -> bool:
+        index = self._source.index
+        return "background" in index.keywords or not index.words.isdisjoint(_LATE)
 
     def _calls(self, argument: Argument, point: ProgramPoint) -> Iterator[tuple[CallExpr, Scope]]:
         """The ``Depends(...)`` of a parameter, and the scopes that they stand in."""

@@ -379,7 +379,9 @@ class Walker:
         if isinstance(member.expr, CallExpr):
             yield from self._unawaited.of_expression(member, point)
         elif isinstance(member.expr, NameExpr):
-            yield from self._raw.of_unopened(member, point)
+            bindings = point.body.scope.names.bindings.get(member.expr.name)
+            if bindings and len(bindings) == 1 and isinstance(bindings[0].node, CallExpr):
+                yield from self._raw.of_unopened(member, point)
         if self._raw.may_hold(member) and not self._is_open(member.expr, point):
             yield from self._raw.of_attribute(member, point)
 

@@ -164,6 +164,8 @@ class ModulePass:
 
     def publish(self, tree: MypyFile, reports: list[Report]) -> None:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""
+        if not reports:
+            return
         with self._build.also_enabled(self._strict(tree)):
             for report in reports:
                 self._publish(tree, report)

@@ -13,17 +13,29 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
+    BytesExpr,
     CallExpr,
+    ComparisonExpr,
+    DictExpr,
     Expression,
+    FloatExpr,
     ForStmt,
     FuncDef,
     IfStmt,
+    IntExpr,
+    ListComprehension,
+    ListExpr,
     MemberExpr,
     NameExpr,
     RaiseStmt,
     ReturnStmt,
+    SetComprehension,
+    SetExpr,
+    StrExpr,
     SuperExpr,
     TryStmt,
+    TupleExpr,
+    UnaryExpr,
     WhileStmt,
     WithStmt,
 )
@@ -41,6 +53,19 @@ if TYPE_CHECKING:
 
 #: The methods after which an order counts.
 _ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
+#: The expressions that make a new object of no interest.
+_PLAIN: Final = frozenset(
+    {
+        BytesExpr,
+        ComparisonExpr,
+        FloatExpr,
+        IntExpr,
+        ListComprehension,
+        SetComprehension,
+        StrExpr,
+        UnaryExpr,
+    }
+)
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
@@ -122,6 +147,17 @@ def made(binding: Binding) -> str | None:
         return None
     told = zip(call.arg_names, call.args, strict=True)
     return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
+
+
+def is_plain(node: Node | None) -> bool:
+    """Whether an expression surely is no provider, and holds none, whatever its names mean."""
+    if type(node) in _PLAIN:
+        return True
+    if isinstance(node, (ListExpr, SetExpr, TupleExpr)):
+        return all(map(is_plain, node.items))
+    if isinstance(node, DictExpr):
+        return all(is_plain(value) for _, value in node.items)
+    return isinstance(node, NameExpr) and node.name in ("False", "None", "True")
 
 
 def asked(found: Contents) -> list[str]:

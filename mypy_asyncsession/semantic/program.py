@@ -65,8 +65,7 @@ class Program:
         self._foreign = foreign
         self._sources: dict[str, ModuleSource | None] = {}
         self._kept: dict[str, ModuleSource] = {}
-        #: Answers to questions about definitions, by the question and what it is asked of.
-        self.answers: dict[tuple[str, object], bool] = {}
+        self._answers: dict[str, dict[object, bool]] = {}
         self.current: ModuleSource | None = None
 
     def enter(self, tree: MypyFile) -> ModuleSource:
@@ -86,7 +85,9 @@ class Program:
     def forget(self) -> None:
         """Forget what was read: modules may have changed, appeared or gone."""
         self._sources.clear()
-        self.answers.clear()
+        self._kept.clear()
+        for answers in self._answers.values():
+            answers.clear()
 
     def source(self, module: str) -> ModuleSource | None:
         """The source of *module*, or ``None`` for a stub, an installed package, or none at all."""
@@ -108,6 +109,10 @@ class Program:
             self.modules_read.add(module)
         return result
 
+    def answers_to(self, question: str) -> dict[object, bool]:
+        """What was found out already about definitions and modules, for as long as it holds."""
+        return self._answers.setdefault(question, {})
+
     def is_own(self, module: str) -> bool:
         """Whether a module is the project's own, and no stub: what ``source`` has a source of."""
         tree = self.modules.get(module)
@@ -121,14 +126,14 @@ class Program:
         if not self.is_own(module):
             return False
         self.modules_read.add(module)
-        key = ("mentions", (module, words))
-        known = self.answers.get(key)
+        answers = self.answers_to("mentions")
+        known = answers.get((module, words))
         if known is None:
             try:
                 text = Path(self.modules[module].path).read_bytes()
             except OSError:
                 return True  # who reads it in another way will know
-            known = self.answers[key] = any(word.encode() in text for word in words)
+            known = answers[module, words] = any(word.encode() in text for word in words)
         return known
 
     def parse_text(self, text: str, module: str) -> MypyFile | None:

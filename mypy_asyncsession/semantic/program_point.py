@@ -8,6 +8,7 @@ from mypy.nodes import CallExpr, ClassDef, FuncDef, FuncItem, MemberExpr, NameEx
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import Expression, MypyFile, Node
 
@@ -64,6 +65,10 @@ class Body:
                 return body.node
             body = body.parent
         return None
+
+    def may_mention(self, words: AbstractSet[str]) -> bool:
+        """Whether one of *words* stands in the module as the name of anything."""
+        return not self._source.index.words.isdisjoint(words)
 
     def contents(self, function: FuncItem) -> Contents:
         """What stands in a function of the module."""
