@@ -30,6 +30,8 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Commands that are run elsewhere, and where.
 ELSEWHERE: Final = {
     "python -m pip install .": "tests/test_packaging.py installs the wheel",
+    "pip install mypy-asyncsession": "tests/test_packaging.py installs the wheel",
+    "pipx run mypy-asyncsession check": "tests/test_packaging.py: in a clean environment",
     "mypy-asyncsession fix shop": "tests/test_fix_command.py: it would fix what the others show",
     "make demo": "continuous integration",
     "make test": "this is part of it",

@@ -58,6 +58,7 @@ class Job:
         search_only: Whether to look for the file that mypy overflows the stack on.
         others: Whether mypy's own errors are wanted as well.
         parsed: Whether the modules are only parsed: mypy does not analyse them.
+        only: If some are parsed alone: the paths of those to look at.
     """
 
     sources: list[tuple[str, str]]
@@ -69,6 +70,7 @@ class Job:
     search_only: bool = False
     others: bool = False
     parsed: bool = False
+    only: list[str] = field(default_factory=list)
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -196,7 +198,11 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         unreadable = _unreadable(job, options)
         if unreadable:
             return Stop([], None, unreadable)
-        asked = look(sources, options, lambda path, messages: say("errors", path, messages))
+
+        def found(path: str, messages: list[str]) -> None:
+            say("errors", path, messages)
+
+        asked = look(sources, options, found, frozenset(job.only))
         _say_looked(say, asked, packages)
         return None
     try:
@@ -301,7 +307,8 @@ def _unreadable(job: Job, options: Options) -> list[tuple[str, int, str]]:
     return [
         (path, *trouble)
         for path, module in job.sources
-        if (trouble := _trouble(path, module, options)) is not None
+        if (not job.only or path in job.only)
+        and (trouble := _trouble(path, module, options)) is not None
     ]
 
 

@@ -26,6 +26,7 @@ def look(
     sources: Sequence[BuildSource],
     options: Options,
     flush: Callable[[str, list[str]], None],
+    only: frozenset[str] = frozenset(),
 ) -> Mapping[str, os.stat_result | None]:
     """Look at the modules of a program, one after the other.
 
@@ -33,6 +34,7 @@ def look(
         sources: The modules.
         options: mypy's options; the file that they name has our settings.
         flush: Called for each module with its path and what was found there, a JSON object each.
+        only: The paths of the modules to look at; all of them if empty.
 
     Returns:
         What was asked about on disk; ``None`` for what was not there.
@@ -49,6 +51,8 @@ def look(
     declared = Declared(overlays, program, types)
     module_pass = ModulePass(build, program, types, None, declared, {}, settings=config)
     for source in sources:
+        if only and source.path not in only:
+            continue
         tree = program.modules.get(source.module)
         if tree is not None:
             build.turn_to(tree)

@@ -35,7 +35,10 @@ def stubs(
 
     \b
       mypy-asyncsession stubs src                to stubs/
-      mypy-asyncsession stubs src --output typings
+      mypy-asyncsession stubs src --output overlay
+
+    They are an overlay for mypy, and hold these getters alone. For pyright, and whatever else reads
+    sources, `mypy-asyncsession fix --only session-getter` writes the same types into them.
 
     To have mypy apply them, name the directory in pyproject.toml:
 
@@ -50,7 +53,7 @@ def stubs(
     from mypy_asyncsession.checking.report import CannotRun
     from mypy_asyncsession.writing import write
 
-    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
+    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True, projects=True)
     report = common.run(paths, options)
     files = stub_files(provider for found in report.surveys for provider in found.providers)
     folder = Path(output)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
     from mypy.types import Type
 
+    from mypy_asyncsession.semantic.bindings import Binding
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -75,7 +76,7 @@ class _Facts:
         self._asks = not source.index.words.isdisjoint(CONNECTING_ATTRIBUTES)
         #: Those of the bodies, and what they come to depends on what the code asks at run time.
         self._lines: list[str] = []
-        self._asking: list[Callable[[], Iterator[str]]] = []
+        self._asking: list[Callable[[Interpreter], Iterator[str]]] = []
 
     def lines(self) -> list[str]:
         """The facts, in no order."""
@@ -85,21 +86,22 @@ class _Facts:
             value = interpreter.loose(source, name)
             self._lines += _line(f"state.{name}", value, interpreter, source.scope)
         if self._asking:
-            with interpreter.ignoring_runtime_checks():
-                for evaluate in self._asking:
-                    self._lines += evaluate()
+            unguarded = interpreter.ignoring_runtime_checks()
+            for evaluate in self._asking:
+                self._lines += evaluate(unguarded)
         return self._lines
 
-    def _evaluate(self, evaluate: Callable[[], Iterator[str]]) -> None:
+    def _evaluate(self, evaluate: Callable[[Interpreter], Iterator[str]]) -> None:
         """Take in what an evaluation says, and what it says if the code asked nothing."""
-        frame = self._interpreter.frame
-        frame.passed_over = False
-        self._lines += evaluate()
-        if frame.passed_over:
+        self._interpreter.forget_passed_over()
+        self._lines += evaluate(self._interpreter)
+        if self._interpreter.passed_over:
             self._asking.append(evaluate)
 
-    def _evaluate_value(self, name: str, value: Callable[[], Value], scope: Scope) -> None:
-        self._evaluate(lambda: _line(name, value(), self._interpreter, scope))
+    def _evaluate_value(
+        self, name: str, value: Callable[[Interpreter], Value], scope: Scope
+    ) -> None:
+        self._evaluate(lambda interpreter: _line(name, value(interpreter), interpreter, scope))
 
     def _members(self, body: Sequence[Node], scope: Scope, prefix: str) -> None:
         source, interpreter = self._source, self._interpreter
@@ -113,9 +115,7 @@ class _Facts:
             if not assigned or _in_interface(interpreter, f"{module}.{prefix}{name}"):
                 continue
             for binding in assigned:
-                self._evaluate_value(
-                    prefix + name, partial(interpreter.bound, binding, scope), scope
-                )
+                self._evaluate_value(prefix + name, partial(_bound, binding, scope), scope)
         for statement in statements(body):
             if isinstance(statement, ClassDef):
                 self._class(statement, scope, prefix)
@@ -127,7 +127,7 @@ class _Facts:
         inner = source.scope_in(node, scope)
         inside = f"{prefix}{node.name}."
         self._members(node.defs.body, inner, inside)
-        self._evaluate(partial(_of_class, node, source, interpreter, prefix))
+        self._evaluate(partial(_of_class, node, source, prefix))
         for attribute, assigned in source.attributes(node).items():
             methods = {method.name for _, method in assigned if method is not None}
             if len(methods) > 1 and "__init__" in methods:
@@ -135,8 +135,9 @@ class _Facts:
             if all(is_plain(value) for value, _ in assigned):
                 continue
             if not _in_interface(interpreter, f"{source.module}.{inside}{attribute}"):
-                value = partial(interpreter.assigned, source, node, inner, attribute)
-                self._evaluate_value(inside + attribute, value, scope)
+                self._evaluate_value(
+                    inside + attribute, partial(_assigned, source, node, inner, attribute), scope
+                )
 
     def _function(
         self, statement: FuncDef | Decorator | OverloadedFuncDef, scope: Scope, prefix: str
@@ -151,10 +152,9 @@ class _Facts:
             and not found.yields
             and all(map(is_plain, found.returned))
         ):
-            value = partial(self._interpreter.defined, statement, scope)
-            self._evaluate_value(name, value, scope)
+            self._evaluate_value(name, partial(_defined, statement, scope), scope)
         if function.is_generator or "commit" in function.name:
-            self._evaluate(partial(_over_time, statement, function, self._interpreter, scope, name))
+            self._evaluate(partial(_over_time, statement, function, scope, name))
         elif is_stub_body(function):
             self._lines.append(f"{name} says nothing")
         if function.name == "__init__" and (put := initialised(found)):
@@ -167,6 +167,20 @@ class _Facts:
             self._lines.append(f"{name} makes {made}")
 
 
+def _bound(binding: Binding, scope: Scope, interpreter: Interpreter) -> Value:
+    return interpreter.bound(binding, scope)
+
+
+def _defined(statement: Node, scope: Scope, interpreter: Interpreter) -> Value:
+    return interpreter.defined(statement, scope)
+
+
+def _assigned(
+    source: ModuleSource, node: ClassDef, scope: Scope, attribute: str, interpreter: Interpreter
+) -> Value:
+    return interpreter.assigned(source, node, scope, attribute)
+
+
 def _line(name: str, value: Value, interpreter: Interpreter, scope: Scope) -> Iterator[str]:
     text = signature(value, interpreter, scope)
     if text is not None:
@@ -176,9 +190,9 @@ def _line(name: str, value: Value, interpreter: Interpreter, scope: Scope) -> It
 def _over_time(
     statement: FuncDef | Decorator | OverloadedFuncDef,
     function: FuncDef,
-    interpreter: Interpreter,
     scope: Scope,
     name: str,
+    interpreter: Interpreter,
 ) -> Iterator[str]:
     """How a generator goes on after its yield, or what a function commits by its name."""
     value = interpreter.defined(statement, scope)
@@ -195,7 +209,7 @@ def _over_time(
 
 
 def _of_class(
-    node: ClassDef, source: ModuleSource, interpreter: Interpreter, prefix: str
+    node: ClassDef, source: ModuleSource, prefix: str, interpreter: Interpreter
 ) -> Iterator[str]:
     name = prefix + node.name
     if may_map(node):
