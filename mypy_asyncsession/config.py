@@ -138,8 +138,13 @@ class Config:
         default=(), metadata=_read_by(_codes_by_path)
     )
     allow_unchecked: bool | tuple[str, ...] = field(default=False, metadata=_read_by(_allowance))
-    #: The absolute directory that patterns for paths are relative to: that of the file.
-    folder: str = field(default="", compare=False, repr=False)
+    #: The file that it is from, absolute; empty if there is none.
+    file: str = field(default="", compare=False, repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The directory that patterns for paths are relative to."""
+        return str(Path(self.file).parent)
 
     def is_strict(self, module: str) -> bool:
         """Whether the rules that are off by default are on in *module*."""
@@ -198,12 +203,13 @@ def load(path: str | Path) -> Config:
     for name in config.overlays:
         folder = beside / name if (beside / name).is_dir() else came.get(name)
         if folder is None:
+            names = [*came, *(each.name for each in (beside / name).parent.glob("*"))]
             raise ConfigError(
                 f"{path}: [tool.{TABLE}]: overlays: {beside / name} is not a directory, and no "
-                f"stubs of that name come with this package{near(name, came)}"
+                f"stubs of that name come with this package{near(Path(name).name, names)}"
             )
         folders.append(str(folder))
-    return replace(config, overlays=tuple(folders), folder=str(beside))
+    return replace(config, overlays=tuple(folders), file=str(Path(path).absolute()))
 
 
 def run_options(path: str | Path | None) -> RunOptions:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from mypy_asyncsession.checking.project import Project
+    from mypy_asyncsession.selection import PathPattern
 
 #: mypy prefers a stub to the module beside it; so do we.
 EXTENSIONS: Final = (".pyi", ".py")
@@ -45,14 +46,18 @@ class Files:
         projects: The directories with a configuration of their own that were come upon, and
             what is to be checked in each, relative to it.
         problems: What could not be looked at.
+        named: The absolute paths that were named.
         excluded: How many files that were named are excluded by our own configuration.
+        unmatched: The patterns of our own configuration that excluded nothing.
     """
 
     paths: list[str] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
     projects: dict[str, list[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     excluded: int = 0
+    unmatched: set[PathPattern] = field(default_factory=set)
 
 
 def find_files(
@@ -103,6 +108,7 @@ class _Finder:
         self._real = os.path.realpath(directory)
         self._unsaved = unsaved
         self._selection = selection
+        self.files.unmatched.update(selection.exclude)
         self._directory = directory
         self._excluded = [re.compile(pattern) for pattern in project.exclude]
         self._gitignore = project.exclude_gitignore
@@ -112,7 +118,8 @@ class _Finder:
     def add(self, path: str) -> None:
         """Add a path that was named, whatever it is called."""
         full = os.path.abspath(os.path.join(self._directory, path))
-        if os.path.lexists(full) and self._selection.excludes(full):
+        self.files.named.append(full)
+        if os.path.lexists(full) and self._is_unwanted(full):
             self.files.excluded += 1
             self._problem(full, "is excluded by the configuration: it is not checked")
         elif self._is_in_project(full):
@@ -221,8 +228,14 @@ class _Finder:
             self.files.packages.add(os.path.dirname(path))
         self.files.paths.append(path)
 
+    def _is_unwanted(self, path: str) -> bool:
+        """Whether our own configuration excludes a path."""
+        matched = [pattern for pattern in self._selection.exclude if pattern.matches(path)]
+        self.files.unmatched.difference_update(matched)
+        return bool(matched)
+
     def _is_excluded(self, path: str, *, is_folder: bool) -> bool:
-        if self._selection.excludes(path):
+        if self._is_unwanted(path):
             return True
         if self._excluded:
             # As mypy matches it (modulefinder.matches_exclude).

@@ -16,6 +16,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     add_call,
     add_handlers,
     changes_at,
+    flushes_nothing,
 )
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
@@ -250,6 +251,10 @@ class Transactions:
             asked: list[int] = []
             for index, summary in done.items():
                 made = changes_at(summary, object_, body.graph.points[index])
+                if any(act.method == "commit" for act in summary.acts) and flushes_nothing(
+                    index, object_, done, body
+                ):
+                    made = [change for change in made if not change.begins]
                 if made:
                     changes[index] = made
                     add_call(changes, body.graph.points[index], made, body)

@@ -50,6 +50,7 @@ from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
+from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.parameter_needs import may_need, needs
 from mypy_asyncsession.detectors.probes import PROBING, Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
@@ -159,15 +160,18 @@ class Walker:
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         summaries = Summaries(interpreter)
         self._concurrent = ConcurrentUses(summaries)
-        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        depends = DependsCalls(interpreter)
+        dependencies = ParameterDependencies(interpreter, depends)
+        self._expired = ExpiredReads(
+            interpreter, summaries, MappedClasses(interpreter), dependencies
+        )
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        depends = DependsCalls(interpreter)
         self._dependencies = Dependencies(interpreter, source, fastapi, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
-        self._requests = RequestEscapes(interpreter, source, fastapi, depends)
+        self._requests = RequestEscapes(interpreter, fastapi, depends, dependencies)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         self._callees = Callees(interpreter)
@@ -289,21 +293,20 @@ class Walker:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
-        yield from self._over_time(function, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
+        yield from self._over_time(function, point, body)
         yield from self._lazy.of_function(function, body)
         if self._injects:
             yield from self._requests.of_function(function, point, body)
         yield from self._body(function.body.body, body)
 
-    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+    def _over_time(self, function: FuncDef, point: ProgramPoint, inner: Body) -> Iterator[Record]:
         """What a function does one after the other, or side by side."""
         found: list[Record] = [*self._concurrent.of_function(function, point)]
-        found += self._expired.of_function(function, point)
+        found += self._expired.of_function(function, point, inner)
         found += self._transactions.of_function(function, point)
         if found:
-            inner = point.body.inside(function)
             spared = list(self._expected.lines_in(function, inner))
             for record in found:
                 if not any(record.span.line in lines for lines in spared):

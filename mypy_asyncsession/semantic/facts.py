@@ -17,8 +17,10 @@ from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.footprints import (
     asked,
+    depends,
     footprint,
     initialised,
+    injected,
     is_plain,
     made,
     made_of_parameters,
@@ -111,6 +113,8 @@ class _Facts:
             for binding in assigned:
                 if (told := made(binding)) is not None:
                     self._lines.append(f"{prefix}{name} is made with {told}")
+                if (told := depends(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} depends on {told}")
             assigned = [each for each in assigned if not is_plain(each.node)]
             if not assigned or _in_interface(interpreter, f"{module}.{prefix}{name}"):
                 continue
@@ -161,6 +165,8 @@ class _Facts:
             self._lines.append(f"{name} puts {put}")
         if done := footprint(function, found):
             self._lines.append(f"{name} does {done}")
+        if found.returned and (given := injected(function, found, self._source)):
+            self._lines.append(f"{name} is given {given}")
         if self._asks and (owners := asked(found)):
             self._lines.append(f"{name} asks {owners}")
         if made := made_of_parameters(function, found):

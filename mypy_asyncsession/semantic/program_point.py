@@ -70,6 +70,10 @@ class Body:
         """Whether one of *words* stands in the module as the name of anything."""
         return not self._source.index.words.isdisjoint(words)
 
+    def may_give(self, keyword: str) -> bool:
+        """Whether a call in the module has an argument of that name."""
+        return keyword in self._source.index.keywords
+
     def contents(self, function: FuncItem) -> Contents:
         """What stands in a function of the module."""
         return self._source.contents(function)

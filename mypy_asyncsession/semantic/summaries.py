@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
+    AssignmentStmt,
     AwaitExpr,
     CallExpr,
     ComparisonExpr,
@@ -35,7 +36,7 @@ from mypy_asyncsession.semantic.values import FunctionValue, fullname
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy.nodes import Expression, FuncItem
+    from mypy.nodes import Expression, FuncItem, Node
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -110,6 +111,12 @@ class Summary:
 NOTHING: Final = Summary()
 #: The methods that end a transaction.
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: Those that a caller may decide about, by what it gives or by the state of the session.
+_DECIDED: Final = ENDING | {"begin"}
+#: What a session is asked before it is begun, or its transaction is ended.
+_QUESTIONS: Final = frozenset(
+    {"get_transaction", "in_nested_transaction", "in_transaction", "is_active"}
+)
 
 
 def united(summaries: Iterable[Summary]) -> Summary:
@@ -161,7 +168,7 @@ class Summaries:
         for point, summary in done:
             exposed |= summary.exposed
             for act in summary.acts:
-                if act.method in ENDING and _is_asked_for(point, body):
+                if act.method in _DECIDED and _is_asked_for(point, body):
                     exposed.add(act.object)  # the caller decides
                     continue
                 ended = replace(
@@ -316,6 +323,7 @@ class Summaries:
         given: list[Expression] = [*call.args]
         if isinstance(call.callee, MemberExpr):
             given.append(call.callee.expr)
+            given += self._begun_by(call.callee.expr, body, at)
         for argument in given:
             object_ = self.objects.of(argument, body, at)
             if object_ is None:
@@ -324,6 +332,23 @@ class Summaries:
             if isinstance(object_, Made):
                 found |= set(self._kept_by(object_))
         return Summary((), frozenset(found)) if found else NOTHING
+
+    def _begun_by(self, receiver: Expression, body: FunctionBody, at: int) -> list[Expression]:
+        """The session whose transaction a name holds: ``savepoint = await db.begin_nested()``."""
+        if not isinstance(receiver, NameExpr):
+            return []
+        found: list[Expression] = []
+        for defined in body.bindings.reaching(at, receiver.name):
+            node = body.graph.points[defined].node
+            made = node.rvalue if isinstance(node, AssignmentStmt) else None
+            made = made.expr if isinstance(made, AwaitExpr) else made
+            if (
+                isinstance(made, CallExpr)
+                and isinstance(made.callee, MemberExpr)
+                and made.callee.name in ("begin", "begin_nested", "get_transaction")
+            ):
+                found.append(made.callee.expr)
+        return found
 
     def _kept_by(self, made: Made) -> Iterator[Object]:
         """What an object that was made here was given."""
@@ -373,13 +398,18 @@ def _hands_on(wrapper: FuncItem) -> bool:
 
 
 def _is_asked_for(point: int, body: FunctionBody) -> bool:
-    """Whether a parameter decides about a point: ``if commit: await session.commit()``."""
+    """Whether a parameter, or a transaction that is open already, decides about a point.
+
+    ``if commit: await session.commit()``, ``if session.in_transaction(): return``.
+    """
     graph = body.graph
     parameters = set(body.parameters())
     for index in graph.of_kind(PointKind.BRANCH):
         node = graph.points[index].node
         operands = node.operands if isinstance(node, ComparisonExpr) else [node]
-        if not any(isinstance(each, NameExpr) and each.name in parameters for each in operands):
+        if not any(
+            isinstance(each, NameExpr) and each.name in parameters for each in operands
+        ) and not _asks(node):
             continue
         ways = [
             point in reachable(graph, index, first=kind) for kind in (EdgeKind.TRUE, EdgeKind.FALSE)
@@ -387,3 +417,10 @@ def _is_asked_for(point: int, body: FunctionBody) -> bool:
         if ways[0] is not ways[1]:
             return True
     return False
+
+
+def _asks(condition: Node | None) -> bool:
+    """Whether a condition asks for the transaction that a session has."""
+    return condition is not None and any(
+        isinstance(each, MemberExpr) and each.name in _QUESTIONS for each in walk(condition)
+    )
