@@ -54,7 +54,6 @@ LONGER: Final = {
     "plugin/internals.py": 800,  # the one place for all that mypy does not promise
     "detectors/walker.py": 690,
     "semantic/declarations/symbols.py": 435,
-    "detectors/expired_reads.py": 425,
 }
 
 #: The classes of mypy's trees that say how control passes.
