@@ -46,12 +46,13 @@ from mypy_asyncsession.detectors.expected import Expected
 from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.given_providers import GivenProviders
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
-from mypy_asyncsession.detectors.parameter_needs import may_need, needs
+from mypy_asyncsession.detectors.parameter_needs import may_need
 from mypy_asyncsession.detectors.probes import PROBING, Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
@@ -62,7 +63,7 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
-from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
@@ -88,7 +89,6 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node, SymbolNode
     from mypy.types import CallableType
 
-    from mypy_asyncsession.detectors.parameter_needs import Need
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -177,7 +177,7 @@ class Walker:
         self._callees = Callees(interpreter)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
-        self._needs: dict[FuncDef, dict[str, Need]] = {}
+        self._given = GivenProviders(interpreter)
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
@@ -331,6 +331,7 @@ class Walker:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, point, target)
+            yield from self._raw.of_property(expression, point)
             yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
@@ -356,6 +357,7 @@ class Walker:
                 continue
             elif isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, point, None)
+                yield from self._raw.of_property(node.expr, point)
                 if isinstance(node.expr, CallExpr):
                     for argument in self._awaited(node.expr, point, AWAITING_LATER):
                         yield from self._use(Pairing.AWAIT, argument, point, None)
@@ -386,6 +388,8 @@ class Walker:
             bindings = point.body.scope.names.bindings.get(member.expr.name)
             if bindings and len(bindings) == 1 and isinstance(bindings[0].node, CallExpr):
                 yield from self._raw.of_unopened(member, point)
+        if member.name in SESSION_ATTRIBUTES:
+            yield from self._raw.of_property(member.expr, point)
         if self._raw.may_hold(member) and not self._is_open(member.expr, point):
             yield from self._raw.of_attribute(member, point)
 
@@ -410,7 +414,7 @@ class Walker:
                         protocol, argument, point.scope, point.where, point.body.outermost()
                     )
         if may_need(call, point.scope, self._interpreter.program):
-            yield from self._given(call, point)
+            yield from self._given.of_call(call, point, self._made)
         yield from self._raw.of_call(call, type_, point)
         if name in DOUBLING:
             yield from self._doubles.of_call(call, point)
@@ -467,28 +471,6 @@ class Walker:
             yield from self._direct_calls.of_call(
                 call, point.scope, point.where, point.body.outermost()
             )
-
-    def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
-        """What a call gives to a function that uses it in a way of its own."""
-        callee = self._interpreter.value(call.callee, point.scope, point.where)
-        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
-            return
-        wanted = self._needs.get(callee.node)
-        if wanted is None:
-            wanted = self._needs[callee.node] = needs(callee.node)
-        for name, argument in matched(call, callee) if wanted else ():
-            need = wanted.get(name)
-            if need is None:
-                continue
-            value = self._interpreter.value(argument, point.scope, point.where)
-            if need.called:
-                value = self._interpreter.called(value, [], point.scope)
-            use = self._made(need.pairing, value, argument, point, None)
-            if use is not None:
-                yield use._replace(
-                    callee=written(argument) if need.called else use.callee,
-                    via=callee.name,
-                )
 
     def _awaited(
         self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]

@@ -14,7 +14,6 @@ from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
     CallExpr,
-    ComparisonExpr,
     ExpressionStmt,
     FuncDef,
     MemberExpr,
@@ -24,6 +23,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, GATHERING
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.semantic.asked_for import is_asked_for
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -36,7 +36,7 @@ from mypy_asyncsession.semantic.values import FunctionValue, fullname
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import Expression, FuncItem
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -113,10 +113,6 @@ NOTHING: Final = Summary()
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
 #: Those that a caller may decide about, by what it gives or by the state of the session.
 _DECIDED: Final = ENDING | {"begin"}
-#: What a session is asked before it is begun, or its transaction is ended.
-_QUESTIONS: Final = frozenset(
-    {"get_transaction", "in_nested_transaction", "in_transaction", "is_active"}
-)
 
 
 def united(summaries: Iterable[Summary]) -> Summary:
@@ -168,7 +164,7 @@ class Summaries:
         for point, summary in done:
             exposed |= summary.exposed
             for act in summary.acts:
-                if act.method in _DECIDED and _is_asked_for(point, body):
+                if act.method in _DECIDED and is_asked_for(point, body):
                     exposed.add(act.object)  # the caller decides
                     continue
                 ended = replace(
@@ -394,33 +390,4 @@ def _hands_on(wrapper: FuncItem) -> bool:
         and bool(call.args)
         and all(kind.is_star() for kind in call.arg_kinds)
         for call in awaited
-    )
-
-
-def _is_asked_for(point: int, body: FunctionBody) -> bool:
-    """Whether a parameter, or a transaction that is open already, decides about a point.
-
-    ``if commit: await session.commit()``, ``if session.in_transaction(): return``.
-    """
-    graph = body.graph
-    parameters = set(body.parameters())
-    for index in graph.of_kind(PointKind.BRANCH):
-        node = graph.points[index].node
-        operands = node.operands if isinstance(node, ComparisonExpr) else [node]
-        if not any(
-            isinstance(each, NameExpr) and each.name in parameters for each in operands
-        ) and not _asks(node):
-            continue
-        ways = [
-            point in reachable(graph, index, first=kind) for kind in (EdgeKind.TRUE, EdgeKind.FALSE)
-        ]
-        if ways[0] is not ways[1]:
-            return True
-    return False
-
-
-def _asks(condition: Node | None) -> bool:
-    """Whether a condition asks for the transaction that a session has."""
-    return condition is not None and any(
-        isinstance(each, MemberExpr) and each.name in _QUESTIONS for each in walk(condition)
     )
