@@ -30,7 +30,6 @@ from mypy_asyncsession.semantic.async_sessions import is_for_one_task
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.objects import Made, Variable, root_of
-from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.task_elements import Element, Elements
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname, members
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.summaries import Act, Summaries
@@ -83,7 +83,9 @@ class ConcurrentUses:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ConcurrentUse]:
         """What a function lets several tasks use; *point* is where it is defined."""
-        if not function.is_coroutine or not _may_run_tasks(function):
+        if not function.is_coroutine or not point.body.may_mention(_RUNNING):
+            return
+        if not _may_run_tasks(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         seen: set[int] = set()
@@ -264,11 +266,10 @@ class ConcurrentUses:
         return None
 
 
-def _may_run_tasks(function: FuncDef) -> bool:
+def _may_run_tasks(found: Contents) -> bool:
     """A quick look: whether a function names what runs things side by side."""
-    return any(
-        isinstance(node, (MemberExpr, NameExpr)) and node.name in _RUNNING
-        for node in walk(function.body, into_functions=False)
+    return not found.words.isdisjoint(_RUNNING) and any(
+        isinstance(node, (MemberExpr, NameExpr)) and node.name in _RUNNING for node in found.own
     )
 
 

@@ -16,7 +16,7 @@ from mypy_asyncsession.findings import Place
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.objects import Variable, root_of
-from mypy_asyncsession.semantic.syntax import dotted, walk
+from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.typestate import Change, follow
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
     from mypy_asyncsession.detectors.response_models import ModelReader
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClasses
     from mypy_asyncsession.semantic.objects import Object
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
 _NAMED: Final = frozenset({"begin", "commit", "rollback"})
+#: One of these names stands in each function of interest.
+_TELLING: Final = LOADING | _NAMED | {"refresh"}
 
 
 class Read(NamedTuple):
@@ -78,7 +81,9 @@ class ExpiredReads:
             point: Where it is defined.
             inner: Its body.
         """
-        if not function.is_coroutine or not _may_read(function):
+        if not function.is_coroutine or not point.body.may_mention(_TELLING):
+            return
+        if not _may_read(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()
@@ -172,11 +177,13 @@ def _record(
     )
 
 
-def _may_read(function: FuncDef) -> bool:
+def _may_read(contents: Contents) -> bool:
     """A quick look: whether something may end a transaction here, or in a function called here."""
     asked: set[str | None] = set()
     given: set[str | None] = set()
-    for node in walk(function.body, into_functions=False):
+    if contents.words.isdisjoint(_TELLING):
+        return False
+    for node in contents.own:
         if isinstance(node, MemberExpr) and node.name in _NAMED:
             return True
         if isinstance(node, AwaitExpr) and isinstance(node.expr, CallExpr):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
@@ -63,6 +64,8 @@ _BEGINNING: Final = frozenset(
 _LOADING: Final = frozenset({"get", "get_one", "merge"})
 #: What does nothing in the database, and so is let pass after a failure.
 _IN_MEMORY: Final = frozenset({"add", "add_all", "flush", "run_sync"})
+#: One of these names stands in each function of interest.
+_TELLING: Final = FLUSHING | {"begin", "begin_nested"}
 
 
 class Transactions:
@@ -74,9 +77,9 @@ class Transactions:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[TransactionMisuse]:
         """What a function does too late or too early; *point* is where it is defined."""
-        if not function.is_coroutine:
+        if not function.is_coroutine or not point.body.may_mention(_TELLING):
             return
-        begins, catches = _quick_look(function)
+        begins, catches = _quick_look(point.body.contents(function))
         if not begins and not catches:
             return
         body = self._objects.body(function, point.scope)
@@ -298,10 +301,12 @@ class Transactions:
                     break
 
 
-def _quick_look(function: FuncDef) -> tuple[bool, bool]:
+def _quick_look(contents: Contents) -> tuple[bool, bool]:
     """Whether a function begins a transaction; whether it catches what a flush may raise."""
     begins = catches = flushes = False
-    for node in walk(function.body, into_functions=False):
+    if contents.words.isdisjoint(_TELLING):
+        return False, False
+    for node in contents.own:
         if isinstance(node, MemberExpr):
             begins = begins or node.name in ("begin", "begin_nested")
             flushes = flushes or node.name in FLUSHING

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from mypy.errorcodes import ErrorCode
     from mypy.errors import ErrorInfo
     from mypy.modulefinder import BuildSource
-    from mypy.nodes import Expression, FuncItem, MypyFile
+    from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
     from mypy_asyncsession.findings import Finding, Span
@@ -226,11 +226,6 @@ class _Unlike:
 
     def ratio(self) -> float:
         return 0.0
-
-
-def function_at_hand(checker: TypeChecker) -> FuncItem | None:
-    """The outermost function around what mypy is checking; ``None`` outside of all functions."""
-    return checker.scope.top_level_function()
 
 
 def announce(module: str, configuration: str, options: Options) -> None:
@@ -787,7 +782,6 @@ __all__ = [
     "Recorded",
     "announce",
     "digest",
-    "function_at_hand",
     "look_for_packages_in",
     "looked_at",
     "prepare",

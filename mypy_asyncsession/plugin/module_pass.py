@@ -181,6 +181,8 @@ class ModulePass:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""
         comments = self._ignore_comments(tree)
         by_line = {comment.line: comment for comment in comments}
+        if not reports and not comments:
+            return
         with self._build.also_enabled(self._strict(tree)):
             for report in reports:
                 lines = {report.record.span.line, *report.record.lines}

@@ -13,53 +13,78 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
+    BytesExpr,
     CallExpr,
+    ComparisonExpr,
+    DictExpr,
     Expression,
+    FloatExpr,
     ForStmt,
     FuncDef,
     IfStmt,
     IndexExpr,
+    IntExpr,
+    ListComprehension,
+    ListExpr,
     MemberExpr,
     NameExpr,
     RaiseStmt,
     ReturnStmt,
+    SetComprehension,
+    SetExpr,
+    StrExpr,
     SuperExpr,
     TryStmt,
     TupleExpr,
+    UnaryExpr,
     WhileStmt,
     WithStmt,
 )
 from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
-from mypy_asyncsession.semantic.syntax import dotted, returned, walk
+from mypy_asyncsession.semantic.syntax import dotted, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.module_source import ModuleSource
 
 #: The methods after which an order counts.
 _ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
+#: The expressions that make a new object of no interest.
+_PLAIN: Final = frozenset(
+    {
+        BytesExpr,
+        ComparisonExpr,
+        FloatExpr,
+        IntExpr,
+        ListComprehension,
+        SetComprehension,
+        StrExpr,
+        UnaryExpr,
+    }
+)
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
-def footprint(function: FuncDef) -> str:
+def footprint(function: FuncDef, found: Contents) -> str:
     """The skeleton of an asynchronous function; empty where it awaits and enters nothing."""
     if not function.is_coroutine:
         return ""
-    nodes = list(walk(function.body))
-    awaited = [node for node in nodes if isinstance(node, AwaitExpr)]
-    if not awaited and not any(isinstance(node, WithStmt) and node.is_async for node in nodes):
+    if AwaitExpr not in found.kinds and not any(node.is_async for node in found.of_kind(WithStmt)):
         return ""
-    ends = any(isinstance(node, MemberExpr) and node.name in _ENDING for node in nodes)
-    return ";".join(_parts(nodes, ends=ends))
+    ends = not found.words.isdisjoint(_ENDING) and any(
+        node.name in _ENDING for node in found.of_kind(MemberExpr)
+    )
+    return ";".join(_parts(found.nodes, ends=ends))
 
 
-def _parts(nodes: list[Node], *, ends: bool) -> Iterator[str]:
+def _parts(nodes: Sequence[Node], *, ends: bool) -> Iterator[str]:
     inside: set[int] = set()
     for node in nodes:
         if isinstance(node, AwaitExpr):
@@ -99,13 +124,13 @@ def _text(node: Expression) -> str:
     return dotted(node) or "_"
 
 
-def initialised(function: FuncDef) -> str:
+def initialised(found: Contents) -> str:
     """What an ``__init__`` puts into attributes as it is given it, or makes of it."""
     return ";".join(
         f"{[_text(each) for each in node.lvalues]}={_text(node.rvalue)}"
         if isinstance(node, AssignmentStmt)
         else _text(node)
-        for node in walk(function.body)
+        for node in found.nodes
         if (
             isinstance(node, AssignmentStmt)
             and isinstance(node.rvalue, (CallExpr, NameExpr))
@@ -127,6 +152,17 @@ def made(binding: Binding) -> str | None:
     return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
 
 
+def is_plain(node: Node | None) -> bool:
+    """Whether an expression surely is no provider, and holds none, whatever its names mean."""
+    if type(node) in _PLAIN:
+        return True
+    if isinstance(node, (ListExpr, SetExpr, TupleExpr)):
+        return all(map(is_plain, node.items))
+    if isinstance(node, DictExpr):
+        return all(is_plain(value) for _, value in node.items)
+    return isinstance(node, NameExpr) and node.name in ("False", "None", "True")
+
+
 def depends(binding: Binding) -> str | None:
     """What an alias says besides its type: ``Annotated[AsyncSession, Depends(get_db)]``."""
     index = binding.node
@@ -137,7 +173,7 @@ def depends(binding: Binding) -> str | None:
     return ";".join(told) or None
 
 
-def injected(function: FuncDef, source: ModuleSource) -> str:
+def injected(function: FuncDef, contents: Contents, source: ModuleSource) -> str:
     """What FastAPI is told to give to the parameters of a function, defaults and annotations."""
     found: list[str] = []
     for argument in function.arguments:
@@ -152,28 +188,29 @@ def injected(function: FuncDef, source: ModuleSource) -> str:
         elif argument.initializer is None and not annotation.args:
             found.append(f"{argument.variable.name}:{annotation.name}")
     if found and not function.is_coroutine:
-        found += [f"return {_text(each)}" for each in returned(function)]
+        found += [f"return {_text(each)}" for each in contents.returned]
     return ";".join(found)
 
 
-def asked(function: FuncDef) -> list[str]:
+def asked(found: Contents) -> list[str]:
     """What a function asks for what only an open session has."""
+    if found.words.isdisjoint(CONNECTING_ATTRIBUTES):
+        return []
     return sorted(
         {
             dotted(node.expr) or "_"
-            for node in walk(function.body)
-            if isinstance(node, MemberExpr) and node.name in CONNECTING_ATTRIBUTES
+            for node in found.of_kind(MemberExpr)
+            if node.name in CONNECTING_ATTRIBUTES
         }
     )
 
 
-def made_of_parameters(function: FuncDef) -> list[str]:
+def made_of_parameters(function: FuncDef, found: Contents) -> list[str]:
     """What a function returns that is made of its parameters, where it returns nothing else."""
-    names = {argument.variable.name for argument in function.arguments}
-    results = returned(function)
-    if not all(isinstance(each, CallExpr) for each in results):
+    made = [each for each in found.returned if isinstance(each, CallExpr)]
+    if not made or len(made) < len(found.returned):
         return []
-    made = [each for each in results if isinstance(each, CallExpr)]
+    names = {argument.variable.name for argument in function.arguments}
     given = (argument for each in made for argument in each.args)
     if not any(isinstance(each, NameExpr) and each.name in names for each in given):
         return []

@@ -21,9 +21,10 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.bindings import may_bind, names_of
 from mypy_asyncsession.semantic.call_sites import calls_in
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
+from mypy_asyncsession.semantic.index import Contents, ModuleIndex, contents
 from mypy_asyncsession.semantic.module_bodies import (
     Bodies,
     Stored,
@@ -31,7 +32,7 @@ from mypy_asyncsession.semantic.module_bodies import (
     set_by_name,
 )
 from mypy_asyncsession.semantic.scopes import Scope
-from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
+from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,6 +76,8 @@ class ModuleSource:
         field(default_factory=dict)
     )
     _flows: dict[int, FunctionFlow] = field(default_factory=dict)
+    _contents: dict[int, Contents] = field(default_factory=dict)
+    _index: ModuleIndex | None = None
     _bodies: Bodies | None = None
     _mutated: set[str] | None = None
     _calls: dict[str, list[CallSite]] | None = None
@@ -101,9 +104,35 @@ class ModuleSource:
             elif isinstance(node, LambdaExpr):
                 names = names_of([], self.module, is_package=self.is_package, extra=node.body.body)
             else:
-                names = names_of(node.body.body, self.module, is_package=self.is_package)
+                names = names_of(
+                    node.body.body,
+                    self.module,
+                    is_package=self.is_package,
+                    expressions=may_bind(self.contents(node)),
+                )
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
+
+    @property
+    def index(self) -> ModuleIndex:
+        """What stands in the module."""
+        self.read_whole()
+        assert self._index is not None
+        return self._index
+
+    def read_whole(self) -> None:
+        """Read the whole module in one walk, because most of its functions will be asked for."""
+        if self._index is None:
+            self._index = ModuleIndex(self.tree)
+
+    def contents(self, function: FuncItem) -> Contents:
+        """What stands in a function of the module."""
+        found = self._contents.get(id(function))
+        if found is None:
+            if self._index is not None:
+                found = self._index.of(function)
+            found = self._contents[id(function)] = found or contents(function)
+        return found
 
     def scope_of(self, function: FunctionValue) -> Scope:
         """A scope for the body of a function, where what it is bound to is known."""
@@ -248,17 +277,13 @@ class ModuleSource:
     def mutated(self) -> set[str]:
         """The names of containers whose elements the module changes in ways that are not seen."""
         if self._mutated is None:
-            self._mutated = set()
-            for node in walk(self.tree):
-                changed: Node | None = None
-                if (
-                    isinstance(node, CallExpr)
-                    and isinstance(node.callee, MemberExpr)
-                    and node.callee.name in _CHANGES
-                ):
-                    changed = node.callee.expr
-                if isinstance(changed, NameExpr):
-                    self._mutated.add(changed.name)
+            self._mutated = {
+                node.callee.expr.name
+                for node in self.index.of_kind(CallExpr)
+                if isinstance(node.callee, MemberExpr)
+                and node.callee.name in _CHANGES
+                and isinstance(node.callee.expr, NameExpr)
+            }
         return self._mutated
 
     def run_in_sync(self) -> frozenset[str]:
@@ -266,10 +291,8 @@ class ModuleSource:
         if self._run_in_sync is None:
             self._run_in_sync = frozenset(
                 argument.name
-                for node in walk(self.tree)
-                if isinstance(node, CallExpr)
-                and isinstance(node.callee, MemberExpr)
-                and node.callee.name == "run_sync"
+                for node in self.index.of_kind(CallExpr)
+                if isinstance(node.callee, MemberExpr) and node.callee.name == "run_sync"
                 for argument in node.args[:1]
                 if isinstance(argument, (MemberExpr, NameExpr))
             )

@@ -1,0 +1,163 @@
+"""What stands in a module and in each of its functions, read by one walk.
+
+Whoever wants to know what a function holds asks here: each walk of its own would visit the same
+nodes again, and that is where most of the time went.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from mypy.nodes import (
+    Block,
+    CallExpr,
+    ClassDef,
+    FuncDef,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    YieldExpr,
+    YieldFromExpr,
+)
+
+from mypy_asyncsession.semantic.syntax import BACKWARDS, push, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
+    from mypy.nodes import Expression, FuncItem, MypyFile, Node
+
+_N = TypeVar("_N", bound="Node")
+
+#: What has a body with names of its own.
+_SCOPES: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
+_YIELDS: Final = frozenset({YieldExpr, YieldFromExpr})
+_NAMED: Final = frozenset({MemberExpr, NameExpr})
+
+
+class Contents:
+    """What stands in the body of a function.
+
+    Attributes:
+        nodes: The nodes of the body and of the functions inside it, as ``walk`` has them.
+    """
+
+    def __init__(self, body: Block, nodes: Sequence[Node]) -> None:
+        """Take over what was found.
+
+        Args:
+            body: The body.
+            nodes: All that is inside it.
+        """
+        self._body = body
+        self.nodes = nodes
+
+    @cached_property
+    def words(self) -> AbstractSet[str]:
+        """The names of variables and attributes in the body."""
+        return {node.name for node in self.nodes if type(node) in _NAMED}  # type: ignore[attr-defined]
+
+    @cached_property
+    def kinds(self) -> AbstractSet[type]:
+        """The kinds of the nodes in the body."""
+        return set(map(type, self.nodes))
+
+    @cached_property
+    def own(self) -> Sequence[Node]:
+        """The nodes of the function itself, not of those inside it."""
+        if not self.kinds.isdisjoint(_SCOPES):
+            return list(walk(self._body, into_functions=False))
+        return self.nodes
+
+    @cached_property
+    def yields(self) -> list[YieldExpr | YieldFromExpr]:
+        """The yields of the function itself."""
+        if self.kinds.isdisjoint(_YIELDS):
+            return []
+        return [node for node in self.own if isinstance(node, (YieldExpr, YieldFromExpr))]
+
+    @cached_property
+    def returned(self) -> list[Expression]:
+        """The expressions that the function itself returns."""
+        if ReturnStmt not in self.kinds:
+            return []
+        found = (node.expr for node in self.own if type(node) is ReturnStmt)
+        return [each for each in found if each is not None]
+
+    def of_kind(self, kind: type[_N]) -> list[_N]:
+        """The nodes of a kind, those of the functions inside among them."""
+        return [node for node in self.nodes if type(node) is kind] if kind in self.kinds else []
+
+
+class ModuleIndex:
+    """What stands in a module.
+
+    Attributes:
+        nodes: All nodes, as ``walk`` has them.
+        words: The names of variables and attributes.
+        keywords: The names of the arguments in calls; ``None`` is of those without one.
+    """
+
+    def __init__(self, tree: MypyFile) -> None:
+        """Read a module.
+
+        Args:
+            tree: Its tree.
+        """
+        self.words: set[str] = set()
+        self.keywords: set[str | None] = set()
+        self.nodes: list[Node] = []
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._read(tree)
+
+    def _read(self, tree: MypyFile) -> None:
+        nodes, words, ends, keywords = self.nodes, self.words, self._ends, self.keywords
+        stack: list[Node | int] = [tree]
+        pop, append = stack.pop, stack.append
+        while stack:
+            current = pop()
+            kind = type(current)
+            if kind is NameExpr:
+                words.add(current.name)  # type: ignore[union-attr]
+                nodes.append(current)  # type: ignore[arg-type]
+                continue
+            if kind is MemberExpr:
+                words.add(current.name)  # type: ignore[union-attr]
+                nodes.append(current)  # type: ignore[arg-type]
+                append(current.expr)  # type: ignore[union-attr]
+                continue
+            if kind is CallExpr:
+                nodes.append(current)  # type: ignore[arg-type]
+                keywords.update(current.arg_names)  # type: ignore[union-attr]
+                stack.extend(reversed(current.args))  # type: ignore[union-attr]
+                append(current.callee)  # type: ignore[union-attr]
+                continue
+            if kind is Block:
+                if current.is_unreachable:  # type: ignore[union-attr]
+                    continue
+                ends[id(current)] = len(nodes), 0
+                append(id(current))
+            elif kind is int:
+                ends[current] = ends[current][0], len(nodes)  # type: ignore[index]
+                continue
+            nodes.append(current)  # type: ignore[arg-type]
+            names = BACKWARDS.get(kind)
+            if names is not None:
+                push(stack, current, names)  # type: ignore[arg-type]
+
+    def of(self, function: FuncItem) -> Contents | None:
+        """What stands in a function of the module; ``None`` where it is not reached."""
+        span = self._ends.get(id(function.body))
+        return Contents(function.body, self.nodes[slice(*span)]) if span is not None else None
+
+    def of_kind(self, kind: type[_N]) -> list[_N]:
+        """The nodes of a kind."""
+        return [node for node in self.nodes if type(node) is kind]
+
+
+def contents(function: FuncItem) -> Contents:
+    """What stands in a function, wherever that is."""
+    return Contents(function.body, list(walk(function.body)))
