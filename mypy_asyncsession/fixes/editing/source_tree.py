@@ -62,7 +62,8 @@ class Tree:
         for path, module in modules.items():
             self._paths[module].append(path)
         self._files: dict[str, SourceFile | CannotFix] = {}
-        self._mentioning: dict[bytes, list[SourceFile]] = {}
+        self._mentioning: dict[tuple[bytes, ...], list[SourceFile]] = {}
+        self._around: dict[str, SourceFile | None] = {}
         self._importers: dict[bytes, set[str]] | None = None
 
     def file(self, path: str) -> SourceFile:
@@ -94,20 +95,21 @@ class Tree:
         """The full name of a file's module."""
         return self._modules.get(source.path, "")
 
-    def mentioning(self, word: bytes, most: int | None = None) -> list[SourceFile]:
-        """The files that have a word in them; none if there are more than *most*."""
-        if word not in self._mentioning:
+    def mentioning(self, *words: bytes, most: int | None = None) -> list[SourceFile]:
+        """The files that have some words in them; none if there are more than *most*."""
+        if words not in self._mentioning:
             paths = []
             for path in sorted(self._modules):
                 with contextlib.suppress(CannotFix):
-                    if word in self._read(path):
+                    content = self._read(path)
+                    if all(word in content for word in words):
                         paths.append(path)
             found = []
             for path in paths if most is None or len(paths) <= most else ():
                 with contextlib.suppress(CannotFix):
                     found.append(self.file(path))
-            self._mentioning[word] = found
-        return self._mentioning[word]
+            self._mentioning[words] = found
+        return self._mentioning[words]
 
     def is_mentioned_elsewhere(self, name: str) -> bool:
         """Whether a file of the project that is not one of these has a word in it.
@@ -127,6 +129,15 @@ class Tree:
     def around(self, word: str) -> dict[str, bytes]:
         """The Python files of the project that are not among these and have a word in them."""
         return self._surroundings.mentioning(word)
+
+    def file_around(self, path: str, content: bytes) -> SourceFile | None:
+        """One of these; ``None`` if it is none of Python's, or cannot be parsed."""
+        if path not in self._around:
+            self._around[path] = None
+            with contextlib.suppress(CannotFix):
+                if path.endswith(".py"):
+                    self._around[path] = SourceFile(path, content)
+        return self._around[path]
 
     def other_names(self, name: str) -> set[str]:
         """What else the project's files call something: by ``import ... as``, or assigned."""
