@@ -21,6 +21,82 @@ if TYPE_CHECKING:
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
 
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
+
+
+class ParsedModules:
+    """The modules of a program, each looked at when it is asked for."""
+
+    def __init__(
+        self,
+        sources: Sequence[BuildSource],
+        options: Options,
+        texts: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Begin with nothing read.
+
+        Args:
+            sources: The modules.
+            options: mypy's options; the file that they name has our settings.
+            texts: By path, what is read in place of what is in a file; it may change.
+        """
+        config = settings(options.config_file)
+        declare(config.error_codes)
+        options.process_error_codes(error_callback=lambda _message: None)
+        self._build = ParsedBuild(list(sources), options, texts)
+        self._program = ParsedProgram(self._build.find, self._build.parse, is_foreign)
+        self._build.modules = self._program.modules
+        if texts is not None:
+            self._program.texts = texts
+        types = Types(frozenset(config.config.resources), self._program.type_of)
+        overlays = Overlays(config.folders())
+        overlays.begin(self._build.parse)
+        declared = Declared(overlays, self._program, types)
+        self._lasting: ProgramCache = {}
+
+        def fresh_pass() -> ModulePass:
+            return ModulePass(
+                self._build, self._program, types, None, declared, self._lasting, settings=config
+            )
+
+        self._fresh_pass = fresh_pass
+        self._pass = fresh_pass()
+
+    def look(self, module: str) -> tuple[str, list[str]] | None:
+        """Look at a module: its path and what was found there, a JSON object each.
+
+        Returns:
+            ``None`` where it is not there, or cannot be parsed.
+        """
+        tree = self._program.modules.get(module)
+        if tree is None:
+            return None
+        self._build.turn_to(tree)
+        self._pass.run(tree)
+        return tree.path, self._build.messages(tree.path)
+
+    def trouble(self, path: str, module: str) -> tuple[int, str] | None:
+        """The line of a file at which it cannot be parsed, and why; ``None`` if it can."""
+        return self._build.trouble(path, module)
+
+    def forget(self) -> None:
+        """Read the project's own files again: some of them have changed."""
+        known = dict(self._program.known())
+
+        def is_stale(module: str) -> bool:
+            path = known.get(module)
+            return path is None or not is_foreign(path)
+
+        self._program.forget_modules(is_stale)
+        self._lasting.clear()
+        self._build.begin()
+        self._build.forget_disk()
+        self._pass = self._fresh_pass()
+
+    def looked_at(self) -> Mapping[str, os.stat_result | None]:
+        """What was asked about on disk; ``None`` for what was not there."""
+        return self._build.looked_at()
+
 
 def look(
     sources: Sequence[BuildSource],
@@ -39,23 +115,11 @@ def look(
     Returns:
         What was asked about on disk; ``None`` for what was not there.
     """
-    config = settings(options.config_file)
-    declare(config.error_codes)
-    options.process_error_codes(error_callback=lambda _message: None)
-    build = ParsedBuild(list(sources), options)
-    program = ParsedProgram(build.find, build.parse, is_foreign)
-    build.modules = program.modules
-    types = Types(frozenset(config.config.resources), program.type_of)
-    overlays = Overlays(config.folders())
-    overlays.begin(build.parse)
-    declared = Declared(overlays, program, types)
-    module_pass = ModulePass(build, program, types, None, declared, {}, settings=config)
+    modules = ParsedModules(sources, options)
     for source in sources:
         if only and source.path not in only:
             continue
-        tree = program.modules.get(source.module)
-        if tree is not None:
-            build.turn_to(tree)
-            module_pass.run(tree)
-            flush(tree.path, build.messages(tree.path))
-    return build.looked_at()
+        found = modules.look(source.module)
+        if found is not None:
+            flush(*found)
+    return modules.looked_at()

@@ -5,16 +5,27 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, TupleExpr, WithStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    DelStmt,
+    MemberExpr,
+    NameExpr,
+    OperatorAssignmentStmt,
+    TupleExpr,
+    WithStmt,
+)
 
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
-from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression
+    from collections.abc import Mapping, Sequence
+
+    from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -24,12 +35,15 @@ if TYPE_CHECKING:
 
 #: The edges that leave a point which has done what it is there for.
 DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
-#: What SQLAlchemy lets pass once the transaction of a block has ended.
-_HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
 #: What puts something into a session that is to be flushed.
 STAGING: Final = frozenset({"add", "add_all"})
 #: What flushes it, and may fail.
 FLUSHING: Final = frozenset({"commit", "flush"})
+
+#: What changes an attribute or a collection of an instance.
+_CHANGING: Final = frozenset(
+    {"add", "append", "clear", "extend", "insert", "pop", "remove", "setattr", "update"}
+)
 
 
 class State(Enum):
@@ -59,6 +73,60 @@ def changes_at(summary: Summary, object_: Object, point: Point) -> list[Change[S
     return made
 
 
+def flushes_nothing(
+    index: int, object_: Object, done: Mapping[int, Summary], body: FunctionBody
+) -> bool:
+    """Whether a commit comes right after a flush, so that there is nothing left that may fail.
+
+    ``async with session.begin_nested(): ...`` flushes at its end.
+    """
+    seen = {index}
+    stack = [index]
+    while stack:
+        for before, kind in body.graph.before[stack.pop()]:
+            if kind & EdgeKind.RAISING and not kind & DONE:
+                continue
+            if before in seen:
+                continue
+            seen.add(before)
+            point = body.graph.points[before]
+            summary = done.get(before)
+            acts = [act for act in summary.acts if act.object == object_] if summary else []
+            if _is_end_of_savepoint(point) or any(
+                act.method in ENDING or act.method == "flush" for act in acts
+            ):
+                continue
+            if acts or (summary is not None and summary.exposes(object_)) or _may_change(point):
+                return False
+            if before == Graph.ENTRY:
+                return False
+            stack.append(before)
+    return True
+
+
+def _is_end_of_savepoint(point: Point) -> bool:
+    if point.kind is not PointKind.LEAVE or not isinstance(point.node, WithStmt):
+        return False
+    call = point.node.expr[point.item]
+    return (
+        isinstance(call, CallExpr)
+        and isinstance(call.callee, MemberExpr)
+        and call.callee.name == "begin_nested"
+    )
+
+
+def _may_change(point: Point) -> bool:
+    """Whether a point may change an instance, or a collection of one."""
+    node = point.node
+    if isinstance(node, AssignmentStmt):
+        return not all(isinstance(each, NameExpr) for each in node.lvalues)
+    if isinstance(node, OperatorAssignmentStmt):
+        return not isinstance(node.lvalue, NameExpr)
+    if isinstance(node, CallExpr) and isinstance(node.callee, (MemberExpr, NameExpr)):
+        return node.callee.name in _CHANGING
+    return isinstance(node, DelStmt)
+
+
 def add_call(
     changes: dict[int, list[Change[State]]],
     point: Point,
@@ -80,9 +148,8 @@ def add_handlers(
     """Handlers that do not catch what a flush raises, and blocks that roll back."""
     root = root_of(object_)
     for point in body.graph.points:
-        node = point.statement
-        if point.kind is PointKind.HANDLER and isinstance(node, TryStmt):
-            if not _catches_failure(node.types[point.item]):
+        if point.kind is PointKind.HANDLER:
+            if not catches_failure(point.reads[0] if point.reads else None):
                 changes.setdefault(point.index, []).append(Change(None))
         elif point.kind is PointKind.LEAVE and isinstance(point.node, WithStmt):
             if _is_harmless(point, point.node, root, body):
@@ -96,7 +163,7 @@ def _is_harmless(point: Point, statement: WithStmt, root: object, body: Function
     callee = expression.callee if isinstance(expression, CallExpr) else None
     if isinstance(callee, (MemberExpr, NameExpr)) and callee.name == "suppress":
         assert isinstance(expression, CallExpr)
-        return point.way is Way.NORMAL or all(map(_catches_failure, expression.args))
+        return point.way is Way.NORMAL or all(map(catches_failure, expression.args))
     if isinstance(root, Variable) and root.defined > 0:
         bound = body.graph.points[root.defined].node
         if any(target is bound for target in statement.target):
@@ -104,11 +171,11 @@ def _is_harmless(point: Point, statement: WithStmt, root: object, body: Function
     return not statement.is_async
 
 
-def _catches_failure(caught: Expression | None) -> bool:
+def catches_failure(caught: Node | None) -> bool:
     """Whether a handler is there for what a flush raises."""
     if caught is None:
         return True
-    types = caught.items if isinstance(caught, TupleExpr) else [caught]
+    types: Sequence[Node] = caught.items if isinstance(caught, TupleExpr) else [caught]
     return any(
         isinstance(each, (MemberExpr, NameExpr)) and each.name in DATABASE_ERRORS for each in types
     )

@@ -50,6 +50,7 @@ from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
+from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.parameter_needs import may_need
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.detectors.record import Record
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.values import Value
@@ -132,7 +133,7 @@ class Walker:
         self,
         interpreter: Interpreter,
         source: ModuleSource,
-        fastapi: Version,
+        framework: Release,
         *,
         getters: bool = False,
         probes: bool = False,
@@ -143,7 +144,7 @@ class Walker:
         Args:
         interpreter: Says what expressions may be.
         source: The module at hand.
-        fastapi: The version of FastAPI that it runs on.
+        framework: The release of the framework that injects dependencies.
         getters: Whether definitions of providers are collected too.
         probes: Whether questions at run time about what a provider gave are collected too.
         exhaustive: Whether uses are collected that need no look to be right.
@@ -161,15 +162,18 @@ class Walker:
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         summaries = Summaries(interpreter)
         self._concurrent = ConcurrentUses(summaries)
-        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        depends = DependsCalls(interpreter)
+        dependencies = ParameterDependencies(interpreter, depends)
+        self._expired = ExpiredReads(
+            interpreter, summaries, MappedClasses(interpreter), dependencies
+        )
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        depends = DependsCalls(interpreter)
-        self._dependencies = Dependencies(interpreter, source, fastapi, depends)
+        self._dependencies = Dependencies(interpreter, source, framework, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
-        self._requests = RequestEscapes(interpreter, source, fastapi, depends)
+        self._requests = RequestEscapes(interpreter, framework, depends, dependencies)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
@@ -265,21 +269,20 @@ class Walker:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
-        yield from self._over_time(function, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
+        yield from self._over_time(function, point, body)
         yield from self._lazy.of_function(function, body)
         if self._injects:
             yield from self._requests.of_function(function, point, body)
         yield from self._body(function.body.body, body)
 
-    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+    def _over_time(self, function: FuncDef, point: ProgramPoint, inner: Body) -> Iterator[Record]:
         """What a function does one after the other, or side by side."""
         found: list[Record] = [*self._concurrent.of_function(function, point)]
-        found += self._expired.of_function(function, point)
+        found += self._expired.of_function(function, point, inner)
         found += self._transactions.of_function(function, point)
         if found:
-            inner = point.body.inside(function)
             spared = list(self._expected.lines_in(function, inner))
             for record in found:
                 if not any(record.span.line in lines for lines in spared):

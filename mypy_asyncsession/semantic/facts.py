@@ -15,8 +15,10 @@ from mypy.types import Instance, NoneType, UnionType, get_proper_type
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.footprints import (
     asked,
+    depends,
     footprint,
     initialised,
+    injected,
     made,
     made_of_parameters,
 )
@@ -26,7 +28,7 @@ from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closed_by, closes_own, opens_in
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
+from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, returned, statements
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     CallableReturning,
@@ -80,6 +82,8 @@ def _members(
         for binding in bindings:
             if (told := made(binding)) is not None:
                 yield f"{prefix}{name} is made with {told}"
+            if (told := depends(binding)) is not None:
+                yield f"{prefix}{name} depends on {told}"
         if _in_interface(interpreter, f"{module}.{prefix}{name}"):
             continue
         for binding in bindings:
@@ -135,6 +139,9 @@ def _function(
         yield f"{name} puts {put}"
     if done := footprint(function):
         yield f"{name} does {done}"
+    source = interpreter.program.source(scope.module)
+    if source is not None and returned(function) and (given := injected(function, source)):
+        yield f"{name} is given {given}"
     if owners := asked(function):
         yield f"{name} asks {owners}"
     if made := made_of_parameters(function):

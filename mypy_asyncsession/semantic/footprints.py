@@ -18,15 +18,18 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     IfStmt,
+    IndexExpr,
     MemberExpr,
     NameExpr,
     RaiseStmt,
     ReturnStmt,
     SuperExpr,
     TryStmt,
+    TupleExpr,
     WhileStmt,
     WithStmt,
 )
+from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.semantic.syntax import dotted, returned, walk
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.module_source import ModuleSource
 
 #: The methods after which an order counts.
 _ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
@@ -121,6 +125,35 @@ def made(binding: Binding) -> str | None:
         return None
     told = zip(call.arg_names, call.args, strict=True)
     return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
+
+
+def depends(binding: Binding) -> str | None:
+    """What an alias says besides its type: ``Annotated[AsyncSession, Depends(get_db)]``."""
+    index = binding.node
+    if binding.kind != "assign" or not isinstance(index, IndexExpr):
+        return None
+    items = index.index.items[1:] if isinstance(index.index, TupleExpr) else []
+    told = [_text(each) for each in items if isinstance(each, CallExpr)]
+    return ";".join(told) or None
+
+
+def injected(function: FuncDef, source: ModuleSource) -> str:
+    """What FastAPI is told to give to the parameters of a function, defaults and annotations."""
+    found: list[str] = []
+    for argument in function.arguments:
+        if isinstance(argument.initializer, CallExpr):
+            found.append(f"{argument.variable.name}={_text(argument.initializer)}")
+        annotation = argument.type_annotation
+        if not isinstance(annotation, UnboundType):
+            continue
+        if any(isinstance(each, RawExpressionType) for each in annotation.args):
+            # mypy keeps no expressions in annotations, only where they stand.
+            found.append(source.text(annotation.line, annotation.end_line or annotation.line))
+        elif argument.initializer is None and not annotation.args:
+            found.append(f"{argument.variable.name}:{annotation.name}")
+    if found and not function.is_coroutine:
+        found += [f"return {_text(each)}" for each in returned(function)]
+    return ";".join(found)
 
 
 def asked(function: FuncDef) -> list[str]:
