@@ -191,11 +191,18 @@ class Tree:
                     return True
         return False
 
-    def only_iterated(self, name: str) -> str | None:
-        """A file with a double of a provider that can be iterated over and nothing else."""
+    def only_iterated(self, name: str, module: str | None) -> str | None:
+        """A file with a double of a provider that can be iterated over and nothing else.
+
+        Args:
+            name: The provider.
+            module: The last part of the module that it has to be put in, if it is a certain one.
+        """
         stands_for = re.compile(_STANDS_FOR.replace(b"NAME", re.escape(name.encode())))
         files = {source.path: source.content for source in self.mentioning(b"__aiter__")}
         for path, text in (*files.items(), *self.around("__aiter__").items()):
+            if module is not None and module.encode() not in text:
+                continue
             if _DOUBLE.search(text) and stands_for.search(text):
                 return path
         return None
