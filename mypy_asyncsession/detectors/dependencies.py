@@ -37,10 +37,7 @@ from mypy_asyncsession.detectors.type_mismatch import (
 )
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
-from mypy_asyncsession.models.frameworks import (
-    GIVEN_DEPENDENCIES,
-    GIVEN_DEPENDENCIES_NAMES,
-)
+from mypy_asyncsession.models.frameworks import GIVEN_DEPENDENCIES, GIVEN_DEPENDENCIES_NAMES
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
 from mypy_asyncsession.semantic.values import (
