@@ -193,10 +193,9 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             say("errors", path, messages)
 
     if job.parsed:
-        unreadable = _unreadable(job, options)
-        if unreadable:
-            return Stop([], None, unreadable)
         asked = look(sources, options, lambda path, messages: say("errors", path, messages))
+        if isinstance(asked, list):
+            return Stop([], None, _unreadable(job, options))
         _say_looked(say, asked, packages)
         return None
     try:

@@ -12,6 +12,7 @@ from mypy_asyncsession.semantic.declarations.program import ParsedProgram
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def look(
     sources: Sequence[BuildSource],
     options: Options,
     flush: Callable[[str, list[str]], None],
-) -> Mapping[str, os.stat_result | None]:
+) -> Mapping[str, os.stat_result | None] | list[BuildSource]:
     """Look at the modules of a program, one after the other.
 
     Args:
@@ -35,7 +36,8 @@ def look(
         flush: Called for each module with its path and what was found there, a JSON object each.
 
     Returns:
-        What was asked about on disk; ``None`` for what was not there.
+        What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
+        be parsed, if there are any: then nothing was looked at.
     """
     config = settings(options.config_file)
     declare(config.error_codes)
@@ -48,10 +50,21 @@ def look(
     overlays.begin(build.parse)
     declared = Declared(overlays, program, types)
     module_pass = ModulePass(build, program, types, None, declared, {}, settings=config)
-    for source in sources:
-        tree = program.modules.get(source.module)
-        if tree is not None:
+    trees = [program.modules.get(source.module) for source in sources]
+    unreadable = [
+        source for source, tree in zip(sources, trees, strict=True) if tree is None
+    ]
+    if unreadable:
+        return unreadable
+    leads = module_pass.leads = Leads(config.config.resources)
+    for tree in filter(None, trees):
+        leads.add(tree)
+    leads.follow()
+    for tree in filter(None, trees):
+        if config.survey or leads.concerns_module(tree.fullname):
             build.turn_to(tree)
             module_pass.run(tree)
             flush(tree.path, build.messages(tree.path))
+        else:
+            flush(tree.path, [])
     return build.looked_at()

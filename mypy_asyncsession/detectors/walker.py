@@ -65,7 +65,7 @@ from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.summaries import Summaries
-from mypy_asyncsession.semantic.syntax import children, definition_of, dotted, expressions
+from mypy_asyncsession.semantic.syntax import blocks, children, definition_of, dotted, expressions
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.values import Value
 
@@ -136,6 +137,7 @@ class Walker:
         getters: bool = False,
         probes: bool = False,
         exhaustive: bool = False,
+        leads: Leads | None = None,
     ) -> None:
         """Begin with one module.
 
@@ -146,7 +148,9 @@ class Walker:
         getters: Whether definitions of providers are collected too.
         probes: Whether questions at run time about what a provider gave are collected too.
         exhaustive: Whether uses are collected that need no look to be right.
+        leads: What may have to do with a provider, where that was found out: the rest is left out.
         """
+        self._leads = leads
         self._exhaustive = exhaustive
         self._getters = Getters(interpreter, source.module) if getters else None
         self._interpreter = interpreter
@@ -183,16 +187,36 @@ class Walker:
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
+        if self._leads is not None and body.function() is None:
+            statements = list(self._concerned(statements, body, self._leads))
         for statement in statements:
             yield from self._statement(statement, body)
             if isinstance(statement, WithStmt):
                 yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
+
+    def _concerned(
+        self, statements: Sequence[Node], body: Body, leads: Leads
+    ) -> Iterator[Node]:
+        """The statements of a module or class that may have to do with a provider."""
+        around = leads.concerns(body.node or self._source.tree)
+        for statement in statements:
+            if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+                if leads.concerns(statement):
+                    yield statement
+            elif around or isinstance(statement, ClassDef):
+                yield statement
+            else:
+                # Of what stands here alone, definitions inside it may still be of interest.
+                for block in blocks(statement):
+                    yield from self._concerned(block.body, body, leads)
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, point)
         elif isinstance(statement, ClassDef):
+            if self._leads is not None and not self._leads.concerns_class(statement):
+                return
             for expression in (*statement.decorators, *statement.base_type_exprs):
                 yield from self._expression(expression, point)
             yield from self._overrides.of_class(statement, self._source.scope)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.declared import Declared
     from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.program import Program
 
 
@@ -90,6 +91,8 @@ class ModulePass:
         self.interpreter.past_types = build.in_daemon
         #: Under dmypy, what is done with a module in place of a pass over it alone.
         self.in_daemon: InDaemon | None = None
+        #: What may have to do with a provider at all, where that was found out.
+        self.leads: Leads | None = None
 
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
@@ -126,6 +129,7 @@ class ModulePass:
                 getters=self._survey or getters,
                 probes=probes,
                 exhaustive=self._survey,
+                leads=None if self._survey else self.leads,
             )
             records = [(record, tuple(problems(record))) for record in collector.records()]
             if self._survey:

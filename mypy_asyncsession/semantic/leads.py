@@ -1,0 +1,660 @@
+"""Which definitions of a program may have to do with a provider, told by names alone.
+
+A provider cannot be got at without its name being written, or the name of something that leads to
+it: an import, a variable, an attribute, a function that returns it. So what leads to one is found
+first, from the names of libraries and from what yields, decorates and returns; and what mentions
+none of it holds nothing to report, and need not be interpreted.
+
+Names of modules are resolved through imports. Attributes are told apart by the class that sets
+them where ``self`` has them; of other objects, what most classes have under a name counts, and
+else what a class near by has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import (
+    AssertTypeExpr,
+    AssignmentExpr,
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    CastExpr,
+    ClassDef,
+    ConditionalExpr,
+    Decorator,
+    DictExpr,
+    DictionaryComprehension,
+    ForStmt,
+    FuncDef,
+    GeneratorExpr,
+    Import,
+    ImportAll,
+    ImportFrom,
+    IndexExpr,
+    LambdaExpr,
+    ListComprehension,
+    ListExpr,
+    MemberExpr,
+    MypyFile,
+    NameExpr,
+    OpExpr,
+    ReturnStmt,
+    SetComprehension,
+    SetExpr,
+    StarExpr,
+    SuperExpr,
+    TupleExpr,
+    TypeAliasStmt,
+    WithStmt,
+)
+
+from mypy_asyncsession.models.fastapi import DEPENDS_NAMES
+from mypy_asyncsession.semantic.call_sites import last_name
+from mypy_asyncsession.semantic.imports import source_of
+from mypy_asyncsession.semantic.leading_names import (
+    COMMON,
+    HOLDERS,
+    KEEPING,
+    PASSING,
+    PLAIN_MANAGERS,
+    SEEDS,
+    SPECIAL_METHODS,
+)
+from mypy_asyncsession.semantic.mentions import (
+    ASYNC_BLOCK,
+    ENTERED,
+    GLOBAL,
+    METADATA,
+    OVER,
+    YIELDING,
+    Unit,
+    is_open,
+    names_in,
+    signature_of,
+    units,
+)
+from mypy_asyncsession.semantic.syntax import (
+    definition_of,
+    dotted,
+    returned,
+    statements,
+    walk,
+    yields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy.nodes import Expression, Node
+    from mypy.types import Type
+
+#: The methods that a call of a class, or of an object, is a call of.
+_CALLED: Final = frozenset({"__call__", "__init__"})
+_OPEN: Final = frozenset({"Any", "object"})
+#: Which part of the classes that have an attribute of a name must lead to a provider by it, for
+#: any attribute of that name to count.
+_MOST: Final = 3
+_ME: Final = frozenset({"cls", "self"})
+
+
+class _Module:
+    """A module: its units, and what it imports.
+
+    Attributes:
+        units: Its units.
+        imports: For each name, the modules and names that it is imported from; no name for a
+            module.
+        leads: The names of its scope that lead to a provider.
+    """
+
+    __slots__ = ("imports", "leads", "name", "sources", "stars", "units")
+
+    def __init__(self, tree: MypyFile) -> None:
+        self.name = tree.fullname
+        self.units = list(units(tree))
+        self.leads: set[str] = set()
+        self.imports: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
+        self.stars: list[str] = []
+        is_package = os.path.basename(tree.path) == "__init__.py"
+        for statement in tree.imports:
+            if isinstance(statement, Import):
+                for name, alias in statement.ids:
+                    top = name if alias else name.partition(".")[0]
+                    self.imports[alias or top].append((top, None))
+            elif isinstance(statement, ImportFrom):
+                base = source_of(statement, self.name, is_package=is_package)
+                for name, alias in statement.names:
+                    self.imports[alias or name].append((base, name))
+            elif isinstance(statement, ImportAll):
+                self.stars.append(source_of(statement, self.name, is_package=is_package))
+        self.sources = {base for each in self.imports.values() for base, _ in each}
+        self.sources.update(self.stars)
+        self.sources.update(f"{b}.{n}" for each in self.imports.values() for b, n in each if n)
+
+
+class Leads:
+    """What leads to a provider in a program, and what mentions it."""
+
+    def __init__(self, resources: Iterable[str] = ()) -> None:
+        """Begin with no module.
+
+        Args:
+            resources: The full names of the resources that the configuration adds.
+        """
+        self._seeds = SEEDS | HOLDERS | {name.rpartition(".")[2] for name in resources}
+        self._modules: dict[str, _Module] = {}
+        self._importing: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self._importing_all: dict[str, list[str]] = defaultdict(list)
+        self._mentions: dict[str, list[Unit]] = defaultdict(list)
+        self._defined: dict[tuple[str, str], list[tuple[FuncDef, Unit]]] = defaultdict(list)
+        self._coroutines: set[str] = set()
+        self._own: set[str] = set()
+        self._handing = set(PASSING)
+        #: For each name, the classes and modules that have something of that name.
+        self._having: dict[str, set[str]] = defaultdict(set)
+        #: For each name, the classes in which it leads to a provider, and the modules of these.
+        self._owners: dict[str, set[str]] = {}
+        self._homes: dict[str, set[str]] = {}
+        self._bases: dict[str, set[str]] = defaultdict(set)
+        self._families: dict[str, set[str]] = {}
+        self._near: dict[str, set[str]] = {}
+        #: The names that stand for ``Depends``, or for an annotation that holds one.
+        self._dependencies = set(DEPENDS_NAMES)
+        self._leading = 0
+        self._types: dict[int, set[str]] = {}
+        self._queue: list[Unit] = []
+        self._queued: set[Unit] = set()
+        self._nodes: set[int] = set()
+        self._concerned: set[str] = set()
+
+    def add(self, tree: MypyFile) -> None:
+        """Read a module."""
+        self._modules[tree.fullname] = _Module(tree)
+
+    def concerns(self, node: Node) -> bool:
+        """Whether a function, a class or the body of a module may have to do with a provider."""
+        return id(node) in self._nodes
+
+    def concerns_class(self, node: ClassDef) -> bool:
+        """Whether a class, or anything that is defined in it, may have to do with a provider."""
+        return id(node) in self._nodes or any(
+            id(inner) in self._nodes for inner in statements(node.defs, into_functions=True)
+        )
+
+    def concerns_module(self, module: str) -> bool:
+        """Whether anything in a module may have to do with a provider."""
+        return module in self._concerned
+
+    def follow(self) -> None:
+        """Find what leads to a provider, once all modules are read."""
+        for module in self._modules.values():
+            for name, origins in module.imports.items():
+                for base, original in origins:
+                    if original is not None:
+                        self._importing[base, original].append((module.name, name))
+            for star in module.stars:
+                self._importing_all[star].append(module.name)
+            for unit in module.units:
+                for word in unit.words:
+                    self._mentions[word].append(unit)
+                self._define_all(unit)
+        for module in self._modules.values():
+            for unit in module.units:
+                self._begin(unit)
+        marks = {ASYNC_BLOCK, METADATA, *self._seeds}
+        for word, mentioning in self._mentions.items():
+            if word in marks or (
+                word.startswith(OVER)
+                and word[len(OVER) :] in self._coroutines
+                or word.startswith(ENTERED)
+                and self._is_odd(word[len(ENTERED) :])
+            ):
+                for unit in mentioning:
+                    self._concern(unit)
+                    self._push(unit)
+        for (base, original), importing in list(self._importing.items()):
+            if original in self._seeds and base not in self._modules:
+                for module, name in importing:
+                    self._lead(module, name)
+        while self._queue:
+            unit = self._queue.pop()
+            self._queued.discard(unit)
+            self._flow(unit)
+
+    def _is_odd(self, name: str) -> bool:
+        """Whether entering what a call gives may be wrong, by the name of what is called."""
+        return name in self._coroutines or not (name in self._own or name in PLAIN_MANAGERS)
+
+    def _define_all(self, unit: Unit) -> None:
+        if isinstance(unit.node, ClassDef):
+            self._own.add(unit.node.name)
+            for base in unit.node.base_type_exprs:
+                expression = base.base if isinstance(base, IndexExpr) else base
+                name = last_name(expression)
+                if name is not None:
+                    self._bases[unit.node.name].add(name)
+        for node in unit.flows:
+            if isinstance(node, FuncDef):
+                self._own.add(node.name)
+                self._defined[unit.module, node.name].append((node, unit))
+                if definition_of(unit.node) is node:
+                    self._having[node.name].add(unit.klass or unit.module)
+                if node.is_coroutine:
+                    self._coroutines.add(node.name)
+                if _hands_on(node, unit):
+                    self._handing.add(node.name)
+            elif isinstance(node, AssignmentStmt) and unit.klass is not None:
+                for target in node.lvalues:
+                    if isinstance(target, MemberExpr) or (
+                        isinstance(target, NameExpr) and isinstance(unit.node, ClassDef)
+                    ):
+                        self._having[target.name].add(unit.klass)
+
+    def _begin(self, unit: Unit) -> None:
+        """Begin with the providers that are such by what they are."""
+        for node in unit.flows:
+            if isinstance(node, FuncDef):
+                signature = signature_of(node)
+                if (YIELDING in unit.words and yields(node)) or (
+                    signature is not None
+                    and not HOLDERS.isdisjoint(self._names_in(signature.ret_type))
+                ):
+                    self._lead_function(node, unit)
+        if isinstance(unit.node, ClassDef):
+            for method in filter(None, map(definition_of, unit.node.defs.body)):
+                if method.name in SPECIAL_METHODS:
+                    self._lead(unit.module, unit.node.name)
+
+    # What was found
+
+    def _push(self, unit: Unit) -> None:
+        if unit not in self._queued:
+            self._queued.add(unit)
+            self._queue.append(unit)
+
+    def _concern(self, unit: Unit) -> None:
+        self._nodes.add(id(unit.node))
+        self._concerned.add(unit.module)
+
+    def _lead(self, module: str, name: str) -> None:
+        """Take in that a name of a module leads to a provider, there and where it is imported."""
+        stack = [(module, name)]
+        while stack:
+            home, known_as = stack.pop()
+            found = self._modules.get(home)
+            if found is None or known_as in found.leads:
+                continue
+            found.leads.add(known_as)
+            self._leading += 1
+            for unit in found.units:
+                if known_as in unit.words:
+                    self._push(unit)
+            stack += self._importing.get((home, known_as), ())
+            stack += ((each, known_as) for each in self._importing_all.get(home, ()))
+            # ``import module`` and ``module.name``.
+            self._lead_member(known_as, home, home)
+
+    def _lead_member(self, name: str, owner: str, home: str) -> None:
+        """Take in that an attribute of a class or module leads to a provider."""
+        owners = self._owners.setdefault(name, set())
+        if owner not in owners:
+            owners.add(owner)
+            self._homes.setdefault(name, set()).add(home)
+            self._leading += 1
+            for unit in self._mentions.get(name, ()):
+                self._push(unit)
+
+    def _lead_function(self, function: FuncDef, unit: Unit) -> None:
+        if definition_of(unit.node) is not function:
+            if function.name not in unit.local:
+                unit.local.add(function.name)
+                self._push(unit)
+        elif unit.klass is not None:
+            self._lead_member(function.name, unit.klass, unit.module)
+            if function.name == "__call__":
+                self._lead(unit.module, unit.klass)
+        else:
+            self._lead(unit.module, function.name)
+
+    def _depend(self, name: str, unit: Unit) -> None:
+        if name not in self._dependencies:
+            self._dependencies.add(name)
+            self._leading += 1
+            for each in self._mentions.get(name, ()):
+                self._push(each)
+        self._lead(unit.module, name)
+
+    # Through a unit
+
+    def _flow(self, unit: Unit) -> None:
+        """Follow values through a unit that mentions what may lead to a provider."""
+        if id(unit.node) not in self._nodes:
+            if not unit.local and not self._mentions_one(unit):
+                return
+            self._concern(unit)
+        size = -1
+        while len(unit.local) + self._leading > size:
+            size = len(unit.local) + self._leading
+            for node in unit.flows:
+                self._step(node, unit)
+
+    def _mentions_one(self, unit: Unit) -> bool:
+        if unit.named is None:
+            unit.named = defaultdict(list)
+            for node in walk(unit.node) if not isinstance(unit.node, (ClassDef, MypyFile)) else ():
+                if isinstance(node, (MemberExpr, NameExpr)):
+                    unit.named[node.name].append(node)
+        leads = self._modules[unit.module].leads
+        for word in unit.words:
+            if word in leads:
+                return True
+            if word in self._owners:
+                found = unit.named.get(word)
+                function = definition_of(unit.node)
+                if function is not None and function.name == word:
+                    # It may take the place of one that leads to a provider, or the reverse.
+                    if not self._owners[word].isdisjoint(self._family(unit.klass or unit.module)):
+                        return True
+                elif found is None:  # in an annotation, in a string, or in the body of a class
+                    if self._is_near(word, unit) or isinstance(unit.node, (ClassDef, MypyFile)):
+                        return True
+                if found is not None and any(self._leads(each, unit) for each in found):
+                    return True
+        return False
+
+    def _step(self, node: Node, unit: Unit) -> None:
+        if isinstance(node, AssignmentStmt):
+            self._assign(node, unit)
+        elif isinstance(node, CallExpr):
+            self._give(node, unit)
+        elif isinstance(node, FuncDef):
+            self._of_function(node, unit)
+        elif isinstance(node, WithStmt):
+            for entered, bound in zip(node.expr, node.target, strict=False):
+                if bound is not None and self._leads(entered, unit):
+                    self._bind(bound, unit)
+        elif isinstance(node, ForStmt):
+            if self._leads(node.expr, unit):
+                self._bind(node.index, unit)
+        elif isinstance(node, AssignmentExpr):
+            if self._leads(node.value, unit):
+                self._bind(node.target, unit)
+        elif isinstance(node, (GeneratorExpr, DictionaryComprehension)):
+            for index, sequence in zip(node.indices, node.sequences, strict=False):
+                if self._leads(sequence, unit):
+                    self._bind(index, unit)
+        elif isinstance(node, ClassDef):
+            methods = filter(None, map(definition_of, node.defs.body))
+            if any(self._leads(each, unit) for each in node.base_type_exprs) or any(
+                method.name in _CALLED and self._has_dependency(method) for method in methods
+            ):
+                self._lead(unit.module, node.name)
+        elif isinstance(node, TypeAliasStmt):
+            self._bind(node.name, unit)
+
+    def _assign(self, node: AssignmentStmt, unit: Unit) -> None:
+        if isinstance(unit.node, (ClassDef, MypyFile)) and self._is_dependency(node.rvalue):
+            for target in node.lvalues:
+                if isinstance(target, NameExpr):
+                    self._depend(target.name, unit)
+        written = node.unanalyzed_type
+        if written is not None and not self._is_open(written):
+            leading = self._are_leading(written, unit)
+        else:
+            leading = self._leads(node.rvalue, unit)
+        if leading:
+            for target in node.lvalues:
+                self._bind(target, unit)
+
+    def _is_dependency(self, value: Expression) -> bool:
+        """Whether a value is ``Depends``, or an annotation that holds a call of it."""
+        if isinstance(value, (MemberExpr, NameExpr)):
+            return value.name in self._dependencies
+        if isinstance(value, CallExpr):
+            return last_name(value.callee) in self._dependencies
+        if isinstance(value, IndexExpr):
+            items = value.index.items if isinstance(value.index, TupleExpr) else [value.index]
+            return any(map(self._is_dependency, items))
+        if isinstance(value, OpExpr):
+            return self._is_dependency(value.left) or self._is_dependency(value.right)
+        return False
+
+    def _bind(self, target: Node, unit: Unit) -> None:
+        if isinstance(target, NameExpr):
+            if isinstance(unit.node, MypyFile):
+                self._lead(unit.module, target.name)
+            elif isinstance(unit.node, ClassDef):
+                self._lead_member(target.name, unit.node.name, unit.module)
+            else:
+                unit.local.add(target.name)
+                # It may be ``global``.
+                if GLOBAL in unit.words:
+                    self._lead(unit.module, target.name)
+        elif isinstance(target, MemberExpr):
+            me = isinstance(target.expr, NameExpr) and target.expr.name in _ME
+            if unit.klass is not None and me:
+                self._lead_member(target.name, unit.klass, unit.module)
+            else:
+                self._lead_member(target.name, f"{unit.module}:", unit.module)
+        elif isinstance(target, IndexExpr):
+            self._bind(target.base, unit)
+        elif isinstance(target, StarExpr):
+            self._bind(target.expr, unit)
+        elif isinstance(target, (TupleExpr, ListExpr)):
+            for item in target.items:
+                self._bind(item, unit)
+
+    def _of_function(self, function: FuncDef, unit: Unit) -> None:
+        """Take in what a function is given by its annotations and defaults, and what it gives."""
+        signature = signature_of(function)
+        for position, argument in enumerate(function.arguments):
+            if (
+                signature is not None and self._are_leading(signature.arg_types[position], unit)
+            ) or (argument.initializer is not None and self._leads(argument.initializer, unit)):
+                unit.local.add(argument.variable.name)
+        if (
+            (signature is not None and self._are_leading(signature.ret_type, unit))
+            or self._has_dependency(function)
+            or (
+                (signature is None or is_open(signature.ret_type))
+                and any(self._leads(each, unit) for each in returned(function))
+            )
+            or (
+                isinstance(unit.node, Decorator)
+                and unit.node.func is function
+                and any(self._leads(each, unit) for each in unit.node.original_decorators)
+            )
+        ):
+            self._lead_function(function, unit)
+
+    def _has_dependency(self, function: FuncDef) -> bool:
+        """Whether calling a function leaves a dependency of FastAPI's in a parameter."""
+        signature = signature_of(function)
+        return any(
+            isinstance(each.initializer, CallExpr)
+            and last_name(each.initializer.callee) in self._dependencies
+            for each in function.arguments
+        ) or (
+            signature is not None
+            and any(
+                METADATA in names or not names.isdisjoint(self._dependencies)
+                for names in map(self._names_in, signature.arg_types)
+            )
+        )
+
+    def _give(self, call: CallExpr, unit: Unit) -> None:
+        """Take in what a function of the same module is given."""
+        for function, inside in self._defined.get((unit.module, last_name(call.callee) or ""), ()):
+            signature = signature_of(function)
+            names = [each.variable.name for each in function.arguments]
+            for position, (argument, keyword) in enumerate(
+                zip(call.args, call.arg_names, strict=False)
+            ):
+                given = {keyword} if keyword in names else set(names[position : position + 2])
+                if signature is not None:
+                    given = {
+                        each.variable.name
+                        for each, type_ in zip(function.arguments, signature.arg_types, strict=True)
+                        if each.variable.name in given and is_open(type_)
+                    }
+                if not inside.local.issuperset(given) and self._leads(argument, unit):
+                    inside.local.update(filter(None, given))
+                    if inside is not unit:
+                        self._push(inside)
+
+    # Names and expressions
+
+    def _names_in(self, type_: Type) -> set[str]:
+        found = self._types.get(id(type_))
+        if found is None:
+            found = self._types[id(type_)] = names_in(type_)
+        return found
+
+    def _are_leading(self, type_: Type, unit: Unit) -> bool:
+        leads = self._modules[unit.module].leads
+        return any(
+            name in leads or name in SEEDS or (name in self._owners and name[:1].isupper())
+            for name in self._names_in(type_)
+            if name not in HOLDERS
+        )
+
+    def _is_open(self, type_: Type) -> bool:
+        return is_open(type_) or not _OPEN.isdisjoint(self._names_in(type_))
+
+    def _is_near(self, name: str, unit: Unit) -> bool:
+        """Whether a module is near one whose class has a provider under that name."""
+        return any(unit.module in self._neighbours(home) for home in self._homes.get(name, ()))
+
+    def _neighbours(self, home: str) -> set[str]:
+        """The modules that import a module, or one that does."""
+        found = self._near.get(home)
+        if found is None:
+            found = {home}
+            for _ in range(2):
+                found |= {
+                    module.name
+                    for module in self._modules.values()
+                    if not module.sources.isdisjoint(found)
+                }
+            self._near[home] = found
+        return found
+
+    def _family(self, klass: str) -> set[str]:
+        """The names of a class and of its bases."""
+        found = self._families.get(klass)
+        if found is None:
+            found = self._families[klass] = {klass}
+            stack = [klass]
+            while stack:
+                for base in self._bases.get(stack.pop(), ()):
+                    if base not in found:
+                        found.add(base)
+                        stack.append(base)
+        return found
+
+    def _member_leads(self, node: MemberExpr, unit: Unit) -> bool:
+        name = node.name
+        if name in SEEDS:
+            return True
+        owners = self._owners.get(name)
+        if owners is None:
+            return False
+        base = node.expr
+        if (
+            isinstance(base, NameExpr) and base.name in _ME and unit.klass is not None
+        ) or isinstance(base, SuperExpr):
+            return not owners.isdisjoint(self._family(unit.klass or ""))
+        text = dotted(base)
+        if text is not None:
+            module = self._modules[unit.module]
+            first, _, rest = text.partition(".")
+            for source, original in module.imports.get(first, ()):
+                full = ".".join(filter(None, (source, original, rest)))
+                if full in self._modules:
+                    return name in self._modules[full].leads
+        having = len(self._having.get(name, ()))
+        if name not in COMMON and len(owners) * _MOST >= having:
+            return True
+        return self._is_near(name, unit)
+
+    def _leads(self, expression: Expression | Node, unit: Unit) -> bool:
+        """Whether the value of an expression may be a provider, or hold one."""
+        leads = self._modules[unit.module].leads
+        stack: list[Node] = [expression]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, NameExpr):
+                if node.name in leads or node.name in unit.local or node.name in SEEDS:
+                    return True
+            elif isinstance(node, MemberExpr):
+                if self._member_leads(node, unit):
+                    return True
+            elif isinstance(node, SuperExpr):
+                owners = self._owners.get(node.name, ())
+                if any(each in owners for each in self._family(unit.klass or "")):
+                    return True
+            elif isinstance(node, CallExpr):
+                name = last_name(node.callee)
+                stack.append(node.callee)
+                if name in KEEPING and isinstance(node.callee, MemberExpr):
+                    stack.append(node.callee.expr)
+                if name in self._handing or name is None:
+                    stack.extend(node.args)
+            elif isinstance(node, (AwaitExpr, StarExpr, CastExpr, AssertTypeExpr)):
+                stack.append(node.expr)
+            elif isinstance(node, ConditionalExpr):
+                stack += (node.if_expr, node.else_expr)
+            elif isinstance(node, OpExpr):
+                stack += (node.left, node.right)
+            elif isinstance(node, AssignmentExpr):
+                stack.append(node.value)
+            elif isinstance(node, (ListExpr, TupleExpr, SetExpr)):
+                stack.extend(node.items)
+            elif isinstance(node, DictExpr):
+                stack.extend(value for _, value in node.items)
+            elif isinstance(node, IndexExpr):
+                stack.append(node.base)
+                if isinstance(node.base, NameExpr) and node.base.name[:1].isupper():
+                    stack.append(node.index)
+            elif isinstance(node, (ListComprehension, SetComprehension)):
+                stack.append(node.generator.left_expr)
+            elif isinstance(node, GeneratorExpr):
+                stack.append(node.left_expr)
+            elif isinstance(node, DictionaryComprehension):
+                stack.append(node.value)
+            elif isinstance(node, LambdaExpr):
+                stack.extend(returned(node))
+        return False
+
+
+def _hands_on(function: FuncDef, unit: Unit) -> bool:
+    """Whether a function may give what it is given, or something that holds it."""
+    signature = signature_of(function)
+    if signature is not None and not is_open(signature.ret_type):
+        return False
+    names = {each.variable.name for each in function.arguments} - _ME
+    for node in unit.flows if names else ():
+        if isinstance(node, ReturnStmt) and node.expr is not None:
+            stack: list[Node] = [node.expr]
+            while stack:
+                current = stack.pop()
+                if isinstance(current, NameExpr):
+                    if current.name in names:
+                        return True
+                elif isinstance(current, (AwaitExpr, StarExpr)):
+                    stack.append(current.expr)
+                elif isinstance(current, CallExpr):
+                    stack.append(current.callee)
+                    if last_name(current.callee) in PASSING:
+                        stack.extend(current.args)
+                elif isinstance(current, ConditionalExpr):
+                    stack += (current.if_expr, current.else_expr)
+                elif isinstance(current, OpExpr):
+                    stack += (current.left, current.right)
+                elif isinstance(current, (ListExpr, TupleExpr)):
+                    stack.extend(current.items)
+    return False
