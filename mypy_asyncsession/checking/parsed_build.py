@@ -60,6 +60,8 @@ def look(
     for tree in filter(None, trees):
         leads.add(tree)
     leads.follow()
+    if not config.survey:
+        program.concerns = leads.concerns
     for tree in filter(None, trees):
         if config.survey or leads.concerns_module(tree.fullname):
             build.turn_to(tree)

@@ -62,6 +62,10 @@ class DirectCalls:
         self._depends = depends
         self._naming: dict[str, bool] = {}
 
+    def hands_on(self, name: str) -> bool:
+        """Whether a function of that name calls what it is given."""
+        return name in _RUNNING_NAMES
+
     def may_be_one(self, call: CallExpr, scope: Scope, where: Where) -> bool:
         """Whether a call may leave a parameter to its ``Depends``: a quick look."""
         callee = call.callee

@@ -48,7 +48,7 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy.nodes import Expression, TypeInfo
     from mypy.types import Type
@@ -90,9 +90,13 @@ class UnenteredUses:
         self._interpreter = interpreter
         self._module = module
         self._opened: dict[str, set[str]] = {}
+        #: A quick look: whether a value may hold a session at all.
+        self.may_lead: Callable[[Expression], bool] = lambda _: True
 
     def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
+        if not self.may_lead(member.expr):
+            return
         if member.name in CONNECTING_ATTRIBUTES or member.name in ("commit", "rollback"):
             yield from self._of_unstarted(member, point)
         found = self._holder(member.expr, point)
@@ -135,7 +139,7 @@ class UnenteredUses:
         """``uow.session``, which only entering ``uow`` sets, where nobody enters it."""
         function = point.body.function()
         name = member.expr.name if isinstance(member.expr, NameExpr) else None
-        if function is None or name is None:
+        if function is None or name is None or not self.may_lead(member.expr):
             return
         bindings = point.scope.names.bindings.get(name, ())
         if len(bindings) != 1 or bindings[0].kind != "assign":
@@ -216,6 +220,8 @@ class UnenteredUses:
 
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``f(cm)``, where the parameter is annotated as a session, or used as one."""
+        if not any(map(self.may_lead, call.args)):
+            return
         handed_on = last_name(call.callee) in HANDING_ON and len(call.args) > 1
         may_hold = [self._may_be_handed(argument, point) for argument in call.args]
         if any(may_hold[1:] if handed_on else may_hold):
@@ -237,7 +243,7 @@ class UnenteredUses:
 
     def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
         """A quick look: whether an argument may hold a session that is yet to be got at."""
-        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)):
+        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)) or not self.may_lead(argument):
             return False
         if not self._interpreter.program.analysed:
             value = self._interpreter.value(argument, point.scope, point.where)
@@ -309,6 +315,8 @@ class UnenteredUses:
             return
         target = statement.lvalues[0]
         declared = statement.type
+        if not self.may_lead(statement.rvalue):
+            return
         if declared is None and isinstance(target, MemberExpr):
             declared = self._interpreter.declared_attribute(target, point.scope, point.where)
         if declared is not None and self._is_session(declared):
@@ -319,7 +327,7 @@ class UnenteredUses:
     ) -> Iterator[UnenteredUse]:
         if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
             return
-        if self._accepted(situation, expression) or is_of_fixture(expression, point):
+        if not self.may_lead(expression) or self._accepted(situation, expression) or is_of_fixture(expression, point):
             return
         found = self._holder(expression, point)
         if found is not None:

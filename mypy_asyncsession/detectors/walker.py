@@ -60,6 +60,7 @@ from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutine
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
 from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
@@ -151,6 +152,7 @@ class Walker:
         leads: What may have to do with a provider, where that was found out: the rest is left out.
         """
         self._leads = leads
+        self._unit = leads.unit_of(source.tree) if leads is not None else None
         self._exhaustive = exhaustive
         self._getters = Getters(interpreter, source.module) if getters else None
         self._interpreter = interpreter
@@ -178,19 +180,33 @@ class Walker:
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._needs: dict[FuncDef, dict[str, Need]] = {}
+        if leads is not None:
+            self._raw.may_lead = self._unawaited.may_lead = self._may_lead
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
         self._source.read_whole()
         yield from self._body(self._source.tree.defs, Body(self._source, None, None))
 
+    def _may_lead(self, expression: Expression) -> bool:
+        """A quick look, where there is one: whether a value may be a provider, or hold one."""
+        return (
+            self._leads is None
+            or self._unit is None
+            or self._leads.may_lead(expression, self._unit)
+        )
+
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
         if self._leads is not None and body.function() is None:
             statements = list(self._concerned(statements, body, self._leads))
+        around = self._unit
         for statement in statements:
+            if self._leads is not None:
+                self._unit = self._leads.unit_of(statement) or around
             yield from self._statement(statement, body)
+            self._unit = around
             if isinstance(statement, WithStmt):
                 yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
@@ -272,7 +288,7 @@ class Walker:
         function = definition_of(statement)
         if function is None:
             return
-        if self._getters is not None:
+        if self._getters is not None and (self._leads is None or self._leads.gives(statement)):
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
             yield from self._decorated(statement, point)
@@ -396,11 +412,12 @@ class Walker:
                     yield use
         if self._injects:
             yield from self._injecting(call, point)
-        if call.args:
+        if call.args and self._may_expect(call):
             for protocol, argument in self._overrides.expected(call, point.scope, point.where):
                 yield from self._overrides.of_argument(
                     protocol, argument, point.scope, point.where, point.body.outermost()
                 )
+        if call.args:
             if may_need(call, point.scope, self._interpreter.program):
                 yield from self._given(call, point)
             yield from self._raw.of_call(call, point)
@@ -416,12 +433,29 @@ class Walker:
             yield from self._dependencies.of_call(call, scope, where, owner)
         if call.args and self._dependency_overrides.may_be_one(call):
             yield from self._dependency_overrides.of_call(call, scope, where, owner)
+        if not self._may_inject(call):
+            return
         if self._direct_calls.may_name_depends(call, scope):
             yield from self._factories.of_call(call, scope, where, owner)
         if id(call) in self._dependencies.called:
             return  # that it is called is the mistake, and has been said
         if self._direct_calls.may_be_one(call, scope, where):
             yield from self._direct_calls.of_call(call, scope, where, owner)
+
+    def _may_inject(self, call: CallExpr) -> bool:
+        """A quick look, where there is one: whether a call may leave a dependency to its default."""
+        name = last_name(call.callee)
+        if self._leads is None or self._unit is None or name is None:
+            return True
+        names = self._leads.names_of(name, self._unit)
+        return self._direct_calls.hands_on(name) or any(map(self._leads.may_inject, names))
+
+    def _may_expect(self, call: CallExpr) -> bool:
+        """A quick look, where there is one: whether a call takes objects that have providers."""
+        name = last_name(call.callee)
+        if self._leads is None or self._unit is None or name is None:
+            return True
+        return any(map(self._leads.may_expect, self._leads.names_of(name, self._unit)))
 
     def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
         """What a call gives to a function that uses it in a way of its own."""
@@ -552,6 +586,8 @@ class Walker:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
+        if pairing is Pairing.AWAIT and not self._exhaustive and not self._may_lead(expression):
+            return True
         if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
             return False
         if self._exhaustive:

@@ -169,6 +169,13 @@ class Leads:
         self._queue: list[Unit] = []
         self._queued: set[Unit] = set()
         self._nodes: set[int] = set()
+        self._by_node: dict[int, Unit] = {}
+        #: The names of functions and classes that have a dependency for a default.
+        self._injected: set[str] = set()
+        self._expecting: dict[str, bool] = {}
+        self._holders: set[str] = set()
+        #: The functions of a name, and for that of a class, its ``__init__``.
+        self._by_name: dict[str, list[FuncDef]] = defaultdict(list)
         self._concerned: set[str] = set()
 
     def add(self, tree: MypyFile) -> None:
@@ -178,6 +185,56 @@ class Leads:
     def concerns(self, node: Node) -> bool:
         """Whether a function, a class or the body of a module may have to do with a provider."""
         return id(node) in self._nodes
+
+    def unit_of(self, node: Node) -> Unit | None:
+        """The unit that a definition begins; ``None`` where it is inside another one."""
+        return self._by_node.get(id(node))
+
+    def may_lead(self, expression: Expression, unit: Unit) -> bool:
+        """Whether the value of an expression of a unit may be a provider, or hold one."""
+        return self._leads(expression, unit)
+
+    def names_of(self, name: str, unit: Unit) -> list[str]:
+        """A name, and what it was called where it was imported from."""
+        origins = self._modules[unit.module].imports.get(name, ())
+        return [name, *(original for _, original in origins if original not in (None, name))]
+
+    def may_inject(self, name: str) -> bool:
+        """Whether a function of that name may be left to a dependency of FastAPI's."""
+        return name in self._injected
+
+    def may_expect(self, name: str) -> bool:
+        """Whether a function or class of that name takes objects with a provider among methods."""
+        found = self._expecting.get(name)
+        if found is None:
+            found = self._expecting[name] = any(
+                klass in self._holding()
+                for function in self._by_name.get(name, ())
+                for signature in [signature_of(function)]
+                if signature is not None
+                for type_ in signature.arg_types
+                for klass in self._names_in(type_)
+            )
+        return found
+
+    def _holding(self) -> set[str]:
+        """The names of the classes that have something under the name of a provider."""
+        if not self._holders:
+            self._holders = {
+                klass
+                for name in self._owners
+                for klass in self._having.get(name, ())
+            }
+        return self._holders
+
+    def gives(self, node: Node) -> bool:
+        """Whether a function of a module or class may give a provider."""
+        unit, function = self._by_node.get(id(node)), definition_of(node)
+        if unit is None or function is None:
+            return True
+        if unit.klass is not None:
+            return unit.klass in self._owners.get(function.name, ())
+        return function.name in self._modules[unit.module].leads
 
     def concerns_class(self, node: ClassDef) -> bool:
         """Whether a class, or anything that is defined in it, may have to do with a provider."""
@@ -199,6 +256,7 @@ class Leads:
             for star in module.stars:
                 self._importing_all[star].append(module.name)
             for unit in module.units:
+                self._by_node[id(unit.node)] = unit
                 for word in unit.words:
                     self._mentions[word].append(unit)
                 self._define_all(unit)
@@ -241,6 +299,9 @@ class Leads:
             if isinstance(node, FuncDef):
                 self._own.add(node.name)
                 self._defined[unit.module, node.name].append((node, unit))
+                self._by_name[node.name].append(node)
+                if node.name == "__init__" and unit.klass is not None:
+                    self._by_name[unit.klass].append(node)
                 if definition_of(unit.node) is node:
                     self._having[node.name].add(unit.klass or unit.module)
                 if node.is_coroutine:
@@ -456,9 +517,14 @@ class Leads:
                 signature is not None and self._are_leading(signature.arg_types[position], unit)
             ) or (argument.initializer is not None and self._leads(argument.initializer, unit)):
                 unit.local.add(argument.variable.name)
+        injected = self._has_dependency(function)
+        if injected:
+            self._injected.add(function.name)
+            if function.name in _CALLED and unit.klass is not None:
+                self._injected.add(unit.klass)
         if (
             (signature is not None and self._are_leading(signature.ret_type, unit))
-            or self._has_dependency(function)
+            or injected
             or (
                 (signature is None or is_open(signature.ret_type))
                 and any(self._leads(each, unit) for each in returned(function))
