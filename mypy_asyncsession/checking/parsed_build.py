@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.checking.shared_work import shared
 from mypy_asyncsession.plugin.codes import declare
 from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.plugin.module_pass import ModulePass
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
+    from mypy.nodes import MypyFile
     from mypy.options import Options
 
 
@@ -50,10 +53,9 @@ def look(
     overlays.begin(build.parse)
     declared = Declared(overlays, program, types)
     module_pass = ModulePass(build, program, types, None, declared, {}, settings=config)
+    gc.disable()  # nothing of a tree is garbage
     trees = [program.modules.get(source.module) for source in sources]
-    unreadable = [
-        source for source, tree in zip(sources, trees, strict=True) if tree is None
-    ]
+    unreadable = [source for source, tree in zip(sources, trees, strict=True) if tree is None]
     if unreadable:
         return unreadable
     leads = module_pass.leads = Leads(config.config.resources)
@@ -62,11 +64,25 @@ def look(
     leads.follow()
     if not config.survey:
         program.concerns = leads.concerns
-    for tree in filter(None, trees):
-        if config.survey or leads.concerns_module(tree.fullname):
-            build.turn_to(tree)
-            module_pass.run(tree)
-            flush(tree.path, build.messages(tree.path))
+    gc.freeze()
+    gc.enable()
+    concerned = [
+        tree
+        for tree in filter(None, trees)
+        if config.survey or leads.concerns_module(tree.fullname)
+    ]
+    for path in {tree.path for tree in filter(None, trees)} - {tree.path for tree in concerned}:
+        flush(path, [])
+
+    def examine(tree: MypyFile) -> list[str]:
+        build.turn_to(tree)
+        module_pass.run(tree)
+        return build.messages(tree.path)
+
+    asked: dict[str, os.stat_result | None] = {}
+    for position, result in shared(concerned, examine, build.looked_at, options.num_workers):
+        if position < 0:
+            asked.update(result)
         else:
-            flush(tree.path, [])
-    return build.looked_at()
+            flush(concerned[position].path, result)
+    return {**asked, **build.looked_at()}

@@ -243,7 +243,9 @@ class UnenteredUses:
 
     def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
         """A quick look: whether an argument may hold a session that is yet to be got at."""
-        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)) or not self.may_lead(argument):
+        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)) or not self.may_lead(
+            argument
+        ):
             return False
         if not self._interpreter.program.analysed:
             value = self._interpreter.value(argument, point.scope, point.where)
@@ -327,7 +329,11 @@ class UnenteredUses:
     ) -> Iterator[UnenteredUse]:
         if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
             return
-        if not self.may_lead(expression) or self._accepted(situation, expression) or is_of_fixture(expression, point):
+        if (
+            not self.may_lead(expression)
+            or self._accepted(situation, expression)
+            or is_of_fixture(expression, point)
+        ):
             return
         found = self._holder(expression, point)
         if found is not None:

@@ -210,9 +210,7 @@ class Walker:
             if isinstance(statement, WithStmt):
                 yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
-    def _concerned(
-        self, statements: Sequence[Node], body: Body, leads: Leads
-    ) -> Iterator[Node]:
+    def _concerned(self, statements: Sequence[Node], body: Body, leads: Leads) -> Iterator[Node]:
         """The statements of a module or class that may have to do with a provider."""
         around = leads.concerns(body.node or self._source.tree)
         for statement in statements:
@@ -443,7 +441,7 @@ class Walker:
             yield from self._direct_calls.of_call(call, scope, where, owner)
 
     def _may_inject(self, call: CallExpr) -> bool:
-        """A quick look, where there is one: whether a call may leave a dependency to its default."""
+        """A quick look, where there is one: whether a call may leave a dependency out."""
         name = last_name(call.callee)
         if self._leads is None or self._unit is None or name is None:
             return True

@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import gc
 import hashlib
-import os
 import importlib
+import os
 import sys
 from abc import abstractmethod
 from contextlib import contextmanager
@@ -41,7 +41,6 @@ from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
-    import os
     from _collections_abc import dict_values
     from collections.abc import Iterable, Iterator, Mapping
 

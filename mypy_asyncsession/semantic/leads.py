@@ -220,11 +220,7 @@ class Leads:
     def _holding(self) -> set[str]:
         """The names of the classes that have something under the name of a provider."""
         if not self._holders:
-            self._holders = {
-                klass
-                for name in self._owners
-                for klass in self._having.get(name, ())
-            }
+            self._holders = {klass for name in self._owners for klass in self._having.get(name, ())}
         return self._holders
 
     def gives(self, node: Node) -> bool:
@@ -266,18 +262,16 @@ class Leads:
         marks = {ASYNC_BLOCK, METADATA, *self._seeds}
         for word, mentioning in self._mentions.items():
             if word in marks or (
-                word.startswith(OVER)
-                and word[len(OVER) :] in self._coroutines
-                or word.startswith(ENTERED)
-                and self._is_odd(word[len(ENTERED) :])
+                (word.startswith(OVER) and word[len(OVER) :] in self._coroutines)
+                or (word.startswith(ENTERED) and self._is_odd(word[len(ENTERED) :]))
             ):
                 for unit in mentioning:
                     self._concern(unit)
                     self._push(unit)
         for (base, original), importing in list(self._importing.items()):
             if original in self._seeds and base not in self._modules:
-                for module, name in importing:
-                    self._lead(module, name)
+                for home, name in importing:
+                    self._lead(home, name)
         while self._queue:
             unit = self._queue.pop()
             self._queued.discard(unit)
@@ -420,9 +414,11 @@ class Leads:
                     # It may take the place of one that leads to a provider, or the reverse.
                     if not self._owners[word].isdisjoint(self._family(unit.klass or unit.module)):
                         return True
-                elif found is None:  # in an annotation, in a string, or in the body of a class
-                    if self._is_near(word, unit) or isinstance(unit.node, (ClassDef, MypyFile)):
-                        return True
+                elif found is None and (
+                    # In an annotation, in a string, or in the body of a class.
+                    isinstance(unit.node, (ClassDef, MypyFile)) or self._is_near(word, unit)
+                ):
+                    return True
                 if found is not None and any(self._leads(each, unit) for each in found):
                     return True
         return False

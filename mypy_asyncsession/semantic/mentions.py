@@ -148,11 +148,11 @@ def _of_body(unit: Unit, body: Sequence[Node], *, injects: bool) -> Iterator[Uni
                 _mark(unit, node, {})
             inside: list[Node] = []
             push(inside, node, BACKWARDS[kind])
-            for each in inside:
-                if isinstance(each, Block):
-                    stack.append(each)
+            for part in inside:
+                if isinstance(part, Block):
+                    stack.append(part)
                 else:
-                    _read(unit, each, injects=injects)
+                    _read(unit, part, injects=injects)
         else:
             _read(unit, node, injects=injects)
 
@@ -224,6 +224,7 @@ def _read(unit: Unit, top: Node, *, injects: bool) -> None:
 def _mark(unit: Unit, node: Node, made: dict[str, str]) -> None:
     """Note what is iterated over or entered, by the name of what is called for it."""
     sequences: list[tuple[str, Node]] = []
+    is_async = False
     if isinstance(node, WithStmt):
         sequences = [(ENTERED, each) for each in node.expr]
         is_async = node.is_async
