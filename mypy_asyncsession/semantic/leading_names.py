@@ -123,15 +123,14 @@ KEEPING: Final = frozenset(
 NAMING: Final = frozenset(
     {"delattr", "getattr", "hasattr", "object", "patch", "patch_object", "setattr", "spy"}
 )
-#: What is entered with ``with`` and is known to be meant for it, by the name that it is called by.
+#: What is entered with ``with`` and is known to be meant for it, by the name that it is called by;
+#: after a dot where it is an attribute.
 PLAIN_MANAGERS: Final = frozenset(
-    {
-        "Lock",
+    prefix + name
+    for prefix in ("", ".")
+    for name in (
         "NamedTemporaryFile",
-        "Path",
-        "Pool",
         "ProcessPoolExecutor",
-        "RLock",
         "TemporaryDirectory",
         "TemporaryFile",
         "TestClient",
@@ -141,31 +140,16 @@ PLAIN_MANAGERS: Final = frozenset(
         "assertRaises",
         "assertRaisesRegex",
         "assertWarns",
-        "assert_raises",
-        "begin",
-        "begin_nested",
         "catch_warnings",
-        "connect",
-        "expect_raises",
-        "expect_raises_message",
-        "expect_warnings",
-        "fixture",
-        "object",
-        "open",
         "patch",
         "raises",
         "redirect_stderr",
         "redirect_stdout",
         "subTest",
         "suppress",
-        "test_client",
-        "urlopen",
         "warns",
-        "assertRaisesMessage",
-        "dict",
-        "start_as_current_span",
-    }
-)
+    )
+) | frozenset({".dict", ".object", "open"})
 #: What builtin objects and those of libraries have as well: a name that tells nothing.
 COMMON: Final = frozenset(
     name

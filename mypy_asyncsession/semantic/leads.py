@@ -279,7 +279,8 @@ class Leads:
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""
-        return name in self._coroutines or not (name in self._own or name in PLAIN_MANAGERS)
+        own = name.removeprefix(".")
+        return own in self._coroutines or not (own in self._own or name in PLAIN_MANAGERS)
 
     def _define_all(self, unit: Unit) -> None:
         if isinstance(unit.node, ClassDef):

@@ -241,7 +241,8 @@ def _mark(unit: Unit, node: Node, made: dict[str, str]) -> None:
         if isinstance(called, (MemberExpr, NameExpr)):
             name = called.name if called is not each else made.get(called.name, "")
             if name:
-                unit.words.add(mark + name)
+                dot = "." if mark is ENTERED and isinstance(called, MemberExpr) else ""
+                unit.words.add(mark + dot + name)
 
 
 def signature_of(function: FuncDef) -> CallableType | None:
