@@ -6,7 +6,6 @@ Read by the plugin and by the command line in the same way. Nothing of mypy is i
 from __future__ import annotations
 
 import configparser
-import difflib
 import json
 import re
 import sys
@@ -15,7 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.near import near
 from mypy_asyncsession.reading import read_text
+from mypy_asyncsession.selection import PathPattern, Selection
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,7 +24,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 #: The name of our table in a TOML file, below ``tool``.
 TABLE: Final = "mypy-asyncsession"
@@ -64,6 +65,29 @@ def _strings(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _codes(value: object) -> tuple[str, ...]:
+    codes = _strings(value)
+    if codes:
+        from mypy_asyncsession.rules import OURS  # takes longer than all of this
+
+        for code in codes:
+            if code not in OURS:
+                raise ValueError(f'there is no code "{code}"{near(code, OURS)}')
+    return codes
+
+
+def _codes_by_path(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not isinstance(value, dict):
+        raise ValueError(  # noqa: TRY004
+            f'expected a table such as {{ "tests/*" = ["session-mock"] }}, got {_shown(value)}'
+        )
+    return tuple((pattern, _codes(codes)) for pattern, codes in value.items())
+
+
+def _allowance(value: object) -> bool | tuple[str, ...]:
+    return value if isinstance(value, bool) else _strings(value)
+
+
 def _version(value: object) -> str | None:
     if not isinstance(value, str) or not re.fullmatch(r"\d+(\.\d+)*\w*", value):
         raise ValueError(f'expected a version such as "0.115.0", got {_shown(value)}')
@@ -97,6 +121,12 @@ class Config:
         infer_types: Whether calls of unannotated providers get the type that these give.
         strict: The modules in which the rules are on that are off by default, as mypy's
             configuration names modules: ``shop.api.*`` is ``shop.api`` and all that is in it.
+        select: The only codes that are reported; all that are on if empty.
+        ignore: The codes that are not reported.
+        exclude: Patterns for the paths of files and directories that are not looked at.
+        per_file_ignores: Patterns for paths, each with the codes that are not reported there.
+        allow_unchecked: Whether a check succeeds though files were not checked or imports were not
+            resolved; or patterns for the paths of these files.
     """
 
     resources: tuple[str, ...] = field(default=(), metadata=_read_by(_class_names))
@@ -104,10 +134,34 @@ class Config:
     overlays: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
     infer_types: bool = field(default=True, metadata=_read_by(_flag))
     strict: tuple[str, ...] = field(default=(), metadata=_read_by(_module_patterns))
+    select: tuple[str, ...] = field(default=(), metadata=_read_by(_codes))
+    ignore: tuple[str, ...] = field(default=(), metadata=_read_by(_codes))
+    exclude: tuple[str, ...] = field(default=(), metadata=_read_by(_strings))
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = field(
+        default=(), metadata=_read_by(_codes_by_path)
+    )
+    allow_unchecked: bool | tuple[str, ...] = field(default=False, metadata=_read_by(_allowance))
+    #: The absolute directory that patterns for paths are relative to: that of the file.
+    folder: str = field(default="", compare=False, repr=False)
 
     def is_strict(self, module: str) -> bool:
         """Whether the rules that are off by default are on in *module*."""
-        return any(_matches(pattern, module) for pattern in self.strict)
+        return any(matches_module(pattern, module) for pattern in self.strict)
+
+    def selection(self) -> Selection:
+        """The codes and paths that findings are wanted of."""
+        return Selection(
+            self.select,
+            self.ignore,
+            tuple(PathPattern(each, self.folder) for each in self.exclude),
+            tuple((PathPattern(each, self.folder), codes) for each, codes in self.per_file_ignores),
+        )
+
+    def unselected(self) -> Config:
+        """The same with all codes and paths wanted: who asks for all of them selects later."""
+        return replace(
+            self, select=(), ignore=(), exclude=(), per_file_ignores=(), allow_unchecked=False
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +193,14 @@ def load(path: str | Path) -> Config:
     """
     tools = _tools(Path(path))
     if TABLE not in tools:
-        raise ConfigError(f"{path}: there is no table [tool.{TABLE}]{_near(TABLE, tools)}")
+        raise ConfigError(f"{path}: there is no table [tool.{TABLE}]{near(TABLE, tools)}")
     config = Config(**_read(Config, path, TABLE, tools[TABLE]))
     folders = [Path(path).absolute().parent / name for name in config.overlays]
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"{path}: [tool.{TABLE}]: overlays: {folder} is not a directory")
-    return replace(config, overlays=tuple(map(str, folders)))
+    home = str(Path(path).absolute().parent)
+    return replace(config, overlays=tuple(map(str, folders)), folder=home)
 
 
 def run_options(path: str | Path | None) -> RunOptions:
@@ -237,7 +292,8 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
-def _matches(pattern: str, module: str) -> bool:
+def matches_module(pattern: str, module: str) -> bool:
+    """Whether a pattern for modules, as mypy's configuration has them, is for *module*."""
     return _pattern(pattern).fullmatch(module) is not None
 
 
@@ -278,19 +334,14 @@ def _read(
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: [tool.{table}] is not a table")
-    known = {item.name.replace("_", "-"): item for item in fields(record)}
+    known = {item.name.replace("_", "-"): item for item in fields(record) if item.metadata}
     result: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
-            raise ConfigError(f'{path}: [tool.{table}]: unknown key "{key}"{_near(key, known)}')
+            raise ConfigError(f'{path}: [tool.{table}]: unknown key "{key}"{near(key, known)}')
         item = known[key]
         try:
             result[item.name] = item.metadata["reader"](value)
         except ValueError as error:
             raise ConfigError(f"{path}: [tool.{table}]: {key}: {error}") from None
     return result
-
-
-def _near(name: str, names: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(name, names, n=1)
-    return f' (did you mean "{matches[0]}"?)' if matches else ""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
+
+#: The code that all of ours are sub-codes of: disabling it disables every rule.
+PARENT: Final = "async-session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class Finding:
         hint: What to write instead, or ``None``.
         provider: Where the provider is defined, if it is defined in source that was read.
         misuse: What a fix has to know, where the finding is one that a fix may be for.
+        fixable: Whether ``fix`` would fix it; ``None`` where it was not asked.
     """
 
     path: str
@@ -148,6 +152,7 @@ class Finding:
     hint: str | None
     provider: Place | None
     misuse: Misuse | None = None
+    fixable: bool | None = None
 
     def encode(self) -> str:
         """The parts that mypy's error list has no field for, as one line of JSON.

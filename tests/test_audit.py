@@ -14,11 +14,14 @@ import pytest
 
 from mypy_asyncsession.audit.inventory import Inventory, inventory
 from mypy_asyncsession.audit.page import page
-from mypy_asyncsession.audit.plain import as_json, as_markdown
+from mypy_asyncsession.audit.plain import as_json, as_markdown, short
 from mypy_asyncsession.audit.stub_files import stub_files
+from mypy_asyncsession.audit.table import show
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.cli import main
+from mypy_asyncsession.cli.output.repository import source_links
+from mypy_asyncsession.home import rule_page
 from tests.harness.workspace import TEST_DATA
 
 if TYPE_CHECKING:
@@ -231,7 +234,12 @@ def test_command(
     out, _ = capsys.readouterr()
     assert f"{len(SHAPES)} providers" in out
     assert "netra_backend/app/database/__init__.py" in out
-    assert "wrong: get_db is an async generator, entered  [session-with]" in out
+    assert 'wrong: "get_db" is an async generator: "async with" cannot enter it' in out
+    # The header, the packages, the list and check say the same.
+    run_check(["netra_backend"])
+    findings = [json.loads(line) for line in capsys.readouterr()[0].splitlines()]
+    assert f"; {len(findings)} wrong uses in " in out
+    assert len(re.findall(r": wrong: ", out)) == len(findings)
     assert html.read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(SystemExit) as ended:
         main.main(["audit", "netra_backend", "--html", str(project / "gone" / "audit.html")])
@@ -239,9 +247,84 @@ def test_command(
     assert "cannot be written" in capsys.readouterr().err
 
 
+def run_check(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["check", *arguments, "--output", "json"])
+
+
+def a_link(path: str, line: int) -> str:
+    return f"{path}#L{line}"
+
+
+def printed(found: Inventory, width: int | None, capsys: pytest.CaptureFixture[str]) -> str:
+    show(found, colored=False, width=width)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200, 1000, None])
+def test_it_fits_its_width(
+    found: Inventory, width: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(found, width, capsys)
+    tables, _, _ = text.partition(": wrong: ")
+    lines = tables.splitlines()[:-1]
+    assert width is None or max(map(len, lines)) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    for row in found.rows:
+        # Nothing is cut, and no name is broken.
+        assert f"{row.provider.name}:{row.provider.place.line}" in text
+        assert all(short(name) in text for name in row.delegates)
+    # No column is so narrow that a word has a line for each letter.
+    words = [line.split() for line in lines]
+    alone = [line for line in words if len(line) == 1 and len(line[0]) < 3]
+    assert alone == []
+
+
+def test_what_a_comment_silences_is_not_wrong(surveyed: Report) -> None:
+    (first, *_) = [each for each in surveyed.findings if each.code == "session-with"]
+    fewer = replace(surveyed, findings=[f for f in surveyed.findings if f is not first])
+    uses = [use for row in inventory(fewer).rows for use in row.uses]
+    assert (first.path, first.span.line) in {(use.path, use.line) for use in uses}
+    assert (first.path, first.span.line) not in {
+        (use.path, use.line) for use in uses if use.code is not None
+    }
+
+
+def test_page_lists_wrong_uses_with_links(found: Inventory) -> None:
+    text = page(found, a_link)
+    links = re.findall(r'data-kind="wrong".*?<a href="(.*?)">', text)
+    assert links == [a_link(each.path, each.span.line) for each in found.findings]
+    assert f">{len(found.findings)}</b> wrong uses" in text
+
+
+def test_where_links_lead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_WORKSPACE", "GITHUB_SHA", "CI_PROJECT_DIR", "CI_PROJECT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    source = "shop/a b.py"
+    html = tmp_path / "out" / "audit.html"
+    assert source_links(None, html)(source, 3) == "../shop/a%20b.py#L3"
+    editor = source_links("vscode://file/{path}:{line}", html)(source, 3)
+    assert editor == f"vscode://file/{tmp_path}/shop/a%20b.py:3"
+    for name, value in {
+        "GITHUB_SERVER_URL": "https://host",
+        "GITHUB_REPOSITORY": "us/shop",
+        "GITHUB_SHA": "0123",
+        "GITHUB_WORKSPACE": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    on_host = "https://host/us/shop/blob/0123/shop/a%20b.py#L3"
+    assert source_links(None, html)(source, 3) == on_host
+
+
 def test_page_stands_alone(found: Inventory) -> None:
-    text = page(found)
-    assert not re.findall(r"(?:src|href)=|https?://(?!www\.w3\.org)", text)
+    text = page(found, a_link)
+    assert not re.findall(r"src=|url\(|@import|<link", text)
+    # What it leads to is the sources, and the pages of the rules.
+    links = set(re.findall(r'href="(.*?)"', text))
+    assert {link for link in links if not link.startswith("netra_backend/")} <= {
+        rule_page(each.code) for each in found.findings
+    }
     assert text.count('data-kind="provider"') == len(SHAPES)
     assert 'class="edge wrong"' in text
 
@@ -254,9 +337,35 @@ say("all", shown());
 const search = document.getElementById("search");
 search.value = "get_unit"; search.dispatchEvent(new Event("input"));
 say("searched", shown());
+const compact = () => {
+  const tops = (selector) => [...document.querySelectorAll(selector)]
+    .map((each) => each.getBoundingClientRect()).filter((box) => box.height > 0);
+  const picture = document.querySelector("svg").getBoundingClientRect();
+  const ys = [...tops("svg .node[data-kind=provider]"), ...tops("svg text.package")]
+    .map((box) => box.top).sort((a, b) => a - b);
+  const gaps = [picture.top, ...ys].filter((y, i, all) => i && y - all[i - 1] > 60).length;
+  const empty = [...document.querySelectorAll("section")].filter((section) =>
+    section.offsetHeight > 0 && !tops(`#${section.querySelector("table").id} tbody tr`).length);
+  const loose = [...document.querySelectorAll("svg .edge:not(.gone)")].filter((edge) => {
+    const box = edge.getBoundingClientRect();
+    return box.top < picture.top - 2 || box.bottom > picture.bottom + 2;
+  }).length;
+  return gaps + empty.length + loose + (picture.height > 60 * (ys.length + 3) ? 1 : 0);
+};
+say("gaps", compact());
+say("headings", document.querySelectorAll("svg .package:not(.gone)").length);
+say("rows", document.querySelectorAll("#providers tbody tr:not(.gone)").length);
+say("packages", document.querySelectorAll("#packages tbody tr:not(.gone)").length);
+search.value = "nothing is called so"; search.dispatchEvent(new Event("input"));
+say("sections", [...document.querySelectorAll("section, .picture")]
+  .filter((each) => each.offsetHeight > 0).length);
+say("said", document.querySelector(".nothing").offsetHeight > 0 ? 1 : 0);
 search.value = ""; search.dispatchEvent(new Event("input"));
+say("again", shown());
 document.getElementById("only-wrong").click();
 say("wrong", document.querySelectorAll('svg .node[data-wrong]:not(.gone):not(.user)').length);
+say("listed", document.querySelectorAll("#wrong tbody tr:not(.gone)").length);
+say("still", compact());
 document.getElementById("only-wrong").click();
 document.querySelector('[data-kind=provider][data-wrong]').dispatchEvent(new Event("mouseenter"));
 say("lit", document.querySelectorAll("svg .node.lit").length);
@@ -299,10 +408,14 @@ def browse(text: str, folder: Path) -> dict[str, int]:
 
 
 def test_page_in_a_browser(found: Inventory, tmp_path: Path) -> None:
-    asked = browse(page(found), tmp_path)
+    asked = browse(page(found, a_link), tmp_path)
     wrong = sum(any(use.code for use in row.uses) for row in found.rows)
     assert asked["all"] == len(SHAPES)
-    assert asked["searched"] == 1
+    assert asked["searched"] == asked["headings"] == asked["rows"] == asked["packages"] == 1
+    assert asked["gaps"] == asked["still"] == asked["sections"] == 0
+    assert asked["said"] == 1
+    assert asked["again"] == len(SHAPES)
+    assert asked["listed"] == len(found.findings)
     assert asked["wrong"] == wrong
     assert asked["lit"] > 1
     assert asked["over"] == asked["long"] == 0
@@ -316,7 +429,7 @@ def test_page_of_two_hundred(found: Inventory, tmp_path: Path) -> None:
         name = f"{row.provider.name}_{number}"
         provider = replace(row.provider, name=name)
         rows.append(replace(row, provider=provider, delegates=()))
-    asked = browse(page(replace(found, rows=tuple(rows))), tmp_path)
+    asked = browse(page(replace(found, rows=tuple(rows)), a_link), tmp_path)
     assert asked["all"] == 200
     assert asked["over"] == asked["long"] == 0
 

@@ -339,8 +339,8 @@ class TestCommand:
         status, out, err = run(*known)
         assert (status, err) == (1, "")
         assert out.startswith("use.py:14: error: ")
-        assert out.endswith(
-            "Found 1 new error in 1 file (checked 2 source files, 2 in the baseline)\n"
+        assert out.splitlines()[-1].startswith(
+            "1 new error in 1 file (2 checked, 2 in the baseline); 1 can be fixed: "
         )
         (tmp_path / "use.py").write_text(USE.replace("async with get_db()", "async with x()", 1))
         status, out, err = run(*known)

@@ -14,8 +14,8 @@ from mypy_asyncsession.checking import build
 from mypy_asyncsession.checking.build import Job, Stop
 from mypy_asyncsession.checking.build_retries import MOST, BuildRetries, Plan, Trouble
 from mypy_asyncsession.checking.process import Outcome
+from mypy_asyncsession.checking.programs import Program, Source
 from mypy_asyncsession.checking.report import CannotRun
-from mypy_asyncsession.checking.sources import Program, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,10 +166,23 @@ def test_a_crash_at_a_file(tmp_path: Path) -> None:
 
 def test_a_second_crash_at_a_file(tmp_path: Path) -> None:
     crash = crashed("/p/a.py:12: error: INTERNAL ERROR -- Please try\n")
-    attempt, builders = attempts(tmp_path, crash, crash, DONE)
-    run(attempt)
+    alone = Outcome(errors=[{"message": "found without types"}])
+    attempt, builders = attempts(tmp_path, crash, crash, DONE, alone)
+    assert run(attempt) == [{"message": "found"}, {"message": "found without types"}]
     assert builders.jobs[2].sources == [("/module", "a"), ("/p/b/__init__.py", "b")]
+    # It is parsed alone in the end, and looked at without mypy's types.
+    assert builders.jobs[3].sources == [("/p/a.py", "a"), ("/p/b/__init__.py", "b")]
+    assert (builders.jobs[3].parsed, builders.jobs[3].only) == (True, ["/p/a.py"])
+    (trouble,) = attempt.troubles
+    assert trouble == Trouble("/p/a.py", 12, "mypy crashes here", lasting=False, parsed=True)
+
+
+def test_what_cannot_even_be_parsed_is_left_out(tmp_path: Path) -> None:
+    crash = crashed("/p/a.py:12: error: INTERNAL ERROR -- Please try\n")
+    attempt, _ = attempts(tmp_path, crash, crash, DONE, crashed("", killed=True))
+    assert run(attempt) == [{"message": "found"}]
     assert attempt.troubles == [Trouble("/p/a.py", 12, "mypy crashes here", lasting=False)]
+    assert not attempt.crashing
 
 
 def test_a_crash_at_a_file_that_an_import_led_to(tmp_path: Path) -> None:

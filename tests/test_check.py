@@ -25,6 +25,7 @@ from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal
 from mypy_asyncsession.config import Config, RunOptions, load, run_options
 from mypy_asyncsession.findings import Finding, Place, Span
+from mypy_asyncsession.home import rule_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,20 @@ class Run:
     def places(self) -> list[str]:
         """Where the findings are, from JSON."""
         found = [json.loads(line) for line in self.stdout.splitlines()]
-        return [f"{item['file']}:{item['line']}".replace(os.sep, "/") for item in found]
+        return [
+            f"{item['file']}:{item['line']}".replace(os.sep, "/")
+            for item in found
+            if item["severity"] == "error"
+        ]
+
+    def unread(self) -> list[str]:
+        """The files that were not checked, from JSON."""
+        found = [json.loads(line) for line in self.stdout.splitlines()]
+        return [
+            item["file"].replace(os.sep, "/")
+            for item in found
+            if item["message"].startswith("Not checked: ")
+        ]
 
 
 def run(directory: Path, *arguments: str, **environment: str) -> Run:
@@ -191,7 +205,11 @@ class TestHostileTree:
 
     def test_everything_else_is_checked(self, cold: Run) -> None:
         assert cold.places() == marked(HOSTILE)
-        assert cold.status == 1
+        # What could not be read is more than a finding: it is said, and nobody has allowed it.
+        assert sorted(cold.unread()) == [
+            f"proj/{name}.py" for name in ("latin", "null", "outside", "python2", "syntax")
+        ]
+        assert cold.status == 2
 
     def test_each_obstacle_is_a_line(self, cold: Run) -> None:
         lines = sorted(cold.stderr.replace(os.sep, "/").splitlines())
@@ -202,7 +220,7 @@ class TestHostileTree:
         assert all(line.isprintable() for line in lines)
 
     def test_it_leaves_nothing_behind(self, cold: Run, hostile: Path) -> None:
-        assert cold.status == 1
+        assert cold.status == 2
         top = {name.split("/")[0] for name in HOSTILE} | {".git", ".mypy-asyncsession"}
         assert {path.name for path in hostile.iterdir()} == top
         cache = hostile / ".mypy-asyncsession"
@@ -212,13 +230,13 @@ class TestHostileTree:
 
     def test_again(self, cold: Run, hostile: Path) -> None:
         warm = run(hostile, "check", "--output", "json", "--cache-dir", ".mypy-asyncsession")
-        assert (warm.stdout, warm.status) == (cold.stdout, 1)
+        assert (warm.stdout, warm.status) == (cold.stdout, 2)
         assert sorted(warm.stderr.splitlines()) == sorted(cold.stderr.splitlines())
 
     def test_with_workers(self, cold: Run, hostile: Path, tmp_path: Path) -> None:
         cache = str(tmp_path / "cache")
         parallel = run(hostile, "check", "--output", "json", "--workers", "2", "--cache-dir", cache)
-        assert (parallel.stdout, parallel.status) == (cold.stdout, 1)
+        assert (parallel.stdout, parallel.status) == (cold.stdout, 2)
         assert sorted(parallel.stderr.splitlines()) == sorted(cold.stderr.splitlines())
 
     def test_only_what_is_named(self, cold: Run, hostile: Path) -> None:
@@ -283,7 +301,7 @@ class TestStatus:
         first, *_, last = found.stdout.splitlines()
         assert first.startswith('use.py:3: error: "get_db" is an async generator')
         assert first.endswith("  [async-with]")
-        assert last == "Found 1 error in 1 file (checked 3 source files)"
+        assert last == "1 error in 1 file (3 checked); 1 can be fixed: mypy-asyncsession fix"
 
     @pytest.mark.parametrize(
         ("contents", "arguments", "message"),
@@ -571,7 +589,7 @@ class TestText:
             'a.py:3: error: "get_db" is an async generator  [async-with]',
             'a.py:3: note: Write "async with asynccontextmanager(get_db)():"  [async-with]',
             'b.py:1: error: "get_db" is an async generator  [async-with]',
-            "Found 2 errors in 2 files (checked 40 source files)",
+            "2 errors in 2 files (40 checked)",
         ]
         assert printed("text") == ["Success: no issues found in 40 source files"]
 
@@ -628,6 +646,15 @@ class TestText:
             (True, {"TERM": "dumb"}, False),
             (False, {"FORCE_COLOR": "1"}, True),
             (True, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+            (True, {"FORCE_COLOR": "0"}, False),
+            (False, {"FORCE_COLOR": "1", "TERM": "dumb"}, True),
+            (True, {"NO_COLOR": ""}, True),
+            (True, {"CLICOLOR": "0"}, False),
+            (True, {"CLICOLOR": "1"}, True),
+            (False, {"CLICOLOR": "1"}, False),
+            (False, {"CLICOLOR_FORCE": "1"}, True),
+            (False, {"CLICOLOR_FORCE": "0"}, False),
+            (True, {"CLICOLOR": "0", "FORCE_COLOR": "1"}, True),
         ],
     )
     def test_when_there_are_colours(
@@ -637,7 +664,7 @@ class TestText:
         environment: dict[str, str],
         colored: bool,
     ) -> None:
-        for name in ("NO_COLOR", "FORCE_COLOR"):
+        for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("TERM", "xterm")
         for name, value in environment.items():
@@ -665,6 +692,8 @@ def test_json() -> None:
         "hint": 'Write "async with asynccontextmanager(get_db)():"',
         "code": "async-with",
         "severity": "error",
+        "fixable": None,
+        "url": rule_page("async-with"),
         "provider": {"fullname": "app.db.get_db", "file": "app/db.py", "line": 7},
     }
     assert json.loads(second)["provider"] is None

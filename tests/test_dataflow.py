@@ -19,6 +19,7 @@ from mypy.nodes import (
     WithStmt,
 )
 
+from mypy_asyncsession.semantic.bindings import names_of
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
 from mypy_asyncsession.semantic.cfg.names import bound_at
 from mypy_asyncsession.semantic.dataflow import (
@@ -29,8 +30,11 @@ from mypy_asyncsession.semantic.dataflow import (
     on_every_path,
     solve,
 )
+from mypy_asyncsession.semantic.module_source import ModuleSource
+from mypy_asyncsession.semantic.scopes import Scope
+from mypy_asyncsession.semantic.syntax import statements
 from mypy_asyncsession.semantic.typestate import Change, follow
-from tests.graphs import function_in, graph_of
+from tests.graphs import function_in, graph_of, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -513,3 +517,59 @@ def test_expressions_that_are_deep(expression: str) -> None:
     graph = build(function_in(f"def f(a):\n    return {expression}\n"))
     assert len(graph.points) > 150
     assert may_reach(graph, Graph.ENTRY, Graph.EXIT)
+
+
+def bound_where_used(text: str) -> tuple[list[int], bool]:
+    """The lines of the bindings of ``x`` that may hold at ``use(x)``, and whether one must."""
+    tree = tree_of(text)
+    body = Scope("module", None, names_of(tree.defs, "module", is_package=False))
+    source = ModuleSource("module", "module.py", tree, body, is_package=False)
+    function = function_in(text)
+    scope = source.scope_in(function, body)
+    used = next(
+        each
+        for each in statements(function.body)
+        if isinstance(each, (ExpressionStmt, WithStmt))
+        and any(
+            isinstance(inner, CallExpr) and getattr(inner.callee, "name", "") == "use"
+            for inner in (each.expr if isinstance(each, WithStmt) else [each.expr])
+        )
+    )
+    live, must = source.bindings_at("x", scope, scope.names.places[id(used)])
+    return [binding.line for binding in live], must
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("x = a\nx = b\nuse(x)", ([3], True), id="the last one"),
+        pytest.param("x = a\nif c:\n x = b\nuse(x)", ([2, 4], True), id="either"),
+        pytest.param(
+            "if c:\n x = a\nelse:\n x = b\nuse(x)", ([3, 5], True), id="one of the branches"
+        ),
+        pytest.param("if c:\n x = a\nuse(x)", ([3], False), id="or none"),
+        pytest.param(
+            "x = a\nif c:\n x = b\n return x\nuse(x)", ([2], True), id="a branch that returns"
+        ),
+        pytest.param(
+            "x = a\nif c:\n x = b\n raise E\nuse(x)", ([2], True), id="a branch that raises"
+        ),
+        pytest.param(
+            "x = a\nwhile c:\n use(x)\n x = b", ([2, 5], True), id="a round of the loop ago"
+        ),
+        pytest.param("x = a\nfor x in y:\n use(x)", ([3], True), id="the target of a loop"),
+        pytest.param("x = a\ntry:\n x = b()\nexcept E:\n pass\nuse(x)", ([2, 4], True), id="a try"),
+        pytest.param(
+            "x = a\ntry:\n x = b()\nexcept E:\n raise\nuse(x)", ([4], True), id="a try that passes"
+        ),
+        pytest.param(
+            "x = a\nwith m() as x, use(x):\n pass", ([3], True), id="an item of the same with"
+        ),
+        pytest.param("use([x for x in y])\nx = a", ([2], True), id="a comprehension's own"),
+        pytest.param("z = [x for x in y]\nx = a\nuse(x)", ([3], True), id="not a comprehension's"),
+        pytest.param("use((x := a))", ([2], False), id="a walrus"),
+    ],
+)
+def test_the_bindings_that_may_hold(body: str, expected: tuple[list[int], bool]) -> None:
+    text = "def f(c, y, m):\n" + textwrap.indent(body, "    ")
+    assert bound_where_used(text) == expected

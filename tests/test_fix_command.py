@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.engine.apply import write_all
 from mypy_asyncsession.fixes.engine.backups import Backups
@@ -199,6 +201,39 @@ def test_backups_are_restored(project: Project) -> None:
     done = project.fix("--restore")
     assert done.returncode == 2
     assert "there are no backups" in done.stderr
+
+
+def test_what_is_restored_is_where_it_says(tmp_path: Path) -> None:
+    """The list may be made up by who made the tree: it puts nothing into any other place."""
+    tree, outside, cache = tmp_path / "tree", tmp_path / "outside", tmp_path / "cache"
+    for each in (tree, outside, cache):
+        each.mkdir()
+    (tree / "away").symlink_to(outside)
+    (tree / "name.py").symlink_to(outside / "x.py")
+    (tree / "name.py.bak").write_text("made up")
+    (tree / "copy.py").write_text("")
+    (tree / "copy.py.bak").symlink_to(outside / "x.py")
+    (tree / "kept.py").write_text("now")
+    (tree / "kept.py.bak").write_text("made up")
+    (outside / "x.py").write_text("precious")
+    (outside / "x.py.bak").write_text("made up")
+    names = ["../outside/x.py", "away/x.py", "copy.py", "kept.py", "name.py"]
+    digest = hashlib.sha256(b"made up").hexdigest()
+    (cache / "backups.json").write_text(json.dumps({f"{tree}/{name}": digest for name in names}))
+    found = dict(Backups(cache).restore([str(tree)], str(tree)))
+    assert len(found) == len(names)
+    assert [name for name, why in found.items() if why is None] == ["kept.py"]
+    assert (tree / "kept.py").read_text() == "made up"
+    assert (outside / "x.py").read_text() == "precious"
+    assert (outside / "x.py.bak").read_text() == "made up"
+    assert (tree / "copy.py").read_text() == ""
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a": 1}', '"a"', "nonsense", "\udcff"])
+def test_a_list_of_backups_that_is_none_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "backups.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(CannotRun, match="cannot be read"):
+        Backups(tmp_path)
 
 
 def test_a_backup_is_not_overwritten(project: Project) -> None:

@@ -62,6 +62,26 @@ def test_a_check_runs_and_changes_nothing_of_it(hostile: HostileTree) -> None:
 
 
 @pytest.mark.parametrize(
+    "option",
+    [
+        "plugins = ./evil_plugin.py",
+        "plugins = evil_package",
+        "python_executable = ./evil/bin/python",
+    ],
+)
+def test_no_option_of_mypy_alone_runs_anything(hostile: HostileTree, option: str) -> None:
+    """Of several, the first one could be refused, and the others never be looked at."""
+    whole = (hostile.root / "mypy.ini").read_text()
+    (hostile.root / "mypy.ini").write_text(f"[mypy]\n{option}\n")
+    try:
+        done = hostile.run("check", "app", "--output", "json")
+    finally:
+        (hostile.root / "mypy.ini").write_text(whole)
+    assert done.owned == []
+    assert places(done) == ["app/use.py:5"]
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("check", "."),

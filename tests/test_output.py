@@ -167,7 +167,7 @@ def test_statistics() -> None:
     ]
     text = list(lines(report, Terminal(), statistics=True))
     assert text[-3:-1] == list(counts(report))
-    assert text[-1].startswith("Found 11 errors")
+    assert text[-1].startswith("11 errors")
     assert list(counts(Report())) == []
 
 
@@ -195,7 +195,7 @@ class TestText:
         text = self.shown(*self.MANY)
         assert text.count("error: wrong") == 1
         assert "a.py:1: note: And 4 more in 3 files; --all lists them  [depends-type]" in text
-        assert "Found 5 errors in 3 files" in text
+        assert "5 errors in 3 files" in text
 
     def test_all_of_them_are_shown_on_request(self) -> None:
         text = self.shown(*self.MANY, every=True)

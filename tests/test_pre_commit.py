@@ -148,7 +148,7 @@ def test_a_wrong_line_is_refused(repository: Repository) -> None:
     assert status == 1
     assert "src/shop/web.py:9: error: " in output
     # The file of the commit alone, and not what was wrong before.
-    assert "Found 1 error in 1 file (checked 1 source file)" in output
+    assert "1 error in 1 file (1 checked)" in output
     assert repository.git("log", "--oneline", "--grep", "wrong")[1] == ""
     assert repository.git("checkout", "HEAD", "--", "src/shop/web.py")[0] == 0
 
@@ -157,7 +157,7 @@ def test_all_files(repository: Repository) -> None:
     status, output = repository.pre_commit("run", "--all-files")
     assert status == 1
     assert "src/shop/old.py:5: error: " in output
-    assert "(checked 3 source files)" in output
+    assert "(3 checked)" in output
 
 
 def test_a_commit_without_python(repository: Repository) -> None:

@@ -15,8 +15,11 @@ from mypy_asyncsession.rules.page import page, pages
 ROOT = Path(__file__).parent.parent
 RULE_FILES = ROOT / "mypy_asyncsession" / "rules"
 #: What the folder holds besides rules.
-HELPERS = {"__init__", "page", "pairings", "rule", "undrivable", "wording"}
-HEADINGS = ["What it does", "Why is this bad", "Example", "Use instead"]
+HELPERS = {"__init__", "page", "pairings", "rule", "symptoms", "undrivable", "wording"}
+HEADINGS = [
+    *("What it does", "Why is this bad", "Example", "Use instead"),
+    *("How it shows", "See also"),
+]
 
 
 def test_every_file_is_listed() -> None:

@@ -11,9 +11,10 @@ import pytest
 from mypy_asyncsession.checking import sources as sources_module
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.imports import Imports
+from mypy_asyncsession.checking.programs import MOST_PROGRAMS
 from mypy_asyncsession.checking.project import Project
 from mypy_asyncsession.checking.report import CannotRun
-from mypy_asyncsession.checking.sources import MOST_PROGRAMS, Sources, find_sources
+from mypy_asyncsession.checking.sources import Sources, find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -37,9 +37,12 @@ SHARED: Final = {
     "config",
     "findings",
     "git",
+    "home",
+    "near",
     "printable",
     "reading",
     "refused",
+    "selection",
     "survey",
     "writing",
 }
@@ -49,21 +52,58 @@ MOST_LINES: Final = 400
 LONGER: Final = {
     "plugin/internals.py": 800,  # the one place for all that mypy does not promise
     "detectors/walker.py": 605,
-    "checking/sources.py": 570,
-    "detectors/record.py": 550,
-    "semantic/interpreter/attributes.py": 500,
-    "semantic/cfg/statements.py": 460,
-    "semantic/mapped_classes.py": 460,
-    "detectors/unentered_use.py": 460,
-    "semantic/object_identity.py": 435,
     "semantic/declarations/symbols.py": 435,
-    "detectors/concurrent_uses.py": 435,
-    "checking/mypy_check.py": 430,
-    "detectors/dependencies.py": 430,
     "detectors/expired_reads.py": 425,
-    "semantic/module_source.py": 415,
-    "detectors/transactions.py": 420,
-    "detectors/overrides.py": 410,
+}
+
+#: The classes of mypy's trees that say how control passes.
+CONTROL_FLOW: Final = frozenset(
+    {
+        "AssertStmt",
+        "Block",
+        "BreakStmt",
+        "ContinueStmt",
+        "IfStmt",
+        "MatchStmt",
+        "RaiseStmt",
+        "TryStmt",
+        "WhileStmt",
+    }
+)
+#: Who is there to read them: the index of a module, the graph, and the interpreter.
+READING_CONTROL_FLOW: Final = (
+    "semantic.bindings",
+    "semantic.call_sites",
+    "semantic.cfg",
+    "semantic.footprints",
+    "semantic.interpreter",
+    "semantic.syntax",
+)
+#: Who reads them besides, and has still to ask the graph: the list only ever gets shorter.
+ASKING_THEMSELVES: Final[dict[str, set[str]]] = {
+    "detectors.decorators": {"IfStmt", "MatchStmt"},
+    "detectors.early_exits": {"BreakStmt", "RaiseStmt", "TryStmt"},
+    "detectors.expected": {"TryStmt"},
+    "detectors.failed_transactions": {"TryStmt"},
+    "detectors.lazy_loads": {"Block", "TryStmt"},
+    "detectors.parameter_use": {"AssertStmt", "IfStmt", "MatchStmt", "TryStmt", "WhileStmt"},
+    "detectors.reuse": {"WhileStmt"},
+    "detectors.session_parameters": {"IfStmt"},
+    "detectors.transactions": {"TryStmt"},
+    "detectors.unawaited": {"AssertStmt", "IfStmt", "WhileStmt"},
+    "detectors.walker": {"Block", "TryStmt"},
+    "semantic.declarations.symbols": {"Block"},
+    "semantic.generator_summary": {
+        "Block",
+        "BreakStmt",
+        "ContinueStmt",
+        "IfStmt",
+        "MatchStmt",
+        "RaiseStmt",
+        "TryStmt",
+        "WhileStmt",
+    },
+    "semantic.late_commits": {"Block", "IfStmt", "RaiseStmt", "TryStmt"},
 }
 
 
@@ -145,3 +185,29 @@ def test_files_are_of_one_idea() -> None:
     }
     assert not {name: n for name, n in lines.items() if n > LONGER.get(name, MOST_LINES)}
     assert not [name for name in LONGER if lines.get(name, 0) <= MOST_LINES], "no longer needed"
+
+
+def control_flow_classes(path: Path) -> set[str]:
+    """The classes of ``CONTROL_FLOW`` that a module imports when it runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    return {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and id(node) not in for_types
+        for alias in node.names
+    } & CONTROL_FLOW
+
+
+def test_the_graph_alone_says_how_control_passes() -> None:
+    found = {
+        name: classes
+        for name, path in modules().items()
+        if (classes := control_flow_classes(path)) and not name.startswith(READING_CONTROL_FLOW)
+    }
+    assert found == ASKING_THEMSELVES

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.survey import WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_asyncsession.checking.report import Problem, Report
     from mypy_asyncsession.findings import Finding
@@ -77,6 +77,7 @@ class Inventory:
         findings: The findings.
         problems: What was in the way.
         checked: How many files were looked at.
+        directories: The packages that directories are.
     """
 
     rows: tuple[Row, ...]
@@ -84,6 +85,12 @@ class Inventory:
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     checked: int
+    directories: Mapping[str, str] = field(default_factory=dict)
+
+    def package_of(self, path: str) -> str:
+        """The package that a file is in, or its directory where the name is not known."""
+        directory = os.path.dirname(path)
+        return self.directories.get(directory) or directory.replace(os.sep, ".") or "."
 
     def ways(self) -> tuple[str, ...]:
         """The ways in which anything is used, in the order of ``WAYS``."""
@@ -95,11 +102,15 @@ def inventory(report: Report) -> Inventory:
     providers = {
         provider.fullname: provider for found in report.surveys for provider in found.providers
     }
+    rejected = {(found.path, found.span.line, found.code) for found in report.findings}
     uses: dict[str, list[Used]] = {}
     inside: dict[str, set[str]] = {}
     for use in _uses(report.surveys):
         if use.provider in providers:
-            uses.setdefault(use.provider, []).append(use)
+            # One that is silenced, by a comment or the configuration, is not reported.
+            is_reported = (use.path, use.line, use.code) in rejected
+            counted = use if is_reported else replace(use, code=None)
+            uses.setdefault(use.provider, []).append(counted)
             if use.function in providers and use.function != use.provider:
                 inside.setdefault(use.function, set()).add(use.provider)
     rows = []
@@ -110,13 +121,15 @@ def inventory(report: Report) -> Inventory:
         ordered = sorted(uses.get(name, ()), key=lambda use: (use.path, use.line, use.way))
         rows.append(Row(provider, tuple(ordered), tuple(sorted(filter(None, delegates)))))
     rows.sort(key=lambda row: (row.provider.place.path, row.provider.place.line))
-    return Inventory(
+    found = Inventory(
         tuple(rows),
-        tuple(_packages(rows, report)),
+        (),
         tuple(report.findings),
         tuple(report.problems),
         report.checked,
+        dict(_directories(rows, report.surveys)),
     )
+    return replace(found, packages=tuple(_packages(found)))
 
 
 def _uses(surveys: Iterable[Survey]) -> Iterator[Used]:
@@ -124,20 +137,24 @@ def _uses(surveys: Iterable[Survey]) -> Iterator[Used]:
         yield from found.uses
 
 
-def _packages(rows: Iterable[Row], report: Report) -> Iterator[Package]:
-    names = {found.path: _package(found.module, found.path) for found in report.surveys}
-    directories = {os.path.dirname(path): name for path, name in names.items()}
-    packages: dict[str, Package] = {}
+def _directories(rows: Iterable[Row], surveys: Iterable[Survey]) -> Iterator[tuple[str, str]]:
     for row in rows:
         path = row.provider.place.path
-        name = names.get(path) or _package(row.provider.module, path)
+        yield os.path.dirname(path), _package(row.provider.module, path)
+    for found in surveys:
+        yield os.path.dirname(found.path), _package(found.module, found.path)
+
+
+def _packages(found: Inventory) -> Iterator[Package]:
+    packages: dict[str, Package] = {}
+    for row in found.rows:
+        name = found.package_of(row.provider.place.path)
         package = packages.setdefault(name, Package(name))
         if row.provider.resource:
             package.providers += 1
             package.precise += row.precise
-    for finding in report.findings:
-        directory = os.path.dirname(finding.path)
-        name = directories.get(directory) or directory.replace(os.sep, ".") or "."
+    for finding in found.findings:
+        name = found.package_of(finding.path)
         packages.setdefault(name, Package(name)).findings[finding.code] += 1
     return iter(sorted(packages.values(), key=lambda package: package.name))
 

@@ -57,6 +57,7 @@ def picture(found: Inventory) -> str:
     width = _LEFT + _NODE + _GAP + _USER
     return (
         f'<svg width="{width}" height="{height:.0f}" viewBox="0 0 {width} {height:.0f}" '
+        f'data-sizes="{_LINE} {_HEAD} {_LEFT} {_NODE} {_GAP}" '
         f'role="img" aria-label="Providers, their delegation and their uses">\n'
         + "\n".join(parts)
         + "\n</svg>"
@@ -133,7 +134,10 @@ def _spread(
 
 
 def _package(name: str, y: float) -> str:
-    return f'<text class="package" x="{_LEFT}" y="{y + 15:.0f}">{escape(name)}</text>'
+    return (
+        f'<text class="package" data-path="{escape(name)}" data-y="{y:.0f}" x="{_LEFT}" '
+        f'y="{y + 15:.0f}">{escape(name)}</text>'
+    )
 
 
 def _arcs(found: Inventory, places: dict[str, float]) -> Iterator[str]:
@@ -184,7 +188,8 @@ def _provider(row: Row, y: float, wrong: set[str]) -> str:
     note += f", {bad} wrong" if bad else ""
     text = f"{provider.fullname} {provider.place.path} {provider.holds or ''} {provider.shape}"
     return (
-        f'<g class="node{" wrong" if is_wrong else ""}" data-kind="provider" '
+        f'<g class="node{" wrong" if is_wrong else ""}" data-kind="provider" data-y="{y:.0f}" '
+        f'data-path="{escape(provider.place.path)}" '
         f'data-id="{escape(provider.fullname)}" data-text="{escape(text.lower())}"'
         f"{' data-wrong' if is_wrong else ''}>"
         f"<title>{escape(_title(row))}</title>"
@@ -214,7 +219,7 @@ def _user(name: str, y: float, edges: list[_Edge]) -> str:
     x = _LEFT + _NODE + _GAP
     shown = _cut(name, int(_USER / _CHARACTER) - 2, tail=True)
     return (
-        f'<g class="node user{" wrong" if wrong else ""}" data-kind="user" '
+        f'<g class="node user{" wrong" if wrong else ""}" data-kind="user" data-y="{y:.0f}" '
         f'data-id="{escape(name)}"><title>{escape(name)}</title>'
         f'<rect x="{x}" y="{y:.0f}" width="{_USER}" height="{_LINE - 4}" rx="4"/>'
         f'<text x="{x + 10}" y="{y + 14:.0f}">{escape(shown)}</text></g>'

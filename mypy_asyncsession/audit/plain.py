@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_json(found: Inventory) -> Iterator[str]:
-    """One object: the providers, the packages, and the findings by code."""
+    """One object: the providers, the packages with their findings by code, and these."""
     yield json_text(
         {
             "providers": [_row(row) for row in found.rows],
@@ -26,6 +26,15 @@ def as_json(found: Inventory) -> Iterator[str]:
                     "findings": dict(sorted(package.findings.items())),
                 }
                 for package in found.packages
+            ],
+            "wrong": [
+                {
+                    "file": each.path,
+                    "line": each.span.line,
+                    "message": each.message,
+                    "code": each.code,
+                }
+                for each in found.findings
             ],
             "checked": found.checked,
         },
@@ -92,10 +101,8 @@ def as_markdown(found: Inventory) -> Iterator[str]:
 
 def wrong_uses(found: Inventory) -> Iterator[str]:
     """The uses that are rejected, a line each."""
-    for row in found.rows:
-        for use in row.uses:
-            if use.code is not None:
-                yield f"{use.path}:{use.line}: {row.provider.name} {use.way}  [{use.code}]"
+    for each in found.findings:
+        yield f"{each.path}:{each.span.line}: {each.message}  [{each.code}]"
 
 
 def short(fullname: str) -> str:

@@ -121,7 +121,7 @@ class Baseline:
         """
         folder = os.path.abspath(self.path.parent)
         names = {path: _relative(path, folder) for path in report.paths}
-        identities = Identities()
+        identities = Identities(report.texts)
         here: dict[Identity, list[Finding]] = defaultdict(list)
         new: list[Finding] = []
         for found in report.findings:

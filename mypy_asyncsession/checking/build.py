@@ -58,6 +58,7 @@ class Job:
         search_only: Whether to look for the file that mypy overflows the stack on.
         others: Whether mypy's own errors are wanted as well.
         parsed: Whether the modules are only parsed: mypy does not analyse them.
+        only: If some are parsed alone: the paths of those to look at.
     """
 
     sources: list[tuple[str, str]]
@@ -69,6 +70,7 @@ class Job:
     search_only: bool = False
     others: bool = False
     parsed: bool = False
+    only: list[str] = field(default_factory=list)
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -193,7 +195,11 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             say("errors", path, messages)
 
     if job.parsed:
-        asked = look(sources, options, lambda path, messages: say("errors", path, messages))
+
+        def found(path: str, messages: list[str]) -> None:
+            say("errors", path, messages)
+
+        asked = look(sources, options, found, frozenset(job.only))
         if isinstance(asked, list):
             return Stop([], None, _unreadable(job, options))
         _say_looked(say, asked, packages)
@@ -300,7 +306,8 @@ def _unreadable(job: Job, options: Options) -> list[tuple[str, int, str]]:
     return [
         (path, *trouble)
         for path, module in job.sources
-        if (trouble := _trouble(path, module, options)) is not None
+        if (not job.only or path in job.only)
+        and (trouble := _trouble(path, module, options)) is not None
     ]
 
 

@@ -18,11 +18,11 @@ from mypy_asyncsession.checking.snapshot import Looked
 from mypy_asyncsession.refused import printed_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from mypy_asyncsession.checking.build import Stop
     from mypy_asyncsession.checking.process import Builder, Outcome
-    from mypy_asyncsession.checking.sources import Program
+    from mypy_asyncsession.checking.programs import Program
 
 #: How often a program is built before it is given up.
 MOST: Final = 50
@@ -72,6 +72,7 @@ class Trouble:
     Attributes:
         message: What mypy says of it.
         left_out: Whether it is left out; else it is built with its unannotated bodies unchecked.
+        parsed: Whether it is looked at all the same: only parsed, without mypy's types.
         lasting: Whether that is so for as long as the file stays the same, whatever others do.
     """
 
@@ -80,6 +81,7 @@ class Trouble:
     message: str
     left_out: bool = True
     lasting: bool = True
+    parsed: bool = False
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class BuildRetries:
         builder: Starts a process to build in.
         left_out: The files that it is built without.
         unchecked: The files whose unannotated bodies mypy does not check.
+        crashing: The files that mypy crashes on, and that can be parsed alone.
         troubles: Which were added to these, and why.
         looked: What mypy looked at, at the last attempt.
     """
@@ -99,6 +102,7 @@ class BuildRetries:
     builder: Callable[[], Builder]
     left_out: set[str]
     unchecked: set[str] = field(default_factory=set)
+    crashing: set[str] = field(default_factory=set)
     troubles: list[Trouble] = field(default_factory=list)
     looked: Looked = field(default_factory=Looked)
     _error_codes: frozenset[str] = frozenset()
@@ -128,13 +132,35 @@ class BuildRetries:
                 self._after_crash(outcome)
             else:
                 self.looked = outcome.looked
-                return outcome.errors
+                return [*outcome.errors, *self._parsed()]
         raise CannotRun(f"mypy stopped {MOST} times, the last time at {self._last()}")
 
-    def _job(self) -> Job:
+    def _parsed(self) -> list[dict[str, Any]]:
+        """What is found in the files that mypy crashes on: these are only parsed.
+
+        mypy's parser was never what crashed. If this fails, they are left out after all.
+        """
+        crashing = self.crashing.intersection(self._paths())
+        if not crashing or self.plan.parsed:
+            return []
+        job = replace(self._job(crashing), parsed=True, only=sorted(crashing))
+        with self.builder() as builder:
+            outcome = builder.build(job, lambda: None)
+        if outcome.stop is not None or outcome.crash is not None:
+            self.crashing -= crashing
+            return []
+        self.troubles = [
+            replace(trouble, parsed=True) if trouble.path in crashing else trouble
+            for trouble in self.troubles
+        ]
+        return outcome.errors
+
+    def _job(self, anyway: Collection[str] = ()) -> Job:
+        """What to build; *anyway* are files to build though they are left out."""
+        left_out = self.left_out.difference(anyway)
         sources = [
             (
-                self._placeholder(source.path) if source.path in self.left_out else source.path,
+                self._placeholder(source.path) if source.path in left_out else source.path,
                 source.module,
             )
             for source in self.program.sources
@@ -162,7 +188,7 @@ class BuildRetries:
                 # What imports led to cannot be replaced among the sources.
                 "shadow_file": [
                     [path, self._placeholder(path)]
-                    for path in sorted(self.left_out.difference(self._paths()))
+                    for path in sorted(left_out.difference(self._paths()))
                 ],
                 "num_workers": self._workers,
             },
@@ -251,6 +277,7 @@ class BuildRetries:
             self.troubles.append(Trouble(path, line, message, left_out=False, lasting=False))
             return True
         self.troubles = [trouble for trouble in self.troubles if trouble.path != path]
+        self.crashing.add(path)
         return self._leave_out(path, line, message, lasting=False)
 
     def _learn_codes(self, path: str) -> bool:

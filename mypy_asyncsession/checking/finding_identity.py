@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_asyncsession.findings import Finding, Span
 
@@ -54,7 +54,13 @@ class Identity:
 class Identities:
     """Identifies findings; it reads each file once."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Mapping[str, str] | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            texts: The text of files that is not what is on disk, by the file's path.
+        """
+        self._texts = texts or {}
         self._files: dict[str, _Source] = {}
 
     def of(self, found: Finding) -> Identity:
@@ -73,13 +79,20 @@ class Identities:
 
     def _source(self, path: str) -> _Source:
         if path not in self._files:
-            self._files[path] = _Source(path)
+            self._files[path] = _Source(path, self._texts.get(path))
         return self._files[path]
 
 
-def fingerprints(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
-    """Each finding with a fingerprint that no other of them has: 32 hexadecimal digits."""
-    identities = Identities()
+def fingerprints(
+    findings: Iterable[Finding], texts: Mapping[str, str] | None = None
+) -> Iterator[tuple[Finding, str]]:
+    """Each finding with a fingerprint that no other of them has: 32 hexadecimal digits.
+
+    Args:
+        findings: The findings.
+        texts: The text of files that is not what is on disk, by the file's path.
+    """
+    identities = Identities(texts)
     seen: Counter[Identity] = Counter()
     for found in findings:
         identity = identities.of(found).layout_free()
@@ -92,9 +105,9 @@ def fingerprints(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
 class _Source:
     """The source of one file; empty if it is not there any more."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, text: str | None = None) -> None:
         try:
-            text = read_text(path, errors="replace")
+            text = read_text(path, errors="replace") if text is None else text
         except OSError:
             text = ""
         # Not splitlines: what it takes for the end of a line is none to Python.

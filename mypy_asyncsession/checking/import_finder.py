@@ -24,9 +24,15 @@ _SOURCES: Final = "src"
 class ImportFinder:
     """Looks modules up in directories; it reads each directory once."""
 
-    def __init__(self, directory: str) -> None:
-        """Look no further up than *directory*, the working directory."""
+    def __init__(self, directory: str, beside: Iterable[str] = ()) -> None:
+        """Read nothing yet.
+
+        Args:
+            directory: The working directory: it is looked no further up.
+            beside: The directories of other projects, in which is looked as well.
+        """
         self._directory = directory
+        self._beside = (*beside,)
         self._entries: dict[str, frozenset[str]] = {}
 
     def has(self, folder: str, name: str) -> bool:
@@ -50,9 +56,12 @@ class ImportFinder:
         return not wanted.isdisjoint(inside)
 
     def folders(self, folder: str, names: Iterable[str]) -> Iterator[str]:
-        """The directories above *folder*, itself included, in which one of *names* is found."""
+        """The directories in which one of *names* is found.
+
+        They are those above *folder*, itself included, and then those of other projects.
+        """
         names = list(names)
-        for above in self._upwards(folder):
+        for above in (*self._upwards(folder), *self._beside):
             for place in (above, os.path.join(above, _SOURCES)):
                 if any(self.has(place, name) for name in names):
                     yield place

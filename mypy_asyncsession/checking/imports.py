@@ -10,7 +10,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(slots=True)
@@ -58,6 +61,16 @@ class Imports:
             if level:
                 result[level] += count
         return result
+
+
+def imported_modules(line: bytes) -> Iterator[tuple[int, str]]:
+    """The modules that a line imports, or imports from: dots before the name, and the name."""
+    match = _FROM.match(line)
+    if match is not None:
+        yield len(match[1]), match[2].decode(errors="replace")
+    else:
+        for name in _parse(line)[1]:
+            yield 0, name
 
 
 def named_codes(source: bytes) -> set[str]:

@@ -5,23 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
+from mypy_asyncsession.checking.mypy_settings import (
+    MOST_WORKERS,
+    WORTH_WORKERS,
+    as_options,
+    as_toml,
+    processors,
+)
 from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
-from mypy_asyncsession.checking.snapshot import Before, Looked, names_in, state
+from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
+from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import (
     RUN_TABLE,
     TABLE,
     Config,
     RunOptions,
-    bundled_stubs,
 )
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import OURS, RULES
@@ -29,52 +37,19 @@ from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mypy_asyncsession.checking.build_retries import Trouble
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.options import Options
-    from mypy_asyncsession.checking.project import Project, Silenced
+    from mypy_asyncsession.checking.programs import Program
+    from mypy_asyncsession.checking.project import Project
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
-    from mypy_asyncsession.checking.sources import Program, Sources
     from mypy_asyncsession.findings import Place
+    from mypy_asyncsession.selection import Selection
     from mypy_asyncsession.survey import Survey
-
-#: From how many files that are new or were changed it pays to start mypy's workers.
-WORTH_WORKERS: Final = 100
-
-#: More of them have little left to do at once.
-MOST_WORKERS: Final = 8
-
-
-def _before(
-    start: int,
-    files: Mapping[str, list[int] | None],
-    python: PythonEnvironment,
-    config: Config,
-    sources: Sources,
-) -> Before | None:
-    """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
-    home = os.path.dirname(python.executable)
-    settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
-    beside = [python.executable, *filter(os.path.exists, settings)]
-    folders = set(sources.folders)
-    for overlay in (*config.overlays, *map(str, bundled_stubs())):
-        for folder, _, names in os.walk(overlay):
-            folders.add(folder)
-            beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
-    others = {path: state(path) for path in beside}
-    changed = (found[0] for found in map(state, folders) if found is not None)
-    if None in others.values() or None in files.values() or any(time >= start for time in changed):
-        return None
-    return Before(
-        start,
-        {path: found for path, found in files.items() if found is not None},
-        {path: found for path, found in others.items() if found is not None},
-        {folder: names_in(folder) for folder in folders},
-    )
 
 
 class MypyCheck:
@@ -96,6 +71,8 @@ class MypyCheck:
         python: PythonEnvironment,
         files: Files,
         problems: list[Problem],
+        selection: Selection,
+        beside: Sequence[str] = (),
     ) -> None:
         self.before: Before | None = None
         self.looked = Looked()
@@ -108,6 +85,8 @@ class MypyCheck:
         self._config = config
         self._python = python
         self._files = files
+        self._selection = selection
+        self._beside = beside
         self._findings: list[Finding] = []
         self._surveys: list[Survey] = []
         self._others: list[Other] = []
@@ -132,12 +111,19 @@ class MypyCheck:
         """Find out which module is which file."""
         start = time.time_ns()
         states = {path: state(path) for path in self._files.paths}
-        self._sources = find_sources(self._files, self._settings, self._directory)
-        self.before = _before(start, states, self._python, self._config, self._sources)
+        self._sources = find_sources(
+            self._files, self._settings, self._directory, self._options.instead, self._beside
+        )
+        packages = self._python.packages or [each for each in sys.path if "-packages" in each]
+        self._unresolved = unresolved_imports(self._sources, packages, self._directory)
+        self.before = what_was_there(
+            start, states, self._python, self._config, self._sources.folders
+        )
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
+        self._crashing: set[str] = set()
         self._changed = {
             source.path: _changed(source.path, states)
             for program in self._sources.programs
@@ -166,6 +152,7 @@ class MypyCheck:
                 lambda: builders.pop() if builders else Builder(self._cache.work),
                 self._left_out,
                 self._unchecked,
+                self._crashing,
             )
             for error in attempts.build(on_module):
                 self._take(error)
@@ -190,7 +177,7 @@ class MypyCheck:
             found.code,
             found.message,
         )
-        checked = self._changed.keys() - self._left_out
+        checked = self._changed.keys() - self._left_out.difference(self._crashing)
         paths = frozenset(shown(path, self._directory) for path in checked)
         return Report(
             findings=sorted(self._findings, key=order),
@@ -200,6 +187,7 @@ class MypyCheck:
             paths=paths,
             strict=paths & frozenset(self._strict_paths()),
             others=self._others,
+            unresolved=self._unresolved,
             modules={
                 # One that is built apart has a name that no import has.
                 shown(source.path, self._directory): (
@@ -229,6 +217,8 @@ class MypyCheck:
                 continue
             if _state(path) == memory.states[path] and (trouble.lasting or same):
                 (self._left_out if trouble.left_out else self._unchecked).add(path)
+                if trouble.parsed:
+                    self._crashing.add(path)
                 self._report(trouble)
             else:
                 del memory.troubles[path], memory.states[path]
@@ -240,16 +230,18 @@ class MypyCheck:
 
     def _report(self, trouble: Trouble) -> None:
         message = trouble.message
-        what = (
-            "the file is left out"
-            if trouble.left_out
-            else "the bodies of functions without annotations are checked without types"
-        )
+        if not trouble.left_out:
+            what = "the bodies of functions without annotations are checked without types"
+        elif trouble.parsed:
+            what = "the file is checked without mypy's types, which may miss something"
+        else:
+            what = "the file is left out"
         self._problems.append(
             Problem(
                 shown(trouble.path, self._directory),
                 trouble.line,
                 f"{message[:1].lower()}{message[1:]}: {what}",
+                unchecked=trouble.left_out and trouble.path in self._changed,
             )
         )
 
@@ -272,18 +264,22 @@ class MypyCheck:
             "python_executable": python.executable if python.packages is None else None,
             "python_version": python.version,
             "show_traceback": self._options.show_traceback,
-            **_as_options(self._settings.silenced),
+            **as_options(self._settings.silenced),
         }
-        if self._options.strict:
-            silenced = self._settings.silenced.disable
-            strict = [rule.code for rule in RULES if not rule.default]
-            options["enable_error_code"] += [code for code in strict if code not in silenced]
+        on = self._selection.select
+        options["enable_error_code"] += [
+            rule.code
+            for rule in RULES
+            if not rule.default
+            and (self._options.strict or rule.code in on)
+            and rule.code not in self._settings.silenced.disable
+        ]
         if self._settings.platform is not None:
             options["platform"] = self._settings.platform
         return Plan(
             options=options,
             modules={
-                pattern: _as_options(silenced)
+                pattern: as_options(silenced)
                 for pattern, silenced in self._settings.modules.items()
             },
             cache=folder,
@@ -312,7 +308,8 @@ class MypyCheck:
             strict=tuple(sorted(strict)),
             packages=self._python.packages,
         )
-        return f"{_as_toml(TABLE, self._config)}\n{_as_toml(RUN_TABLE, run)}"
+        config = self._config.unselected()
+        return f"{as_toml(TABLE, config)}\n{as_toml(RUN_TABLE, run)}"
 
     def _strict_paths(self) -> Iterator[str]:
         for program in self._sources.programs:
@@ -330,7 +327,7 @@ class MypyCheck:
         )
         if stale < WORTH_WORKERS and (folder.exists() or len(program.sources) < WORTH_WORKERS):
             return 0
-        free = _processors()
+        free = processors()
         return min(free, MOST_WORKERS) if free > 1 else 0
 
     def _placed(self, place: Place) -> Place:
@@ -365,7 +362,7 @@ class MypyCheck:
             )
         elif is_survey(error["message"]):
             self._surveys.append(self._survey(decode_survey(error["message"])))
-        else:
+        elif self._selection.reports(error["code"], path):
             self._findings.append(self._finding(error, path))
 
     def _finding(self, error: dict[str, Any], path: str) -> Finding:
@@ -384,34 +381,6 @@ class MypyCheck:
             place and self._placed(place),
             found.misuse,
         )
-
-
-def _as_toml(table: str, record: Config | RunOptions) -> str:
-    lines = [f"[tool.{table}]"]
-    for item in fields(record):
-        value = getattr(record, item.name)
-        if value is not None:
-            # A string, a list or a boolean of JSON is one of TOML.
-            text = json.dumps(value, ensure_ascii=False)
-            lines.append(f"{item.name.replace('_', '-')} = {text}")
-    return "\n".join(lines) + "\n"
-
-
-def _as_options(silenced: Silenced) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "disable_error_code": list(silenced.disable),
-        "enable_error_code": list(silenced.enable),
-    }
-    if silenced.ignore_errors is not None:
-        options["ignore_errors"] = silenced.ignore_errors
-    return options
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _changed(path: str, states: Mapping[str, list[int] | None]) -> int:

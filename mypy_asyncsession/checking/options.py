@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.selection import PathPattern
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mypy_asyncsession.config import Config
+    from mypy_asyncsession.selection import Selection
 
 
 class Engine(Enum):
@@ -31,6 +36,13 @@ class Options:
         others: Whether mypy's own errors are reported as well.
         engine: Whether mypy analyses the modules, or they are only parsed.
         instead: By the absolute path of a file, the file that is read in its place.
+        projects: Whether what has a configuration of its own is checked by that.
+        select: The only codes to report; those that the configuration selects if empty.
+        ignore: Codes not to report, beside those that the configuration ignores.
+        exclude: Patterns for paths not to look at, relative to the working directory, beside those
+            of the configuration.
+        allow_unchecked: Whether a check succeeds though files were not checked, or imports of the
+            project's own modules not resolved, as the configuration can say as well.
     """
 
     config_file: str | None = None
@@ -42,3 +54,18 @@ class Options:
     others: bool = False
     engine: Engine = Engine.MYPY
     instead: Mapping[str, str] = field(default_factory=dict)
+    projects: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    allow_unchecked: bool = False
+
+    def selection(self, config: Config, directory: str) -> Selection:
+        """The codes and paths that findings are wanted of.
+
+        Args:
+            config: The project's configuration.
+            directory: The working directory, absolute.
+        """
+        exclude = [PathPattern(each, directory) for each in self.exclude]
+        return config.selection().also(self.select, self.ignore, exclude)

@@ -30,6 +30,7 @@ def look(
     sources: Sequence[BuildSource],
     options: Options,
     flush: Callable[[str, list[str]], None],
+    only: frozenset[str] = frozenset(),
 ) -> Mapping[str, os.stat_result | None] | list[BuildSource]:
     """Look at the modules of a program, one after the other.
 
@@ -37,6 +38,7 @@ def look(
         sources: The modules.
         options: mypy's options; the file that they name has our settings.
         flush: Called for each module with its path and what was found there, a JSON object each.
+        only: The paths of the modules to look at; all of them if empty.
 
     Returns:
         What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
@@ -66,12 +68,9 @@ def look(
         program.concerns = leads.concerns
     gc.freeze()
     gc.enable()
-    concerned = [
-        tree
-        for tree in filter(None, trees)
-        if config.survey or leads.concerns_module(tree.fullname)
-    ]
-    for path in {tree.path for tree in filter(None, trees)} - {tree.path for tree in concerned}:
+    wanted = [tree for tree in filter(None, trees) if not only or tree.path in only]
+    concerned = [tree for tree in wanted if config.survey or leads.concerns_module(tree.fullname)]
+    for path in {tree.path for tree in wanted} - {tree.path for tree in concerned}:
         flush(path, [])
 
     def examine(tree: MypyFile) -> list[str]:

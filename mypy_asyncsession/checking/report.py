@@ -23,11 +23,13 @@ class Problem:
         path: The file or directory, as it is shown.
         line: The line that it is about, or 0.
         message: One line, in mypy's voice.
+        unchecked: Whether the file was not checked, or not in full.
     """
 
     path: str
     line: int
     message: str
+    unchecked: bool = False
 
     @property
     def place(self) -> str:
@@ -36,6 +38,21 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unresolved:
+    """An import of one of the project's own modules that is not there.
+
+    Attributes:
+        path: The file, as it is shown.
+        line: The line of the import.
+        module: The full name of the module.
+    """
+
+    path: str
+    line: int
+    module: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,12 @@ class Report:
         surveys: The providers and uses in each module that has any, if they were asked for.
         others: mypy's own errors, where they were asked for.
         modules: The name of each file's module, by the file's path as it is shown.
+        unresolved: The imports of the project's own modules that lead nowhere.
+        excluded: How many paths were named that the configuration excludes.
+        texts: The text of files that were read from elsewhere, by the file's path as it is shown.
+        parts: Of several projects, the directory of each and what was found in it, as it shows it.
+        incomplete: Whether there is something among what was not checked, or not resolved, that
+            nobody has allowed: then a check does not succeed, whatever it found.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -81,6 +104,16 @@ class Report:
     surveys: list[Survey] = field(default_factory=list)
     others: list[Other] = field(default_factory=list)
     modules: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    unresolved: list[Unresolved] = field(default_factory=list)
+    excluded: int = 0
+    parts: tuple[tuple[str, Report], ...] = ()
+    incomplete: bool = False
+
+    @property
+    def unchecked(self) -> list[Problem]:
+        """Why files were not checked, or not in full: one problem for each of these files."""
+        return [*{problem.path: problem for problem in self.problems if problem.unchecked}.values()]
 
 
 def shown(path: str, directory: str) -> str:

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
-from mypy_asyncsession.checking.report import Other, Problem, Report
+from mypy_asyncsession.checking.report import Other, Problem, Report, Unresolved
 from mypy_asyncsession.checking.snapshot import Snapshot, state
 from mypy_asyncsession.findings import Span, decode
 from mypy_asyncsession.survey import decode as decode_survey
@@ -58,7 +58,7 @@ class ReportCache:
             depends: What the report depends on, beside files and what is installed.
         """
         self._folder = os.path.join(folder, _REPORTS) if folder is not None else None
-        key = _digest(repr([*depends, *_installed()]).encode(errors="surrogateescape"))
+        key = _digest(repr([*depends, *installed()]).encode(errors="surrogateescape"))
         self._path = os.path.join(self._folder, f"{key}.json") if self._folder else ""
         #: What the last run looked at, if anything is known of it.
         self.snapshot: Snapshot | None = None
@@ -122,7 +122,7 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _installed() -> Iterator[object]:
+def installed() -> Iterator[object]:
     """What runs: this package as it is, mypy and what lies beside it, Python, and its variables."""
     yield mypy_asyncsession.__version__
     yield list(_engine(os.path.dirname(mypy_asyncsession.__file__)))
@@ -167,6 +167,7 @@ def _encoded(report: Report) -> dict[str, Any]:
         "surveys": [found.encode() for found in report.surveys],
         "others": list(map(astuple, report.others)),
         "modules": report.modules,
+        "unresolved": list(map(astuple, report.unresolved)),
     }
 
 
@@ -180,6 +181,7 @@ def _decoded(values: dict[str, Any]) -> Report:
         surveys=list(map(decode_survey, values["surveys"])),
         others=[Other(*each) for each in values["others"]],
         modules=values["modules"],
+        unresolved=[Unresolved(*each) for each in values["unresolved"]],
     )
 
 

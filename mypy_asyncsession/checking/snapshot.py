@@ -20,11 +20,15 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.config import Config, bundled_stubs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from typing_extensions import Self
+
+    from mypy_asyncsession.checking.python_environment import PythonEnvironment
 
 #: By how many nanoseconds a time must be past: file systems keep two seconds at the worst.
 _SETTLED: Final = 2_000_000_000
@@ -302,3 +306,31 @@ def _split(path: str) -> tuple[str, str]:
     """What ``os.path.split`` gives, which takes longer and is asked for thousands."""
     folder, _, name = path.rpartition(os.sep)
     return (folder, name) if name and folder.count(os.sep) else os.path.split(path)
+
+
+def what_was_there(
+    start: int,
+    files: Mapping[str, list[int] | None],
+    python: PythonEnvironment,
+    config: Config,
+    searched: Iterable[str],
+) -> Before | None:
+    """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
+    home = os.path.dirname(python.executable)
+    settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
+    beside = [python.executable, *filter(os.path.exists, settings)]
+    folders = set(searched)
+    for overlay in (*config.overlays, *map(str, bundled_stubs())):
+        for folder, _, names in os.walk(overlay):
+            folders.add(folder)
+            beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
+    others = {path: state(path) for path in beside}
+    changed = (found[0] for found in map(state, folders) if found is not None)
+    if None in others.values() or None in files.values() or any(time >= start for time in changed):
+        return None
+    return Before(
+        start,
+        {path: found for path, found in files.items() if found is not None},
+        {path: found for path, found in others.items() if found is not None},
+        {folder: names_in(folder) for folder in folders},
+    )

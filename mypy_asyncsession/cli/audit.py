@@ -28,6 +28,13 @@ from mypy_asyncsession.printable import printable_record
     help="Write a page with a picture: the providers, who delegates to whom, who uses them.",
 )
 @click.option(
+    "--link",
+    metavar="ADDRESS",
+    help="Where a line of source is, for the links of the page: vscode://file/{path}:{line} or "
+    "https://host/repository/blob/main/{file}#L{line}.  [default: the repository in GitHub's and "
+    "GitLab's CI, else the file]",
+)
+@click.option(
     "--app",
     metavar="MODULE:APP",
     help="Import a FastAPI or Starlette application, which executes it, and list the dependencies "
@@ -39,6 +46,7 @@ def audit(
     paths: tuple[str, ...],
     output: str,
     html: str | None,
+    link: str | None,
     app: str | None,
     config_file: str | None,
     cache_dir: str | None,
@@ -69,16 +77,17 @@ def audit(
     from mypy_asyncsession.audit.table import show
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import CannotRun
+    from mypy_asyncsession.cli.output.repository import source_links
     from mypy_asyncsession.writing import write
 
-    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
+    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True, projects=True)
     report = common.run(paths, options)
     found = inventory(report)
     shown = printable_record(found)
     terminal = Terminal.of_stdout()
     if html is not None:
         try:
-            write(Path(html), page(found).encode())
+            write(Path(html), page(found, source_links(link, Path(html))).encode())
         except OSError as error:
             raise CannotRun(f'"{html}" cannot be written: {error.strerror}') from None
     if output == "json":
@@ -91,8 +100,7 @@ def audit(
             colored=terminal.colored,
             width=terminal.width if terminal.interactive else None,
         )
-    wrong = any(use.code is not None for row in found.rows for use in row.uses)
-    return FOUND if wrong else NOTHING
+    return common.status(report, found=bool(found.findings))
 
 
 def _application(target: str, output: str, config_file: str | None) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mypy_asyncsession.cli.group import COULD_NOT_RUN, FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import tell
+from mypy_asyncsession.near import near
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Problem, Report
+    from mypy_asyncsession.findings import Finding
 
 config_file = click.option(
     "--config-file",
@@ -26,6 +29,42 @@ cache_dir = click.option(
     metavar="DIR",
     help="What to keep between runs, which makes the next one quick.  "
     "[default: .mypy-asyncsession]",
+)
+
+
+def _listed(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> Any:
+    """The codes that an option names, separated by commas or in several options of its name."""
+    from mypy_asyncsession.rules import CODES, OURS
+
+    codes = [code.strip() for each in value for code in each.split(",") if code.strip()]
+    for code in codes:
+        if code not in OURS:
+            hint = near(code, OURS) or f": they are {', '.join(CODES)}"
+            raise click.BadParameter(f'there is no code "{code}"{hint}')
+    return tuple(codes)
+
+
+select = click.option(
+    "--select",
+    metavar="CODE,...",
+    multiple=True,
+    callback=_listed,
+    help="Report these codes alone; strict ones are turned on by it.",
+)
+ignore = click.option(
+    "--ignore", metavar="CODE,...", multiple=True, callback=_listed, help="Do not report these."
+)
+exclude = click.option(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    help="Do not look at the files and directories of this name, or path with wildcards.",
+)
+allow_unchecked = click.option(
+    "--allow-unchecked",
+    is_flag=True,
+    help="Do not fail because files were not checked, or imports of the project's own modules not "
+    "resolved.",
 )
 
 
@@ -52,9 +91,40 @@ def run(paths: Sequence[str], options: Options, *, quiet: bool = False) -> Repor
 
     with Progress(shown=not quiet) as progress:
         report = check(paths or (".",), options, on_progress=progress.update)
-    if not quiet:
-        for problem in report.problems:
+    for problem in report.problems:
+        # What makes it fail is said all the same.
+        if not quiet or (problem.unchecked and report.incomplete):
             warn(problem)
-    if not report.checked:
+    if not report.checked and not report.excluded:
         raise CannotRun("none of the files could be checked")
     return report
+
+
+def status(report: Report, *, found: bool) -> int:
+    """The exit status: not everything was read, something was found, or neither."""
+    if report.incomplete:
+        return COULD_NOT_RUN
+    return FOUND if found else NOTHING
+
+
+def fixable(
+    findings: Sequence[Finding],
+    report: Report,
+    paths: Sequence[str],
+    options: Options,
+    *,
+    quiet: bool,
+) -> list[Finding]:
+    """Findings that know whether ``fix`` would fix them.
+
+    Args:
+        findings: The findings.
+        report: All that was found, what a baseline accepts included.
+        paths: The files and directories that were checked; the current directory if none.
+        options: How they were checked.
+        quiet: Whether not to show the progress.
+    """
+    from mypy_asyncsession.fixes.engine.fixable import asked
+
+    with Progress(shown=not quiet) as progress:
+        return asked(findings, report, paths or (".",), options, on_progress=progress.update)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Say what a code rejects, why, and what to write instead.")
-@click.argument("codes", metavar="[CODE]...", nargs=-1)
+@click.argument("codes", metavar="[CODE | MESSAGE]...", nargs=-1)
 @click.option(
     "--output",
     type=click.Choice(["text", "markdown"]),
@@ -28,17 +28,23 @@ if TYPE_CHECKING:
 def explain(codes: tuple[str, ...], output: str) -> int:
     """Say what a code rejects, why that is bad, and what to write instead.
 
-    CODE is what stands in brackets behind a finding. Without one, all codes are listed.
+    CODE is what stands in brackets behind a finding. Without one, all codes are listed. MESSAGE is
+    an error message, or a part of one: it finds the codes that it may be about.
 
     \b
       mypy-asyncsession explain                  the list of codes
       mypy-asyncsession explain session-with     the page of one of them
+      mypy-asyncsession explain "object has no attribute 'execute'"
     """  # noqa: D301
     from mypy_asyncsession.rules import RULES
     from mypy_asyncsession.rules.page import page, pages
 
-    rules = [_rule(code) for code in codes]
     terminal = Terminal.of_stdout()
+    found = _found(codes)
+    if len(found) > 1:
+        terminal.print(_likely(found, terminal))
+        return NOTHING
+    rules = [rule for rule, _ in found] or [_rule(code) for code in codes]
     if not rules:
         lines = pages(RULES).splitlines() if output == "markdown" else _listed(RULES, terminal)
         terminal.print(lines)
@@ -51,6 +57,23 @@ def explain(codes: tuple[str, ...], output: str) -> int:
     return NOTHING
 
 
+def _found(words: tuple[str, ...]) -> list[tuple[Rule, str]]:
+    """What a message is about, with the messages that are like it; nothing if it is a code."""
+    from mypy_asyncsession.rules import CODES, RULES
+    from mypy_asyncsession.rules.symptoms import about
+
+    names = [*map(_bare, words)]
+    if not words or not set(names).isdisjoint(CODES):
+        return []
+    if difflib.get_close_matches(" ".join(names), CODES, n=1):
+        return []  # a code that is misspelt
+    return about(" ".join(words), RULES)
+
+
+def _bare(code: str) -> str:
+    return code.strip().strip("[]").lower()
+
+
 def _rule(code: str) -> Rule:
     """The rule that has a code, with or without the brackets around it.
 
@@ -59,7 +82,7 @@ def _rule(code: str) -> Rule:
     """
     from mypy_asyncsession.rules import CODES, PARENT, RULES
 
-    name = code.strip().strip("[]").lower()
+    name = _bare(code)
     for rule in RULES:
         if rule.code == name:
             return rule
@@ -79,6 +102,14 @@ def _listed(rules: tuple[Rule, ...], terminal: Terminal) -> Iterator[str]:
         yield f"{code}  {rule.summary}{'' if rule.default else ' (strict)'}"
     yield ""
     yield 'Strict codes are off by default. "mypy-asyncsession explain CODE" says more.'
+
+
+def _likely(found: list[tuple[Rule, str]], terminal: Terminal) -> Iterator[str]:
+    for rule, message in found:
+        yield f"{terminal.style(rule.code, fg='yellow')}  {rule.summary}"
+        yield f"    {message}"
+    yield ""
+    yield '"mypy-asyncsession explain CODE" says more.'
 
 
 def _show(text: str, terminal: Terminal) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from mypy_asyncsession.cli import common
-from mypy_asyncsession.cli.group import FOUND, NOTHING
+from mypy_asyncsession.cli.group import COULD_NOT_RUN, FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal, tell
 from mypy_asyncsession.printable import printable
@@ -53,6 +53,7 @@ _STYLES: Final = ("context-manager", "async-for")
     metavar="FILE",
     help="Do not list what is left and in this file, which check --baseline makes.",
 )
+@common.allow_unchecked
 @click.option("--path", "more", metavar="DIR", multiple=True, help="The same as PATH.")
 @common.config_file
 @click.option(
@@ -77,6 +78,7 @@ def fix(
     style: str,
     unsafe: bool,
     baseline: str | None,
+    allow_unchecked: bool,
     more: tuple[str, ...],
     config_file: str | None,
     cache_dir: str | None,
@@ -100,7 +102,8 @@ def fix(
     behind a symbolic link are left alone, and so are files with changes that are not committed,
     unless there is --backup or --force.
 
-    The exit status is 0 if nothing is left to do, 1 if something is, and 2 if it could not run.
+    The exit status is 0 if nothing is left to do, 1 if something is, and 2 if it could not run, or
+    not everything was read.
     """  # noqa: D301
     from pathlib import Path
 
@@ -127,8 +130,10 @@ def fix(
                 check=CheckOptions(
                     config_file=config_file,
                     cache_dir=cache_dir,
+                    projects=True,
                     strict=_is_strict(codes),
                     workers=workers,
+                    allow_unchecked=allow_unchecked,
                 ),
                 only=codes,
                 style=Style(style),
@@ -222,6 +227,8 @@ def _report(result: Result, *, diff: bool, writes: bool, failed: bool) -> int:
             tell(line)
     else:
         terminal.print(lines)
+    if result.incomplete:
+        return COULD_NOT_RUN
     return FOUND if failed or result.left or (result.fixed and not writes) else NOTHING
 
 
@@ -251,6 +258,11 @@ def _summary(result: Result, terminal: Terminal, *, writes: bool) -> str:
     checked = f"checked {_count(result.checked, 'source file')}"
     if result.known:
         checked += f", {result.known} in the baseline"
+    if result.unchecked:
+        checked += f", {result.unchecked} not checked, or not in full"
+    if not result.fixed and not result.left and result.incomplete:
+        text = f"Nothing to fix in what was read ({checked})"
+        return terminal.style(text, fg="yellow", bold=True)
     if not result.fixed and not result.left:
         return terminal.style(f"Success: nothing to fix ({checked})", fg="green", bold=True)
     verb = "Fixed" if writes else "Would fix"

@@ -83,8 +83,8 @@ def rollout(
         if before is None:
             tell("note: git does not know an earlier list: it is not compared")
         lost = list(dropped(before or [], config, report.paths))
-        terminal.print(_guarded(found, lost))
-        return FOUND if lost or found.regressed else NOTHING
+        terminal.print(_guarded(found, lost, incomplete=report.incomplete))
+        return common.status(report, found=bool(lost or found.regressed))
     terminal.print(_as_json(found) if output == "json" else _as_text(found, terminal, write=write))
     if not write:
         return NOTHING
@@ -102,7 +102,7 @@ def rollout(
     return FOUND
 
 
-def _guarded(found: Rollout, lost: list[str]) -> Iterator[str]:
+def _guarded(found: Rollout, lost: list[str], *, incomplete: bool) -> Iterator[str]:
     for finding in found.regressed:
         place = printable(f"{finding.path}:{finding.span.line}")
         yield f"{place}: error: {printable(finding.message)}  [{finding.code}]"
@@ -110,7 +110,9 @@ def _guarded(found: Rollout, lost: list[str]) -> Iterator[str]:
         yield from (f"{place}: note: {printable(hint)}" for hint in hints)
     for pattern in lost:
         yield f'error: "{printable(pattern)}" was strict, and is not in the list any more'
-    if not lost and not found.regressed:
+    if incomplete:
+        yield 'Not everything was read: "mypy-asyncsession check" says what was not'
+    elif not lost and not found.regressed:
         yield f"Success: what is strict stays so (checked {found.checked} source files)"
 
 

@@ -50,7 +50,7 @@ def stubs(
     from mypy_asyncsession.checking.report import CannotRun
     from mypy_asyncsession.writing import write
 
-    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True)
+    options = Options(config_file=config_file, cache_dir=cache_dir, survey=True, projects=True)
     report = common.run(paths, options)
     files = stub_files(provider for found in report.surveys for provider in found.providers)
     folder = Path(output)

@@ -8,12 +8,15 @@ import shutil
 import sys
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+#: What switches off where anything else switches on.
+_OFF: Final = ("0", "false", "no", "off")
 
 
 def tell(text: str) -> None:
@@ -48,14 +51,9 @@ class Terminal:
 
     @classmethod
     def of_stdout(cls) -> Terminal:
-        """What standard output is; NO_COLOR and FORCE_COLOR are heeded."""
+        """What standard output is."""
         interactive = sys.stdout.isatty()
-        colored = interactive and os.environ.get("TERM") != "dumb"
-        if os.environ.get("FORCE_COLOR"):
-            colored = True
-        if os.environ.get("NO_COLOR"):
-            colored = False
-        return cls(interactive, colored, shutil.get_terminal_size().columns)
+        return cls(interactive, _is_colored(interactive), shutil.get_terminal_size().columns)
 
     def style(self, text: str, **style: object) -> str:
         """*text* as click styles it, if there are colours."""
@@ -67,3 +65,21 @@ class Terminal:
         if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
             sys.stdout.reconfigure(errors="backslashreplace")
         click.echo(text, nl=False, color=self.colored)
+
+
+def _is_colored(interactive: bool) -> bool:
+    """Whether to use colours: the variables that people set for all their programs say so.
+
+    NO_COLOR beats those that ask for colours whatever the output is, FORCE_COLOR and
+    CLICOLOR_FORCE, and these beat what only speaks of terminals: CLICOLOR=0 and TERM=dumb.
+    """
+    variables = os.environ
+    if variables.get("NO_COLOR"):
+        return False
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
+        value = variables.get(name, "").lower()
+        if value in _OFF and name == "FORCE_COLOR":
+            return False
+        if value and value not in _OFF:
+            return True
+    return interactive and variables.get("TERM") != "dumb" and variables.get("CLICOLOR") != "0"

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import (
-    Block,
-    BreakStmt,
-    CallExpr,
-    ForStmt,
-    FuncDef,
-    IntExpr,
-    NameExpr,
-    RaiseStmt,
-    ReturnStmt,
-    TryStmt,
-    WhileStmt,
-    YieldExpr,
-)
+from mypy.nodes import CallExpr, ForStmt, FuncDef, IntExpr, NameExpr
 
-from mypy_asyncsession.detectors.record import Drive
-from mypy_asyncsession.semantic.function_flow import always_raises
+from mypy_asyncsession.detectors.dependency_records import Drive
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.generator_summary import returns_without_yield
-from mypy_asyncsession.semantic.syntax import (
-    blocks,
-    children,
-    expressions,
-    statements,
-)
 
 if TYPE_CHECKING:
-    from mypy.nodes import FuncItem, Node
+    from collections.abc import Iterator
 
-_YIELDS = frozenset({YieldExpr})
+    from mypy.nodes import FuncItem
 
 
 def broken_yield(function: FuncItem) -> Drive | None:
@@ -41,65 +24,43 @@ def broken_yield(function: FuncItem) -> Drive | None:
         return None
     if returns_without_yield(function.body):
         return Drive.UNYIELDED
-    for statement in statements(function.body):
-        if isinstance(statement, (ForStmt, WhileStmt)) and _repeats(statement):
-            return Drive.REPEATED
+    graph = FunctionFlow(function).graph
+    yields = graph.of_kind(PointKind.YIELD)
+    if yields and any(_repeats(graph, top, yields) for top in _lasting_loops(graph)):
+        return Drive.REPEATED
     return None
 
 
-def _repeats(loop: ForStmt | WhileStmt) -> bool:
-    """Whether a loop goes on to another yield when an exception was thrown in at the first."""
-    if not _goes_on(loop):
+def _lasting_loops(graph: Graph) -> Iterator[int]:
+    """The tops of loops that have another round whatever happens: over numbers, or for ever."""
+    tested = {id(graph.points[index].statement) for index in graph.of_kind(PointKind.BRANCH)}
+    for index in graph.of_kind(PointKind.LOOP):
+        if id(graph.points[index].statement) not in tested:
+            yield index
+    for index in graph.of_kind(PointKind.NEXT):
+        loop = graph.points[index].node
+        if isinstance(loop, ForStmt) and not loop.is_async and _is_over_several(loop):
+            yield index
+
+
+def _is_over_several(loop: ForStmt) -> bool:
+    """Whether a loop is over a ``range`` of more than one number, as far as it can be seen."""
+    numbers = loop.expr
+    if not isinstance(numbers, CallExpr) or not isinstance(numbers.callee, NameExpr):
         return False
-    return _retries(loop.body) or _yields_on(loop.body)
+    last = numbers.args[-1] if numbers.args else None
+    few = isinstance(last, IntExpr) and last.value < 2
+    return numbers.callee.name == "range" and last is not None and not few
 
 
-def _goes_on(loop: ForStmt | WhileStmt) -> bool:
-    """Whether a loop has another round whatever happens in this one: over numbers, or for ever."""
-    if isinstance(loop, ForStmt):
-        return (
-            not loop.is_async
-            and isinstance(loop.expr, CallExpr)
-            and isinstance(loop.expr.callee, NameExpr)
-            and loop.expr.callee.name == "range"
-            and not (isinstance(loop.expr.args[-1], IntExpr) and loop.expr.args[-1].value < 2)
-        )
-    return isinstance(loop.expr, NameExpr) and loop.expr.name == "True"
-
-
-def _retries(block: Block) -> bool:
-    """Whether a block has a ``try`` around a yield with a handler that lets the loop go on."""
-    for statement in statements(block):
-        if not isinstance(statement, TryStmt) or not _has_yield(statement.body):
-            continue
-        last = statement.finally_body
-        if last is not None and _leaves(last):
-            continue
-        if any(not _leaves(handler) for handler in statement.handlers):
-            return True
-    return False
-
-
-def _yields_on(block: Block) -> bool:
-    """Whether a block yields, and ends without leaving the loop around it."""
-    return any(_yields_itself(each) for each in block.body) and not any(
-        isinstance(each, (BreakStmt, RaiseStmt, ReturnStmt)) for each in statements(block)
-    )
-
-
-def _yields_itself(statement: Node) -> bool:
-    return any(
-        not isinstance(child, Block) and any(True for _ in expressions(child, _YIELDS))
-        for child in children(statement)
-    ) or any(any(map(_yields_itself, inner.body)) for inner in blocks(statement))
-
-
-def _has_yield(block: Block) -> bool:
-    return any(map(_yields_itself, block.body))
-
-
-def _leaves(block: Block) -> bool:
-    """Whether a block always ends in leaving the loop around it."""
-    if always_raises(block):
+def _repeats(graph: Graph, top: int, yields: list[int]) -> bool:
+    """Whether a loop goes on to another yield when an exception was thrown in at the first."""
+    inside = [each for each in yields if may_reach(graph, top, each)]
+    if any(may_reach(graph, each, top, first=EdgeKind.ERROR) for each in inside):
         return True
-    return bool(block.body) and isinstance(block.body[-1], (BreakStmt, RaiseStmt, ReturnStmt))
+    # It has no way out, and so yields again as it is.
+    ends = [*Graph.ENDS, *graph.of_kind(PointKind.RAISE)]
+    rounds = [target for target, kind in graph.after[top] if not kind & EdgeKind.FALSE]
+    return any(may_reach(graph, each, top, along=EdgeKind.QUIET) for each in inside) and all(
+        on_every_path(graph, start, {top}, ends, along=EdgeKind.QUIET) for start in rounds
+    )

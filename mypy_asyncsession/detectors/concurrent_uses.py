@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     ArgKind,
-    AssignmentStmt,
     AwaitExpr,
     CallExpr,
     Expression,
-    ExpressionStmt,
-    ForStmt,
     FuncDef,
     MemberExpr,
     NameExpr,
@@ -20,6 +17,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.state_records import ConcurrentUse, Together
+from mypy_asyncsession.detectors.task_ends import ends_with, kept_as, mentioning, waits_after
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.models.asyncio import (
     GATHERING,
@@ -29,17 +27,14 @@ from mypy_asyncsession.models.asyncio import (
     WAITING_FOR_ALL,
 )
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task
-from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
+from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.objects import Made, Variable, root_of
-from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.task_elements import Element, Elements
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
@@ -181,7 +176,7 @@ class ConcurrentUses:
                 else:
                     if first.forgotten:
                         # What is waited for next is waited for while it runs.
-                        later |= _next_of(start, later, first.waits, body)
+                        later |= waits_after(start, later, first.waits, body)
                     own = self._beside(object_, later, body)
                     if own is None:
                         continue
@@ -222,12 +217,12 @@ class ConcurrentUses:
                 if not acts:
                     continue
                 if group is not None:
-                    yield _Start(call, element, acts, _ends(group, call, body), forgotten=False)
+                    yield _Start(call, element, acts, ends_with(group, call, body), forgotten=False)
                     continue
-                kept = _kept(call, body)
+                kept = kept_as(call, body)
                 waits = frozenset(body.graph.of_kind(PointKind.AWAIT))
                 if kept is not None:
-                    waits = _mentioning(kept, call, body)
+                    waits = mentioning(kept, call, body)
                 yield _Start(call, element, acts, waits, forgotten=kept is None)
 
     def _task(
@@ -341,58 +336,6 @@ def _joined(
             alone = each is started[0]
             return ([user] if alone else [user, _User(each.task, act)]), each.call
     return None
-
-
-def _kept(call: CallExpr, body: FunctionBody) -> str | None:
-    """The name of the task, or of its list, that a call which starts it is put into."""
-    at = body.at(call)
-    return _kept_in(body.graph.points[at].statement, call) if at is not None else None
-
-
-def _next_of(start: int, later: set[int], waits: frozenset[int], body: FunctionBody) -> set[int]:
-    """The first points that wait for something after a task was started."""
-    return {
-        target
-        for index in (start, *later)
-        for target, kind in body.graph.after[index]
-        if target in waits and not kind & EdgeKind.RAISING
-    }
-
-
-def _mentioning(name: str, call: CallExpr, body: FunctionBody) -> frozenset[int]:
-    """The points that await a task, by the name of it or of its list, or go through that list."""
-    found: set[int] = set()
-    for index in body.graph.of_kind(PointKind.AWAIT, PointKind.NEXT):
-        node = body.graph.points[index].node
-        if isinstance(node, ForStmt):
-            node = node.expr
-        if isinstance(node, Expression) and any(
-            each is call or (isinstance(each, NameExpr) and each.name == name)
-            for each in walk(node)
-        ):
-            found.add(index)
-    return frozenset(found)
-
-
-def _kept_in(statement: Node | None, call: CallExpr) -> str | None:
-    """The name of the task, or of the list, that a statement puts a task into."""
-    if isinstance(statement, AssignmentStmt):
-        target = statement.lvalues[0]
-        return target.name if isinstance(target, NameExpr) else None
-    if isinstance(statement, ExpressionStmt) and isinstance(statement.expr, CallExpr):
-        callee = statement.expr.callee
-        if isinstance(callee, MemberExpr) and isinstance(callee.expr, NameExpr):
-            return callee.expr.name if call in statement.expr.args else None
-    return None
-
-
-def _ends(group: WithStmt, call: CallExpr, body: FunctionBody) -> frozenset[int]:
-    """The points at which the block of a task group, or a task in it, is over."""
-    graph = body.graph
-    points = graph.points_of(group)
-    ends = frozenset(each for each in points if graph.points[each].kind is PointKind.LEAVE)
-    kept = _kept(call, body)
-    return ends if kept is None else ends | _mentioning(kept, call, body)
 
 
 def _record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -18,6 +18,8 @@ from mypy.nodes import (
 from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
 from mypy_asyncsession.detectors.annotations import Annotations
+from mypy_asyncsession.detectors.dependency_place import DependencyPlace
+from mypy_asyncsession.detectors.dependency_records import Dependency, Drive, Role
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
 from mypy_asyncsession.detectors.injection import Driving, Injection
@@ -26,9 +28,13 @@ from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
 from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.parameter_use import asks_for_none
-from mypy_asyncsession.detectors.record import Dependency, Drive, Role
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.detectors.type_mismatch import annotation_of, is_stand_in, mismatch
+from mypy_asyncsession.detectors.type_mismatch import (
+    annotation_of,
+    is_given_class,
+    is_stand_in,
+    mismatch,
+)
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
 from mypy_asyncsession.models.fastapi import (
@@ -56,39 +62,12 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.detectors.time_records import LateCommit
-    from mypy_asyncsession.findings import Span
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
-    from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a dependency is named.
-
-    Attributes:
-        role: As what.
-        scope: The scope that it stands in.
-        where: The blocks around it.
-        owner: The outermost function around, by its name in the module.
-        wanted: The type of the parameter, or ``None``.
-        span: Where to report it, if not at the dependency itself.
-        function: The function whose parameter it is for.
-        parameter: The name of the parameter.
-    """
-
-    role: Role
-    scope: Scope
-    where: Where
-    owner: str
-    wanted: Type | None = None
-    span: Span | None = None
-    function: FuncItem | None = None
-    parameter: str | None = None
 
 
 class Dependencies:
@@ -125,7 +104,9 @@ class Dependencies:
         for position, argument in enumerate(function.arguments):
             wanted = declared[position] if position < len(declared) else None
             name = argument.variable.name
-            place = Place(Role.PARAMETER, scope, where, owner, wanted, None, function, name)
+            place = DependencyPlace(
+                Role.PARAMETER, scope, where, owner, wanted, None, function, name
+            )
             if argument.initializer is not None:
                 yield from self._of_default(argument.initializer, place)
             if argument.type_annotation is not None:
@@ -137,7 +118,7 @@ class Dependencies:
         """``db: AsyncSession = Depends(get_db)`` in the body of a class."""
         if statement.unanalyzed_type is None or not isinstance(statement.lvalues[0], NameExpr):
             return
-        place = Place(Role.ALIAS, scope, where, owner, statement.type)
+        place = DependencyPlace(Role.ALIAS, scope, where, owner, statement.type)
         if isinstance(statement.rvalue, CallExpr):
             yield from self._of_default(statement.rvalue, place)
         yield from self._of_annotation(statement.unanalyzed_type, place)
@@ -151,7 +132,7 @@ class Dependencies:
             return
         name = misplaced(statement, point, self._source.tree)
         if name is not None:
-            place = Place(Role.LIST, point.scope, point.where, point.body.outermost())
+            place = DependencyPlace(Role.LIST, point.scope, point.where, point.body.outermost())
             self._seen.add(id(call))
             yield self._plain(Drive.MISPLACED, call, place)._replace(detail=name)
 
@@ -163,7 +144,7 @@ class Dependencies:
         if fullname(self._interpreter.value(index.base, scope, where)) not in ANNOTATED:
             return
         wanted = self._aliased(index, items[0], scope, where)
-        place = Place(Role.ALIAS, scope, where, owner, wanted)
+        place = DependencyPlace(Role.ALIAS, scope, where, owner, wanted)
         for item in items[1:]:
             if isinstance(item, CallExpr):
                 yield from self._of_default(item, place)
@@ -174,7 +155,7 @@ class Dependencies:
         self, call: CallExpr, scope: Scope, where: Where, owner: str
     ) -> Iterator[Dependency | LateCommit]:
         """A ``Depends(f)`` anywhere else, such as in ``dependencies=[...]``."""
-        place = Place(Role.LIST, scope, where, owner)
+        place = DependencyPlace(Role.LIST, scope, where, owner)
         if id(call) not in self._seen:
             yield from self._of_call(call, place)
         for name, argument in zip(call.arg_names, call.args, strict=True):
@@ -197,14 +178,18 @@ class Dependencies:
             return True
         return self._depends.may_name_one(call)
 
-    def _of_default(self, default: Expression, place: Place) -> Iterator[Dependency | LateCommit]:
+    def _of_default(
+        self, default: Expression, place: DependencyPlace
+    ) -> Iterator[Dependency | LateCommit]:
         if isinstance(default, CallExpr):
             self._seen.add(id(default))
             yield from self._of_call(default, place)
         elif self._depends.names_depends(default, place.scope, place.where):
             yield self._uncalled(default, place)
 
-    def _of_annotation(self, annotation: Type, place: Place) -> Iterator[Dependency | LateCommit]:
+    def _of_annotation(
+        self, annotation: Type, place: DependencyPlace
+    ) -> Iterator[Dependency | LateCommit]:
         for call, span in self._annotations.calls(annotation):
             yield from self._of_call(call, replace(place, span=span))
         for name, span in self._annotations.names(annotation):
@@ -212,7 +197,7 @@ class Dependencies:
                 yield self._uncalled(name, replace(place, span=span))
         yield from self._of_generic_alias(annotation, place)
 
-    def _of_generic_alias(self, annotation: Type, place: Place) -> Iterator[Dependency]:
+    def _of_generic_alias(self, annotation: Type, place: DependencyPlace) -> Iterator[Dependency]:
         """``Current[User]`` for ``Current = Annotated[T, Depends(get_current)]``."""
         if not isinstance(annotation, UnboundType) or not annotation.args:
             return
@@ -235,7 +220,7 @@ class Dependencies:
                     if found.mismatch is not None:  # all else is said where the alias is
                         yield found
 
-    def _of_call(self, call: CallExpr, place: Place) -> Iterator[Dependency | LateCommit]:
+    def _of_call(self, call: CallExpr, place: DependencyPlace) -> Iterator[Dependency | LateCommit]:
         named = self._depends.named(call, place.scope, place.where)
         place = replace(place, span=place.span or span_of(call))
         if named is not None:
@@ -258,7 +243,7 @@ class Dependencies:
         elif not call.args and self._depends.is_depends(call, place.scope, place.where):
             yield from self._of_annotated_class(place)
 
-    def _of_annotated_class(self, place: Place) -> Iterator[Dependency]:
+    def _of_annotated_class(self, place: DependencyPlace) -> Iterator[Dependency]:
         """``Depends()``, which is of the class that the parameter is annotated with."""
         wanted = get_proper_type(place.wanted) if place.wanted is not None else None
         if isinstance(wanted, Instance):
@@ -267,7 +252,7 @@ class Dependencies:
                 if found.drive in (Drive.ABSTRACT, Drive.UNENTERED):
                     yield found
 
-    def _bare(self, given: ListExpr | TupleExpr, place: Place) -> Iterator[Dependency]:
+    def _bare(self, given: ListExpr | TupleExpr, place: DependencyPlace) -> Iterator[Dependency]:
         """``dependencies=[require_admin]``."""
         for item in given.items:
             value = self._interpreter.value(item, place.scope, place.where)
@@ -277,10 +262,10 @@ class Dependencies:
             ):
                 yield self._plain(Drive.BARE, item, place)
 
-    def _uncalled(self, expression: Expression, place: Place) -> Dependency:
+    def _uncalled(self, expression: Expression, place: DependencyPlace) -> Dependency:
         return self._plain(Drive.UNCALLED, expression, place)
 
-    def _plain(self, drive: Drive, expression: Expression, place: Place) -> Dependency:
+    def _plain(self, drive: Drive, expression: Expression, place: DependencyPlace) -> Dependency:
         span = place.span or span_of(expression)
         named = Named(expression, UNKNOWN)
         detail = None if can_name("Depends", place.scope) else "import"
@@ -305,13 +290,13 @@ class Dependencies:
     # One dependency
 
     def of_value(
-        self, value: Value, expression: Expression, place: Place, *, helped: bool = False
+        self, value: Value, expression: Expression, place: DependencyPlace, *, helped: bool = False
     ) -> Iterator[Dependency]:
         """A dependency that is known by its value."""
         yield from self._of_named(Named(expression, value, helped), place)
 
     def of_override(
-        self, value: Value, expression: Expression, key: Expression | None, place: Place
+        self, value: Value, expression: Expression, key: Expression | None, place: DependencyPlace
     ) -> Iterator[Dependency]:
         """An override, beside the dependency that it stands for."""
         real = self._interpreter.value(key, place.scope, place.where) if key is not None else None
@@ -323,7 +308,7 @@ class Dependencies:
             detail = written(key) if key is not None else None
             yield found._replace(mismatch=None if fits else found.mismatch, detail=detail)
 
-    def _of_named(self, named: Named, place: Place) -> Iterator[Dependency]:
+    def _of_named(self, named: Named, place: DependencyPlace) -> Iterator[Dependency]:
         if is_open(named.expression, place.scope):
             return  # what others give in its place decides
         found = [
@@ -334,7 +319,7 @@ class Dependencies:
             self.called.add(id(named.expression))
             yield found[0]._replace(beside=tuple(found[1:]))
 
-    def _record(self, driven: Injection, named: Named, place: Place) -> Dependency:
+    def _record(self, driven: Injection, named: Named, place: DependencyPlace) -> Dependency:
         expression, function, name = named.expression, place.function, place.parameter
         scope, wanted = place.scope, place.wanted
         handled = (
@@ -353,7 +338,7 @@ class Dependencies:
         none = function is None or name is None or not asks_for_none(function, name)
         different = (
             None
-            if _names(expression, wanted, scope, self._interpreter.program)
+            if is_given_class(expression, wanted, scope, self._interpreter.program)
             else mismatch(
                 driven,
                 wanted,
@@ -404,19 +389,6 @@ class Dependencies:
             and value.shape in UNDRIVEN | MANAGERS | ITERATORS
             and bool(value.can & driven.value.can)
         )
-
-
-def _names(expression: Expression, wanted: Type | None, scope: Scope, program: Program) -> bool:
-    """Whether a call is given the class that is wanted, to make an object of that class."""
-    proper = get_proper_type(wanted) if wanted is not None else None
-    return (
-        isinstance(expression, CallExpr)
-        and isinstance(proper, Instance)
-        and any(
-            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
-            for each in expression.args
-        )
-    )
 
 
 def may_be_alias(index: IndexExpr) -> bool:

@@ -17,9 +17,9 @@ from mypy.nodes import (
     RefExpr,
 )
 
-from mypy_asyncsession.detectors.dependencies import Place
+from mypy_asyncsession.detectors.dependency_place import DependencyPlace
+from mypy_asyncsession.detectors.dependency_records import Role
 from mypy_asyncsession.detectors.depends_calls import is_object_of
-from mypy_asyncsession.detectors.record import Role
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.models.fastapi import APPLICATIONS
 from mypy_asyncsession.semantic.call_arguments import matched
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node, OperatorAssignmentStmt
 
     from mypy_asyncsession.detectors.dependencies import Dependencies
-    from mypy_asyncsession.detectors.record import Dependency
+    from mypy_asyncsession.detectors.dependency_records import Dependency
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -57,7 +57,7 @@ class DependencyOverrides:
     ) -> Iterator[Dependency]:
         """``app.dependency_overrides[get_db] = ...``, or all of them at once."""
         lvalues = statement.lvalues if isinstance(statement, AssignmentStmt) else [statement.lvalue]
-        place = Place(Role.OVERRIDE, scope, where, owner)
+        place = DependencyPlace(Role.OVERRIDE, scope, where, owner)
         for lvalue in lvalues:
             if isinstance(lvalue, IndexExpr) and self._is_overrides(lvalue.base, scope, where):
                 yield from self._override(lvalue.index, statement.rvalue, place)
@@ -76,7 +76,7 @@ class DependencyOverrides:
     ) -> Iterator[Dependency]:
         """``.update({...})`` or ``.setdefault(...)`` of them, or a helper that does this."""
         callee = call.callee
-        place = Place(Role.OVERRIDE, scope, where, owner)
+        place = DependencyPlace(Role.OVERRIDE, scope, where, owner)
         if isinstance(callee, MemberExpr) and callee.name in ("setdefault", "update"):
             if not self._is_overrides(callee.expr, scope, where):
                 return
@@ -87,7 +87,7 @@ class DependencyOverrides:
             return
         yield from self._by_helper(call, place)
 
-    def _by_helper(self, call: CallExpr, place: Place) -> Iterator[Dependency]:
+    def _by_helper(self, call: CallExpr, place: DependencyPlace) -> Iterator[Dependency]:
         if not isinstance(call.callee, RefExpr) or ArgKind.ARG_STAR in call.arg_kinds:
             return
         function = self._interpreter.value(call.callee, place.scope, place.where)
@@ -110,19 +110,21 @@ class DependencyOverrides:
             self._helpers[function] = list(_put(function))
         return self._helpers[function]
 
-    def _overrides(self, new: Expression, place: Place) -> Iterator[Dependency]:
+    def _overrides(self, new: Expression, place: DependencyPlace) -> Iterator[Dependency]:
         for key, value in new.items if isinstance(new, DictExpr) else ():
             yield from self._override(key, value, place)
 
     def _override(
-        self, key: Expression | None, expression: Expression, place: Place
+        self, key: Expression | None, expression: Expression, place: DependencyPlace
     ) -> Iterator[Dependency]:
         value = self._interpreter.value(expression, place.scope, place.where)
         yield from self._dependencies.of_override(
             value,
             expression,
             key,
-            Place(Role.OVERRIDE, place.scope, place.where, place.owner, span=span_of(expression)),
+            DependencyPlace(
+                Role.OVERRIDE, place.scope, place.where, place.owner, span=span_of(expression)
+            ),
         )
 
     def _is_overrides(self, node: Node, scope: Scope, where: Where) -> bool:

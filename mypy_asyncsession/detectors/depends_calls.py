@@ -158,8 +158,7 @@ class DependsCalls:
         if expression is None:
             return None
         given = dict(matched(call, function))
-        body = source.scope_in(function.node, function.scope)
-        body.values.update(
+        body = source.scope_in(function.node, function.scope).with_values(
             {
                 name: self._interpreter.value(argument, scope, where)
                 for name, argument in given.items()

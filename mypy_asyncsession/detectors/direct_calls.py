@@ -19,9 +19,9 @@ from mypy.nodes import (
 )
 from mypy.types import Instance
 
+from mypy_asyncsession.detectors.dependency_records import DirectCall
 from mypy_asyncsession.detectors.object_info import place_of
 from mypy_asyncsession.detectors.parameter_use import fails_on_another, is_read
-from mypy_asyncsession.detectors.record import DirectCall
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
 from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, StrExpr
 
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.record import Double, ObjectInfo
+from mypy_asyncsession.detectors.object_record import ObjectInfo
+from mypy_asyncsession.detectors.provider_records import Double
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import dotted, statements

@@ -8,7 +8,7 @@ from mypy.nodes import ClassDef, FuncDef, OverloadedFuncDef
 from mypy.types import AnyType, CallableType, Instance
 
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.record import Annotated, Getter, Kind
+from mypy_asyncsession.detectors.provider_records import Annotated, Getter, Kind
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.models.typing import HOLDER_TYPES
@@ -47,16 +47,12 @@ class Getters:
     """Finds the providers that a module defines, in its body and in its classes."""
 
     def __init__(self, interpreter: Interpreter, module: str) -> None:
-        self._interpreter = interpreter
+        # What the body asks of its session does not make it another one.
+        self._interpreter = interpreter.ignoring_runtime_checks()
         self._module = module
 
     def of_definition(self, statement: Node, point: ProgramPoint) -> Iterator[Getter]:
         """The provider that a statement defines, if it does."""
-        # What the body asks of its session does not make it another one.
-        with self._interpreter.ignoring_runtime_checks():
-            yield from self._of_definition(statement, point)
-
-    def _of_definition(self, statement: Node, point: ProgramPoint) -> Iterator[Getter]:
         function = definition_of(statement)
         if function is None or isinstance(statement, OverloadedFuncDef):
             return

@@ -17,6 +17,7 @@ from mypy.nodes import (
 from mypy.types import CallableType, Instance, has_type_vars
 
 from mypy_asyncsession.detectors.broken_yields import broken_yield
+from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.detectors.depends_calls import construction
 from mypy_asyncsession.detectors.given_callables import (
     ITERATORS,
@@ -36,7 +37,6 @@ from mypy_asyncsession.detectors.given_callables import (
     is_unbound,
     makes_others,
 )
-from mypy_asyncsession.detectors.record import Drive
 from mypy_asyncsession.detectors.result_types import ResultTypes
 from mypy_asyncsession.detectors.returned_objects import ReturnedObjects
 from mypy_asyncsession.detectors.whole_applications import is_whole

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem
 
-    from mypy_asyncsession.detectors.record import Role
+    from mypy_asyncsession.detectors.dependency_records import Role
     from mypy_asyncsession.findings import Span
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter

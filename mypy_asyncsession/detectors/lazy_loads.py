@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.loaded_instances import Loaded
     from mypy_asyncsession.detectors.new_instances import NewInstance
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.mapped_classes import Relationship
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import Body
+    from mypy_asyncsession.semantic.relationships import Relationship
 
 #: The exceptions whose handler says that the load is known to fail.
 _EXPECTING: Final = frozenset(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import AwaitExpr, CallExpr, IndexExpr, IntExpr, MemberExpr, NameExpr
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
-from mypy_asyncsession.semantic.scopes import reaching
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.values import ObjectValue, members
@@ -122,7 +121,9 @@ class LoadedInstances:
         if not bindings or name in scope.names.outer:
             return []
         result: list[Loaded] = []
-        for binding in reaching(bindings, where):
+        source = self._interpreter.program.source(scope.module)
+        live = source.bindings_at(name, scope, where)[0] if source is not None else bindings
+        for binding in live or bindings:
             node = binding.node
             if node is None or binding.element is not None:
                 return []

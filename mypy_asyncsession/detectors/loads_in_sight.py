@@ -20,8 +20,8 @@ from mypy_asyncsession.detectors.new_instances import is_written_before, refresh
 from mypy_asyncsession.models.mapping import LOADERS
 from mypy_asyncsession.semantic.cfg import build
 from mypy_asyncsession.semantic.dataflow import may_reach
-from mypy_asyncsession.semantic.mapped_classes import DEFAULT_LAZY
 from mypy_asyncsession.semantic.queries import options
+from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
 from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.new_instances import NewInstance
     from mypy_asyncsession.semantic.cfg import Graph
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.mapped_classes import Relationship
     from mypy_asyncsession.semantic.program_point import Body
+    from mypy_asyncsession.semantic.relationships import Relationship
 
 #: What is given an instance, or a session, and loads nothing.
 _HARMLESS: Final = frozenset(

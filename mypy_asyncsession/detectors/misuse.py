@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.detectors.record import (
-    Dependency,
-    DirectCall,
-    EarlyExit,
-    Getter,
-    UnenteredUse,
-    Use,
-)
+from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall
+from mypy_asyncsession.detectors.provider_records import Getter
+from mypy_asyncsession.detectors.record import EarlyExit, UnenteredUse, Use
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.findings import Held, Misuse
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.detectors.record import ObjectInfo, Record
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
+    from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.findings import Yields
 
 

@@ -8,8 +8,8 @@ from mypy.nodes import CallExpr, MemberExpr, NameExpr
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
 from mypy_asyncsession.semantic.dataflow import on_every_path
-from mypy_asyncsession.semantic.mapped_classes import DEFAULT_LAZY, LOADED_WITH_INSTANCE
-from mypy_asyncsession.semantic.scopes import reaching
+from mypy_asyncsession.semantic.mapped_classes import LOADED_WITH_INSTANCE
+from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.cfg import Graph
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.mapped_classes import (
-        MappedClass,
-        MappedClasses,
-        Relationship,
-    )
+    from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.relationships import Relationship
 
 _ADDING: Final = frozenset({"add", "add_all"})
 _WRITING: Final = frozenset({"commit", "flush"})
@@ -72,7 +69,7 @@ class NewInstances:
         made = bindings[0].node
         if bindings[0].kind != "assign" or not isinstance(made, CallExpr):
             return None
-        if bindings[0].element is not None or reaching(bindings, point.where) != bindings:
+        if bindings[0].element is not None:
             return None
         klass = self._interpreter.value(made.callee, point.scope, bindings[0].blocks)
         mapped = self._mapped.of_class(klass) if isinstance(klass, ClassValue) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ArgKind
 from mypy.types import CallableType, Instance
 
-from mypy_asyncsession.detectors.record import ObjectInfo
+from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.models.sqlalchemy import SESSION_PACKAGES
 from mypy_asyncsession.semantic.combine import is_none

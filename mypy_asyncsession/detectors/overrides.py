@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
-    NOT_ABSTRACT,
     AwaitExpr,
     CallExpr,
     Decorator,
@@ -17,10 +16,12 @@ from mypy.nodes import (
     Var,
     WithStmt,
 )
-from mypy.types import CallableType, Instance, NoneType, UnionType, get_proper_type
+from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.record import ObjectInfo, Override
+from mypy_asyncsession.detectors.object_record import ObjectInfo
+from mypy_asyncsession.detectors.open_stubs import is_open_stub
+from mypy_asyncsession.detectors.provider_records import Override
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.findings import Span
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
@@ -226,11 +227,13 @@ class Overrides:
     ) -> Override | None:
         here = self._handed(info, name, scope)
         there = self._handed(base, name, scope)
-        if here is None or there is None:
-            return self._asked_for(name, info, base, scope, span, function)
-        if self._says_nothing(base, name) and not _gives_session(there):
-            return self._asked_for(name, info, base, scope, span, function)
-        if self._admits_several(base, name):
+        if here is None:
+            return None
+        if there is None or (self._says_nothing(base, name) and not _gives_session(there)):
+            there = self._asked_for(name, base)
+        elif self._admits_several(base, name):
+            return None
+        if there is None:
             return None
         return Override(
             method=name,
@@ -243,19 +246,10 @@ class Overrides:
             lines=tuple(range(span.line, span.end_line + 1)),
         )
 
-    def _asked_for(
-        self,
-        name: str,
-        info: TypeInfo,
-        base: TypeInfo,
-        scope: Scope,
-        span: Span,
-        function: str,
-    ) -> Override | None:
-        """A method beside what its base class does with it, where the base says nothing of it."""
-        here = self._handed(info, name, scope)
+    def _asked_for(self, name: str, base: TypeInfo) -> ObjectInfo | None:
+        """What a class does with what a method of it gives that says nothing of that itself."""
         stub = self._located(base, name)
-        if here is None or stub is None or stub.type is not None or not is_stub_body(stub):
+        if stub is None or stub.type is not None or not is_stub_body(stub):
             return None
         uses = {
             shape
@@ -265,17 +259,7 @@ class Overrides:
         if len(uses) != 1:
             return None
         shape = uses.pop()
-        there = ObjectInfo(shape, ABILITIES[shape])
-        return Override(
-            method=name,
-            owner=info.name,
-            base=base.name,
-            here=here,
-            there=there,
-            span=span,
-            function=function,
-            lines=tuple(range(span.line, span.end_line + 1)),
-        )
+        return ObjectInfo(shape, ABILITIES[shape])
 
     def _handed(self, info: TypeInfo, name: str, scope: Scope) -> ObjectInfo | None:
         method = self._interpreter.attribute(ClassValue(info.fullname, info), name)
@@ -364,41 +348,6 @@ def _alike(here: Node, there: Node | None) -> bool:
         and here.is_generator == there.is_generator
         and (here.is_coroutine or here.is_generator)
     )
-
-
-def is_open_stub(function: FuncDef, info: TypeInfo) -> bool:
-    """Whether this method of a class is an ``async def`` without a body, for others to fill in."""
-    return (
-        function.is_coroutine
-        and not function.is_generator
-        and is_stub_body(function)
-        and (
-            info.is_protocol
-            or only_raises(function)
-            or _is_abstract(function, info)
-            or _promises(function, info)
-        )
-    )
-
-
-def _promises(function: FuncDef, info: TypeInfo) -> bool:
-    """Whether a method does not say that it returns nothing, although it does."""
-    type_ = get_proper_type(_analyzed(function, info).type)
-    declared = get_proper_type(type_.ret_type) if isinstance(type_, CallableType) else None
-    if isinstance(declared, Instance) and declared.args:
-        declared = get_proper_type(declared.args[-1])  # of the coroutine
-    return not isinstance(declared, NoneType)
-
-
-def _is_abstract(function: FuncDef, info: TypeInfo) -> bool:
-    return _analyzed(function, info).abstract_status != NOT_ABSTRACT
-
-
-def _analyzed(function: FuncDef, info: TypeInfo) -> FuncDef:
-    """The same method as mypy has it: a tree that was only parsed knows less than the class."""
-    entry = info.names.get(function.name)
-    known = definition_of(entry.node) if entry is not None and entry.node is not None else None
-    return known or function
 
 
 def _calls(expression: Expression, name: str) -> bool:

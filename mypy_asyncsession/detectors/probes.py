@@ -48,6 +48,7 @@ class Probes:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
+        self._unguarded = interpreter.ignoring_runtime_checks()
 
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Probe]:
         """``hasattr(x, "__aenter__")`` and the like, where it is known what *x* is."""
@@ -56,9 +57,8 @@ class Probes:
             return
         if not self._asks(callee.name, call.args[1:], point):
             return
-        with self._interpreter.ignoring_runtime_checks():
-            value = self._interpreter.value(call.args[0], point.scope, point.where)
-            found = object_info(value, self._interpreter, point.scope)
+        value = self._unguarded.value(call.args[0], point.scope, point.where)
+        found = object_info(value, self._unguarded, point.scope)
         if found is None or found.name is None or found.item is None:
             return
         if found.item.resource is None:

@@ -140,9 +140,7 @@ class ResultTypes:
         if source is None:
             return
         node = function.node
-        scope = source.scope_in(node, function.scope)
-        if function.receiver is not None and not function.is_static and node.arguments:
-            scope.values[node.arguments[0].variable.name] = function.receiver
+        scope = source.scope_of(function)
         yielded = yields(node) if isinstance(node, FuncDef) else []
         given = (
             [each.expr for each in yielded if isinstance(each, YieldExpr)]

@@ -9,9 +9,9 @@ from mypy.nodes import ArgKind, CallExpr, FuncDef, NameExpr
 from mypy.types import CallableType
 
 from mypy_asyncsession.detectors.annotations import Annotations
-from mypy_asyncsession.detectors.dependencies import Place
+from mypy_asyncsession.detectors.dependency_place import DependencyPlace
+from mypy_asyncsession.detectors.dependency_records import Role
 from mypy_asyncsession.detectors.depends_calls import argument_of
-from mypy_asyncsession.detectors.record import Role
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.dependencies import Dependencies
+    from mypy_asyncsession.detectors.dependency_records import Dependency
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
-    from mypy_asyncsession.detectors.record import Dependency
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -83,7 +83,7 @@ class RouterFactories:
             yield from self._dependencies.of_value(
                 value,
                 expression,
-                Place(
+                DependencyPlace(
                     Role.PARAMETER,
                     scope,
                     where,

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, TupleExpr, WithStmt
+from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, WithStmt
 
+from mypy_asyncsession.detectors.failed_transactions import (
+    _HARMLESS,
+    DONE,
+    FLUSHING,
+    STAGING,
+    State,
+    _catches_failure,
+    add_call,
+    add_handlers,
+    changes_at,
+)
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
 from mypy_asyncsession.findings import Place, Span
-from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
-from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
+from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.objects import Variable, root_of
+from mypy_asyncsession.semantic.summaries import ENDING
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
 
@@ -30,10 +40,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
 
-_DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
-_ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
-#: What SQLAlchemy lets pass once the transaction of a block has ended.
-_HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
 #: What begins a transaction whatever the session holds.
 _BEGINNING: Final = frozenset(
     {
@@ -55,17 +61,8 @@ _BEGINNING: Final = frozenset(
 _LOADING: Final = frozenset({"get", "get_one", "merge"})
 #: What does nothing in the database, and so is let pass after a failure.
 _IN_MEMORY: Final = frozenset({"add", "add_all", "flush", "run_sync"})
-_STAGING: Final = frozenset({"add", "add_all"})
-_FLUSHING: Final = frozenset({"commit", "flush"})
 #: One of these names stands in each function of interest.
-_TELLING: Final = _FLUSHING | {"begin", "begin_nested"}
-
-
-class _State(Enum):
-    BEGUN = "begun"
-    FAILED = "failed"
-    #: Failed, and there is something to be flushed.
-    STAGED = "staged"
+_TELLING: Final = FLUSHING | {"begin", "begin_nested"}
 
 
 class Transactions:
@@ -157,13 +154,13 @@ class Transactions:
                 (
                     act
                     for act in summary.acts
-                    if act.object == object_ and act.method in _ENDING and act.on_return
+                    if act.object == object_ and act.method in ENDING and act.on_return
                 ),
                 None,
             )
             if end is None:
                 continue
-            later = reachable(graph, index, avoiding=leaves, first=_DONE)
+            later = reachable(graph, index, avoiding=leaves, first=DONE)
             for use in sorted(later & done.keys()):
                 if graph.points[use].kind is PointKind.LEAVE:
                     continue
@@ -187,7 +184,7 @@ class Transactions:
         if _asks_first(body):
             return
         for object_ in self._begun_objects(done):
-            changes: dict[int, list[Change[_State]]] = {}
+            changes: dict[int, list[Change[State]]] = {}
             asked: list[int] = []
             for index, summary in done.items():
                 made = self._begins(summary, object_, body)
@@ -200,16 +197,14 @@ class Transactions:
                     changes[index] = made
             tracked = follow(body.graph, changes, asked)
             for index in asked:
-                for held in tracked.held(index, _State.BEGUN):
+                for held in tracked.held(index, State.BEGUN):
                     act = _first(done[held.since], object_)
                     if act is not None:
                         yield _record(Misplaced.BEGUN, object_, act, held.since, index, body, point)
                         break
 
-    def _begins(
-        self, summary: Summary, object_: Object, body: FunctionBody
-    ) -> list[Change[_State]]:
-        made: list[Change[_State]] = []
+    def _begins(self, summary: Summary, object_: Object, body: FunctionBody) -> list[Change[State]]:
+        made: list[Change[State]] = []
         root = root_of(object_)
         is_own = isinstance(root, Variable) and root.defined > 0
         if summary.exposes(object_):
@@ -217,12 +212,12 @@ class Transactions:
         for act in summary.acts:
             if act.object != object_:
                 continue
-            if act.method in _ENDING:
+            if act.method in ENDING:
                 made.append(Change(None))
             elif not act.function and (
                 act.method in _BEGINNING or (is_own and act.method in _LOADING)
             ):
-                made.append(Change(_State.BEGUN, when=_DONE, begins=True))
+                made.append(Change(State.BEGUN, when=DONE, begins=True))
         del body
         return made
 
@@ -245,32 +240,30 @@ class Transactions:
             act.object
             for index, summary in done.items()
             for act in summary.acts
-            if act.method in _FLUSHING
+            if act.method in FLUSHING
             and not act.function
             and is_async_session(act.object.value)
             and body.graph.points[index].kind is PointKind.AWAIT
         )
         for object_ in flushed:
-            changes: dict[int, list[Change[_State]]] = {}
+            changes: dict[int, list[Change[State]]] = {}
             asked: list[int] = []
             for index, summary in done.items():
-                made = self._fails(summary, object_, body.graph.points[index])
+                made = changes_at(summary, object_, body.graph.points[index])
                 if made:
                     changes[index] = made
-                    self._add_call(changes, body.graph.points[index], made, body)
+                    add_call(changes, body.graph.points[index], made, body)
                 if any(
                     act.object == object_
-                    and act.method not in _ENDING - {"commit"}
-                    and act.method not in _STAGING
+                    and act.method not in ENDING - {"commit"}
+                    and act.method not in STAGING
                     for act in summary.acts
                 ):
                     asked.append(index)
-            self._add_handlers(changes, object_, body)
+            add_handlers(changes, object_, body)
             for index in asked:
                 # What is raised here is raised once.
-                gone: Change[_State] = Change(
-                    None, frozenset({_State.FAILED, _State.STAGED}), _DONE
-                )
+                gone: Change[State] = Change(None, frozenset({State.FAILED, State.STAGED}), DONE)
                 changes[index] = [gone, *changes.get(index, ())]
             tracked = follow(body.graph, changes, asked)
             reported: set[int] = set()
@@ -278,7 +271,7 @@ class Transactions:
                 act = _first(done[index], object_)
                 if act is None or act.method == "run_sync":
                     continue
-                states = {_State.STAGED} if act.method == "flush" else {*_State}
+                states = {State.STAGED} if act.method == "flush" else {*State}
                 for held in sorted(tracked.before.get(index, ()), key=lambda each: each.since):
                     since = tracked.history(held)[0].since
                     failed = _first(done[since], object_)
@@ -289,76 +282,6 @@ class Transactions:
                     yield _record(Misplaced.FAILED, object_, failed, since, index, body, point)
                     break
 
-    def _fails(self, summary: Summary, object_: Object, point: Point) -> list[Change[_State]]:
-        made: list[Change[_State]] = []
-        if summary.exposes(object_):
-            made.append(Change(None))
-        for act in summary.acts:
-            if act.object != object_:
-                continue
-            if act.method in _FLUSHING and point.kind is PointKind.AWAIT and not act.function:
-                made.append(Change(None, when=_DONE))
-                made.append(Change(_State.FAILED, when=EdgeKind.ERROR, begins=True))
-            elif act.method in _ENDING or (act.function and act.method in _FLUSHING):
-                made.append(Change(None))
-            elif act.method in _STAGING:
-                made.append(Change(_State.STAGED, frozenset({_State.FAILED})))
-        return made
-
-    def _add_call(
-        self,
-        changes: dict[int, list[Change[_State]]],
-        point: Point,
-        made: list[Change[_State]],
-        body: FunctionBody,
-    ) -> None:
-        """What makes the coroutine that ends a transaction does not raise before that is done."""
-        call = getattr(point.node, "expr", None)
-        if point.kind is not PointKind.AWAIT or not isinstance(call, CallExpr):
-            return
-        if any(change.to is None and change.when == EdgeKind.ANY for change in made):
-            for index in body.graph.points_of(call):
-                changes.setdefault(index, []).append(Change(None, when=EdgeKind.RAISING))
-
-    def _add_handlers(
-        self, changes: dict[int, list[Change[_State]]], object_: Object, body: FunctionBody
-    ) -> None:
-        """Handlers that do not catch what a flush raises, and blocks that roll back."""
-        root = root_of(object_)
-        for point in body.graph.points:
-            node = point.statement
-            if point.kind is PointKind.HANDLER and isinstance(node, TryStmt):
-                if not _catches_failure(node.types[point.item]):
-                    changes.setdefault(point.index, []).append(Change(None))
-            elif point.kind is PointKind.LEAVE and isinstance(point.node, WithStmt):
-                if _is_harmless(point, point.node, root, body):
-                    continue
-                changes.setdefault(point.index, []).append(Change(None))
-
-
-def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:
-    """Whether leaving a block leaves a failed session as it is."""
-    expression = statement.expr[point.item]
-    callee = expression.callee if isinstance(expression, CallExpr) else None
-    if isinstance(callee, (MemberExpr, NameExpr)) and callee.name == "suppress":
-        assert isinstance(expression, CallExpr)
-        return point.way is Way.NORMAL or all(map(_catches_failure, expression.args))
-    if isinstance(root, Variable) and root.defined > 0:
-        bound = body.graph.points[root.defined].node
-        if any(target is bound for target in statement.target):
-            return False
-    return not statement.is_async
-
-
-def _catches_failure(caught: Expression | None) -> bool:
-    """Whether a handler is there for what a flush raises."""
-    if caught is None:
-        return True
-    types = caught.items if isinstance(caught, TupleExpr) else [caught]
-    return any(
-        isinstance(each, (MemberExpr, NameExpr)) and each.name in DATABASE_ERRORS for each in types
-    )
-
 
 def _quick_look(contents: Contents) -> tuple[bool, bool]:
     """Whether a function begins a transaction; whether it catches what a flush may raise."""
@@ -368,7 +291,7 @@ def _quick_look(contents: Contents) -> tuple[bool, bool]:
     for node in contents.own:
         if isinstance(node, MemberExpr):
             begins = begins or node.name in ("begin", "begin_nested")
-            flushes = flushes or node.name in _FLUSHING
+            flushes = flushes or node.name in FLUSHING
         elif isinstance(node, TryStmt):
             catches = catches or any(map(_catches_failure, node.types))
         elif isinstance(node, NameExpr):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy.nodes import CallExpr, Expression, RefExpr
 from mypy.subtypes import is_subtype
 from mypy.types import (
     AnyType,
@@ -20,7 +21,7 @@ from mypy.types import (
     has_type_vars,
 )
 
-from mypy_asyncsession.detectors.record import Drive
+from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.detectors.result_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.injection import Injection
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.scopes import Scope
 
 _COMPARED = frozenset({Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW, Drive.FACTORY})
 #: What one does with what has still to be driven, with the word for it.
@@ -266,3 +269,18 @@ def _public(info: TypeInfo) -> set[str]:
         for name in base.names
         if not name.startswith("_")
     }
+
+
+def is_given_class(
+    expression: Expression, wanted: Type | None, scope: Scope, program: Program
+) -> bool:
+    """Whether a call is given the class that is wanted, to make an object of that class."""
+    proper = get_proper_type(wanted) if wanted is not None else None
+    return (
+        isinstance(expression, CallExpr)
+        and isinstance(proper, Instance)
+        and any(
+            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
+            for each in expression.args
+        )
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import FuncDef, MemberExpr, NameExpr, Var
 from mypy.types import Instance
 
-from mypy_asyncsession.detectors.record import Drive
+from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.semantic.shapes import Can
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import ObjectValue

@@ -13,11 +13,17 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     ReturnStmt,
-    Var,
 )
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
+from mypy_asyncsession.detectors.entered_attributes import EnteredAttributes
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
+from mypy_asyncsession.detectors.held_sessions import (
+    has_attribute,
+    held_in,
+    is_resource,
+    is_session,
+)
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Situation, UnenteredUse
 from mypy_asyncsession.detectors.session_parameters import uses_as_session
@@ -42,34 +48,18 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     FunctionValue,
     ObjectValue,
-    UnionValue,
-    Value,
     members,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy.nodes import Expression, TypeInfo
+    from mypy.nodes import Expression
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
-#: The shapes that hold a session without being one.
-_HOLDERS = frozenset(
-    {
-        Shape.ASYNC_GENERATOR,
-        Shape.ASYNC_ITERATOR,
-        Shape.ASYNC_CONTEXT_MANAGER,
-        Shape.COROUTINE,
-        Shape.GENERATOR,
-        Shape.ITERATOR,
-        Shape.CONTEXT_MANAGER,
-    }
-)
-#: What generators and coroutines have, besides their special methods.
-_OWN = frozenset({"aclose", "asend", "athrow", "close", "send", "throw"})
 #: The codes under which mypy says the same.
 _MYPYS = {
     Situation.ARGUMENT: "arg-type",
@@ -89,7 +79,7 @@ class UnenteredUses:
     def __init__(self, interpreter: Interpreter, module: str) -> None:
         self._interpreter = interpreter
         self._module = module
-        self._opened: dict[str, set[str]] = {}
+        self._attributes = EnteredAttributes(interpreter)
         #: A quick look: whether a value may hold a session at all.
         self.may_lead: Callable[[Expression], bool] = lambda _: True
 
@@ -103,7 +93,7 @@ class UnenteredUses:
         if found is None:
             return
         holder, session = found
-        if _has(holder, member.name) or not _has(session, member.name):
+        if has_attribute(holder, member.name) or not has_attribute(session, member.name):
             return
         yield self._raw(Situation.ATTRIBUTE, member.expr, holder, session, member.name, point)
 
@@ -148,7 +138,7 @@ class UnenteredUses:
         made = bindings[0].node
         if not isinstance(type_, Instance) or not isinstance(made, CallExpr):
             return
-        set_inside = self._set_by_entering(type_.type)
+        set_inside = self._attributes.set_by_entering(type_.type)
         if member.name not in set_inside:
             return
         klass = self._interpreter.value(made.callee, point.scope, bindings[0].blocks)
@@ -166,39 +156,6 @@ class UnenteredUses:
         manager = self._interpreter.value(member.expr, point.scope, point.where)
         if isinstance(manager, ObjectValue):
             yield self._raw(Situation.UNOPENED, member.expr, manager, manager, member.name, point)
-
-    def _set_by_entering(self, info: TypeInfo) -> set[str]:
-        """The attributes that hold a session in objects of a class once they are entered."""
-        known = self._opened.get(info.fullname)
-        if known is None:
-            known = self._opened[info.fullname] = self._find_set_by_entering(info)
-        return known
-
-    def _find_set_by_entering(self, info: TypeInfo) -> set[str]:
-        if info.get("__aenter__") is None and info.get("__enter__") is None:
-            return set()
-        if any(info.get(each) for each in ("__getattr__", "__slots__")) or len(info.mro) > 2:
-            return set()
-        source = self._interpreter.program.source(info.module_name)
-        located = source.class_named(info.name) if source is not None else None
-        if source is None or located is None:
-            return set()
-        return {
-            name
-            for name, assigned in source.attributes(located[0]).items()
-            if all(
-                method is not None and method.name in ("__aenter__", "__enter__")
-                for _, method in assigned
-            )
-            and name not in source.open_attributes(located[0])
-            and self._is_session(self._declared(info, name))
-        }
-
-    def _declared(self, info: TypeInfo, name: str) -> Type | None:
-        entry = info.names.get(name)
-        if entry is None or not isinstance(entry.node, Var):
-            return None
-        return self._interpreter.program.type_of(entry.node)
 
     def of_statement(
         self, statement: ExpressionStmt, point: ProgramPoint
@@ -234,7 +191,7 @@ class UnenteredUses:
                 formal = callee.argument_by_name(name)
             else:
                 formal = callee.argument_by_position(position)
-            if formal is not None and self._is_session(formal.typ):
+            if formal is not None and is_session(formal.typ, self._interpreter.types):
                 if formal.name and self._suffices(call, formal.name, argument, point):
                     continue
                 yield from self._given(
@@ -277,7 +234,7 @@ class UnenteredUses:
                 takes = uses_as_session(callee, name, self._interpreter)
             else:
                 # What is handed on is compared by nobody else.
-                takes = after > 0 and _is_resource(declared)
+                takes = after > 0 and is_resource(declared)
             if takes:
                 yield from self._given(Situation.ARGUMENT, argument, name, point)
 
@@ -306,7 +263,7 @@ class UnenteredUses:
         proper = get_proper_type(declared)
         if function.is_coroutine and isinstance(proper, Instance) and proper.args:
             declared = proper.args[-1]
-        if self._is_session(declared):
+        if is_session(declared, self._interpreter.types):
             yield from self._given(Situation.RETURNED, statement.expr, function.name, point)
 
     def of_assignment(
@@ -321,7 +278,7 @@ class UnenteredUses:
             return
         if declared is None and isinstance(target, MemberExpr):
             declared = self._interpreter.declared_attribute(target, point.scope, point.where)
-        if declared is not None and self._is_session(declared):
+        if declared is not None and is_session(declared, self._interpreter.types):
             yield from self._given(Situation.STORED, statement.rvalue, written(target), point)
 
     def _given(
@@ -401,7 +358,7 @@ class UnenteredUses:
                 return None
             if possible and member.resource is not None and len(list(members(value))) > 1:
                 continue  # the other branch is wrong all the same
-            session = _held(member)
+            session = held_in(member)
             if member.shape is Shape.SESSIONMAKER:
                 made = self._interpreter.called(member, [], point.scope)
                 session = (
@@ -419,33 +376,6 @@ class UnenteredUses:
         bindings = point.scope.names.bindings.get(expression.name, [])
         return len(bindings) == 1 and isinstance(bindings[0].node, ConditionalExpr)
 
-    def _is_session(self, type_: Type | None) -> bool:
-        proper = get_proper_type(type_) if type_ is not None else None
-        if isinstance(proper, UnionType):
-            items = [
-                each for each in proper.items if not isinstance(get_proper_type(each), NoneType)
-            ]
-            return bool(items) and all(map(self._is_session, items))
-        return isinstance(proper, Instance) and (
-            self._interpreter.types.resource(proper.type) is not None
-        )
-
-
-def _held(value: object, depth: int = 0) -> ObjectValue | None:
-    """The session inside what has to be entered, iterated over or awaited first."""
-    if not isinstance(value, ObjectValue) or value.shape not in _HOLDERS or depth > 3:
-        return None
-    item = value.item
-    if isinstance(item, UnionValue):
-        return None
-    if isinstance(item, ObjectValue) and item.resource is not None:
-        return item
-    return _held(item, depth + 1)
-
-
-def _is_resource(value: Value) -> bool:
-    return isinstance(value, ObjectValue) and value.resource is not None
-
 
 def _is_unstarted(value: ObjectValue) -> bool:
     """Whether this is a connection or a transaction of SQLAlchemy's as its method gives it."""
@@ -456,14 +386,3 @@ def _is_unstarted(value: ObjectValue) -> bool:
         and method.startswith("sqlalchemy.")
         and method.rpartition(".")[2] in STARTING
     )
-
-
-def _has(value: ObjectValue, name: str) -> bool:
-    """Whether an object has an attribute, as far as its class tells."""
-    if value.shape in _HOLDERS and (name in _OWN or name.startswith(("__", "ag_", "gi_", "cr_"))):
-        return True
-    if isinstance(value.type, Instance):
-        info = value.type.type
-        looked_up = info.get("__getattr__") is not None
-        return info.get(name) is not None or info.fallback_to_any or looked_up
-    return value.resource is not None and name in SESSION_ATTRIBUTES

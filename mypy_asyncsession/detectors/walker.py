@@ -47,7 +47,8 @@ from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.overrides import Overrides, is_open_stub
+from mypy_asyncsession.detectors.open_stubs import is_open_stub
+from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.parameter_needs import may_need, needs
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
-    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
     from mypy_asyncsession.semantic.overlays import Overlays
 
 

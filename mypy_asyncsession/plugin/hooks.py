@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.semantic.declared import Declared
-    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
     from mypy_asyncsession.semantic.from_mypy_types import Types
     from mypy_asyncsession.semantic.index import Contents, ModuleIndex
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.values import Value

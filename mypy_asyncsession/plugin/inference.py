@@ -95,10 +95,7 @@ class Inference:
 
     def _value(self, fullname: str) -> Value:
         """What a call gives, by the definition, whatever its body asks at run time."""
-        with self._interpreter.ignoring_runtime_checks():
-            return self._defined(fullname)
-
-    def _defined(self, fullname: str) -> Value:
+        interpreter = self._interpreter.ignoring_runtime_checks()
         owner, _, name = fullname.rpartition(".")
         module, inside = self._program.split(fullname)
         source = self._program.source(module)
@@ -107,12 +104,12 @@ class Inference:
         holder = self._program.symbol(owner)
         if isinstance(holder, TypeInfo):
             klass = ClassValue(holder.fullname, holder)
-            callee = self._interpreter.attribute(self._interpreter.instance(klass), name)
+            callee = interpreter.attribute(interpreter.instance(klass), name)
         elif "." not in inside:
-            callee = self._interpreter.module_attribute(module, name, None)
+            callee = interpreter.module_attribute(module, name, None)
         else:
             return UNKNOWN
-        return self._interpreter.called(callee, [], source.scope)
+        return interpreter.called(callee, [], source.scope)
 
     def _make(self, fullname: str, arguments: list[Type]) -> Instance | None:
         info = self._program.symbol(fullname)

@@ -38,6 +38,7 @@ from mypy.util import decode_python_encoding, get_mypy_comments
 from mypy.version import __version__ as mypy_version
 
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
+from mypy_asyncsession.selection import Selection
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -309,10 +310,12 @@ class ErrorList:
     Attributes:
         modules: mypy's table of modules.
         in_daemon: Whether the build belongs to dmypy, which keeps trees and types in memory.
+        selection: The codes and paths that findings are wanted of.
     """
 
     modules: Modules
     in_daemon: bool = False
+    selection: Selection = Selection()
 
     @property
     @abstractmethod
@@ -336,12 +339,19 @@ class ErrorList:
         return tree.path in self.errors.ignored_files
 
     def enabled(self, code: ErrorCode) -> bool:
-        """Whether a code is on in the module that mypy has just checked.
+        """Whether a code is on, and wanted, in the module that mypy has just checked.
 
         The options that mypy has set on the error list are that module's, inline comments
         included; the plugin's own know nothing of either.
         """
-        return self.errors.is_error_code_enabled(code)
+        return self.errors.is_error_code_enabled(code) and self.wanted(code.code, self.errors.file)
+
+    def wanted(self, code: str, path: str) -> bool:
+        """Whether the configuration wants findings with a code in a file."""
+        if self.selection == Selection():
+            return True
+        path = os.path.abspath(path)
+        return self.selection.reports(code, path) and not self.selection.excludes(path)
 
     @contextmanager
     def also_enabled(self, codes: frozenset[ErrorCode]) -> Iterator[None]:

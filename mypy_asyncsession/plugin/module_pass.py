@@ -12,6 +12,7 @@ from mypy_asyncsession.detectors.walker import Walker
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.models.fastapi import NEWEST, version_in
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
+from mypy_asyncsession.plugin.ignore_comments import ignore_comments
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
 from mypy_asyncsession.semantic.facts import facts
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.plugin.hooks import Recovery
+    from mypy_asyncsession.plugin.ignore_comments import IgnoreComment
     from mypy_asyncsession.plugin.internals import ErrorList
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.rules import Rule
     from mypy_asyncsession.semantic.declared import Declared
-    from mypy_asyncsession.semantic.evaluation_cache import ProgramCache
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.program import Program
 
@@ -83,12 +85,18 @@ class ModulePass:
         self._survey = settings.survey
         self._fastapi = settings.fastapi
         self._settings = settings
+        build.selection = settings.config.selection()
+        self._comments: dict[str, tuple[MypyFile, list[IgnoreComment]]] = {}
+        self._selected = frozenset(
+            code for code in STRICT_CODES if code.code in settings.config.select
+        )
         self._recovery = recovery
         self._replaced: dict[Expression, Type] = recovery.replaced if recovery is not None else {}
         self._leaned: dict[str, set[str]] = {}
         self.program = program
-        self.interpreter = Interpreter(program, types, declared, lasting)
-        self.interpreter.past_types = build.in_daemon
+        self.interpreter = Interpreter(
+            program, types, declared, lasting, past_types=build.in_daemon
+        )
         #: Under dmypy, what is done with a module in place of a pass over it alone.
         self.in_daemon: InDaemon | None = None
         #: What may have to do with a provider at all, where that was found out.
@@ -97,7 +105,7 @@ class ModulePass:
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
         try:
-            if tree.is_stub or self._build.is_silent(tree) or is_foreign(tree.path):
+            if tree.is_stub or self._is_silent(tree):
                 if self.in_daemon is not None:
                     self.in_daemon.passed_over(tree)
                 return set()
@@ -113,6 +121,13 @@ class ModulePass:
             if self.in_daemon is None:
                 self._replaced.clear()
                 self._build.forget_types()
+
+    def _is_silent(self, tree: MypyFile) -> bool:
+        return (
+            self._build.is_silent(tree)
+            or is_foreign(tree.path)
+            or self._build.selection.excludes(os.path.abspath(tree.path))
+        )
 
     def examine(self, tree: MypyFile) -> list[Report]:
         """What is wrong in *tree*, whose types mypy has found."""
@@ -168,15 +183,57 @@ class ModulePass:
 
     def publish(self, tree: MypyFile, reports: list[Report]) -> None:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""
+        comments = self._ignore_comments(tree)
+        by_line = {comment.line: comment for comment in comments}
         with self._build.also_enabled(self._strict(tree)):
             for report in reports:
-                self._publish(tree, report)
+                lines = {report.record.span.line, *report.record.lines}
+                # Each of them is asked: it is to be known which are used.
+                covering = [
+                    comment
+                    for comment in map(by_line.get, lines)
+                    if comment is not None and comment.covers(report.code)
+                ]
+                self._publish(tree, report, silenced=bool(covering))
+            for comment in comments:
+                self._judge(tree, comment)
 
     def _strict(self, tree: MypyFile) -> frozenset[ErrorCode]:
         """The codes that the configuration turns on in a module."""
-        return STRICT_CODES if self._settings.is_strict(tree.fullname) else frozenset()
+        if self._settings.is_strict(tree.fullname):
+            return STRICT_CODES
+        return self._selected
 
-    def _publish(self, tree: MypyFile, report: Report) -> None:
+    def _ignore_comments(self, tree: MypyFile) -> list[IgnoreComment]:
+        """The comments of ours in a module, none of them used yet."""
+        if self.in_daemon is None:
+            return ignore_comments(tree.path)
+        # What it publishes in each update is mostly of modules that have not changed.
+        known = self._comments.get(tree.path)
+        if known is None or known[0] is not tree:
+            known = self._comments[tree.path] = (tree, ignore_comments(tree.path))
+        for comment in known[1]:
+            comment.used.clear()
+        return known[1]
+
+    def _judge(self, tree: MypyFile, comment: IgnoreComment) -> None:
+        """Report a comment that silences nothing, or names what is no code."""
+        mistakes = list(comment.mistakes())
+        judged = [code.code for code in CODES.values() if self._build.enabled(code)]
+        strict = all(map(self._build.enabled, STRICT_CODES))
+        # mypy passes over code that this platform or this Python never reaches.
+        reached = comment.line not in tree.skipped_lines
+        if reached and (strict or self._build.options.warn_unused_ignores):
+            mistakes += comment.unused(judged)
+        span = Span(comment.line, comment.column, comment.line, comment.end_column)
+        if self._build.wanted(PARENT, tree.path):
+            for mistake in mistakes:
+                text = Finding(tree.path, span, PARENT, mistake, None, None).encode()
+                self._build.report(
+                    span, text if self._records else mistake, None, PARENT_CODE, (), ""
+                )
+
+    def _publish(self, tree: MypyFile, report: Report, *, silenced: bool) -> None:
         code = CODES.get(report.code, PARENT_CODE)
         record, problem = report.record, report.problem
         finding = Finding(
@@ -190,6 +247,8 @@ class ModulePass:
         )
         if self._build.enabled(code):
             self._build.supersede(tree.path, record.span, record.lines, code)
+        if silenced or not self._build.wanted(report.code, tree.path):
+            return
         self._build.report(
             record.span,
             finding.encode() if self._records else finding.message,

@@ -6,15 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession import survey
-from mypy_asyncsession.detectors.record import (
-    Dependency,
-    Double,
-    EarlyExit,
-    Getter,
-    Pairing,
-    UnenteredUse,
-    Use,
-)
+from mypy_asyncsession.detectors.dependency_records import Dependency
+from mypy_asyncsession.detectors.provider_records import Double, Getter
+from mypy_asyncsession.detectors.record import EarlyExit, Pairing, UnenteredUse, Use
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.survey import Provider, Survey, Used
 
@@ -23,7 +17,8 @@ if TYPE_CHECKING:
 
     from mypy.nodes import MypyFile
 
-    from mypy_asyncsession.detectors.record import ObjectInfo, Record
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
+    from mypy_asyncsession.detectors.record import Record
 
 
 def surveyed(tree: MypyFile, records: Iterable[tuple[Record, str | None]]) -> Survey:

@@ -23,6 +23,14 @@ async def first() -> list[int]:
 async def first() -> list[int]:
     return [event async for event in events()]
 ```
+
+## How it shows
+- ``TypeError: object async_generator can't be used in 'await' expression``
+- ``TypeError: object generator can't be used in 'await' expression``
+- ``TypeError: object _AsyncGeneratorContextManager can't be used in 'await' expression``
+
+## See also
+``session-await``, ``async-with``, ``async-iter``
 """
 
 from __future__ import annotations

@@ -24,6 +24,15 @@ async def total() -> int:
 async def total() -> int:
     return sum([event async for event in events()])
 ```
+
+## How it shows
+- ``TypeError: 'async_generator' object is not iterable``
+- ``TypeError: 'async for' requires an object with __aiter__ method, got generator``
+- ``TypeError: 'async for' requires an object with __aiter__ method, got coroutine``
+- ``TypeError: 'coroutine' object is not iterable``
+
+## See also
+``session-iter``, ``async-with``, ``async-await``
 """
 
 from __future__ import annotations

@@ -28,6 +28,17 @@ async def report() -> None:
     with timed("report"):
         await asyncio.sleep(1)
 ```
+
+## How it shows
+- ``TypeError: '_GeneratorContextManager' object does not support the asynchronous context manager
+  protocol``
+- ``TypeError: 'async_generator' object does not support the asynchronous context manager
+  protocol``
+- ``AttributeError: __aenter__``
+- ``AttributeError: 'async_generator' object has no attribute '__aenter__'``
+
+## See also
+``session-with``, ``async-iter``, ``async-await``
 """
 
 from __future__ import annotations

@@ -25,11 +25,18 @@ def root(user_id: Annotated[str, Depends(get_user_id)]) -> str:
 def root(user_id: Annotated[int, Depends(get_user_id)]) -> str:
     return str(user_id)
 ```
+
+## How it shows
+- ``AttributeError: 'int' object has no attribute 'upper'``
+- ``AttributeError: 'dict' object has no attribute 'is_active'``
+
+## See also
+``session-depends``
 """
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Dependency, Role
+from mypy_asyncsession.detectors.dependency_records import Dependency, Role
 from mypy_asyncsession.rules import session_depends
 from mypy_asyncsession.rules.rule import Problem, Rule
 

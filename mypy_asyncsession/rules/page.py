@@ -35,7 +35,14 @@ def page(rule: Rule, *, level: int = 1) -> str:
     body = re.sub(r"^## ", f"{'#' * (level + 1)} ", rest.strip(), flags=re.MULTILINE)
     text = f"{'#' * level} {rule.code}\n\n{title}\n\n{availability(rule)}\n\n{body}\n"
     # Docstrings write code as reStructuredText does.
-    return re.sub(r"(?<!`)``(?!`)", "`", text)
+    text = re.sub(r"(?<!`)``(?!`)", "`", text)
+    return _linked(text) if level > 1 else text
+
+
+def _linked(text: str) -> str:
+    """A page in a document of all of them, whose last section leads to the others."""
+    before, heading, others = text.rpartition("# See also\n")
+    return before + heading + re.sub(r"`([\w-]+)`", r"[`\1`](#\1)", others)
 
 
 def availability(rule: Rule) -> str:

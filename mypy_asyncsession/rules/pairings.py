@@ -11,7 +11,8 @@ from mypy_asyncsession.rules.wording import instead, is_started, subject, used
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.detectors.record import ObjectInfo, Reuse
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
+    from mypy_asyncsession.detectors.record import Reuse
 
 #: What is about sessions, whatever the library.
 _OF_SESSIONS = frozenset({Shape.ENGINE, Shape.RESULT, Shape.SESSIONMAKER})

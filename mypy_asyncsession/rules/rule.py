@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mypy_asyncsession.findings import PARENT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.findings import Place
 
-#: The code that all of ours are sub-codes of: disabling it disables every rule.
-PARENT = "async-session"
+__all__ = ["PARENT", "Problem", "Rule"]
 
 
 @dataclass(frozen=True, slots=True)

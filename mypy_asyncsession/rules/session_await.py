@@ -25,6 +25,14 @@ async def report() -> None:
     async with get_db() as session:
         await session.execute(text("select 1"))
 ```
+
+## How it shows
+- ``TypeError: object _AsyncGeneratorContextManager can't be used in 'await' expression``
+- ``TypeError: object async_generator can't be used in 'await' expression``
+- ``TypeError: object AsyncSession can't be used in 'await' expression``
+
+## See also
+``session-with``, ``session-unawaited``, ``async-await``
 """
 
 from __future__ import annotations

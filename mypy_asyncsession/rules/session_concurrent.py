@@ -30,6 +30,19 @@ async def counts(session: AsyncSession) -> object:
     orders = await session.scalar(text("select count(*) from orders"))
     return users, orders
 ```
+
+## How it shows
+- ``InvalidRequestError: This session is provisioning a new connection; concurrent operations are
+  not permitted``
+- ``IllegalStateChangeError: Method 'close()' can't be called here; method
+  '_connection_for_bind()' is already in progress and this would cause an unexpected state
+  change``
+- ``InvalidRequestError: Session is already flushing``
+- ``InterfaceError: cannot perform operation: another operation is in progress``
+- ``ResourceClosedError: This result object is closed``
+
+## See also
+``session-escape``, ``session-unawaited``, ``session-transaction``
 """
 
 from __future__ import annotations

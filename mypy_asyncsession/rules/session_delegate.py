@@ -28,6 +28,12 @@ async def get_request_db() -> AsyncIterator[AsyncSession]:
     async with asynccontextmanager(get_db)() as session:
         yield session
 ```
+
+## How it shows
+- ``SAWarning: The garbage collector is trying to clean up non-checked-in connection``
+
+## See also
+``session-early-exit``, ``session-iter``
 """
 
 from __future__ import annotations

@@ -32,15 +32,29 @@ async def get_db_dependency() -> AsyncIterator[AsyncSession]:
 @app.get("/users")
 async def users(db: Annotated[AsyncSession, Depends(get_db_dependency)]) -> list[str]: ...
 ```
+
+## How it shows
+- ``TypeError: '_AsyncGeneratorContextManager' object is not an async iterator``
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'execute'``
+- ``AttributeError: 'generator' object has no attribute 'execute'``
+- ``AttributeError: 'Depends' object has no attribute 'execute'``
+
+## See also
+``depends-type``, ``session-unentered``, ``session-late-commit``, ``session-with``
 """
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Dependency, DirectCall, Drive, ObjectInfo, Role
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall, Drive, Role
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.rules.undrivable import UNDRIVABLE, undrivable
 from mypy_asyncsession.rules.wording import described
 from mypy_asyncsession.semantic.shapes import Can, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 #: FastAPI drives these if it is given the function that makes them.
 _DRIVEN_ONCE_NAMED = frozenset(

@@ -31,6 +31,14 @@ async def report() -> object:
     async with asynccontextmanager(get_db)() as session:
         return await session.execute(text("select 1"))
 ```
+
+## How it shows
+- ``SAWarning: The garbage collector is trying to clean up non-checked-in connection``
+- ``TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out``
+- ``ValueError: <Token var=<ContextVar name='session'> was created in a different Context``
+
+## See also
+``session-delegate``, ``session-iter``, ``session-escape``
 """
 
 from __future__ import annotations

@@ -27,6 +27,17 @@ async def open_session() -> AsyncIterator[AsyncSession]:
     async with SessionLocal() as session:
         yield session
 ```
+
+## How it shows
+- ``SAWarning: The garbage collector is trying to clean up non-checked-in connection``
+- ``TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out``
+- ``InvalidRequestError: Instance is not bound to a Session; attribute refresh operation cannot
+  proceed``
+- ``ResourceClosedError: This Connection is closed``
+- ``InterfaceError: connection is closed``
+
+## See also
+``session-early-exit``, ``session-concurrent``, ``session-expired``
 """
 
 from __future__ import annotations

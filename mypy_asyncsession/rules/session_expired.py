@@ -47,6 +47,17 @@ async def rename(session: AsyncSession, key: int, name: str) -> None:
         await session.rollback()
         print("cannot rename", user_id)
 ```
+
+## How it shows
+- ``MissingGreenlet: greenlet_spawn has not been called; can't call await_only() here. Was IO
+  attempted in an unexpected place?``
+- ``StatementError: (sqlalchemy.exc.MissingGreenlet) greenlet_spawn has not been called; can't
+  call await_() here``
+- ``DetachedInstanceError: Instance is not bound to a Session; attribute refresh operation cannot
+  proceed``
+
+## See also
+``session-lazy-load``, ``session-transaction``
 """
 
 from __future__ import annotations

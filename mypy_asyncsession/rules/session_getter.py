@@ -29,12 +29,23 @@ async def get_db() -> AsyncGenerator[AsyncSession, None]:
 def get_session() -> AsyncGenerator[AsyncSession, None]:
     return get_db()
 ```
+
+## How it shows
+It does not show: nothing is raised.
+
+## See also
+``session-override``, ``session-probe``
 """
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Annotated, Getter, ObjectInfo
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.provider_records import Annotated, Getter
 from mypy_asyncsession.rules.rule import Problem, Rule
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 _SAYS = {
     Annotated.MISSING: "has no return annotation: it gives {shape}",

@@ -27,6 +27,17 @@ async def report() -> None:
     async with get_db() as session:
         await session.execute(text("select 1"))
 ```
+
+## How it shows
+- ``TypeError: 'async for' requires an object with __aiter__ method, got
+  _AsyncGeneratorContextManager``
+- ``TypeError: 'async for' requires an object with __aiter__ method, got coroutine``
+- ``TypeError: 'AsyncSession' object is not an async iterator``
+- ``TypeError: 'async_generator' object is not iterable``
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute '__aiter__'``
+
+## See also
+``session-with``, ``session-early-exit``, ``session-delegate``, ``async-iter``
 """
 
 from __future__ import annotations

@@ -31,6 +31,12 @@ async def create(db: Annotated[AsyncSession, Depends(get_db)]) -> None:
 async def create(db: Annotated[AsyncSession, Depends(get_db, scope="function")]) -> None:
     await db.execute(text("insert into users default values"))
 ```
+
+## How it shows
+- ``RuntimeError: Caught handled exception, but response already started``
+
+## See also
+``session-depends``, ``session-transaction``
 """
 
 from __future__ import annotations

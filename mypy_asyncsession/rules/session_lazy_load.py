@@ -40,6 +40,17 @@ async def count(session: AsyncSession) -> int:
     user = (await session.scalars(select(User).options(selectinload(User.posts)))).one()
     return len(user.posts)
 ```
+
+## How it shows
+- ``MissingGreenlet: greenlet_spawn has not been called; can't call await_only() here. Was IO
+  attempted in an unexpected place?``
+- ``StatementError: (sqlalchemy.exc.MissingGreenlet) greenlet_spawn has not been called; can't
+  call await_() here``
+- ``DetachedInstanceError: Parent instance is not bound to a Session; lazy load operation of
+  attribute cannot proceed``
+
+## See also
+``session-expired``
 """
 
 from __future__ import annotations

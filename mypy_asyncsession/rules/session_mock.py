@@ -29,11 +29,20 @@ def test_report() -> None:
     with patch.object(Database, "session", MagicMock()):
         ...
 ```
+
+## How it shows
+- ``TypeError: 'coroutine' object does not support the asynchronous context manager protocol``
+- ``TypeError: 'async for' requires an object with __aiter__ method, got coroutine``
+- ``AttributeError: 'coroutine' object has no attribute '__aenter__'``
+- ``RuntimeWarning: coroutine 'AsyncMockMixin._execute_mock_call' was never awaited``
+
+## See also
+``session-override``, ``session-with``
 """
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import Double
+from mypy_asyncsession.detectors.provider_records import Double
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import USES, Shape
 

@@ -31,14 +31,28 @@ class Database(Provider):
         async with SessionLocal() as session:
             yield session
 ```
+
+## How it shows
+- ``TypeError: 'async_generator' object does not support the asynchronous context manager
+  protocol``
+- ``TypeError: 'coroutine' object does not support the asynchronous context manager protocol``
+- ``TypeError: 'async for' requires an object with __aiter__ method, got coroutine``
+
+## See also
+``session-with``, ``session-mock``
 """
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import ObjectInfo, Override
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.provider_records import Override
 from mypy_asyncsession.rules.pairings import holds_resource
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import USES, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 _PROVIDERS = frozenset(
     {

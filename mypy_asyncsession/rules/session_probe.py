@@ -28,6 +28,12 @@ async def report() -> None:
     async with get_db() as session:
         await session.execute(text("select 1"))
 ```
+
+## How it shows
+It does not show: nothing is raised.
+
+## See also
+``session-getter``, ``session-with``
 """
 
 from __future__ import annotations

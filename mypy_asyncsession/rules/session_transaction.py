@@ -35,6 +35,17 @@ async def save_all(session: AsyncSession, names: list[str]) -> None:
             await session.rollback()
             print("there is one already:", name)
 ```
+
+## How it shows
+- ``PendingRollbackError: This Session's transaction has been rolled back due to a previous
+  exception during flush. To begin a new transaction with this Session, first issue
+  Session.rollback()``
+- ``InvalidRequestError: Can't operate on closed transaction inside context manager. Please
+  complete the context manager before emitting further commands``
+- ``InvalidRequestError: A transaction is already begun on this Session``
+
+## See also
+``session-expired``, ``session-concurrent``, ``session-late-commit``
 """
 
 from __future__ import annotations

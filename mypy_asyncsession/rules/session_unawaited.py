@@ -23,6 +23,17 @@ async def remove(session: AsyncSession, user: object) -> None:
     await session.delete(user)
     await session.commit()
 ```
+
+## How it shows
+- ``RuntimeWarning: coroutine 'AsyncSession.commit' was never awaited``
+- ``RuntimeWarning: coroutine 'AsyncSession.delete' was never awaited``
+- ``AttributeError: 'coroutine' object has no attribute 'scalars'``
+- ``AttributeError: 'coroutine' object has no attribute 'scalar_one_or_none'``
+- ``TypeError: 'coroutine' object is not iterable``
+- ``TypeError: 'coroutine' object is not subscriptable``
+
+## See also
+``session-await``, ``session-unentered``, ``session-concurrent``
 """
 
 from __future__ import annotations

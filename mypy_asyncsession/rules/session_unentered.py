@@ -30,13 +30,29 @@ async def report() -> None:
     async with get_db() as session:
         await session.execute(text("select 1"))
 ```
+
+## How it shows
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'execute'``
+- ``AttributeError: 'async_generator' object has no attribute 'execute'``
+- ``AttributeError: 'coroutine' object has no attribute 'scalars'``
+- ``AttributeError: 'async_generator' object has no attribute 'commit'``
+- ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'query'``
+- ``RuntimeWarning: coroutine 'get_session' was never awaited``
+
+## See also
+``session-with``, ``session-depends``, ``session-unawaited``
 """
 
 from __future__ import annotations
 
-from mypy_asyncsession.detectors.record import ObjectInfo, Situation, UnenteredUse
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.record import Situation, UnenteredUse
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import Can, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 _TAKEN = {
     Situation.ATTRIBUTE: 'it has no "{detail}" before it is {done}',

@@ -27,6 +27,19 @@ async def report() -> None:
     async with asynccontextmanager(get_db)() as session:
         await session.execute(text("select 1"))
 ```
+
+## How it shows
+- ``TypeError: 'async_generator' object does not support the asynchronous context manager
+  protocol``
+- ``TypeError: 'coroutine' object does not support the asynchronous context manager protocol``
+- ``TypeError: '_AsyncGeneratorContextManager' object does not support the context manager
+  protocol``
+- ``AttributeError: __aenter__``
+- ``AttributeError: 'async_generator' object has no attribute '__aenter__'``
+- ``AttributeError: 'function' object has no attribute '__aenter__'``
+
+## See also
+``session-iter``, ``session-await``, ``session-unentered``, ``session-depends``, ``async-with``
 """
 
 from __future__ import annotations

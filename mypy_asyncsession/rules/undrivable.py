@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.detectors.record import Drive, Role
+from mypy_asyncsession.detectors.dependency_records import Drive, Role
 from mypy_asyncsession.semantic.shapes import Can
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.detectors.record import Dependency
+    from mypy_asyncsession.detectors.dependency_records import Dependency
 
 UNDRIVABLE: Final = frozenset(
     {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.detectors.record import ObjectInfo, Pairing
+from mypy_asyncsession.detectors.object_record import ObjectInfo
+from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
 from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
 

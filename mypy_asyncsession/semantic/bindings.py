@@ -107,6 +107,13 @@ class Names:
     patched: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
     places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    _statements: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+
+    def statement_at(self, where: tuple[tuple[int, int], ...]) -> int:
+        """The id of the statement at a place; 0 where there is none."""
+        if len(self._statements) < len(self.places):
+            self._statements = {place: statement for statement, place in self.places.items()}
+        return self._statements.get(where, 0)
 
 
 def names_of(

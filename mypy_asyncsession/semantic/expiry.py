@@ -9,7 +9,7 @@ from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, NameExpr, WithStmt, Yi
 from mypy_asyncsession.models.fastapi import DEPENDS
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, ASYNC_SESSIONS
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
-from mypy_asyncsession.semantic.interpreter.base import argument_of
+from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import Variable
 from mypy_asyncsession.semantic.syntax import yields
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ManagerFactory, fullname

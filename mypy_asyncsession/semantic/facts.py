@@ -58,9 +58,9 @@ def facts(source: ModuleSource, interpreter: Interpreter) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
     source.read_whole()
     lines = list(_members(source, interpreter, source.tree.defs, source.scope, ""))
-    if interpreter.frame.passed_over:
-        with interpreter.ignoring_runtime_checks():
-            lines += _members(source, interpreter, source.tree.defs, source.scope, "")
+    if interpreter.passed_over:
+        unguarded = interpreter.ignoring_runtime_checks()
+        lines += _members(source, unguarded, source.tree.defs, source.scope, "")
     for name in source.loose_attributes():
         lines += _line(f"state.{name}", interpreter.loose(source, name), interpreter, source.scope)
     if not lines:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     CallExpr,
+    ForStmt,
     FuncItem,
     GlobalDecl,
     MemberExpr,
@@ -24,20 +25,32 @@ from mypy_asyncsession.semantic.syntax import statements, yields
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mypy.nodes import Block
+    from mypy.nodes import Block, ClassDef
 
-    from mypy_asyncsession.semantic.cfg import Way, WithItem
+    from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
 
 _SWALLOWING: Final = (
     EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE} | {"suppress"}
 )
 
+#: Points at which a statement goes on, or comes to its end, and evaluates nothing.
+_PASSING: Final = frozenset(
+    {
+        PointKind.LEAVE,
+        PointKind.NEXT,
+        PointKind.DISPATCH,
+        PointKind.FINALLY,
+        PointKind.JOIN,
+    }
+)
+
 
 class FunctionFlow:
-    """The control flow of a function, or of a module outside of its functions."""
+    """The control flow of a function, or of a module or a class outside of its functions."""
 
-    def __init__(self, node: FuncItem | MypyFile) -> None:
+    def __init__(self, node: FuncItem | ClassDef | MypyFile) -> None:
         self._node = node
+        self._binders: dict[tuple[str, int | None], frozenset[int]] = {}
 
     @cached_property
     def graph(self) -> Graph:
@@ -52,7 +65,7 @@ class FunctionFlow:
     @cached_property
     def shared(self) -> frozenset[str]:
         """The names that a function in it, or the function itself, shares with what is around."""
-        body = self._node.defs if isinstance(self._node, MypyFile) else self._node.body
+        body = self._node.body if isinstance(self._node, FuncItem) else self._node.defs
         return frozenset(
             name
             for each in statements(body, into_functions=True)
@@ -98,6 +111,39 @@ class FunctionFlow:
         """Whether the body yields, be it where it is never reached."""
         return isinstance(self._node, FuncItem) and bool(yields(self._node))
 
+    def binders(self, name: str, statement: int | None) -> frozenset[int]:
+        """The statements whose binding of a name may hold at another one, all of them by id.
+
+        Args:
+            name: The name.
+            statement: The other one; ``None`` for the end of the body.
+
+        Returns:
+            The statements, with 0 for the beginning of the body; none where nothing leads there.
+        """
+        known = self._binders.get((name, statement))
+        if known is None:
+            known = self._binders[name, statement] = self._find_binders(name, statement)
+        return known
+
+    def _find_binders(self, name: str, statement: int | None) -> frozenset[int]:
+        graph = self.graph
+        points = self._evaluating.get(statement, ()) if statement is not None else (Graph.EXIT,)
+        return frozenset(
+            id(graph.points[defined].statement) if defined != Graph.ENTRY else 0
+            for point in points
+            for defined in self.bindings.reaching(point, name)
+        )
+
+    @cached_property
+    def _evaluating(self) -> dict[int, list[int]]:
+        """For each statement, the points at which it evaluates something, by id."""
+        found: dict[int, list[int]] = {}
+        for point in self.graph.points:
+            if _evaluates(point):
+                found.setdefault(id(point.statement), []).append(point.index)
+        return found
+
     def always(self, points: Collection[int]) -> bool:
         """Whether the body comes through one of some points, unless an exception leaves it."""
         return self.returns and on_every_path(
@@ -108,6 +154,16 @@ class FunctionFlow:
     def returns(self) -> bool:
         """Whether the body may be left other than by an exception."""
         return may_reach(self.graph, Graph.ENTRY, Graph.EXIT)
+
+
+def _evaluates(point: Point) -> bool:
+    """Whether a statement evaluates something at a point, and sees all that it has bound so far."""
+    statement = point.statement
+    if isinstance(statement, WithStmt):
+        return point.kind is PointKind.ENTER and point.item == len(statement.expr) - 1
+    # The next round of a loop is not yet that in which its iterable is evaluated.
+    is_target = point.kind is PointKind.BIND and isinstance(statement, ForStmt)
+    return point.kind not in _PASSING and not is_target
 
 
 def always_raises(block: Block) -> bool:

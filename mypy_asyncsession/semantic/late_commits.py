@@ -124,10 +124,7 @@ class LateCommits:
         source = self._interpreter.program.source(function.scope.module)
         if source is None:
             return None
-        scope = source.scope_in(function.node, function.scope)
-        if function.receiver is not None and not function.is_static and function.node.arguments:
-            scope.values[function.node.arguments[0].variable.name] = function.receiver
-        return scope
+        return source.scope_of(function)
 
     def _at_end_of(self, statement: WithStmt | ForStmt, scope: Scope, depth: int) -> str | None:
         """What commits at the end of a block that the yield stands in."""

@@ -13,74 +13,41 @@ from mypy.nodes import (
     CallExpr,
     ClassDef,
     Decorator,
-    DictExpr,
     FuncDef,
-    LambdaExpr,
     MemberExpr,
     NameExpr,
-    StrExpr,
     TypeInfo,
 )
-from mypy.types import EllipsisType, UnboundType, UnionType
+from mypy.types import UnboundType
 
 from mypy_asyncsession.models.mapping import (
     ASYNC_ATTRS,
-    COLLECTIONS,
     COLUMNS,
     DECLARED_ATTR,
     DYNAMIC,
-    LAZY_FLAGS,
     MAPPED,
-    OPTIONAL,
     RELATIONSHIPS,
+)
+from mypy_asyncsession.semantic.relationships import (
+    Relationship,
+    annotated,
+    loading_of,
+    reverse_of,
+    target_of,
 )
 from mypy_asyncsession.semantic.syntax import definition_of, returned, walk
 from mypy_asyncsession.semantic.values import ClassValue, fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Node
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
 
-#: What SQLAlchemy does with a relationship that says nothing.
-DEFAULT_LAZY: Final = "select"
 #: The ways to load that need no option: with the instance, or not at all on their own.
 LOADED_WITH_INSTANCE: Final = frozenset({"immediate", "joined", "selectin", "subquery"})
-
-
-@dataclass(frozen=True, slots=True)
-class Relationship:
-    """A relationship of a mapped class.
-
-    Attributes:
-        name: The attribute.
-        owner: The full name of the class whose body defines it.
-        target: The full name of the class that it leads to, if it is known.
-        target_name: The last part of that name, as written.
-        lazy: How it is loaded: ``select`` where nothing is said, ``None`` where it is not known.
-        many: Whether it is a collection; ``None`` where the source does not say.
-        reverse: The attribute of the target that is kept in step with it.
-        line: The line of its definition.
-    """
-
-    name: str
-    owner: str
-    target: str | None
-    target_name: str | None
-    lazy: str | None
-    many: bool | None
-    reverse: str | None
-    line: int
-
-    @property
-    def is_lazy(self) -> bool:
-        """Whether reading it loads it, which an async session cannot do."""
-        return self.lazy == DEFAULT_LAZY
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,15 +259,15 @@ class MappedClasses:
         inner = named.get("sa_relationship")
         if isinstance(inner, CallExpr):
             return self._relationship(name, inner, annotation, scope, owner)
-        wrapper, target, many = _annotated(annotation)
+        wrapper, target, many = annotated(annotation)
         first = call.args[0] if call.args and call.arg_names[0] is None else named.get("argument")
         if target is None:
-            target = _target(first)
+            target = target_of(first)
         if many is None and isinstance(uselist := named.get("uselist"), NameExpr):
             many = {"True": True, "False": False}.get(uselist.name)
         # SQLModel hands these on.
         more = named.get("sa_relationship_kwargs")
-        lazy = _lazy(call, named, more)
+        lazy = loading_of(call, named, more)
         if wrapper in DYNAMIC:
             lazy = DYNAMIC[wrapper]
         return Relationship(
@@ -310,7 +277,7 @@ class MappedClasses:
             target_name=target.rpartition(".")[2] if target is not None else None,
             lazy=lazy,
             many=many,
-            reverse=_reverse(named),
+            reverse=reverse_of(named),
             line=call.line,
         )
 
@@ -369,90 +336,3 @@ def _is_of_library(name: str) -> bool:
         "sqlmodel",
         "typing",
     )
-
-
-def _annotated(annotation: Type | None) -> tuple[str, str | None, bool | None]:
-    """The wrapper, the target, and whether it is a collection: ``Mapped[list["Post"]]``."""
-    wrapper = ""
-    many: bool | None = None
-    names = _names(annotation)
-    target = None
-    for name in names:
-        last = name.rpartition(".")[2]
-        if last in MAPPED or last in DYNAMIC:
-            wrapper = last
-        elif last in COLLECTIONS:
-            many = True
-        elif last not in OPTIONAL:
-            target = name  # the last of them: a dict has its keys before it
-    if target is not None and many is None:
-        many = wrapper in DYNAMIC or False
-    return wrapper, target, many
-
-
-def _names(annotation: Type | None) -> Iterator[str]:
-    if isinstance(annotation, UnboundType):
-        text = annotation.original_str_expr
-        if text is not None and not annotation.args:
-            yield from _written_names(text)
-            return
-        yield annotation.name
-        for argument in annotation.args:
-            yield from _names(argument)
-    elif isinstance(annotation, UnionType):
-        for item in annotation.items:
-            yield from _names(item)
-    elif annotation is not None and not isinstance(annotation, EllipsisType):
-        literal = getattr(annotation, "literal_value", None)
-        if isinstance(literal, str):
-            yield from _written_names(literal)
-
-
-def _written_names(text: str) -> Iterator[str]:
-    """The names in an annotation that is a string, in order."""
-    for mark in "[],|\"'":
-        text = text.replace(mark, " ")
-    yield from text.split()
-
-
-def _target(argument: Expression | None) -> str | None:
-    if isinstance(argument, StrExpr):
-        # ``relationship("Post.author_id == User.id")`` is no name
-        return argument.value if argument.value.replace(".", "").isidentifier() else None
-    if isinstance(argument, LambdaExpr):
-        results = returned(argument)
-        return _target(results[0]) if len(results) == 1 else None
-    if isinstance(argument, NameExpr):
-        return argument.name
-    if isinstance(argument, MemberExpr):
-        return argument.name
-    return None
-
-
-def _lazy(call: CallExpr, named: dict[str, Expression], more: Expression | None) -> str | None:
-    if any(kind.is_star() for kind in call.arg_kinds):
-        return None
-    lazy = named.get("lazy")
-    if lazy is None and more is not None:
-        if not isinstance(more, DictExpr):
-            return None
-        for key, value in more.items:
-            if not isinstance(key, StrExpr):
-                return None
-            if key.value == "lazy":
-                lazy = value
-    if lazy is None:
-        return DEFAULT_LAZY
-    if isinstance(lazy, StrExpr):
-        return lazy.value
-    return LAZY_FLAGS.get(lazy.name) if isinstance(lazy, NameExpr) else None
-
-
-def _reverse(named: dict[str, Expression]) -> str | None:
-    for key in ("back_populates", "backref"):
-        value = named.get(key)
-        if isinstance(value, CallExpr) and value.args:
-            value = value.args[0]
-        if isinstance(value, StrExpr):
-            return value.value
-    return None

@@ -3,84 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     ClassDef,
-    DictExpr,
     ExpressionStmt,
     ForStmt,
     FuncDef,
-    GlobalDecl,
-    IndexExpr,
-    IntExpr,
     LambdaExpr,
     MemberExpr,
     NameExpr,
-    StrExpr,
     TupleExpr,
     WithStmt,
 )
 
 from mypy_asyncsession.semantic.bindings import names_of
-from mypy_asyncsession.semantic.call_sites import calls_in, last_name
+from mypy_asyncsession.semantic.call_sites import calls_in
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.index import Contents, ModuleIndex, contents
+from mypy_asyncsession.semantic.module_bodies import (
+    Bodies,
+    Stored,
+    bodies_in,
+    set_by_name,
+)
 from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mypy.nodes import Expression, FuncItem, MypyFile, Node
 
     from mypy_asyncsession.semantic.bindings import Binding, Names
     from mypy_asyncsession.semantic.call_sites import CallSite, Chain
+    from mypy_asyncsession.semantic.values import FunctionValue
+
+    Place = tuple[tuple[int, int], ...]
 
 
 #: The methods that change the elements of a list, a dict or a set.
 _CHANGES = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
-
-
-class Stored(NamedTuple):
-    """Something that is put into a container.
-
-    Attributes:
-        key: The key, if it is a literal.
-        value: What is put there.
-        chain: The functions and classes around the statement.
-        statement: The statement.
-    """
-
-    key: object
-    value: Expression
-    chain: Chain
-    statement: Node
-
-
-@dataclass(slots=True, eq=False)
-class _Bodies:
-    """What stands in the bodies of a module.
-
-    Attributes:
-        loose: What is assigned to ``x.state.NAME``, with the scopes around it.
-        patched: For names, the attributes of what they stand for that something is put into.
-        declaring: The functions with a ``global`` statement.
-        put: The names of the module that are bound through ``globals()`` or ``setattr``.
-        classes: The classes, by the last names of their bases.
-        stored: What is put into containers, by ``NAME`` or ``Class.attribute``.
-    """
-
-    loose: dict[str, list[tuple[Expression, Chain]]] = field(default_factory=dict)
-    patched: dict[str, set[str]] = field(default_factory=dict)
-    declaring: list[Chain] = field(default_factory=list)
-    put: set[str] = field(default_factory=set)
-    classes: dict[str, list[ClassDef]] = field(default_factory=dict)
-    stored: dict[str, list[Stored]] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +73,7 @@ class ModuleSource:
     _flows: dict[int, FunctionFlow] = field(default_factory=dict)
     _contents: dict[int, Contents] = field(default_factory=dict)
     _index: ModuleIndex | None = None
-    _bodies: _Bodies | None = None
+    _bodies: Bodies | None = None
     _mutated: set[str] | None = None
     _calls: dict[str, list[CallSite]] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
@@ -146,8 +113,46 @@ class ModuleSource:
             found = self._contents[id(function)] = found or contents(function)
         return found
 
-    def flow_of(self, node: FuncItem | MypyFile) -> FunctionFlow:
-        """The control flow of a function of the module, or of the module itself."""
+    def scope_of(self, function: FunctionValue) -> Scope:
+        """A scope for the body of a function, where what it is bound to is known."""
+        scope = self.scope_in(function.node, function.scope)
+        if function.receiver is None or function.is_static or not function.node.arguments:
+            return scope
+        return scope.with_values({function.node.arguments[0].variable.name: function.receiver})
+
+    def bindings_at(
+        self, name: str, scope: Scope, where: Place | None, *, at_end: bool = False
+    ) -> tuple[list[Binding], bool]:
+        """The bindings of a name in a body that may hold at a place, and whether one of them must.
+
+        Where none must, the name may be what it was when the body began.
+
+        Args:
+            name: The name.
+            scope: The body.
+            where: The blocks around the use, or ``None`` where it stands in another body.
+            at_end: Whether the end of the body is meant.
+        """
+        names = scope.names
+        bindings = names.bindings.get(name, ())
+        own = [each for each in bindings if "comprehension" not in each.kind]
+        if where is None and not at_end:
+            return own, any(len(each.blocks) <= 1 for each in own)
+        if where is not None:
+            # Such a name lives in its own statement alone.
+            inner = [each for each in bindings if each.blocks == where and each not in own]
+            if inner:
+                return inner[-1:], True
+        flow = self.flow_of(scope.node or self.tree)
+        found = flow.binders(name, names.statement_at(where) if where is not None else None)
+        if not found:
+            return own, False
+        # What a lambda binds stands in no statement.
+        live = [e for e in own if not e.blocks or names.statement_at(e.blocks) in found - {0}]
+        return live, 0 not in found or any(not each.blocks for each in live)
+
+    def flow_of(self, node: FuncItem | ClassDef | MypyFile) -> FunctionFlow:
+        """The control flow of a function or class of the module, or of the module itself."""
         flow = self._flows.get(id(node))
         if flow is None:
             flow = self._flows[id(node)] = FunctionFlow(node)
@@ -269,50 +274,11 @@ class ModuleSource:
             )
         return self._run_in_sync
 
-    def _read_bodies(self) -> _Bodies:
+    def _read_bodies(self) -> Bodies:
         """What stands in the bodies of the module, whichever functions they are of."""
-        if self._bodies is not None:
-            return self._bodies
-        found = _Bodies()
-        stack: list[tuple[Chain, Sequence[Node]]] = [((), self.tree.defs)]
-        while stack:
-            chain, body = stack.pop()
-            declares = False
-            for statement in statements(body):
-                if isinstance(statement, AssignmentStmt):
-                    for lvalue in statement.lvalues:
-                        if (key := _global_key(lvalue)) is not None:
-                            found.put.add(key)
-                        if isinstance(lvalue, IndexExpr):
-                            _store(lvalue, statement, chain, found.stored)
-                        if not isinstance(lvalue, MemberExpr):
-                            continue
-                        owner = lvalue.expr
-                        if isinstance(owner, (MemberExpr, NameExpr)) and owner.name == "state":
-                            found.loose.setdefault(lvalue.name, []).append(
-                                (statement.rvalue, chain)
-                            )
-                        if isinstance(owner, NameExpr):
-                            found.patched.setdefault(owner.name, set()).add(lvalue.name)
-                elif isinstance(statement, ExpressionStmt):
-                    put = _set_by_name(statement.expr)
-                    if put is not None:
-                        found.patched.setdefault(put[0], set()).add(put[1])
-                    found.put.update(_put_by_call(statement.expr))
-                elif isinstance(statement, ClassDef):
-                    for base in statement.base_type_exprs:
-                        generic = base.base if isinstance(base, IndexExpr) else base
-                        if (name := last_name(generic)) is not None:
-                            found.classes.setdefault(name, []).append(statement)
-                    stack.append(((*chain, statement), statement.defs.body))
-                elif isinstance(statement, GlobalDecl):
-                    declares = True
-                elif (function := definition_of(statement)) is not None:
-                    stack.append(((*chain, function), function.body.body))
-            if declares:
-                found.declaring.append(chain)
-        self._bodies = found
-        return found
+        if self._bodies is None:
+            self._bodies = bodies_in(self.tree)
+        return self._bodies
 
     def class_named(self, qualname: str) -> tuple[ClassDef, Scope] | None:
         """The class of that name (``Outer.Inner``), with the scope that it stands in."""
@@ -345,7 +311,7 @@ def _targets(statement: Node) -> Iterator[tuple[Node, Expression | None]]:
     elif isinstance(statement, ForStmt):
         yield statement.index, None
     elif isinstance(statement, ExpressionStmt):
-        put = _set_by_name(statement.expr)
+        put = set_by_name(statement.expr)
         if put is not None:
             yield statement.expr, None
 
@@ -363,68 +329,8 @@ def _attribute_of(target: Node, name: str) -> str | None:
     """The attribute that ``name.attribute`` or ``setattr(name, "attribute", ...)`` binds."""
     if isinstance(target, MemberExpr) and isinstance(target.expr, NameExpr):
         return target.name if target.expr.name == name else None
-    put = _set_by_name(target)
+    put = set_by_name(target)
     return put[1] if put is not None and put[0] == name else None
-
-
-def _set_by_name(expression: Node) -> tuple[str, str] | None:
-    """The name and the attribute in ``setattr(name, "attribute", ...)``."""
-    if (
-        isinstance(expression, CallExpr)
-        and isinstance(expression.callee, NameExpr)
-        and expression.callee.name == "setattr"
-        and len(expression.args) == 3
-    ):
-        owner, attribute, _ = expression.args
-        if isinstance(owner, NameExpr) and isinstance(attribute, StrExpr):
-            return owner.name, attribute.value
-    return None
-
-
-def _store(
-    target: IndexExpr, statement: AssignmentStmt, chain: Chain, found: dict[str, list[Stored]]
-) -> None:
-    """Take note of ``NAME[key] = value`` or ``self.name[key] = value``."""
-    base, owner = target.base, next((n for n in reversed(chain) if isinstance(n, ClassDef)), None)
-    if isinstance(base, NameExpr):
-        name = base.name
-    elif isinstance(base, MemberExpr) and isinstance(base.expr, NameExpr) and owner is not None:
-        name = f"{owner.name}.{base.name}"
-    else:
-        return
-    key = target.index.value if isinstance(target.index, (IntExpr, StrExpr)) else None
-    found.setdefault(name, []).append(Stored(key, statement.rvalue, chain, statement))
-
-
-def _is_globals(node: Node) -> bool:
-    return (
-        isinstance(node, CallExpr)
-        and isinstance(node.callee, NameExpr)
-        and node.callee.name == "globals"
-    )
-
-
-def _global_key(target: Node) -> str | None:
-    """The name in ``globals()["name"]``."""
-    if isinstance(target, IndexExpr) and _is_globals(target.base):
-        return target.index.value if isinstance(target.index, StrExpr) else None
-    return None
-
-
-def _put_by_call(expression: Node) -> Iterator[str]:
-    """The names in ``globals().update(x=...)`` and ``setattr(sys.modules[...], "x", ...)``."""
-    if not isinstance(expression, CallExpr):
-        return
-    callee = expression.callee
-    if isinstance(callee, MemberExpr) and callee.name == "update" and _is_globals(callee.expr):
-        yield from filter(None, expression.arg_names)
-        for argument in expression.args:
-            if isinstance(argument, DictExpr):
-                yield from (key.value for key, _ in argument.items if isinstance(key, StrExpr))
-    elif isinstance(callee, NameExpr) and callee.name == "setattr" and len(expression.args) == 3:
-        owner, attribute, _ = expression.args
-        if isinstance(owner, IndexExpr) and isinstance(attribute, StrExpr):
-            yield attribute.value
 
 
 def _no_value(node: Expression) -> bool:

@@ -34,7 +34,8 @@ from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody
-from mypy_asyncsession.semantic.interpreter.base import argument_of
+from mypy_asyncsession.semantic.initializers import Initializers
+from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import FREE, MODULE, Attribute, Made, Object, Variable
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import UNKNOWN, ObjectValue, Value
@@ -58,6 +59,7 @@ class Objects:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._bodies: dict[int, FunctionBody] = {}
+        self._initializers = Initializers(interpreter.program, self.body)
 
     def body(self, node: FuncItem, scope: Scope) -> FunctionBody:
         """The body of a function that stands in a scope; its graph is made once."""
@@ -206,7 +208,7 @@ class Objects:
 
     def _initialised(self, base: Object, info: TypeInfo, name: str, depth: int) -> Object | None:
         """The object that ``__init__`` puts into an attribute which nothing else binds."""
-        located = self._init_of(info, name)
+        located = self._initializers.of_attribute(info, name)
         if located is None:
             return None
         expression, init = located
@@ -241,7 +243,7 @@ class Objects:
     def _argument(
         self, made: Made, info: TypeInfo, init: FunctionBody, parameter: str, depth: int
     ) -> Object | None:
-        own = self._own_init(info)
+        own = self._initializers.own(info)
         if own is None:
             return None
         argument = _argument_to(made.call, own.node, parameter if own is init else None)
@@ -304,63 +306,13 @@ class Objects:
         """What an ``__init__`` was given, of an object that is known better now."""
         info = _class_of(base.value)
         parameter = object_.name.removesuffix("()")
-        init = self._own_init(info) if info is not None else None
+        init = self._initializers.own(info) if info is not None else None
         text = f"{base.text}.{object_.text.rpartition('.')[2]}"
         if not isinstance(base, Made) or init is None or info is None:
             return replace(object_, base=base, text=text)
         if argument_of(init.node, parameter) is None:
             return None
         return self._argument(base, info, init, parameter, depth + 1)
-
-    def _own_init(self, info: TypeInfo) -> FunctionBody | None:
-        """The ``__init__`` that a class has, its own or an inherited one."""
-        for base in info.mro:
-            located = self._located(base)
-            if located is None:
-                if "__init__" in base.names:
-                    return None
-                continue
-            node, scope = located
-            method = next(
-                (
-                    each
-                    for each in node.defs.body
-                    if isinstance(each, FuncDef) and each.name == "__init__"
-                ),
-                None,
-            )
-            if method is not None:
-                return self.body(method, scope)
-        return None
-
-    def _located(self, info: TypeInfo) -> tuple[ClassDef, Scope] | None:
-        """A class with the scope of its body, where its source is at hand."""
-        source = self._interpreter.program.source(info.module_name)
-        if source is None:
-            return None
-        located = source.class_named(info.fullname[len(info.module_name) + 1 :])
-        if located is None:
-            return None
-        node, scope = located
-        return node, source.scope_in(node, scope)
-
-    def _init_of(self, info: TypeInfo, name: str) -> tuple[Expression, FunctionBody] | None:
-        """The one expression that is ever assigned to an attribute, if an ``__init__`` does it."""
-        found: tuple[Expression, FunctionBody] | None = None
-        for base in info.mro:
-            located = self._located(base)
-            if located is None:
-                continue
-            node, scope = located
-            source = self._interpreter.program.source(base.module_name)
-            assert source is not None
-            if name in source.open_attributes(node):
-                return None
-            for expression, method in source.attributes(node).get(name, ()):
-                if found is not None or method is None or method.name != "__init__":
-                    return None
-                found = expression, self.body(method, scope)
-        return found
 
     def given_by(
         self, call: CallExpr, callee: FunctionValue, body: FunctionBody, at: int

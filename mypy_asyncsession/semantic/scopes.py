@@ -10,15 +10,15 @@ from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef
 from mypy_asyncsession.semantic.syntax import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import FuncItem, Node
 
-    from mypy_asyncsession.semantic.bindings import Binding, Names
+    from mypy_asyncsession.semantic.bindings import Names
     from mypy_asyncsession.semantic.value import Value
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """A place where names are looked up.
 
@@ -33,8 +33,12 @@ class Scope:
     node: FuncItem | ClassDef | None
     names: Names
     parent: Scope | None = None
-    values: dict[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
     depth: int = 0
+
+    def with_values(self, values: Mapping[str, Value]) -> Scope:
+        """The same body where a call gives its parameters these values."""
+        return Scope(self.module, self.node, self.names, self.parent, values, self.depth)
 
     def chain(self) -> Iterator[Scope]:
         """This scope and those around it, innermost first."""
@@ -42,74 +46,6 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
-
-
-def reaching(bindings: list[Binding], use: tuple[tuple[int, int], ...] | None) -> list[Binding]:
-    """The bindings that may hold at *use*: the last one on every way there, and those in between.
-
-    Args:
-        bindings: All bindings of one name in one body, in source order.
-        use: The blocks around the use, or ``None`` where it stands in another function.
-    """
-    if use is None:
-        return [binding for binding in bindings if "comprehension" not in binding.kind]
-    before, later, _ = _ordered(bindings, use)
-    # What is bound later holds at the use only when both stand in one loop; then nothing is sure.
-    return before or later
-
-
-def reaching_parameter(
-    bindings: list[Binding], use: tuple[tuple[int, int], ...] | None
-) -> tuple[list[Binding], bool]:
-    """The bindings of a parameter's name that may hold at *use*, and whether one of them must.
-
-    Where none must, what the parameter was given may hold as well.
-    """
-    if use is None:
-        live = [binding for binding in bindings if "comprehension" not in binding.kind]
-        return live, any(len(binding.blocks) <= 1 for binding in live)
-    before, _, surely = _ordered(bindings, use)
-    return before, surely
-
-
-def _ordered(
-    bindings: list[Binding], use: tuple[tuple[int, int], ...]
-) -> tuple[list[Binding], list[Binding], bool]:
-    """The bindings before *use*, those after it, and whether one of the first must hold."""
-    at = dict(use)
-    surely = False
-    result: list[Binding] = []
-    later: list[Binding] = []
-    for binding in bindings:
-        if not binding.blocks:
-            result.append(binding)
-            surely = True
-            continue
-        block, position = binding.blocks[-1]
-        if "comprehension" in binding.kind:
-            # Such a name lives in its own statement only.
-            if at.get(block) == position:
-                result, later, surely = [binding], [], True
-            continue
-        if block in at and (
-            position < at[block]
-            or (position == at[block] and ("with" in binding.kind or "for" in binding.kind))
-        ):
-            result, later, surely = [binding], [], True
-        elif _before(binding.blocks, use):
-            result.append(binding)
-        else:
-            later.append(binding)
-    return result, later, surely
-
-
-def _before(one: tuple[tuple[int, int], ...], use: tuple[tuple[int, int], ...]) -> bool:
-    for (block, position), (other, at) in zip(one, use, strict=False):
-        if block != other:
-            return False
-        if position != at:
-            return position < at
-    return False
 
 
 def nested(body: Sequence[Node]) -> Iterator[Node]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -21,6 +23,9 @@ from mypy_asyncsession.semantic.values import (
     Value,
     WrapsMarker,
 )
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.semantic.scopes import Scope
 
 
 def relevant(value: Value) -> Value:
@@ -56,11 +61,7 @@ def identity(value: Value | None) -> object:
             value.partial,
             value.entered,
             identity(value.wraps),
-            tuple(
-                (id(scope.node), name, identity(inner))
-                for scope in value.scope.chain()
-                for name, inner in scope.values.items()
-            ),
+            environment(value.scope),
         )
     if isinstance(value, ManagerFactory):
         return (value.is_async, identity(value.function))
@@ -83,6 +84,15 @@ def identity(value: Value | None) -> object:
     if isinstance(value, UnionValue):
         return (value.exact, tuple(identity(member) for member in value.members))
     return (type(value), getattr(value, "value", None))
+
+
+def environment(scope: Scope) -> tuple[object, ...]:
+    """What is known of the parameters around, as a key."""
+    return tuple(
+        (id(inner.node), name, identity(value))
+        for inner in scope.chain()
+        for name, value in inner.values.items()
+    )
 
 
 def is_general(function: FunctionValue) -> bool:

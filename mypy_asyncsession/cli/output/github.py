@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.cli.output.repository import in_repository
 from mypy_asyncsession.printable import printable
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
-    """An ``::error`` command for each finding."""
+    """An ``::error`` command for each finding, a ``::warning`` for what was not checked."""
     for found in report.findings:
         span = found.span
         properties = {
@@ -30,6 +31,9 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
         listed = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
         text = "\n".join(filter(None, (found.message, found.hint)))
         yield f"::error {listed}::{_data(text)}"
+    for problem in coverage.notes(report):
+        file, line = _property(in_repository(problem.path)), max(problem.line, 1)
+        yield f"::warning file={file},line={line},title=not checked::{_data(problem.message)}"
 
 
 def _data(text: str) -> str:

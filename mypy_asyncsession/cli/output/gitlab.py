@@ -29,7 +29,7 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
                     "lines": {"begin": found.span.line, "end": found.span.end_line},
                 },
             }
-            for found, fingerprint in fingerprints(report.findings)
+            for found, fingerprint in fingerprints(report.findings, report.texts)
         ],
         indent=2,
     )

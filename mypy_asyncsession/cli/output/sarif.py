@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 from mypy_asyncsession import __version__
 from mypy_asyncsession.checking.finding_identity import fingerprints
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.cli.output.repository import in_repository
+from mypy_asyncsession.home import HOME, rule_page
 from mypy_asyncsession.printable import json_text
 from mypy_asyncsession.rules import PARENT, RULES
 from mypy_asyncsession.rules.page import page
@@ -29,30 +31,34 @@ _SCHEMA: Final = (
 
 def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
     """One run with a result for each finding, and a notification for each problem."""
+    unreached = list(coverage.notes(report))
     run = {
         "tool": {
             "driver": {
                 "name": "mypy-asyncsession",
                 "version": __version__,
                 "semanticVersion": __version__,
+                "informationUri": HOME,
                 "rules": [*map(_rule, RULES), _PARENT_RULE],
             }
         },
         "invocations": [
             {
-                "executionSuccessful": True,
+                "executionSuccessful": not report.incomplete,
                 "toolExecutionNotifications": [
                     {
-                        "level": "warning",
+                        "level": "error" if problem in unreached else "warning",
                         "message": {"text": problem.message},
                         "locations": [_location(problem.path, _from_line(problem.line))],
                     }
-                    for problem in report.problems
+                    for problem in dict.fromkeys((*report.problems, *unreached))
                 ],
             }
         ],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(found, mark) for found, mark in fingerprints(report.findings)],
+        "results": [
+            _result(found, mark) for found, mark in fingerprints(report.findings, report.texts)
+        ],
     }
     yield json_text({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
@@ -65,6 +71,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": f"{rule.summary[0].upper()}{rule.summary[1:]}"},
         "fullDescription": {"text": _section(text, "What it does")},
         "help": {"text": text, "markdown": text},
+        "helpUri": rule_page(rule.code),
         "defaultConfiguration": {"enabled": rule.default, "level": "error"},
     }
 
@@ -73,6 +80,7 @@ _PARENT_RULE: Final = {
     "id": PARENT,
     "name": "AsyncSession",
     "shortDescription": {"text": "Session providers that are used in the wrong way"},
+    "helpUri": rule_page(PARENT),
     "defaultConfiguration": {"level": "error"},
 }
 
@@ -94,6 +102,8 @@ def _result(found: Finding, fingerprint: str) -> dict[str, Any]:
         "locations": [_location(found.path, _region(found.span))],
         "partialFingerprints": {"asyncSession/v1": fingerprint},
     }
+    if found.fixable is not None:
+        result["properties"] = {"fixable": found.fixable}
     place = found.provider
     if place is not None:
         result["relatedLocations"] = [

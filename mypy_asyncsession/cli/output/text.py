@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.cli.terminal import Terminal
@@ -27,6 +28,7 @@ def lines(
     statistics: bool = False,
     summary: bool = True,
     every: bool = True,
+    command: str = "mypy-asyncsession fix",
 ) -> Iterator[str]:
     """The findings, how many there are of each code if that is asked for, and a summary.
 
@@ -36,8 +38,9 @@ def lines(
         statistics: Whether they are counted by code.
         summary: Whether there is a last line that says how many there are.
         every: Whether each is shown; else those that say the same many times over are shown once.
+        command: What fixes those of them that can be fixed.
     """
-    files = _Files()
+    files = _Files(report.texts)
     alike = {} if every else _alike(report.findings)
     for found in report.findings:
         group = alike.get(_said(found), ())
@@ -49,7 +52,10 @@ def lines(
     if statistics:
         yield from counts(report)
     if summary:
-        yield _summary(report, terminal)
+        yield _summary(report, terminal, command)
+        unreached = coverage.summary(report)
+        if unreached is not None:
+            yield terminal.style(unreached, fg="yellow", bold=report.incomplete)
 
 
 def _said(found: Finding) -> tuple[str, str, str | None]:
@@ -131,21 +137,23 @@ def _cut(text: str, first: int, width: int) -> str:
     return text[first : first + width].rstrip()
 
 
-def _summary(report: Report, terminal: Terminal) -> str:
-    checked = _count(report.checked, "source file")
+def _summary(report: Report, terminal: Terminal, command: str) -> str:
     number = len(report.findings)
     new = "new " if report.known else ""
     known = f", {report.known} in the baseline" if report.known else ""
     if not number:
-        return terminal.style(
-            f"Success: no {new}issues found in {checked}{known}", fg="green", bold=True
+        checked = _count(report.checked, "source file")
+        none = (
+            f"{'No' if report.incomplete else 'Success: no'} {new}issues found in {checked}{known}"
         )
+        return terminal.style(none, fg="yellow" if report.incomplete else "green", bold=True)
     files = _count(len({found.path for found in report.findings}), "file")
-    return terminal.style(
-        f"Found {_count(number, new + 'error')} in {files} (checked {checked}{known})",
-        fg="red",
-        bold=True,
-    )
+    errors = f"{_count(number, new + 'error')} in {files} ({report.checked} checked{known})"
+    summary = terminal.style(errors, fg="red", bold=True)
+    fixable = sum(found.fixable is True for found in report.findings)
+    if fixable:
+        summary += f"; {fixable} can be fixed: {terminal.style(command, bold=True)}"
+    return summary
 
 
 def _count(number: int, what: str) -> str:
@@ -155,7 +163,8 @@ def _count(number: int, what: str) -> str:
 class _Files:
     """The files that findings are in, one at a time: findings come ordered by file."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
         self._path = ""
         self._lines: list[str] = []
 
@@ -165,7 +174,9 @@ class _Files:
             self._path = path
             try:
                 # Not splitlines: what it takes for the end of a line is none to Python.
-                self._lines = read_text(path, errors="replace").split("\n")
+                text = self._texts.get(path)
+                text = read_text(path, errors="replace") if text is None else text
+                self._lines = text.split("\n")
             except OSError:
                 self._lines = []
         return self._lines[number - 1] if 0 < number <= len(self._lines) else ""

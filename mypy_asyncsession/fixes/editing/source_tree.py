@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections import defaultdict
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -65,7 +67,9 @@ class Tree:
         self._overriding: dict[str, bytes] | None = None
         self._read = read
         self._modules = modules
-        self._paths = {module: path for path, module in modules.items()}
+        self._paths: dict[str, list[str]] = defaultdict(list)
+        for path, module in modules.items():
+            self._paths[module].append(path)
         self._files: dict[str, SourceFile | CannotFix] = {}
         self._mentioning: dict[bytes, list[SourceFile]] = {}
         self._importers: dict[bytes, set[str]] | None = None
@@ -236,7 +240,7 @@ class Tree:
         else:
             return None
         for _ in range(_MOST_STEPS):
-            path = self._paths.get(module or "")
+            path = self._path_of(module or "", source)
             try:
                 found = self.imported(self.file(path), name) if path is not None else None
             except CannotFix:
@@ -278,15 +282,20 @@ class Tree:
             module = self.module_named(source, node.value)
             if module is None:
                 return None
-            return self._exported(module, node.attr.value, kind, _MOST_STEPS)
+            return self._exported(module, source, node.attr.value, kind, _MOST_STEPS)
         if not isinstance(node, cst.Name):
             return None
         return self._follow(source, node.value, kind, _MOST_STEPS)
 
+    def _path_of(self, module: str, source: SourceFile) -> str | None:
+        """The file that a module is to another file: of several projects', the nearest one."""
+        paths = self._paths.get(module, ())
+        return max(paths, key=lambda path: _nearness(path, source.path), default=None)
+
     def _exported(
-        self, module: str, name: str, kind: type[_Definition], steps: int
+        self, module: str, source: SourceFile, name: str, kind: type[_Definition], steps: int
     ) -> tuple[SourceFile, _Definition] | None:
-        path = self._paths.get(module)
+        path = self._path_of(module, source)
         if path is None or steps < 0:
             return None
         try:
@@ -303,7 +312,7 @@ class Tree:
         imported = self.imported(source, name)
         if imported is None:
             return None
-        return self._exported(imported[0], imported[2], kind, steps - 1)
+        return self._exported(imported[0], source, imported[2], kind, steps - 1)
 
     def _absolute(self, source: SourceFile, text: str) -> str:
         """The full name of a module that is written relative to a file."""
@@ -323,6 +332,12 @@ def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definit
         each for each in source.module.body if isinstance(each, kind) and each.name.value == name
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _nearness(path: str, other: str) -> int:
+    """How many directories two files have in common."""
+    pairs = zip(Path(path).parts, Path(other).parts, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _top(directory: str) -> str:

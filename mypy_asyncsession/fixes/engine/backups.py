@@ -33,7 +33,7 @@ class Backups:
         #: The list.
         self.path = folder / _LIST
         try:
-            self._listed: dict[str, str] = json.loads(self.path.read_bytes())
+            self._listed = _read(self.path.read_bytes())
         except FileNotFoundError:
             self._listed = {}
         except (OSError, ValueError) as error:
@@ -82,11 +82,14 @@ class Backups:
             The path of a file, and why it was not restored, if it was not.
         """
         for name in sorted(self._listed):
-            if not any(
-                name == each or name.startswith(each.rstrip(os.sep) + os.sep) for each in folders
-            ):
+            below = [each for each in folders if _is_in(name, each)]
+            if not below:
                 continue
             path, copy = Path(name), Path(f"{name}.bak")
+            if not any(_is_really_in(name, each) for each in below):
+                # Who made the tree can have made the list, too.
+                yield shown(name, directory), 'it is somewhere else, by a link or by ".."'
+                continue
             try:
                 if self._is_unfinished(path, copy):
                     copy.unlink(missing_ok=True)
@@ -129,6 +132,32 @@ class Backups:
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write(self.path, json.dumps(self._listed, indent=1).encode(), temporary(self.path))
+
+
+def _read(text: bytes) -> dict[str, str]:
+    """The list.
+
+    Raises:
+        ValueError: It is not one of ours.
+    """
+    listed = json.loads(text)
+    if not isinstance(listed, dict) or not all(isinstance(each, str) for each in listed.values()):
+        raise ValueError("it is not a list of backups")
+    return listed
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _is_really_in(path: str, folder: str) -> bool:
+    """Whether a file and its copy are in a folder, also once links and ``..`` are followed."""
+    if Path(f"{path}.bak").is_symlink():
+        return False
+    real = os.path.realpath(folder)
+    return path == folder or all(
+        _is_in(os.path.realpath(each), real) for each in (os.path.dirname(path), path)
+    )
 
 
 def _digest(content: bytes) -> str:

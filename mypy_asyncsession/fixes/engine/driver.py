@@ -21,6 +21,7 @@ from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft, applied
 from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
+from mypy_asyncsession.fixes.engine.plan import Planned, can_be_written, sorted_out
 from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result
 from mypy_asyncsession.fixes.engine.verdict import Verdict, judged
 from mypy_asyncsession.fixes.engine.why import unmendable
@@ -50,6 +51,8 @@ class Options:
         style: How generators are entered.
         unsafe: Whether fixes are wanted as well whose effect the source does not settle.
         baseline: What is accepted: it is fixed as all else is, and not listed where it is left.
+        others: Whether mypy is asked as well if it objects to what is written.
+        rounds: How often the files are checked at the most.
     """
 
     check: CheckOptions = field(default_factory=CheckOptions)
@@ -57,17 +60,8 @@ class Options:
     style: Style = Style.CONTEXT_MANAGER
     unsafe: bool = False
     baseline: Baseline | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A draft, and the findings that it fixes."""
-
-    draft: Draft
-    findings: list[Finding]
-
-    def paths(self) -> set[str]:
-        return {source.path for source in self.draft.sources()}
+    others: bool = True
+    rounds: int = MOST_ROUNDS
 
 
 def fix(
@@ -90,12 +84,12 @@ def fix(
         ConfigError: The configuration cannot be used; the message is one line.
     """
     with tempfile.TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
-        run = _Fix(paths, guard, options or Options(), Path(folder), on_progress)
+        run = FixRun(paths, guard, options or Options(), Path(folder), on_progress)
         run.run()
         return run.result()
 
 
-class _Fix:
+class FixRun:
     """One fix, from the first check to the last."""
 
     def __init__(
@@ -105,7 +99,10 @@ class _Fix:
         options: Options,
         folder: Path,
         on_progress: Callable[[int, int], None] | None,
+        report: Report | None = None,
     ) -> None:
+        self.settled: list[tuple[Finding, tuple[str, ...]]] = []
+        self._among: set[tuple[str, ...]] | None = None
         self._paths = paths
         self._guard = guard
         self._options = options
@@ -121,12 +118,21 @@ class _Fix:
         self._defining: set[str] = set()
         self._needs: dict[str, set[str]] = {}
         self._fixed: list[Finding] = []
-        self._report = self._check({})
+        self._report = report or self._check({})
         self._accepted = self._known(self._options.baseline)
+
+    def restrict(self, findings: Sequence[Finding]) -> list[tuple[str, ...]]:
+        """Fix nothing but these; what tells each from others is returned."""
+        for path in {found.path for found in findings}:
+            with contextlib.suppress(CannotFix):
+                self._read(path)
+        keys = [*map(self._key, findings)]
+        self._among = {*keys}
+        return keys
 
     def run(self) -> None:
         """Fix until there is nothing more to fix."""
-        while self._rounds < MOST_ROUNDS:
+        while self._rounds < self._options.rounds:
             tree = Tree(self._read, self._report.modules, self._guard.directory)
             planned = self._plan(tree)
             if not planned:
@@ -135,9 +141,10 @@ class _Fix:
             after = self._check({**self._texts, **new})
             findings = [found for each in planned for found in each.findings]
             verdict = judged(self._report, after, new, findings)
-            good, bad = _sorted_out(planned, verdict)
+            good, bad = sorted_out(planned, verdict)
             if bad:
                 self._take_back(planned, bad, verdict)
+            self.settled += [(found, self._key(found)) for each in good for found in each.findings]
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
@@ -178,6 +185,8 @@ class _Fix:
             self._report.problems,
             self._report.checked,
             known=self._accepted.total() - accepted.total(),
+            unchecked=len(self._report.unchecked),
+            incomplete=self._report.incomplete,
         )
 
     def _is_edited(self, path: str) -> bool:
@@ -207,7 +216,7 @@ class _Fix:
             instead[os.path.join(self._guard.directory, path)] = str(copy)
         return check(
             self._paths,
-            replace(self._options.check, others=True, instead=instead),
+            replace(self._options.check, others=self._options.others, instead=instead),
             directory=self._guard.directory,
             on_progress=self._on_progress,
         )
@@ -255,12 +264,14 @@ class _Fix:
         return finding.path, finding.code, finding.message, line
 
     def _is_wanted(self, finding: Finding) -> bool:
+        if self._among is not None and self._key(finding) not in self._among:
+            return False
         return not self._options.only or finding.code in self._options.only
 
-    def _plan(self, tree: Tree) -> list[_Planned]:
+    def _plan(self, tree: Tree) -> list[Planned]:
         """What can be fixed in one go."""
-        planned: list[_Planned] = []
-        by_key: dict[object, _Planned] = {}
+        planned: list[Planned] = []
+        by_key: dict[object, Planned] = {}
         busy: set[str] = set()
         for found in self._report.findings:
             if not self._is_wanted(found) or self._key(found) in self._refused:
@@ -275,7 +286,7 @@ class _Fix:
             touched = {source.path for source in draft.sources()}
             if touched & busy or draft.collides(each.draft for each in planned):
                 continue  # in the next round
-            each = _Planned(draft, [found])
+            each = Planned(draft, [found])
             by_key[draft.key] = each
             planned.append(each)
             busy |= touched & self._careful
@@ -319,7 +330,7 @@ class _Fix:
             for other in self._report.findings
         )
 
-    def _take_back(self, planned: list[_Planned], bad: list[_Planned], verdict: Verdict) -> None:
+    def _take_back(self, planned: list[Planned], bad: list[Planned], verdict: Verdict) -> None:
         """Leave what did not help; where it cannot be told what that was, go step by step."""
         accused = verdict.paths.keys()
         offenders = [each for each in bad if verdict.elsewhere or each.paths() & accused]
@@ -334,12 +345,12 @@ class _Fix:
         for each in offenders:
             self._careful |= each.paths() & accused or each.paths()
 
-    def _contents(self, planned: list[_Planned]) -> dict[str, bytes]:
+    def _contents(self, planned: list[Planned]) -> dict[str, bytes]:
         """The new contents of the files; a fix that cannot be written is left."""
         try:
             new = applied((each.draft for each in planned), self._limit)
         except Exception:  # noqa: BLE001
-            for each in [each for each in planned if not _can_be_written(each.draft)]:
+            for each in [each for each in planned if not can_be_written(each.draft)]:
                 planned.remove(each)
                 self._refused.update({self._key(found): _NOT_COVERED for found in each.findings})
             new = applied((each.draft for each in planned), self._limit)
@@ -355,28 +366,3 @@ class _Fix:
         except CannotFix as left:
             return str(left)
         return "there were too many rounds: run it again"
-
-
-def _can_be_written(draft: Draft) -> bool:
-    """Whether LibCST agrees that what a draft makes is Python."""
-    try:
-        applied([draft])
-    except Exception:  # noqa: BLE001
-        return False
-    return True
-
-
-def _sorted_out(planned: list[_Planned], verdict: Verdict) -> tuple[list[_Planned], list[_Planned]]:
-    """What is kept, and what is taken back: what shares a file with it is, too."""
-    wrong = set(verdict.paths)
-    bad: list[_Planned] = []
-    good = list(planned)
-    if verdict.elsewhere:
-        return [], good
-    while True:
-        more = [each for each in good if each.paths() & wrong]
-        if not more:
-            return good, bad
-        bad += more
-        good = [each for each in good if each not in more]
-        wrong |= {path for each in more for path in each.paths()}

@@ -85,6 +85,8 @@ class Result:
         problems: What was in the way.
         checked: How many files were checked.
         known: How many findings are left that a baseline has.
+        unchecked: How many files were not checked, or not in full.
+        incomplete: Whether there is something that was not read, and that nobody has allowed.
     """
 
     edited: list[Edited] = field(default_factory=list)
@@ -93,6 +95,8 @@ class Result:
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
     known: int = 0
+    unchecked: int = 0
+    incomplete: bool = False
 
     def as_written(self, written: list[Edited], problems: list[Problem]) -> Result:
         """The same, where only some of the files could be written.

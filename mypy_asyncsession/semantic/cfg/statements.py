@@ -35,10 +35,11 @@ from mypy.nodes import (
 )
 from mypy.patterns import AsPattern, ClassPattern, MappingPattern, OrPattern, ValuePattern
 
+from mypy_asyncsession.semantic.cfg.exceptions import EVERY_WAY, Exceptions
 from mypy_asyncsession.semantic.cfg.expressions import ERROR, WAITING, Expressions
 from mypy_asyncsession.semantic.cfg.flow import KIND_OF, Branches, Frame
 from mypy_asyncsession.semantic.cfg.graph import EdgeKind, PointKind, Way, WithItem
-from mypy_asyncsession.semantic.cfg.handlers import RAISING, may_catch, must_catch, way_of
+from mypy_asyncsession.semantic.cfg.handlers import RAISING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,11 +50,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg.expressions import Steps
     from mypy_asyncsession.semantic.cfg.flow import Flow, Loose
 
-_JUMPS: Final = (Way.RETURN, Way.BREAK, Way.CONTINUE)
-_EVERY: Final = (*_JUMPS, *RAISING)
-#: How deep a ``finally`` inside a ``finally`` is built once for each way that comes to it. Beyond
-#: it the ways share one copy, and their ends are mixed: each level would multiply the graph.
-_COPIED: Final = 2
 _IMPORTS: Final = (Import, ImportFrom, ImportAll)
 
 
@@ -69,9 +65,7 @@ class Statements:
         self._flow = flow
         self._expressions = expressions
         self._may_swallow = may_swallow
-        self._finally_depth = 0
-        # The ways on which the handler around was come to, and the name of what it caught.
-        self._caught: tuple[Sequence[Way], str | None] = ((), None)
+        self._exceptions = Exceptions(flow, expressions, self.block)
 
     def block(self, block: Block | Sequence[Statement] | None) -> Steps:
         """The statements of a block, as far as they are reached."""
@@ -105,11 +99,11 @@ class Statements:
         if isinstance(statement, WithStmt):
             return self._with(statement)
         if isinstance(statement, TryStmt):
-            return self._try(statement)
+            return self._exceptions.attempt(statement)
         if isinstance(statement, MatchStmt):
             return self._match(statement)
         if isinstance(statement, RaiseStmt):
-            return self._raise(statement)
+            return self._exceptions.raising(statement)
         if isinstance(statement, AssertStmt):
             return self._assert(statement)
         if isinstance(statement, Block):
@@ -168,21 +162,6 @@ class Statements:
         flow.point(PointKind.STATEMENT, statement, raises=ERROR if risky else ())
         if isinstance(statement, (BreakStmt, ContinueStmt)):
             flow.jump(Way.BREAK if isinstance(statement, BreakStmt) else Way.CONTINUE)
-
-    def _raise(self, statement: RaiseStmt) -> Steps:
-        flow = self._flow
-        for part in (statement.expr, statement.from_expr):
-            if part is not None:
-                yield self._expressions.value(part)
-        if not flow.loose:
-            return
-        ways, name = self._caught
-        raised = statement.expr
-        again = raised is None or (isinstance(raised, NameExpr) and raised.name == name)
-        if not (again and ways):
-            ways = (way_of(raised),)
-        flow.point(PointKind.RAISE, statement, raises=ways)
-        flow.dead()
 
     def _assert(self, statement: AssertStmt) -> Steps:
         flow = self._flow
@@ -280,7 +259,7 @@ class Statements:
             if not flow.loose:
                 break
             flow.point(PointKind.ENTER, statement, raises=raises, item=position)
-            flow.frame = Frame(flow.frame, _EVERY, PointKind.LEAVE, statement, position)
+            flow.frame = Frame(flow.frame, EVERY_WAY, PointKind.LEAVE, statement, position)
             frames.append(flow.frame)
             if target is not None:
                 yield self._bind(target)
@@ -299,104 +278,6 @@ class Statements:
                 flow.graph.connect(landing, flow.target(way), KIND_OF[way])
                 if way in RAISING and self._may_swallow(item, way):
                     flow.loose.append((landing, EdgeKind.SWALLOW))
-
-    def _try(self, statement: TryStmt) -> Steps:
-        flow = self._flow
-        around = flow.frame
-        last: Frame | None = None
-        if statement.finally_body is not None:
-            last = flow.frame = Frame(around, _EVERY, PointKind.FINALLY, statement)
-        before = flow.frame
-        handlers: Frame | None = None
-        if statement.handlers:
-            handlers = flow.frame = Frame(before, RAISING, PointKind.DISPATCH, statement)
-        yield self.block(statement.body)
-        flow.frame = before
-        yield self.block(statement.else_body)
-        if handlers is not None and handlers.landings:
-            ends = flow.loose
-            yield self._handlers(statement, handlers.landings)
-            flow.loose = ends + flow.loose
-        if last is not None:
-            flow.frame = around
-            yield self._finally(statement, last.landings)
-
-    def _handlers(self, statement: TryStmt, landings: dict[Way, int]) -> Steps:
-        """The handlers of a ``try``, and on which ways exceptions come to each."""
-        flow = self._flow
-        current: dict[Way, Loose] = {
-            way: [(point, KIND_OF[way])] for way, point in landings.items()
-        }
-        before, caught_before = flow.frame, self._caught
-        ends: Loose = []
-        for position, (caught, variable, body) in enumerate(
-            zip(statement.types, statement.vars, statement.handlers, strict=True)
-        ):
-            entering: Loose = []
-            ways: list[Way] = []
-            for way in [way for way in current if may_catch(caught, way)]:
-                flow.loose = current[way]
-                if caught is not None and not isinstance(caught, (NameExpr, MemberExpr)):
-                    yield self._expressions.value(caught)
-                    flow.reads, flow.risky = [], False
-                entering += flow.loose
-                ways.append(way)
-                if must_catch(caught, way) and not statement.is_star:
-                    del current[way]
-                else:
-                    current[way] = flow.loose
-            if not ways:
-                continue
-            flow.loose = entering
-            # With ``except*`` the handlers after this one may run as well, whatever it raises.
-            rest = Frame(before, RAISING, PointKind.DISPATCH, statement)
-            if statement.is_star:
-                flow.frame = rest
-            flow.point(PointKind.HANDLER, body, item=position)
-            if caught is not None:
-                flow.graph.points[-1].reads = (caught,)
-            self._caught = (tuple(ways), variable.name if variable is not None else None)
-            yield self.block(body)
-            flow.frame, self._caught = before, caught_before
-            ends += flow.loose
-            if statement.is_star:
-                for way, landing in rest.landings.items():
-                    current[way] = [*current.get(way, ()), (landing, KIND_OF[way])]
-                current[Way.ERROR] = [*current.get(Way.ERROR, ()), *flow.loose]
-        for way, loose in current.items():
-            flow.loose = loose
-            flow.jump(way)
-        flow.loose = ends
-
-    def _finally(self, statement: TryStmt, landings: dict[Way, int]) -> Steps:
-        """A copy of the ``finally`` for each way that comes to it, so that none takes another's."""
-        flow = self._flow
-        around = flow.statement
-        if self._finally_depth >= _COPIED:
-            flow.loose = flow.loose + [(point, EdgeKind.NORMAL) for point in landings.values()]
-            if not flow.loose:
-                return
-            flow.point(PointKind.FINALLY, statement)
-            self._finally_depth += 1
-            yield self.block(statement.finally_body)
-            self._finally_depth -= 1
-            if flow.loose:
-                end = flow.point(PointKind.JOIN, statement)
-                for way in landings:
-                    flow.graph.connect(end, flow.target(way), KIND_OF[way])
-            return
-        self._finally_depth += 1
-        if flow.loose:
-            flow.point(PointKind.FINALLY, statement, way=Way.NORMAL)
-            yield self.block(statement.finally_body)
-        ends = flow.loose
-        for way, landing in landings.items():
-            flow.loose = [(landing, EdgeKind.NORMAL)]
-            flow.statement = around
-            yield self.block(statement.finally_body)
-            flow.jump(way)
-        self._finally_depth -= 1
-        flow.loose = ends
 
     def _match(self, statement: MatchStmt) -> Steps:
         flow = self._flow

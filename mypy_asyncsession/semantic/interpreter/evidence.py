@@ -20,7 +20,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.semantic.call_sites import last_name
-from mypy_asyncsession.semantic.interpreter.base import Base
+from mypy_asyncsession.semantic.interpreter.context import scope_at
 from mypy_asyncsession.semantic.shapes import USES, Can, Shape
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, mentions, walk
 from mypy_asyncsession.semantic.values import (
@@ -38,86 +38,83 @@ if TYPE_CHECKING:
     from mypy.nodes import Block, FuncItem, Node
 
     from mypy_asyncsession.semantic.call_sites import CallSite
+    from mypy_asyncsession.semantic.interpreter.context import Context
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
 
 
-class Evidence(Base):
-    """Weighs what is passed, and what is done with it, against what is declared."""
+def default_stands(function: FuncItem, position: int, at: Context) -> bool:
+    """Whether a call in the function's module leaves a parameter to its default.
 
-    def default_stands(self, function: FuncItem, position: int, scope: Scope) -> bool:
-        """Whether a call in the function's module leaves a parameter to its default.
+    A default is one possible value. Where no call is seen that takes it, it decides nothing.
 
-        A default is one possible value. Where no call is seen that takes it, it decides nothing.
+    Args:
+        function: The function.
+        position: The parameter's position.
+        at: Where the function stands.
+    """
+    name = function.arguments[position].variable.name
+    offset = position - _is_bound(function, at.scope)
+    return any(site.leaves_out(offset, name) for site in _sites(function, at))
 
-        Args:
-            function: The function.
-            position: The parameter's position.
-            scope: The scope that the function stands in.
-        """
-        name = function.arguments[position].variable.name
-        at = position - _is_bound(function, scope)
-        return any(site.leaves_out(at, name) for site in self._sites(function, scope))
 
-    def passed_otherwise(
-        self, function: FuncItem, position: int, declared: Value, scope: Scope
-    ) -> bool:
-        """Whether a call in the function's module gives a parameter what its annotation denies."""
-        kinds = self._abilities(declared, scope)
-        if kinds is None:
-            return False
-        name = function.arguments[position].variable.name
-        at = position - _is_bound(function, scope)
-        source = self.program.source(scope.module)
-        for site in self._sites(function, scope) if source is not None else ():
-            argument = site.given(at, name)
-            if argument is None:
-                continue
-            assert source is not None
-            inner = source.scope
-            for node in site.chain:
-                inner = source.scope_in(node, inner)
-            place = inner.names.places.get(id(site.statement))
-            given = self._abilities(self.structural(argument, inner, place), scope)
-            if given is not None and not (given[0] == kinds[0] and given[1] & kinds[1]):
-                return True
+def passed_otherwise(function: FuncItem, position: int, declared: Value, at: Context) -> bool:
+    """Whether a call in the function's module gives a parameter what its annotation denies."""
+    kinds = _abilities(declared, at)
+    if kinds is None:
         return False
+    name = function.arguments[position].variable.name
+    offset = position - _is_bound(function, at.scope)
+    source = at.source(at.scope.module)
+    for site in _sites(function, at) if source is not None else ():
+        argument = site.given(offset, name)
+        if argument is None:
+            continue
+        assert source is not None
+        inner = scope_at(source, site.chain)
+        inside = at.within(inner, inner.names.places.get(id(site.statement)))
+        given = _abilities(inside.structural(argument), at)
+        if given is not None and not (given[0] == kinds[0] and given[1] & kinds[1]):
+            return True
+    return False
 
-    def _abilities(self, value: Value, scope: Scope) -> tuple[bool, Can] | None:
-        """What one can do with a value, or with what a call of it gives; ``None`` if that is open.
 
-        Returns:
-            Whether it is the value itself, and what one can do with it.
-        """
-        found: set[bool] = set()
-        can = Can.NOTHING
-        for member in members(value):
-            is_object = isinstance(member, ObjectValue)
-            if member in (UNKNOWN, RECURSIVE) or isinstance(member, ClassValue):
+def _abilities(value: Value, at: Context) -> tuple[bool, Can] | None:
+    """What one can do with a value, or with what a call of it gives; ``None`` if that is open.
+
+    Returns:
+        Whether it is the value itself, and what one can do with it.
+    """
+    found: set[bool] = set()
+    can = Can.NOTHING
+    for member in members(value):
+        is_object = isinstance(member, ObjectValue)
+        if member in (UNKNOWN, RECURSIVE) or isinstance(member, ClassValue):
+            return None
+        for one in members(member if is_object else at.called(member)):
+            if not isinstance(one, ObjectValue) or one.shape is Shape.OTHER:
                 return None
-            for one in members(member if is_object else self.called(member, [], scope)):
-                if not isinstance(one, ObjectValue) or one.shape is Shape.OTHER:
-                    return None
-                if one.shape is not Shape.NONE:
-                    found.add(is_object)
-                    can |= _kind(one)
-        return (found.pop(), can) if len(found) == 1 else None
+            if one.shape is not Shape.NONE:
+                found.add(is_object)
+                can |= _kind(one)
+    return (found.pop(), can) if len(found) == 1 else None
 
-    def _sites(self, function: FuncItem, scope: Scope) -> Iterator[CallSite]:
-        """The calls of a function in its own module, as far as names tell."""
-        source = self.program.source(scope.module)
-        if source is None or not isinstance(function, FuncDef):
-            return
-        owner = scope.node
-        if not isinstance(owner, ClassDef):
-            yield from source.calls(function.name)
-        elif function.name == "__init__":
-            for node in [owner, *_inheriting(source, owner)]:
-                yield from source.calls(node.name)
-        else:
-            for site in source.calls(function.name):
-                if isinstance(site.call.callee, MemberExpr):
-                    yield site
+
+def _sites(function: FuncItem, at: Context) -> Iterator[CallSite]:
+    """The calls of a function in its own module, as far as names tell."""
+    source = at.source(at.scope.module)
+    if source is None or not isinstance(function, FuncDef):
+        return
+    owner = at.scope.node
+    if not isinstance(owner, ClassDef):
+        yield from source.calls(function.name)
+    elif function.name == "__init__":
+        for node in [owner, *_inheriting(source, owner)]:
+            yield from source.calls(node.name)
+    else:
+        for site in source.calls(function.name):
+            if isinstance(site.call.callee, MemberExpr):
+                yield site
 
 
 def _kind(value: ObjectValue) -> Can:

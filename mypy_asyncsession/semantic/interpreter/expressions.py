@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from mypy.nodes import (
     AssignmentExpr,
@@ -30,25 +30,27 @@ from mypy.nodes import (
     TupleExpr,
     UnaryExpr,
 )
-from mypy.types import CallableType, Instance, NoneType, Type, UnionType, get_proper_type
+from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.combine import combine, is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
-from mypy_asyncsession.semantic.interpreter.base import (
+from mypy_asyncsession.semantic.interpreter.attributes import member, super_attribute
+from mypy_asyncsession.semantic.interpreter.calls import call
+from mypy_asyncsession.semantic.interpreter.containers import index, mapping, sequence
+from mypy_asyncsession.semantic.interpreter.context import (
     NESTING,
-    STEPS,
-    Base,
-    Where,
+    Context,
     argument_of,
     is_read_by_name,
 )
+from mypy_asyncsession.semantic.interpreter.definitions import anonymous
+from mypy_asyncsession.semantic.interpreter.names import name_expression
+from mypy_asyncsession.semantic.interpreter.protocols import awaited
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
-    ContainerValue,
-    FunctionValue,
     LiteralValue,
     ObjectValue,
     Value,
@@ -57,185 +59,145 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from mypy.nodes import SymbolNode
 
     from mypy_asyncsession.semantic.scopes import Scope
-
 
 #: The shapes of what is no provider, and holds none.
 _PLAIN = frozenset({Shape.OTHER, Shape.NONE})
 
 
-class Expressions(Base):
-    """Evaluates expressions."""
-
-    def value(self, expr: Expression, scope: Scope, where: Where) -> Value:
-        """What *expr* may be.
-
-        Args:
-            expr: The expression.
-            scope: The scope that it stands in.
-            where: The blocks around it, as ``Names.places`` has them, or ``None``.
-        """
-        evident = self._evident(expr, scope)
-        if evident is not None:
-            return evident
-        if self._depth == 0:
-            self._steps = 0
-        self._steps += 1
-        frame = self.frame
-        if self._depth > NESTING or self._steps > STEPS:
-            frame.lasts = False
-            return UNKNOWN
-        self._depth += 1
-        frame.depth = max(frame.depth, self._depth)
-        try:
-            structural = self.structural(expr, scope, where)
-        finally:
-            self._depth -= 1
-        found = self.type_of(expr, scope.module)
-        if found is None or not informative(found):
-            return structural
-        if structural is UNSURE:
-            return UNSURE
-        if isinstance(expr, AwaitExpr) and expr.expr in self.recovered:
-            # What we told mypy that awaiting it gives: it gives nothing.
-            return structural
-        return combine(structural, self.types.value(found))
-
-    def _evident(self, expr: Expression, scope: Scope) -> Value | None:
-        """What a call gives, or awaiting it, that is no provider by the word of its function.
-
-        That word stands: see ``combine_result``. Most calls are of this kind.
-        """
-        if self.thorough or self.past_types or scope.module != self._current():
-            return None
-        if not isinstance(expr, (AwaitExpr, CallExpr)):
-            return None
-        call = expr.expr if isinstance(expr, AwaitExpr) else expr
-        function = self._callee(call, scope) if isinstance(call, CallExpr) else None
-        if (
-            function is None
-            or function.is_generator
-            or function.is_coroutine is isinstance(expr, CallExpr)
-            or not isinstance(function.type, CallableType)
-        ):
-            return None
-        declared = get_proper_type(function.type.ret_type)
-        if isinstance(expr, AwaitExpr) and isinstance(declared, Instance) and declared.args:
-            declared = get_proper_type(declared.args[-1])
-        found = get_proper_type(self.type_of(expr, scope.module)) or declared
-        if isinstance(declared, Instance) and isinstance(found, Instance):
-            agree = declared.type is found.type
-        else:
-            agree = isinstance(declared, UnionType) and declared == found
-        value = self.types.value(found) if agree else UNKNOWN
-        is_plain = all(isinstance(m, ObjectValue) and m.shape in _PLAIN for m in members(value))
-        return value if is_plain else None
-
-    def _callee(self, call: CallExpr, scope: Scope) -> FuncDef | None:
-        """The function or method that a call in the module at hand is of, if mypy knows."""
-        callee = call.callee
-        node: SymbolNode | None = None
-        if isinstance(callee, RefExpr) and callee.node is not None:
-            node = callee.node
-        elif isinstance(callee, MemberExpr):
-            owner = get_proper_type(self.type_of(callee.expr, scope.module))
-            if isinstance(owner, Instance):
-                entry = owner.type.get(callee.name)
-                node = entry.node if entry is not None else None
-        if not isinstance(node, FuncDef) or is_read_by_name(node.fullname):
-            return None
-        if self.declared is not None and self.declared.names(node.fullname):
-            return None
-        return node
-
-    def type_of(self, expr: Expression, module: str) -> Type | None:
-        """mypy's own type of an expression of the module at hand."""
-        if self.program.current is None or module != self.program.current.module:
-            return None
-        if expr in self.recovered:
-            return self.recovered[expr]
-        return self.inferred.get(expr)
-
-    def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
-        """What *expr* may be, by the definitions alone."""
-        if isinstance(expr, NameExpr):
-            if expr.name == "None":
-                return ObjectValue(Shape.NONE, type=NoneType(), label="None")
-            return self.name(expr.name, scope, where)
-        if isinstance(expr, MemberExpr):
-            return self.member(expr, scope, where)
-        if isinstance(expr, CallExpr):
-            return self.call(expr, scope, where)
-        if isinstance(expr, AwaitExpr):
-            coroutine = self.value(expr.expr, scope, where)
-            return UNSURE if _stands_for_others(coroutine) else self.awaited(coroutine)
-        if isinstance(expr, ConditionalExpr):
-            return self._conditional(expr, scope, where)
-        if isinstance(expr, OpExpr) and expr.op in ("or", "and"):
-            right = self.value(expr.right, scope, where)
-            if expr.op == "or":
-                return self._fallback(expr.left, right, scope, where)
-            return join([self.value(expr.left, scope, where), right])
-        if isinstance(expr, AssignmentExpr):
-            return self.value(expr.value, scope, where)
-        if isinstance(expr, LambdaExpr):
-            source = self.program.source(scope.module)
-            path = source.path if source else ""
-            return FunctionValue(expr, scope, "lambda", f"{scope.module}.<lambda>", path, expr.line)
-        if isinstance(expr, DictExpr):
-            pairs = [
-                (key.value if isinstance(key, (StrExpr, IntExpr)) else None, value)
-                for key, value in expr.items
-            ]
-            return ContainerValue(tuple(pairs), scope, where, is_sequence=False)
-        if isinstance(expr, (ListExpr, TupleExpr, SetExpr)):
-            return ContainerValue(tuple(enumerate(expr.items)), scope, where, is_sequence=True)
-        if isinstance(expr, IndexExpr):
-            return self.index(expr, scope, where)
-        if isinstance(expr, (StrExpr, IntExpr)):
-            return LiteralValue(expr.value, expr)
-        if isinstance(expr, SuperExpr):
-            return self.super_attribute(expr, scope)
-        if isinstance(expr, GeneratorExpr):
-            return UNSURE  # mypy takes some asynchronous ones for generators
-        if isinstance(expr, CastExpr):
-            proper = get_proper_type(expr.type)
-            return self.types.value(proper)
+def value(expr: Expression, at: Context) -> Value:
+    """What an expression may be, by the definitions and by mypy's type."""
+    evaluator = at.frame.evaluator
+    evident = _evident(expr, at)
+    if evident is not None:
+        return evident
+    frame = at.frame
+    budget = frame.budget
+    budget.steps -= 1
+    if at.depth > NESTING or budget.steps < 0:
+        frame.trace.lasts = False
         return UNKNOWN
+    depth = at.depth + 1
+    trace = frame.trace
+    trace.depth = max(trace.depth, depth)
+    found = structural(expr, Context(at.scope, at.where, depth, frame))
+    type_ = evaluator.type_of(expr, at.scope.module)
+    if type_ is None or not informative(type_):
+        return found
+    if found is UNSURE:
+        return UNSURE
+    if isinstance(expr, AwaitExpr) and evaluator.is_recovered(expr.expr):
+        # What we told mypy that awaiting it gives: it gives nothing.
+        return found
+    return combine(found, evaluator.types.value(type_))
 
-    def _conditional(self, expr: ConditionalExpr, scope: Scope, where: Where) -> Value:
-        tested, is_none_first = _none_test(expr.cond)
-        if (
-            tested is not None
-            and is_none(self.structural(tested, scope, where))
-            and self._is_local(tested, scope)
-        ):
-            return self.value(expr.if_expr if is_none_first else expr.else_expr, scope, where)
-        return join(
-            [self.value(expr.if_expr, scope, where), self.value(expr.else_expr, scope, where)]
-        )
 
-    def _fallback(self, first: Expression, right: Value, scope: Scope, where: Where) -> Value:
-        """``first or right``, whose *right* may never be reached."""
-        if is_none(self.structural(first, scope, where)):
-            # What a module or an object has ``None`` for, others are to set.
-            return right if self._is_local(first, scope) else UNKNOWN
-        left = self.value(first, scope, where)
-        given = [member for member in members(left) if not is_none(member)]
-        return join([*given, right], exact=False) if given else UNKNOWN
+def structural(expr: Expression, at: Context) -> Value:
+    """What an expression may be, by the definitions alone."""
+    evaluate = _BY_KIND.get(type(expr))
+    return evaluate(expr, at) if evaluate is not None else UNKNOWN
 
-    def _is_local(self, expr: Expression, scope: Scope) -> bool:
-        """Whether this is a parameter or a variable of a function, or ``None`` itself."""
-        if isinstance(expr, NameExpr) and expr.name == "None":
-            return True
-        return isinstance(expr, NameExpr) and any(
-            inner.node is not None
-            and not isinstance(inner.node, ClassDef)
-            and (expr.name in inner.names.bindings or argument_of(inner.node, expr.name))
-            for inner in scope.chain()
-        )
+
+def _evident(expr: Expression, at: Context) -> Value | None:
+    """What a call gives, or awaiting it, that is no provider by the word of its function.
+
+    That word stands: see ``combine_result``. Most calls are of this kind.
+    """
+    if not isinstance(expr, (AwaitExpr, CallExpr)):
+        return None
+    evaluator, module = at.frame.evaluator, at.scope.module
+    if evaluator.thorough or evaluator.past_types or not at.is_current(module):
+        return None
+    call = expr.expr if isinstance(expr, AwaitExpr) else expr
+    function = _callee(call, at) if isinstance(call, CallExpr) else None
+    if (
+        function is None
+        or function.is_generator
+        or function.is_coroutine is isinstance(expr, CallExpr)
+        or not isinstance(function.type, CallableType)
+    ):
+        return None
+    declared = get_proper_type(function.type.ret_type)
+    if isinstance(expr, AwaitExpr) and isinstance(declared, Instance) and declared.args:
+        declared = get_proper_type(declared.args[-1])
+    found = get_proper_type(evaluator.type_of(expr, module)) or declared
+    if isinstance(declared, Instance) and isinstance(found, Instance):
+        agree = declared.type is found.type
+    else:
+        agree = isinstance(declared, UnionType) and declared == found
+    value = at.types.value(found) if agree else UNKNOWN
+    is_plain = all(isinstance(m, ObjectValue) and m.shape in _PLAIN for m in members(value))
+    return value if is_plain else None
+
+
+def _callee(call: CallExpr, at: Context) -> FuncDef | None:
+    """The function or method that a call in the module at hand is of, if mypy knows."""
+    callee = call.callee
+    evaluator = at.frame.evaluator
+    node: SymbolNode | None = None
+    if isinstance(callee, RefExpr) and callee.node is not None:
+        node = callee.node
+    elif isinstance(callee, MemberExpr):
+        owner = get_proper_type(evaluator.type_of(callee.expr, at.scope.module))
+        if isinstance(owner, Instance):
+            entry = owner.type.get(callee.name)
+            node = entry.node if entry is not None else None
+    if not isinstance(node, FuncDef) or is_read_by_name(node.fullname):
+        return None
+    if evaluator.declared is not None and evaluator.declared.names(node.fullname):
+        return None
+    return node
+
+
+def _await(expr: AwaitExpr, at: Context) -> Value:
+    coroutine = at.value(expr.expr)
+    return UNSURE if _stands_for_others(coroutine) else awaited(coroutine)
+
+
+def _operation(expr: OpExpr, at: Context) -> Value:
+    if expr.op not in ("or", "and"):
+        return UNKNOWN
+    right = at.value(expr.right)
+    if expr.op == "or":
+        return _fallback(expr.left, right, at)
+    return join([at.value(expr.left), right])
+
+
+def _conditional(expr: ConditionalExpr, at: Context) -> Value:
+    tested, is_none_first = _none_test(expr.cond)
+    if tested is not None and is_none(at.structural(tested)) and _is_local(tested, at.scope):
+        return at.value(expr.if_expr if is_none_first else expr.else_expr)
+    return join([at.value(expr.if_expr), at.value(expr.else_expr)])
+
+
+def _fallback(first: Expression, right: Value, at: Context) -> Value:
+    """``first or right``, whose *right* may never be reached."""
+    if is_none(at.structural(first)):
+        # What a module or an object has ``None`` for, others are to set.
+        return right if _is_local(first, at.scope) else UNKNOWN
+    given = [member for member in members(at.value(first)) if not is_none(member)]
+    return join([*given, right], exact=False) if given else UNKNOWN
+
+
+def _is_local(expr: Expression, scope: Scope) -> bool:
+    """Whether this is a parameter or a variable of a function, or ``None`` itself."""
+    if isinstance(expr, NameExpr) and expr.name == "None":
+        return True
+    return isinstance(expr, NameExpr) and any(
+        inner.node is not None
+        and not isinstance(inner.node, ClassDef)
+        and (expr.name in inner.names.bindings or argument_of(inner.node, expr.name))
+        for inner in scope.chain()
+    )
+
+
+def _generator(expr: GeneratorExpr, at: Context) -> Value:
+    del expr, at
+    return UNSURE  # mypy takes some asynchronous ones for generators
 
 
 def _none_test(condition: Expression) -> tuple[Expression | None, bool]:
@@ -267,3 +229,26 @@ def _stands_for_others(coroutine: Value) -> bool:
         and function is not None
         and not FunctionFlow(function.node).returns
     )
+
+
+#: What an expression of each kind may be; one of another kind is not known.
+_BY_KIND: Final[Mapping[type[Expression], Callable[[Any, Context], Value]]] = {
+    AssignmentExpr: lambda expr, at: at.value(expr.value),
+    AwaitExpr: _await,
+    CallExpr: call,
+    CastExpr: lambda expr, at: at.types.value(get_proper_type(expr.type)),
+    ConditionalExpr: _conditional,
+    DictExpr: mapping,
+    GeneratorExpr: _generator,
+    IndexExpr: index,
+    IntExpr: lambda expr, _: LiteralValue(expr.value, expr),
+    LambdaExpr: anonymous,
+    ListExpr: sequence,
+    MemberExpr: member,
+    NameExpr: name_expression,
+    OpExpr: _operation,
+    SetExpr: sequence,
+    StrExpr: lambda expr, _: LiteralValue(expr.value, expr),
+    SuperExpr: super_attribute,
+    TupleExpr: sequence,
+}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
-from mypy_asyncsession.semantic.interpreter.base import Base
+from mypy_asyncsession.semantic.interpreter.containers import element
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -19,72 +20,75 @@ from mypy_asyncsession.semantic.values import (
     step,
 )
 
+if TYPE_CHECKING:
+    from mypy_asyncsession.semantic.interpreter.context import Context
 
-class Protocols(Base):
-    """Evaluates ``await``, ``with`` and ``for``."""
 
-    def awaited(self, value: Value) -> Value:
-        """What awaiting *value* gives."""
+def awaited(value: Value) -> Value:
+    """What awaiting *value* gives."""
 
-        def one(member: Value) -> Value:
-            if not isinstance(member, ObjectValue):
-                return UNKNOWN
-            if member.can & Can.AWAIT and member.label in STARTED_ONCE:
-                return _started(member)
-            if member.shape in (Shape.COROUTINE, Shape.AWAITABLE_CONTEXT_MANAGER):
-                return member.item
+    def one(member: Value) -> Value:
+        if not isinstance(member, ObjectValue):
             return UNKNOWN
-
-        return map_members(value, one)
-
-    def entered(self, value: Value) -> Value:
-        """What entering *value* gives, if need be in the way that was meant."""
-
-        def one(member: Value) -> Value:
-            if not isinstance(member, ObjectValue):
-                return UNKNOWN
-            if member.shape in (Shape.SESSION, Shape.SYNC_SESSION):
-                return member
-            if member.shape is Shape.COROUTINE:
-                return self.entered(member.item)
-            if member.shape is Shape.MISMADE:
-                return member.item.item if isinstance(member.item, ObjectValue) else UNKNOWN
+        if member.can & Can.AWAIT and member.label in STARTED_ONCE:
+            return _started(member)
+        if member.shape in (Shape.COROUTINE, Shape.AWAITABLE_CONTEXT_MANAGER):
             return member.item
+        return UNKNOWN
 
-        return map_members(value, one)
+    return map_members(value, one)
 
-    def iterated(self, value: Value) -> Value:
-        """What iterating over *value* gives."""
 
-        def one(member: Value) -> Value:
-            if isinstance(member, ContainerValue):
-                return join(
-                    [self.element(member, key) for key, _ in member.entries]
-                    if member.is_sequence
-                    else []
-                )
-            if not isinstance(member, ObjectValue):
-                return UNKNOWN
-            return self.iterated(member.item) if member.shape is Shape.COROUTINE else member.item
+def entered(value: Value) -> Value:
+    """What entering *value* gives, if need be in the way that was meant."""
 
-        return map_members(value, one)
+    def one(member: Value) -> Value:
+        if not isinstance(member, ObjectValue):
+            return UNKNOWN
+        if member.shape in (Shape.SESSION, Shape.SYNC_SESSION):
+            return member
+        if member.shape is Shape.COROUTINE:
+            return entered(member.item)
+        if member.shape is Shape.MISMADE:
+            return member.item.item if isinstance(member.item, ObjectValue) else UNKNOWN
+        return member.item
 
-    def iterator(self, value: Value) -> Value:
-        """What ``iter`` or ``aiter`` makes of *value*: an iterator is its own."""
-        if not isinstance(value, ObjectValue) or value.can & (Can.NEXT | Can.ASYNC_NEXT):
-            return value
-        shape = Shape.ASYNC_ITERATOR if value.can & Can.ASYNC_ITERATE else Shape.ITERATOR
-        return object_value(shape, value.item)
+    return map_members(value, one)
 
-    def protocol(self, method: BoundMethod) -> Value:
-        """What a call of a special method gives."""
-        receiver = method.receiver
-        if method.name in ("__aenter__", "__anext__", "asend"):
-            item = self.entered(receiver)
-            return step(receiver, item, method.name)
-        if method.name in ("__aiter__", "__iter__"):
-            return map_members(receiver, self.iterator)
-        return self.entered(receiver)
+
+def iterated(value: Value, at: Context) -> Value:
+    """What iterating over *value* gives."""
+
+    def one(member: Value) -> Value:
+        if isinstance(member, ContainerValue):
+            return join(
+                [element(member, key, at) for key, _ in member.entries]
+                if member.is_sequence
+                else []
+            )
+        if not isinstance(member, ObjectValue):
+            return UNKNOWN
+        return iterated(member.item, at) if member.shape is Shape.COROUTINE else member.item
+
+    return map_members(value, one)
+
+
+def iterator(value: Value) -> Value:
+    """What ``iter`` or ``aiter`` makes of *value*: an iterator is its own."""
+    if not isinstance(value, ObjectValue) or value.can & (Can.NEXT | Can.ASYNC_NEXT):
+        return value
+    shape = Shape.ASYNC_ITERATOR if value.can & Can.ASYNC_ITERATE else Shape.ITERATOR
+    return object_value(shape, value.item)
+
+
+def protocol(method: BoundMethod) -> Value:
+    """What a call of a special method gives."""
+    receiver = method.receiver
+    if method.name in ("__aenter__", "__anext__", "asend"):
+        return step(receiver, entered(receiver), method.name)
+    if method.name in ("__aiter__", "__iter__"):
+        return map_members(receiver, iterator)
+    return entered(receiver)
 
 
 def _started(value: ObjectValue) -> ObjectValue:

@@ -1,0 +1,114 @@
+"""What makes the transaction of a session fail, and what leaves it failed."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, TupleExpr, WithStmt
+
+from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
+from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
+from mypy_asyncsession.semantic.objects import Variable, root_of
+from mypy_asyncsession.semantic.summaries import ENDING
+from mypy_asyncsession.semantic.typestate import Change
+
+if TYPE_CHECKING:
+    from mypy.nodes import Expression
+
+    from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.summaries import Summary
+
+
+#: The edges that leave a point which has done what it is there for.
+DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
+#: What SQLAlchemy lets pass once the transaction of a block has ended.
+_HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
+#: What puts something into a session that is to be flushed.
+STAGING: Final = frozenset({"add", "add_all"})
+#: What flushes it, and may fail.
+FLUSHING: Final = frozenset({"commit", "flush"})
+
+
+class State(Enum):
+    """How far a transaction has come."""
+
+    BEGUN = "begun"
+    FAILED = "failed"
+    #: Failed, and there is something to be flushed.
+    STAGED = "staged"
+
+
+def changes_at(summary: Summary, object_: Object, point: Point) -> list[Change[State]]:
+    """What a point does to the transaction of an object."""
+    made: list[Change[State]] = []
+    if summary.exposes(object_):
+        made.append(Change(None))
+    for act in summary.acts:
+        if act.object != object_:
+            continue
+        if act.method in FLUSHING and point.kind is PointKind.AWAIT and not act.function:
+            made.append(Change(None, when=DONE))
+            made.append(Change(State.FAILED, when=EdgeKind.ERROR, begins=True))
+        elif act.method in ENDING or (act.function and act.method in FLUSHING):
+            made.append(Change(None))
+        elif act.method in STAGING:
+            made.append(Change(State.STAGED, frozenset({State.FAILED})))
+    return made
+
+
+def add_call(
+    changes: dict[int, list[Change[State]]],
+    point: Point,
+    made: list[Change[State]],
+    body: FunctionBody,
+) -> None:
+    """What makes the coroutine that ends a transaction does not raise before that is done."""
+    call = getattr(point.node, "expr", None)
+    if point.kind is not PointKind.AWAIT or not isinstance(call, CallExpr):
+        return
+    if any(change.to is None and change.when == EdgeKind.ANY for change in made):
+        for index in body.graph.points_of(call):
+            changes.setdefault(index, []).append(Change(None, when=EdgeKind.RAISING))
+
+
+def add_handlers(
+    changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody
+) -> None:
+    """Handlers that do not catch what a flush raises, and blocks that roll back."""
+    root = root_of(object_)
+    for point in body.graph.points:
+        node = point.statement
+        if point.kind is PointKind.HANDLER and isinstance(node, TryStmt):
+            if not _catches_failure(node.types[point.item]):
+                changes.setdefault(point.index, []).append(Change(None))
+        elif point.kind is PointKind.LEAVE and isinstance(point.node, WithStmt):
+            if _is_harmless(point, point.node, root, body):
+                continue
+            changes.setdefault(point.index, []).append(Change(None))
+
+
+def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:
+    """Whether leaving a block leaves a failed session as it is."""
+    expression = statement.expr[point.item]
+    callee = expression.callee if isinstance(expression, CallExpr) else None
+    if isinstance(callee, (MemberExpr, NameExpr)) and callee.name == "suppress":
+        assert isinstance(expression, CallExpr)
+        return point.way is Way.NORMAL or all(map(_catches_failure, expression.args))
+    if isinstance(root, Variable) and root.defined > 0:
+        bound = body.graph.points[root.defined].node
+        if any(target is bound for target in statement.target):
+            return False
+    return not statement.is_async
+
+
+def _catches_failure(caught: Expression | None) -> bool:
+    """Whether a handler is there for what a flush raises."""
+    if caught is None:
+        return True
+    types = caught.items if isinstance(caught, TupleExpr) else [caught]
+    return any(
+        isinstance(each, (MemberExpr, NameExpr)) and each.name in DATABASE_ERRORS for each in types
+    )

@@ -1,0 +1,308 @@
+"""What a member of a class may be, as the class or an instance of it hands it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mypy.nodes import (
+    AssignmentStmt,
+    ClassDef,
+    Decorator,
+    FuncDef,
+    NameExpr,
+    OverloadedFuncDef,
+    TypeInfo,
+    Var,
+)
+from mypy.types import CallableType, Instance, get_proper_type
+
+from mypy_asyncsession.models.pydantic import MODEL_CLASSES
+from mypy_asyncsession.semantic.combine import is_none, is_opaque
+from mypy_asyncsession.semantic.from_mypy_types import informative
+from mypy_asyncsession.semantic.interpreter.evidence import denied
+from mypy_asyncsession.semantic.interpreter.functions import result
+from mypy_asyncsession.semantic.interpreter.names import bound
+from mypy_asyncsession.semantic.interpreter.parameters import left_out
+from mypy_asyncsession.semantic.interpreter.replaced_members import is_replaced
+from mypy_asyncsession.semantic.interpreter.symbols import place
+from mypy_asyncsession.semantic.scopes import qualname_in
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import definition_of, statements
+from mypy_asyncsession.semantic.value_identity import environment
+from mypy_asyncsession.semantic.values import (
+    RECURSIVE,
+    UNKNOWN,
+    UNSURE,
+    ClassValue,
+    ContainerValue,
+    FunctionValue,
+    ManagerFactory,
+    ObjectValue,
+    TypedCallable,
+    Value,
+    join,
+    members,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.semantic.interpreter.context import Context
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+
+#: The classes whose elements are evaluated where a literal is assigned.
+_CONTAINERS = frozenset({"dict", "list"})
+
+
+def class_attribute(
+    klass: ClassValue,
+    name: str,
+    receiver: Value,
+    type_: Instance | None,
+    at: Context,
+    *,
+    after: bool = False,
+) -> Value:
+    """What a class, or an instance of it, has under a name.
+
+    Args:
+        klass: The class.
+        name: The name.
+        receiver: The class or the instance.
+        type_: The type of the instance, if it is one.
+        at: Where it is asked.
+        after: Whether the class itself is left out, as ``super()`` does.
+    """
+    info = klass.info
+    if info is None:
+        return UNKNOWN
+    if (
+        isinstance(receiver, ObjectValue)
+        and not receiver.bare
+        and _is_field(info, name)
+        and (receiver.filled or not _field_default_stands(info, name, at))
+    ):
+        return UNKNOWN
+    for base in info.mro[1:] if after else info.mro:
+        source = at.source(base.module_name)
+        located = source.class_named(base.fullname[len(base.module_name) + 1 :]) if source else None
+        if located is not None:
+            node, scope = located
+            assert source is not None
+            own = _own_attribute(source, node, name, receiver, at.within(scope))
+            if own is not UNKNOWN:
+                return own
+        if base.names.get(name) is not None:
+            return _typed_attribute(base, name, type_, at)
+    return UNKNOWN
+
+
+def _is_field(info: TypeInfo, name: str) -> bool:
+    """Whether the generated ``__init__`` of a class has a parameter of that name."""
+    for base in info.mro:
+        entry = base.names.get(name)
+        if entry is not None:
+            return isinstance(entry.node, Var) and bool(
+                "dataclass" in base.metadata
+                or "attrs" in base.metadata
+                or any(MODEL_CLASSES & {ancestor.fullname} for ancestor in info.mro)
+            )
+    return False
+
+
+def _field_default_stands(info: TypeInfo, name: str, at: Context) -> bool:
+    """Whether a call in the module of a class leaves a field to its default."""
+    source = at.source(info.module_name)
+    located = source.class_named(info.name) if source is not None else None
+    if source is None or located is None or len(info.mro) > 2:
+        return False
+    fields = [
+        statement.lvalues[0].name
+        for statement in located[0].defs.body
+        if isinstance(statement, AssignmentStmt)
+        and isinstance(statement.lvalues[0], NameExpr)
+        and statement.unanalyzed_type is not None
+    ]
+    return name in fields and any(
+        site.leaves_out(fields.index(name), name) for site in source.calls(info.name)
+    )
+
+
+def _own_attribute(
+    source: ModuleSource, node: ClassDef, name: str, receiver: Value, at: Context
+) -> Value:
+    """What a class itself has under a name, *at* being where it stands."""
+    inner = source.scope_in(node, at.scope)
+    inside = at.within(inner)
+    bindings = inner.names.bindings.get(name, [])
+    if bindings and isinstance(receiver, ObjectValue):
+        described = _described(bound(bindings[-1], inside), at)
+        if described is not None:
+            return described
+    defs = [binding for binding in bindings if binding.kind in ("def", "class")]
+    if defs:
+        assert defs[-1].node is not None
+        if is_replaced(source, node, name, at):
+            return UNSURE
+        # ``session = asynccontextmanager(session)`` may stand below the method.
+        last = bindings[-1]
+        value = bound(last, inside)
+        if last is not defs[-1] and (value is UNKNOWN or len(last.blocks) > 1):
+            return UNSURE
+        if isinstance(receiver, ObjectValue) and not (
+            isinstance(value, FunctionValue) and value.is_property
+        ):
+            if name in source.open_attributes(node):
+                return UNSURE
+            for _, method in source.attributes(node).get(name, ()):
+                if method is not None:
+                    return UNSURE  # the instance has one of its own in the method's place
+        return bind(value, receiver, at)
+    if bindings and _is_left_open(source, node, name):
+        return UNSURE
+    bare = isinstance(receiver, ObjectValue) and receiver.bare
+    declared = at.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
+    type_ = at.program.type_of(declared) if isinstance(declared, Var) else None
+    if isinstance(declared, Var) and informative(type_):
+        value = at.types.value(type_)
+        if any(denied(method.body, f"self.{name}", value) for method in _methods(node)):
+            return UNSURE
+        if value is not UNKNOWN and not is_opaque(value):
+            if declared.is_inferred and len(source.attributes(node).get(name, ())) > 1:
+                # mypy has inferred it from the first assignment; others may differ.
+                others = assigned(source, node, name, inside)
+                known_others = [m for m in members(others) if isinstance(m, ObjectValue)]
+                return join([value, *known_others], exact=False)
+            return _richer(source, node, name, value, inside)
+    return assigned(source, node, name, inside, bare=bare)
+
+
+def _described(value: Value, at: Context) -> Value | None:
+    """What a descriptor gives; ``None`` for what is none, or has its source elsewhere."""
+    if not isinstance(value, ObjectValue) or value.shape is not Shape.OTHER:
+        return None
+    if not isinstance(value.type, Instance) or value.type.type.get("__get__") is None:
+        return None
+    getter = at.attribute(value, "__get__")
+    return result(getter, [], {}, at) if isinstance(getter, FunctionValue) else None
+
+
+def _is_left_open(source: ModuleSource, node: ClassDef, name: str) -> bool:
+    """Whether a class leaves an attribute to those that descend from it.
+
+    One that has a class beside it which sets another, and which nobody makes an object of.
+    """
+    return any(
+        name in source.attributes(child) or name in source.open_attributes(child)
+        for child in source.subclasses(node.name)
+    ) and not source.calls(node.name)
+
+
+def _richer(source: ModuleSource, node: ClassDef, name: str, value: Value, at: Context) -> Value:
+    """What is assigned to an attribute, where mypy's type has lost the definition."""
+    if isinstance(value, TypedCallable):
+        found = assigned(source, node, name, at)
+        if found is not UNKNOWN:
+            return found
+    if isinstance(value, ObjectValue) and value.label in _CONTAINERS:
+        found = assigned(source, node, name, at)
+        if isinstance(found, ContainerValue):
+            return found
+    return value
+
+
+def assigned(
+    source: ModuleSource, node: ClassDef, name: str, at: Context, *, bare: bool = False
+) -> Value:
+    """What the body and the methods of a class assign to one of its attributes.
+
+    Args:
+        source: The module of the class.
+        node: The class.
+        name: The attribute.
+        at: In the body of the class.
+        bare: Whether the object was made without arguments, so that its defaults stand.
+    """
+    known = environment(at.scope)
+    return at.once(
+        ("attribute", id(node), name, bare, known),
+        source.module,
+        not known,
+        lambda inner: _assigned(source, node, name, inner, bare=bare),
+    )
+
+
+def _assigned(source: ModuleSource, node: ClassDef, name: str, at: Context, *, bare: bool) -> Value:
+    if name in source.open_attributes(node):
+        return UNKNOWN
+    found: list[Value] = []
+    for rvalue, method in source.attributes(node).get(name, ()):
+        inside = at.within(at.scope)
+        if method is not None:
+            scope = source.scope_in(method, at.scope)
+            if bare and method.name == "__init__":
+                scope = scope.with_values(left_out(method, frozenset(), inside))
+            where = next(
+                (
+                    scope.names.places.get(id(statement))
+                    for statement in statements(method.body)
+                    if getattr(statement, "rvalue", None) is rvalue
+                ),
+                None,
+            )
+            inside = at.within(scope, where)
+        found.append(inside.value(rvalue))
+    if RECURSIVE in found:
+        return UNKNOWN  # ``self.session = self.session()``: it is now the one, now the other
+    known_values = [value for value in found if not is_none(value)]
+    return join(known_values, exact=False)
+
+
+def bind(value: Value, receiver: Value, at: Context) -> Value:
+    """A member of a class as *receiver*, an instance or the class, hands it out."""
+    if isinstance(value, FunctionValue):
+        if value.is_property:
+            return result(replace(value, receiver=receiver), [], {}, at)
+        if value.is_static:
+            return value
+        if isinstance(receiver, ClassValue) and not value.is_class:
+            return value
+        return replace(value, receiver=receiver)
+    if isinstance(value, ManagerFactory) and isinstance(value.function, FunctionValue):
+        return ManagerFactory(bind(value.function, receiver, at), value.is_async)
+    return value
+
+
+def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Context) -> Value:
+    """What mypy says of a member of a class."""
+    entry = info.names.get(name)
+    if entry is None or entry.node is None:
+        return UNKNOWN
+    node = entry.node
+    tree = at.program.modules.get(info.module_name)
+    origin = place(f"{info.fullname}.{name}", tree, at.program, getattr(node, "line", 1))
+    if type_ is not None:
+        found = at.types.method_type(type_, name)
+    else:
+        raw = at.program.type_of(node)
+        found = get_proper_type(raw) if raw is not None else None
+    if found is None or not informative(found):
+        return UNKNOWN
+    is_property = (isinstance(node, Decorator) and node.var.is_property) or (
+        isinstance(node, OverloadedFuncDef) and node.is_property
+    )
+    value = at.types.value(found)
+    if isinstance(value, TypedCallable):
+        if is_property and isinstance(found, CallableType):
+            return at.types.value(found.ret_type)
+        return TypedCallable(found, origin)
+    return value
+
+
+def _methods(node: ClassDef) -> Iterator[FuncDef]:
+    """The methods of a class."""
+    for statement in node.defs.body:
+        method = definition_of(statement)
+        if method is not None:
+            yield method

@@ -1,0 +1,301 @@
+"""What a function gives, by its body and its annotation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
+from mypy.types import CallableType
+
+from mypy_asyncsession.semantic.combine import combine_result, is_none
+from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
+from mypy_asyncsession.semantic.interpreter.names import bound
+from mypy_asyncsession.semantic.interpreter.parameters import left_out
+from mypy_asyncsession.semantic.interpreter.signatures import (
+    annotated,
+    declared_parameter,
+    signature,
+)
+from mypy_asyncsession.semantic.shapes import USES, Shape
+from mypy_asyncsession.semantic.syntax import (
+    children,
+    is_stub_body,
+    returned,
+    statements,
+    walk,
+    yields,
+)
+from mypy_asyncsession.semantic.value_identity import identity, is_general, relevant
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    UNSURE,
+    FunctionValue,
+    ObjectValue,
+    Value,
+    join,
+    object_value,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy.nodes import FuncItem, Node
+
+    from mypy_asyncsession.semantic.interpreter.context import Context
+
+
+def result(
+    function: FunctionValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> Value:
+    """What a call of *function* gives."""
+    frame = at.frame
+    if frame.calls >= CALLS:
+        frame.trace.lasts = False
+        return UNKNOWN
+    arguments = [relevant(value) for value in arguments]
+    named = {name: relevant(value) for name, value in named.items()}
+    key = (
+        "call",
+        identity(function),
+        tuple(identity(value) for value in arguments),
+        tuple((name, identity(value)) for name, value in named.items()),
+    )
+    general = is_general(function) and all(
+        value is UNKNOWN for value in (*arguments, *named.values())
+    )
+    return at.deeper().once(
+        key,
+        function.scope.module,
+        general,
+        lambda inner: _passed_on(_result(function, arguments, named, inner), function),
+    )
+
+
+def _result(
+    function: FunctionValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> Value:
+    node = function.node
+    source = at.source(function.scope.module)
+    if source is None:
+        return UNKNOWN
+    outside = at.within(function.scope)
+    declared: Value = UNKNOWN
+    if isinstance(node, FuncDef):
+        declared = _return_annotation(function, outside)
+        final = (
+            declared.item if isinstance(declared, ObjectValue) and node.is_coroutine else declared
+        )
+        if (
+            isinstance(final, ObjectValue)
+            and final.shape is Shape.OTHER
+            and not at.frame.evaluator.thorough
+            and not yields(node)
+        ):
+            # It stands, whatever the body returns: see ``combine_result``.
+            if node.is_coroutine:
+                final = object_value(Shape.COROUTINE, final, label="Coroutine")
+            return final.made_by(function.origin())
+    plain = source.scope_in(node, function.scope)
+    values = _given(function, arguments, named, at.within(plain))
+    if ELLIPSIS not in named:
+        values |= left_out(node, values.keys(), outside)
+    inside = at.within(plain.with_values(values))
+    if isinstance(node, LambdaExpr):
+        found = join([inside.value(e) for e in returned(node)])
+        if isinstance(found, ObjectValue) and found.origin is None:
+            return found.made_by(function.origin())
+        return found
+    assert isinstance(node, FuncDef)
+    if yields(node):
+        return _generator(function, declared, node.is_coroutine, inside)
+    if node.is_coroutine:
+        item = declared.item if isinstance(declared, ObjectValue) else UNKNOWN
+        # The annotation is of what is awaited; mypy wraps it into a coroutine.
+        if not is_stub_body(node):
+            item = combine_result(_returned(node, inside), item)
+        return object_value(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
+    if is_stub_body(node):
+        if not isinstance(declared, ObjectValue):
+            return UNKNOWN
+        if _is_implemented_otherwise(function, declared, at):
+            return UNSURE
+        return declared.made_by(function.origin())
+    found = combine_result(_returned(node, inside), declared)
+    if isinstance(found, ObjectValue) and found.origin is None:
+        return found.made_by(function.origin())
+    return found
+
+
+def _given(
+    function: FunctionValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> dict[str, Value]:
+    """What a call gives to the parameters of a function, *at* being in its body."""
+    node = function.node
+    formal = list(node.arguments)
+    values: dict[str, Value] = {}
+    if function.receiver is not None and not function.is_static and formal:
+        values[formal[0].variable.name] = function.receiver
+        formal = formal[1:]
+    given = [
+        (argument.variable.name, value)
+        for argument, value in zip(formal, [*function.preset, *arguments], strict=False)
+        if argument.kind in (ArgKind.ARG_POS, ArgKind.ARG_OPT)
+    ]
+    names = {argument.variable.name for argument in formal}
+    given += [(name, value) for name, value in named.items() if name in names]
+    positions = [argument.variable.name for argument in node.arguments]
+    for name, value in given:
+        # What is given but not known is not the default, whatever that is.
+        if value is UNKNOWN:
+            values[name] = declared_parameter(node, positions.index(name), at)
+        else:
+            values[name] = value
+    return values
+
+
+def _generator(function: FunctionValue, declared: Value, is_async: bool, at: Context) -> Value:
+    shape = Shape.ASYNC_GENERATOR if is_async else Shape.GENERATOR
+    agreeing = (
+        (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR)
+        if is_async
+        else (Shape.GENERATOR, Shape.ITERATOR)
+    )
+    item: Value = UNKNOWN
+    contradicted = False
+    if isinstance(declared, ObjectValue):
+        if declared.shape in agreeing:
+            item = _item(function, declared.item, at)
+        else:
+            contradicted = True
+    if item is UNKNOWN:
+        item = _yielded(function.node, at)
+    return object_value(
+        shape,
+        item,
+        label="AsyncGenerator" if is_async else "Generator",
+        origin=function.origin(),
+        by_definition=contradicted,
+    )
+
+
+def promised(function: FunctionValue, at: Context) -> Value:
+    """What a function without a body says that it gives."""
+    declared = _return_annotation(function, at.within(function.scope))
+    if function.node.is_coroutine and not isinstance(function.node, LambdaExpr):
+        return object_value(
+            Shape.COROUTINE,
+            declared.item if isinstance(declared, ObjectValue) else UNKNOWN,
+            label="Coroutine",
+            origin=function.origin(),
+        )
+    return declared.made_by(function.origin()) if isinstance(declared, ObjectValue) else UNKNOWN
+
+
+def _is_implemented_otherwise(function: FunctionValue, declared: ObjectValue, at: Context) -> bool:
+    """Whether a class beside a stub has another shape for it than the stub says.
+
+    That is said where it is implemented; whoever calls the stub has that one in mind.
+    """
+    owner = function.scope.node
+    if not isinstance(owner, ClassDef) or declared.shape in (Shape.OTHER, Shape.NONE):
+        return False
+    current = at.program.current
+    modules = {function.scope.module, (current or function.scope).module}
+    for source in filter(None, map(at.source, sorted(modules))):
+        for node in source.subclasses(owner.name):
+            inside = at.within(source.scope_in(node, source.scope))
+            for binding in inside.scope.names.bindings.get(function.node.name, [])[-1:]:
+                given = at.called(bound(binding, inside))
+                if isinstance(given, ObjectValue) and not given.can & declared.can & USES:
+                    return True
+    return False
+
+
+def _item(function: FunctionValue, declared: Value, at: Context) -> Value:
+    """What a generator yields, by its annotation unless the body says otherwise."""
+    if not isinstance(declared, ObjectValue) or declared.shape in (Shape.OTHER, Shape.NONE):
+        return declared
+    found = _yielded(function.node, at)
+    if isinstance(found, ObjectValue) and found.resource and found.shape is not declared.shape:
+        return replace(found, by_definition=True)
+    return declared
+
+
+def _return_annotation(function: FunctionValue, at: Context) -> Value:
+    declared = _overlaid(function, at)
+    if declared is not UNKNOWN:
+        return declared
+    type_ = signature(function.node, function.scope, at.program)
+    found: Value = UNKNOWN
+    if isinstance(type_, CallableType):
+        found = at.types.value(type_.ret_type)
+    unanalysed = function.node.unanalyzed_type or function.node.type
+    if isinstance(unanalysed, CallableType) and (
+        found is UNKNOWN or (isinstance(found, ObjectValue) and found.item is UNKNOWN)
+    ):
+        written = annotated(unanalysed.ret_type, at)
+        if function.node.is_coroutine and not yields(function.node):
+            written = object_value(Shape.COROUTINE, written)
+        if isinstance(written, ObjectValue):
+            if isinstance(found, ObjectValue) and found.shape is written.shape:
+                return replace(found, item=written.item)
+            if found is UNKNOWN:
+                return written
+    return found
+
+
+def _overlaid(function: FunctionValue, at: Context) -> Value:
+    """What an overlay declares of a function, as an annotation of the function itself."""
+    overlays = at.frame.evaluator.declared
+    if overlays is None:
+        return UNKNOWN
+    declared = overlays.value(function.fullname)
+    if yields(function.node) and isinstance(declared, ObjectValue):
+        # A stub says what the decorated function gives.
+        if declared.shape is Shape.ASYNC_CONTEXT_MANAGER:
+            return object_value(Shape.ASYNC_GENERATOR, declared.item)
+        if declared.shape is Shape.CONTEXT_MANAGER:
+            return object_value(Shape.GENERATOR, declared.item)
+    return declared
+
+
+def _returned(node: FuncItem, at: Context) -> Value:
+    found: list[Value] = []
+    for statement in statements(node.body):
+        if isinstance(statement, ReturnStmt):
+            if statement.expr is None:
+                return UNKNOWN
+            place = at.scope.names.places.get(id(statement))
+            found.append(at.within(at.scope, place).value(statement.expr))
+    found = [value for value in found if not is_none(value)] or found
+    return join(found, exact=False)
+
+
+def _yielded(node: FuncItem, at: Context) -> Value:
+    found: list[Value] = []
+    for statement in statements(node.body):
+        inside = at.within(at.scope, at.scope.names.places.get(id(statement)))
+        found.extend(
+            inside.value(inner.expr)
+            for inner in _own_expressions(statement)
+            if isinstance(inner, YieldExpr) and inner.expr is not None
+        )
+    return join(found, exact=False)
+
+
+def _passed_on(value: Value, function: FunctionValue) -> Value:
+    """What a function gives, with a note that it does where another one made it."""
+    if not isinstance(value, ObjectValue) or value.origin is None:
+        return value
+    if value.origin.fullname == function.fullname:
+        return value
+    return replace(value, through=function.fullname)
+
+
+def _own_expressions(statement: Node) -> Iterator[Node]:
+    """The expressions of a statement, those of the blocks inside it aside."""
+    for child in children(statement):
+        if isinstance(child, Block):
+            continue
+        yield from walk(child, into_functions=False)

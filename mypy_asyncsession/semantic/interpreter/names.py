@@ -1,0 +1,205 @@
+"""What a name stands for: its bindings, in this module or in another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy.nodes import ClassDef, Expression, NameExpr, TypeInfo
+from mypy.types import NoneType
+
+from mypy_asyncsession.semantic.combine import is_none
+from mypy_asyncsession.semantic.interpreter.containers import element
+from mypy_asyncsession.semantic.interpreter.context import argument_of
+from mypy_asyncsession.semantic.interpreter.definitions import defined
+from mypy_asyncsession.semantic.interpreter.instances import class_of
+from mypy_asyncsession.semantic.interpreter.parameters import parameter
+from mypy_asyncsession.semantic.interpreter.protocols import entered, iterated
+from mypy_asyncsession.semantic.interpreter.symbols import symbol
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.value_identity import environment
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    UNSURE,
+    ClassValue,
+    ContainerValue,
+    ModuleValue,
+    NamedValue,
+    ObjectValue,
+    Value,
+    join,
+)
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.interpreter.context import Context, Where
+    from mypy_asyncsession.semantic.scopes import Scope
+
+
+def name_expression(expr: NameExpr, at: Context) -> Value:
+    """What a name that is used as an expression may be."""
+    if expr.name == "None":
+        return ObjectValue(Shape.NONE, type=NoneType(), label="None")
+    return named(expr.name, at)
+
+
+def named(name: str, at: Context) -> Value:
+    """What a name stands for."""
+    current: Scope | None = at.scope
+    place = at.where
+    while current is not None:
+        if isinstance(current.node, ClassDef) and current is not at.scope:
+            current = current.parent
+            place = None
+            continue
+        if name not in current.names.outer:
+            if current.node is not None and not isinstance(current.node, ClassDef):
+                if name in current.names.probed and not at.frame.evaluator.asks:
+                    if name in current.values:
+                        return current.values[name]
+                    at.frame.trace.passed_over = True
+                    return UNKNOWN
+                bindings = current.names.bindings.get(name)
+                if name in current.values or argument_of(current.node, name) is not None:
+                    return _parameter(name, at.within(current, place))
+                if bindings:
+                    return _reaching(name, at.within(current, place))
+            elif current.node is None:
+                return module_attribute(current.module, name, place, at)
+            elif name in current.names.bindings:
+                return _reaching(name, at.within(current, place))
+        current = current.parent
+        place = None
+    return UNKNOWN
+
+
+def _reaching(name: str, at: Context) -> Value:
+    """What a body has bound a name to where it is used."""
+    bindings = at.scope.names.bindings[name]
+    if len(bindings) > 1 or "comprehension" in bindings[0].kind:
+        source = at.source(at.scope.module)
+        if source is not None:
+            # Where it is bound later alone, what is there to be found is a round of a loop ago.
+            live, _ = source.bindings_at(name, at.scope, at.where)
+            bindings = live or [each for each in bindings if "comprehension" not in each.kind]
+    return _bound(bindings, at)
+
+
+def _parameter(name: str, at: Context) -> Value:
+    """What a parameter stands for, which the body may bind anew."""
+    live: list[Binding] = []
+    surely = False
+    source = at.source(at.scope.module) if name in at.scope.names.bindings else None
+    if source is not None:
+        live, surely = source.bindings_at(name, at.scope, at.where)
+    if surely:
+        return _bound(live, at)
+    given = at.scope.values.get(name)
+    if given is None:
+        given = parameter(name, at)
+    if not live:
+        return given
+    if is_none(given):
+        return _bound(live, at)  # ``if provider is None: provider = get_db``
+    return join([given, _bound(live, at)], exact=False)
+
+
+def _bound(bindings: list[Binding], at: Context) -> Value:
+    values = [bound(binding, at) for binding in bindings]
+    if len(values) > 1:
+        if all(b.kind in ("from", "import", "def", "class") for b in bindings):
+            # ``try: from a import f`` / ``except ImportError: from b import f``: the first
+            # that there is.
+            found = [
+                (value, binding)
+                for value, binding in zip(values, bindings, strict=True)
+                if value is not UNKNOWN and not isinstance(value, NamedValue)
+            ]
+            firm = [value for value, binding in found if not binding.fallback]
+            if any(b.kind in ("def", "class") and not b.fallback for b in bindings):
+                # Each defines its own, and what is imported beside it decides.
+                firm = [value for value, _ in found]
+            values = firm or [value for value, _ in found] or values[:1]
+        values = [value for value in values if not is_none(value)] or values[:1]
+    return join(values, exact=False)
+
+
+def bound(binding: Binding, at: Context) -> Value:
+    """What one binding gives to its name in the scope that it stands in."""
+    known = environment(at.scope)
+    return at.once(
+        ("binding", id(binding), known),
+        at.scope.module,
+        not known,
+        lambda inner: _bind(binding, inner),
+    )
+
+
+def _bind(binding: Binding, at: Context) -> Value:
+    node = binding.node
+    if binding.kind == "from":
+        module, name = binding.target
+        assert name is not None
+        return module_attribute(module, name, None, at)
+    if binding.kind == "import":
+        return ModuleValue(binding.target[0])
+    if binding.kind == "def":
+        assert node is not None
+        return defined(node, at.within(at.scope))
+    if binding.kind == "class":
+        assert isinstance(node, ClassDef)
+        return class_of(node, at)
+    if binding.kind == "other" or not isinstance(node, Expression):
+        return UNKNOWN
+    value = at.within(at.scope, binding.blocks).value(node)
+    if binding.kind == "assign":
+        if binding.element is None:
+            return value
+        if isinstance(value, ContainerValue):
+            return element(value, binding.element, at)
+        return UNKNOWN
+    if binding.element is not None:
+        return UNKNOWN
+    if binding.kind in ("with", "async with"):
+        return entered(value)
+    return iterated(value, at)
+
+
+def module_attribute(module: str, name: str, where: Where, at: Context) -> Value:
+    """What *name* stands for in a module: at its end, or at *where* in its body."""
+    key = ("global", module, name, where)
+    return at.once(key, module, True, lambda inner: _module_attribute(module, name, where, inner))
+
+
+def _module_attribute(module: str, name: str, where: Where, at: Context) -> Value:
+    program = at.program
+    if where is None and not at.is_current(module):
+        # A class is what mypy says that it is: its module need not be read for that.
+        entry = program.entry(module, name)
+        if isinstance(entry, TypeInfo):
+            return ClassValue(entry.fullname, entry)
+    source = at.source(module)
+    if source is None:
+        return symbol(module, name, at)
+    bindings = source.scope.names.bindings.get(name)
+    if bindings:
+        live, _ = source.bindings_at(name, source.scope, where, at_end=where is None)
+        value = _bound(live or bindings, at.within(source.scope))
+        if name in source.put_by_name() and where is None:
+            return UNSURE
+        again = source.rebound().get(name) if where is None else None
+        if again:
+            others = [bound(binding, at.within(scope)) for binding, scope in again]
+            options = [v for v in (value, *others) if not is_none(v)]
+            value = join(options, exact=False)
+        return symbol(module, name, at) if value is UNKNOWN else value
+    if f"{module}.{name}" in program.modules:
+        return ModuleValue(f"{module}.{name}")
+    for star in source.scope.names.stars:
+        if name.startswith("_"):
+            continue
+        value = module_attribute(star, name, None, at)
+        if value is not UNKNOWN and not isinstance(value, NamedValue):
+            return value
+    if name in ("__name__", "__file__", "__doc__"):
+        return UNKNOWN
+    return symbol("builtins", name, at)

@@ -1,0 +1,135 @@
+"""Several projects in one repository: each is checked as from within."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.run import check
+from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
+from mypy_asyncsession.fixes.engine.driver import fix
+from mypy_asyncsession.fixes.engine.guard import Guard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_asyncsession.checking.report import Report
+
+GENERATOR: Final = "async def get_db():\n    yield 1\n"
+MANAGER: Final = f"from contextlib import asynccontextmanager\n@asynccontextmanager\n{GENERATOR}"
+WITH: Final = "from {0} import get_db\nasync def one():\n    async with get_db() as s: s\n"
+FOR: Final = "async def two():\n    async for s in get_db(): s\n"
+#: Two services whose modules have the same names, and a package that one of them uses.
+FILES: Final = {
+    ".git/HEAD": "",
+    "pyproject.toml": '[tool.uv.workspace]\nmembers = ["libs/*", "services/*"]\n',
+    "tools/provider.py": GENERATOR,
+    "tools/job.py": WITH.format("provider"),
+    "services/a/pyproject.toml": (
+        '[project]\nname = "a"\n[tool.mypy]\ndisable_error_code = ["async-iter"]\n'
+        "[tool.uv.sources]\nshared-db = { workspace = true }\n"
+    ),
+    "services/a/app/__init__.py": "",
+    "services/a/app/db.py": GENERATOR,
+    # The second of these is what its configuration silences.
+    "services/a/app/use.py": WITH.format("app.db") + FOR.replace("async for", "for"),
+    "services/a/app/shared.py": WITH.format("shared_db"),
+    "services/b/mypy.ini": "[mypy]\nexclude = generated\n",
+    "services/b/app/__init__.py": "",
+    "services/b/app/db.py": MANAGER,
+    "services/b/app/use.py": WITH.format("app.db") + FOR,
+    "services/b/generated/use.py": WITH.format("app.db") + FOR,
+    "libs/shared/pyproject.toml": '[project]\nname = "shared_db"\n',
+    "libs/shared/src/shared_db/__init__.py": GENERATOR,
+}
+#: What is found, with the nearest configuration of each and the names as they are within.
+FOUND: Final = {
+    ("services/a/app/shared.py", 3),
+    ("services/a/app/use.py", 3),
+    ("services/b/app/use.py", 5),
+    ("tools/job.py", 3),
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / "repository" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "repository"
+
+
+def run(folder: Path, *paths: str, cache: Path) -> Report:
+    options = Options(cache_dir=str(cache), projects=True)
+    return check(paths or ["."], options, directory=str(folder))
+
+
+def places(report: Report, prefix: str = "") -> set[tuple[str, int]]:
+    return {(f"{prefix}{each.path}", each.span.line) for each in report.findings}
+
+
+def said(report: Report, prefix: str = "") -> list[object]:
+    return [
+        (f"{prefix}{each.path}", each.span.line, each.code, each.message, each.hint)
+        for each in report.findings
+    ]
+
+
+def test_each_is_checked_as_from_within(root: Path, tmp_path: Path) -> None:
+    whole = run(root, cache=tmp_path / "cache")
+    assert places(whole) == FOUND
+    assert whole.problems == []
+    assert whole.checked == 10
+    inside: list[object] = []
+    for name in ("services/a", "services/b"):
+        prefix = f"{name}/"
+        alone = run(root / name, cache=tmp_path / name.replace("/", "-"))
+        inside += said(alone, prefix)
+        part = run(root, name, cache=tmp_path / "cache")
+        assert said(part) == said(alone, prefix)
+        assert part.paths == {f"{prefix}{path}" for path in alone.paths}
+        provider = part.findings[0].provider
+        assert provider is not None
+        assert (root / provider.path).is_file()
+    assert [each for each in said(whole) if str(each[0]).startswith("services")] == inside  # type: ignore[index]
+    # A file that is named is of its project, too; and all is kept for the next time.
+    one = run(root, "services/b/app/use.py", cache=tmp_path / "cache")
+    assert places(one) == {("services/b/app/use.py", 5)}
+    assert said(run(root, cache=tmp_path / "cache")) == said(whole)
+    assert not (root / "services" / "a" / ".mypy-asyncsession").exists()
+
+
+def test_a_sibling_that_is_not_there_is_said(root: Path, tmp_path: Path) -> None:
+    shutil.rmtree(root / "libs")
+    report = run(root / "services" / "a", cache=tmp_path / "cache")
+    assert places(report) == {("app/use.py", 3)}
+    assert [str(problem) for problem in report.problems] == [
+        (
+            'pyproject.toml: "shared-db" is not in the workspace: '
+            "what is imported from it is not known"
+        )
+    ]
+
+
+def test_a_configuration_that_is_named_is_for_all(root: Path, tmp_path: Path) -> None:
+    (root / "own.toml").write_text("[tool.mypy-asyncsession]\n")
+    options = Options(
+        cache_dir=str(tmp_path / "cache"), projects=True, config_file=str(root / "own.toml")
+    )
+    report = check(["services/a"], options, directory=str(root))
+    assert report.parts == ()
+    assert ("services/a/app/use.py", 5) in places(report)
+
+
+def test_fix_stays_in_each(root: Path, tmp_path: Path) -> None:
+    options = FixOptions(check=Options(cache_dir=str(tmp_path / "cache"), projects=True))
+    result = fix(["services"], Guard(str(root), writes=False), options)
+    new = {each.path: each.new.decode() for each in result.edited}
+    assert "async with asynccontextmanager(get_db)() as s" in new["services/a/app/use.py"]
+    assert "async with get_db() as s: s\n" in new["services/b/app/use.py"]
+    assert "async for" not in new["services/b/app/use.py"]
+    assert [each.finding.path for each in result.left] == []
