@@ -72,6 +72,19 @@ SEEDS: Final = (
         }
     )
 )
+#: What runs several at once, or ends a transaction: of sessions that the objects at hand may hold.
+ACTING: Final = frozenset(
+    {
+        "TaskGroup",
+        "as_completed",
+        "commit",
+        "create_task",
+        "create_task_group",
+        "gather",
+        "rollback",
+        "start_soon",
+    }
+)
 #: Functions that hand on, or keep, what they are given.
 PASSING: Final = frozenset(
     {

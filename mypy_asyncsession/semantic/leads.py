@@ -52,10 +52,11 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.models.fastapi import DEPENDS_NAMES
+from mypy_asyncsession.models.fastapi import DEPENDS_NAMES, REQUEST_PARAMETERS
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.imports import source_of
 from mypy_asyncsession.semantic.leading_names import (
+    ACTING,
     COMMON,
     HOLDERS,
     KEEPING,
@@ -164,6 +165,7 @@ class Leads:
         self._near: dict[str, set[str]] = {}
         #: The names that stand for ``Depends``, or for an annotation that holds one.
         self._dependencies = set(DEPENDS_NAMES)
+        self._dependencies.update(name.rpartition(".")[2] for name in REQUEST_PARAMETERS)
         self._leading = 0
         self._types: dict[int, set[str]] = {}
         self._queue: list[Unit] = []
@@ -259,7 +261,7 @@ class Leads:
         for module in self._modules.values():
             for unit in module.units:
                 self._begin(unit)
-        marks = {ASYNC_BLOCK, METADATA, *self._seeds}
+        marks = {ASYNC_BLOCK, METADATA, *self._seeds, *ACTING}
         for word, mentioning in self._mentions.items():
             if word in marks or (
                 (word.startswith(OVER) and word[len(OVER) :] in self._coroutines)
@@ -276,6 +278,17 @@ class Leads:
             unit = self._queue.pop()
             self._queued.discard(unit)
             self._flow(unit)
+        self._concern_mixtures()
+
+    def _concern_mixtures(self) -> None:
+        """Look at classes that take members from several others, one of which has a provider."""
+        owning = set().union(*self._owners.values())
+        for module in self._modules.values():
+            for unit in module.units:
+                if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
+                    continue
+                if not owning.isdisjoint(self._family(unit.node.name)):
+                    self._concern(unit)
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""
@@ -312,6 +325,7 @@ class Leads:
 
     def _begin(self, unit: Unit) -> None:
         """Begin with the providers that are such by what they are."""
+        asks = not unit.words.isdisjoint(self._dependencies)
         for node in unit.flows:
             if isinstance(node, FuncDef):
                 signature = signature_of(node)
@@ -320,6 +334,8 @@ class Leads:
                     and not HOLDERS.isdisjoint(self._names_in(signature.ret_type))
                 ):
                     self._lead_function(node, unit)
+                if asks and self._has_dependency(node):
+                    self._inject(node, unit)
         if isinstance(unit.node, ClassDef):
             for method in filter(None, map(definition_of, unit.node.defs.body)):
                 if method.name in SPECIAL_METHODS:
@@ -375,6 +391,15 @@ class Leads:
                 self._lead(unit.module, unit.klass)
         else:
             self._lead(unit.module, function.name)
+
+    def _inject(self, function: FuncDef, unit: Unit) -> None:
+        """Take in that FastAPI is to fill in a parameter of a function, or of one inside it."""
+        outermost = definition_of(unit.node) or function
+        self._injected |= {function.name, outermost.name}
+        if outermost.name in _CALLED and unit.klass is not None:
+            self._injected.add(unit.klass)
+        self._lead_function(function, unit)
+        self._lead_function(outermost, unit)
 
     def _depend(self, name: str, unit: Unit) -> None:
         if name not in self._dependencies:
@@ -514,14 +539,10 @@ class Leads:
                 signature is not None and self._are_leading(signature.arg_types[position], unit)
             ) or (argument.initializer is not None and self._leads(argument.initializer, unit)):
                 unit.local.add(argument.variable.name)
-        injected = self._has_dependency(function)
-        if injected:
-            self._injected.add(function.name)
-            if function.name in _CALLED and unit.klass is not None:
-                self._injected.add(unit.klass)
+        if self._has_dependency(function):
+            self._inject(function, unit)
         if (
             (signature is not None and self._are_leading(signature.ret_type, unit))
-            or injected
             or (
                 (signature is None or is_open(signature.ret_type))
                 and any(self._leads(each, unit) for each in returned(function))

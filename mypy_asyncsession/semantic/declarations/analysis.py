@@ -9,7 +9,7 @@ from mypy.types import CallableType
 
 from mypy_asyncsession.semantic.declarations.classes import functions_of, mark, parts_of
 from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
-from mypy_asyncsession.semantic.syntax import definition_of, statements
+from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,9 @@ def analyse(
                 stack.append((statement.defs.body, inner, record))
             elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
                 if scope is None and concerns is not None and not concerns(statement):
-                    continue
+                    function = definition_of(statement)
+                    if function is None or not is_stub_body(function):
+                        continue  # others ask for what a body without a word is annotated with
                 if scope is not None:
                     mark(statement, klass, in_class=klass is not None)
                     _name(statement, scope, klass)
