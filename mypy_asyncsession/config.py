@@ -33,9 +33,6 @@ TABLE: Final = "mypy-asyncsession"
 RUN_TABLE: Final = "mypy-asyncsession-run"
 
 
-_BUNDLED: Final = "netra_backend-stubs"
-
-
 class ConfigError(ValueError):
     """The configuration cannot be used; the message is one line that names the file and the key."""
 
@@ -141,8 +138,13 @@ class Config:
         default=(), metadata=_read_by(_codes_by_path)
     )
     allow_unchecked: bool | tuple[str, ...] = field(default=False, metadata=_read_by(_allowance))
-    #: The absolute directory that patterns for paths are relative to: that of the file.
-    folder: str = field(default="", compare=False, repr=False)
+    #: The file that it is from, absolute; empty if there is none.
+    file: str = field(default="", compare=False, repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The directory that patterns for paths are relative to."""
+        return str(Path(self.file).parent)
 
     def is_strict(self, module: str) -> bool:
         """Whether the rules that are off by default are on in *module*."""
@@ -195,12 +197,19 @@ def load(path: str | Path) -> Config:
     if TABLE not in tools:
         raise ConfigError(f"{path}: there is no table [tool.{TABLE}]{near(TABLE, tools)}")
     config = Config(**_read(Config, path, TABLE, tools[TABLE]))
-    folders = [Path(path).absolute().parent / name for name in config.overlays]
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError(f"{path}: [tool.{TABLE}]: overlays: {folder} is not a directory")
-    home = str(Path(path).absolute().parent)
-    return replace(config, overlays=tuple(map(str, folders)), folder=home)
+    beside = Path(path).absolute().parent
+    came = {folder.name: folder for folder in bundled_stubs()}
+    folders = []
+    for name in config.overlays:
+        folder = beside / name if (beside / name).is_dir() else came.get(name)
+        if folder is None:
+            names = [*came, *(each.name for each in (beside / name).parent.glob("*"))]
+            raise ConfigError(
+                f"{path}: [tool.{TABLE}]: overlays: {beside / name} is not a directory, and no "
+                f"stubs of that name come with this package{near(Path(name).name, names)}"
+            )
+        folders.append(str(folder))
+    return replace(config, overlays=tuple(folders), file=str(Path(path).absolute()))
 
 
 def run_options(path: str | Path | None) -> RunOptions:
@@ -241,13 +250,12 @@ def discover(config_file: str | None, directory: str | Path) -> Path | None:
     return None
 
 
-def bundled_stubs() -> Iterator[Path]:
-    """The directories of stubs that came with this package."""
-    home = Path(__file__).resolve().parent.parent
-    # In a wheel they lie beside the package, in a clone in a directory of their own.
-    for folder in (home / _BUNDLED, home / "stubs" / _BUNDLED):
-        if folder.is_dir():
-            yield folder
+def bundled_stubs() -> list[Path]:
+    """The stub packages that came with this package, which ``overlays`` can name."""
+    package = Path(__file__).resolve().parent
+    # In a wheel they are in the package, in a clone in a directory beside it.
+    folders = (package / "stubs", package.parent / "stubs")
+    return next((sorted(folder.glob("*-stubs")) for folder in folders if folder.is_dir()), [])
 
 
 def upwards(directory: str | Path) -> Iterator[Path]:

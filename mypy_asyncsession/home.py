@@ -1,20 +1,28 @@
-"""Where the project lives: what is linked to from the outputs is below this address."""
+"""Where the project lives: its addresses in outputs and metadata are made here."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: The repository. It is not decided yet where that will be.
-HOME: Final = "https://example.org/mypy-asyncsession"
+from mypy_asyncsession import __version__
+
+#: The address of the repository, without a slash at its end. Where that will be is not decided
+#: yet: while it is empty there are no links, and nothing can be released.
+HOME: Final[str] = ""
 
 
-def rule_page(code: str) -> str:
-    """The address of a rule's page, or of the list of all, if *code* is the parent of the others.
+def rule_page(code: str) -> str | None:
+    """The address of a rule's page, or of the list of all if *code* is the parent of the others.
 
     Args:
         code: The code of the rule.
+
+    Returns:
+        The address, or ``None`` while the project has none.
     """
     from mypy_asyncsession.rules import PARENT
 
-    page = f"{HOME}/blob/main/RULES.md"
+    if not HOME:
+        return None
+    page = f"{HOME}/blob/v{__version__}/RULES.md"
     return page if code == PARENT else f"{page}#{code}"

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The one of *names* that *name* was most likely meant to be, if one is like it."""
-    return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=cutoff)), None)
+    names = sorted(names)
+    letters = sorted(name)
+    for other in names:
+        # Letters that changed places are a mistake that difflib makes much of.
+        if sorted(other) == letters:
+            return other
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=cutoff)), None)
 
 
 def near(name: str, names: Iterable[str]) -> str:

@@ -158,6 +158,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "mypy.ini").write_text(
         "[mypy]\nplugins = mypy_asyncsession.plugin\nignore_missing_imports = true\n"
     )
+    (root / "pyproject.toml").write_text(
+        '[tool.mypy-asyncsession]\noverlays = ["netra_backend-stubs"]\n'
+    )
     (root / "pyrightconfig.json").write_text(
         json.dumps({"stubPath": str(STUBS), "include": ["reveal.py"]})
     )

@@ -15,8 +15,8 @@ import pytest
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.run import check
-from mypy_asyncsession.fixes.engine import driver
-from mypy_asyncsession.fixes.engine.fixable import asked
+from mypy_asyncsession.cli.fixable import asked
+from mypy_asyncsession.fixes.engine import driver, fixable
 from mypy_asyncsession.fixes.engine.guard import Guard
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class TestFixable:
         def refuse(*_: object, **__: object) -> None:
             raise AssertionError("it was asked again")
 
-        monkeypatch.setattr(driver, "FixRun", refuse)
+        monkeypatch.setattr(fixable, "tried", refuse)
         assert asked(report.findings, report, ["app"], options) == first
         # Where the file of a finding has another text by now, it is asked again.
         source = app / "app" / "use.py"
@@ -115,10 +115,42 @@ class TestFixable:
         finally:
             source.write_text(USE)
 
+    def test_what_is_known_needs_nothing_that_fixes(self, app: Path) -> None:
+        program = (
+            "import sys\n"
+            "from mypy_asyncsession.cli import main\n"
+            "try: main.main(['check', 'app'])\n"
+            "except SystemExit: print('libcst' in sys.modules)\n"
+        )
+        for imported in ("True", "False"):
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=app,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.stdout.splitlines()[-2:] == [
+                "3 errors in 1 file (3 checked); 2 can be fixed: mypy-asyncsession fix app",
+                imported,
+            ]
+
     def test_nothing_is_asked_where_nobody_sees_it(self, app: Path) -> None:
         done = run(app, "app", "--quiet")
         assert "can be fixed" not in done.stdout
         assert asked([], Report(), ["app"], Options()) == []
+
+    def test_the_command_fixes_strict_codes_too(self, tmp_path: Path) -> None:
+        (tmp_path / "db.py").write_text(
+            "from sqlalchemy.ext.asyncio import AsyncSession\n\n"
+            "async def get_db():\n    async with AsyncSession() as session:\n"
+            "        yield session\n"
+        )
+        done = run(tmp_path, "db.py", "--strict")
+        assert done.stdout.splitlines()[-1] == (
+            "1 error in 1 file (1 checked); "
+            "1 can be fixed: mypy-asyncsession fix --only session-getter db.py"
+        )
 
 
 class TestGitHub:

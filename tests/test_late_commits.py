@@ -93,7 +93,7 @@ def test_the_wrong_ones_commit_after_the_response_and_no_other_does(application:
         warnings.simplefilter("ignore")
         paths = {
             str(number): name
-            for number in range(1, 60)
+            for number in range(1, 80)
             for name in [_name_of(application, f"/{number}")]
             if name is not None
         }

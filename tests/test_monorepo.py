@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from mypy_asyncsession.audit.inventory import inventory
+from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
 from mypy_asyncsession.fixes.engine.driver import fix
@@ -113,6 +117,28 @@ def test_a_sibling_that_is_not_there_is_said(root: Path, tmp_path: Path) -> None
             "what is imported from it is not known"
         )
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a permission there")
+def test_links_lead_into_no_other_project(root: Path) -> None:
+    (root / "services" / "a" / "link").symlink_to(root / "services" / "b")
+    (root / "services" / "b" / "link").symlink_to(root / "services" / "a")
+    found = find_files(["."], project(root), str(root), apart=True)
+    assert [*found.projects] == [str(root / "services" / name) for name in ("a", "b")]
+    inside = find_files(["."], project(root), str(root / "services" / "a"), apart=True)
+    assert inside.projects == {}
+
+
+def test_audit_tells_modules_of_one_name_apart(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    options = Options(cache_dir=str(tmp_path / "cache"), projects=True, survey=True)
+    rows = {row.provider.fullname: row for row in inventory(check(["services"], options)).rows}
+    assert rows.keys() == {"services/a:app.db.get_db", "services/b:app.db.get_db"}
+    assert rows["services/a:app.db.get_db"].wrong("entered") == 1
+    assert rows["services/b:app.db.get_db"].wrong("entered") == 0
+    assert rows["services/b:app.db.get_db"].wrong("iterated") == 1
 
 
 def test_a_configuration_that_is_named_is_for_all(root: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.output.text import counts, lines
 from mypy_asyncsession.cli.terminal import Terminal
 from mypy_asyncsession.findings import Finding, Place, Span
+from mypy_asyncsession.home import rule_page
 from mypy_asyncsession.rules import CODES, PARENT
 
 ODD = "a b/ü&<%>.py"
@@ -56,7 +57,7 @@ class TestSarif:
         log = json.loads(
             printed(
                 "sarif",
-                placed(found("a.py", 3), "app/db.py"),
+                replace(placed(found("a.py", 3), "app/db.py"), fixable=True),
                 placed(found(ODD, 4), str(Path.cwd() / "db.py")),
                 found(str(Path.cwd().parent / "b.py"), 1, PARENT),
                 *(found("c.py", 9, code) for code in CODES),
@@ -90,6 +91,8 @@ class TestSarif:
         (run,) = json.loads(printed("sarif"))["runs"]
         rules: dict[str, Any] = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
         assert rules.keys() == {*CODES, PARENT}
+        for code, rule in rules.items():
+            assert rule["helpUri"] == rule_page(code)
         for code in CODES:
             assert "## Use instead" in rules[code]["help"]["markdown"]
             assert rules[code]["fullDescription"]["text"] != rules[code]["help"]["text"]

@@ -70,9 +70,13 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
 
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     packed = {path for path in wheel.namelist() if ".dist-info/" not in path}
+    # Stubs beside the package would be on the path of everybody's mypy and pyright.
     tree = {
-        path.relative_to(base).as_posix()
-        for base, folder in ((ROOT, PACKAGE), (STUBS, STUBS))
+        f"{below}{path.relative_to(base).as_posix()}"
+        for below, base, folder in (
+            ("", ROOT, PACKAGE),
+            ("mypy_asyncsession/", ROOT, STUBS),
+        )
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,7 @@ import click
 import pytest
 import yaml
 
+from mypy_asyncsession.adoption import pre_commit
 from mypy_asyncsession.cli import main
 from mypy_asyncsession.config import Config, load
 
@@ -30,6 +32,8 @@ README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Commands that are run elsewhere, and where.
 ELSEWHERE: Final = {
     "python -m pip install .": "tests/test_packaging.py installs the wheel",
+    "pip install mypy-asyncsession": "tests/test_packaging.py installs the wheel",
+    "pipx run mypy-asyncsession check": "tests/test_packaging.py: in a clean environment",
     "mypy-asyncsession fix shop": "tests/test_fix_command.py: it would fix what the others show",
     "make demo": "continuous integration",
     "make test": "this is part of it",
@@ -108,7 +112,7 @@ def test_configuration() -> None:
 
 
 def test_every_key_is_documented() -> None:
-    keys = {name.replace("_", "-") for name in Config.__dataclass_fields__}
+    keys = {item.name.replace("_", "-") for item in fields(Config) if item.metadata}
     table = _section("## Configuration")
     named = re.findall(r"^\| `([\w-]+)` \| [^|]*\| [^|]* \|$", table, re.MULTILINE)
     assert keys == {*named, "strict"}
@@ -124,6 +128,15 @@ def test_yaml() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (used,) = files[-1]["repos"][0]["hooks"]
     assert used["id"] in {hook["id"] for hook in hooks}
+
+
+def test_init_writes_the_hook_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pre_commit, "_origin", lambda: (None, None))
+    edit = pre_commit.with_hook(tmp_path / pre_commit.CONFIG)
+    assert edit is not None
+    assert edit.after == list(blocks("yaml"))[-1].partition("\n")[2]
 
 
 def test_what_pre_commit_and_ci_call_is_there() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession import __version__
 from mypy_asyncsession.adoption.edit import Edit, newline, read
+from mypy_asyncsession.home import HOME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,8 @@ def snippet(indent: str = "") -> list[str]:
     url, commit = _origin()
     if url is not None and commit is not None:
         lines = [f"- repo: {url}", f"  rev: {commit}", "  hooks:", f"    - id: {_HOOK}"]
+    elif url is None and HOME:
+        lines = [f"- repo: {HOME}", f"  rev: v{__version__}", "  hooks:", f"    - id: {_HOOK}"]
     else:
         lines = [
             "- repo: local",

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.audit.same_names import told_apart
 from mypy_asyncsession.survey import WAYS
 
 if TYPE_CHECKING:
@@ -99,13 +100,12 @@ class Inventory:
 
 def inventory(report: Report) -> Inventory:
     """The inventory of what a run surveyed."""
-    providers = {
-        provider.fullname: provider for found in report.surveys for provider in found.providers
-    }
+    surveys = [*told_apart(report)] if report.parts else report.surveys
+    providers = {provider.fullname: provider for found in surveys for provider in found.providers}
     rejected = {(found.path, found.span.line, found.code) for found in report.findings}
     uses: dict[str, list[Used]] = {}
     inside: dict[str, set[str]] = {}
-    for use in _uses(report.surveys):
+    for use in _uses(surveys):
         if use.provider in providers:
             # One that is silenced, by a comment or the configuration, is not reported.
             is_reported = (use.path, use.line, use.code) in rejected
@@ -127,7 +127,7 @@ def inventory(report: Report) -> Inventory:
         tuple(report.findings),
         tuple(report.problems),
         report.checked,
-        dict(_directories(rows, report.surveys)),
+        dict(_directories(rows, surveys)),
     )
     return replace(found, packages=tuple(_packages(found)))
 

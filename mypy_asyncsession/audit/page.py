@@ -144,7 +144,9 @@ def _linked(path: str, line: int, link: Callable[[str, int], str]) -> str:
     return _anchor(link(path, line), f"{path}:{line}")
 
 
-def _anchor(address: str, text: str) -> str:
+def _anchor(address: str | None, text: str) -> str:
+    if address is None:
+        return _code(text)
     return f'<td><a href="{escape(address)}"><code>{escape(text)}</code></a></td>'
 
 

@@ -159,7 +159,7 @@ def _search(job: Job, out: TextIO) -> None:
 
     say = _sayer(out)
     sys.setrecursionlimit(RECURSION_LIMIT)
-    options = _options(job)
+    options = options_of(job)
     for path, module in job.sources:
         say("at", path)
         _trouble(path, module, options, eager=True)
@@ -179,10 +179,10 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     from mypy_asyncsession.plugin.internals import look_for_packages_in, looked_at
 
     sys.setrecursionlimit(RECURSION_LIMIT)
-    options = _options(job)
-    packages = _packages(job)
+    options = options_of(job)
+    packages = packages_of(job)
     look_for_packages_in(packages)
-    sources = _sources(job, options, packages)
+    sources = sources_of(job, options, packages)
     disk = FileSystemCache()
 
     paths = {source.path for source in sources}
@@ -243,7 +243,8 @@ def _refusal() -> str | None:
     return verify(Options())
 
 
-def _options(job: Job) -> Options:
+def options_of(job: Job) -> Options:
+    """mypy's options for a job."""
     from mypy.errorcodes import error_codes
     from mypy.options import Options
 
@@ -270,7 +271,7 @@ def _options(job: Job) -> Options:
     return options
 
 
-def _packages(job: Job) -> list[str]:
+def packages_of(job: Job) -> list[str]:
     """Where installed packages are looked up. No Python is run for that."""
     from mypy.modulefinder import get_search_dirs
 
@@ -280,7 +281,7 @@ def _packages(job: Job) -> list[str]:
     return [*named, *job.packages]
 
 
-def _sources(job: Job, options: Options, packages: list[str]) -> list[BuildSource]:
+def sources_of(job: Job, options: Options, packages: list[str]) -> list[BuildSource]:
     """The sources; how imports are looked up goes into *options*."""
     from mypy.modulefinder import BuildSource
 

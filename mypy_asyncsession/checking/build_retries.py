@@ -120,9 +120,7 @@ class BuildRetries:
         Raises:
             CannotRun: It cannot be built.
         """
-        self._workers = self.plan.options["num_workers"]
-        self._skipped |= set(self.program.skipped)
-        self._error_codes |= self.plan.error_codes
+        self._begin()
         for _ in range(MOST):
             with self.builder() as builder:
                 outcome = builder.build(self._job(), on_module)
@@ -134,6 +132,16 @@ class BuildRetries:
                 self.looked = outcome.looked
                 return [*outcome.errors, *self._parsed()]
         raise CannotRun(f"mypy stopped {MOST} times, the last time at {self._last()}")
+
+    def job(self) -> Job:
+        """What is built at the first attempt."""
+        self._begin()
+        return self._job()
+
+    def _begin(self) -> None:
+        self._workers = self.plan.options["num_workers"]
+        self._skipped |= set(self.program.skipped)
+        self._error_codes |= self.plan.error_codes
 
     def _parsed(self) -> list[dict[str, Any]]:
         """What is found in the files that mypy crashes on: these are only parsed.

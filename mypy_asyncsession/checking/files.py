@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from mypy_asyncsession.checking.project import Project
+    from mypy_asyncsession.selection import PathPattern
 
 #: mypy prefers a stub to the module beside it; so do we.
 EXTENSIONS: Final = (".pyi", ".py")
@@ -45,14 +46,18 @@ class Files:
         projects: The directories with a configuration of their own that were come upon, and
             what is to be checked in each, relative to it.
         problems: What could not be looked at.
+        named: The absolute paths that were named.
         excluded: How many files that were named are excluded by our own configuration.
+        unmatched: The patterns of our own configuration that excluded nothing.
     """
 
     paths: list[str] = field(default_factory=list)
     packages: set[str] = field(default_factory=set)
     projects: dict[str, list[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     excluded: int = 0
+    unmatched: set[PathPattern] = field(default_factory=set)
 
 
 def find_files(
@@ -100,8 +105,10 @@ class _Finder:
     ) -> None:
         self.files = Files()
         self._apart = apart
+        self._real = os.path.realpath(directory)
         self._unsaved = unsaved
         self._selection = selection
+        self.files.unmatched.update(selection.exclude)
         self._directory = directory
         self._excluded = [re.compile(pattern) for pattern in project.exclude]
         self._gitignore = project.exclude_gitignore
@@ -111,7 +118,8 @@ class _Finder:
     def add(self, path: str) -> None:
         """Add a path that was named, whatever it is called."""
         full = os.path.abspath(os.path.join(self._directory, path))
-        if os.path.lexists(full) and self._selection.excludes(full):
+        self.files.named.append(full)
+        if os.path.lexists(full) and self._is_unwanted(full):
             self.files.excluded += 1
             self._problem(full, "is excluded by the configuration: it is not checked")
         elif self._is_in_project(full):
@@ -141,7 +149,7 @@ class _Finder:
         except OSError as error:
             self._problem(folder, f"cannot be read: {error.strerror}", unchecked=True)
             return []
-        if self._is_project(folder, (entry.name for entry in entries)):
+        if self._is_project(folder, real, (entry.name for entry in entries)):
             self.files.projects.setdefault(folder, []).append(os.curdir)
             return []
         links: list[str] = []
@@ -173,16 +181,20 @@ class _Finder:
             return False
         folder = path
         while folder.startswith(self._directory + os.sep):
-            if os.path.isdir(folder) and self._is_project(folder, os.listdir(folder)):
+            names = os.listdir(folder) if os.path.isdir(folder) else ()
+            if self._is_project(folder, os.path.realpath(folder), names):
                 inside = os.path.relpath(path, folder)
                 self.files.projects.setdefault(folder, []).append(inside)
                 return True
             folder = os.path.dirname(folder)
         return False
 
-    def _is_project(self, folder: str, names: Iterable[str]) -> bool:
-        below = folder.startswith(self._directory + os.sep)
-        return self._apart and below and is_project(folder, names)
+    def _is_project(self, folder: str, real: str, names: Iterable[str]) -> bool:
+        if not self._apart or not folder.startswith(self._directory + os.sep):
+            return False
+        # Behind links it is one of where it really is; and links may lead in circles.
+        is_here = real.removeprefix(self._real) == folder.removeprefix(self._directory)
+        return is_here and is_project(folder, names)
 
     def _follow(self, link: str) -> list[str]:
         target = os.path.realpath(link)
@@ -216,8 +228,14 @@ class _Finder:
             self.files.packages.add(os.path.dirname(path))
         self.files.paths.append(path)
 
+    def _is_unwanted(self, path: str) -> bool:
+        """Whether our own configuration excludes a path."""
+        matched = [pattern for pattern in self._selection.exclude if pattern.matches(path)]
+        self.files.unmatched.difference_update(matched)
+        return bool(matched)
+
     def _is_excluded(self, path: str, *, is_folder: bool) -> bool:
-        if self._selection.excludes(path):
+        if self._is_unwanted(path):
             return True
         if self._excluded:
             # As mypy matches it (modulefinder.matches_exclude).

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
+from mypy_asyncsession.checking.file_times import changed_at, time_and_size
+from mypy_asyncsession.checking.misspelt import misspelt
 from mypy_asyncsession.checking.mypy_settings import (
     MOST_WORKERS,
     WORTH_WORKERS,
@@ -25,21 +27,17 @@ from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
-from mypy_asyncsession.config import (
-    RUN_TABLE,
-    TABLE,
-    Config,
-    RunOptions,
-)
+from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import OURS, RULES
 from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from mypy_asyncsession.checking.build import Job
     from mypy_asyncsession.checking.build_retries import Trouble
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
@@ -107,6 +105,18 @@ class MypyCheck:
         self._build(builder, on_progress)
         return self._report_all()
 
+    def jobs(self) -> Iterator[Job]:
+        """What there is to build, program by program; nothing is built.
+
+        Raises:
+            CannotRun: Nothing could be checked; the message is one line.
+        """
+        self._find()
+        memory = self._cache.remember(f"{self._plugin_settings()} {self._python}")
+        for program in self._sources.programs:
+            plan = self._plan(program, self._python, memory)
+            yield BuildRetries(program, plan, lambda: Builder(self._cache.work), set()).job()
+
     def _find(self) -> None:
         """Find out which module is which file."""
         start = time.time_ns()
@@ -116,16 +126,18 @@ class MypyCheck:
         )
         packages = self._python.packages or [each for each in sys.path if "-packages" in each]
         self._unresolved = unresolved_imports(self._sources, packages, self._directory)
-        self.before = what_was_there(
-            start, states, self._python, self._config, self._sources.folders
+        self._problems += misspelt(
+            self._sources, packages, self._config, self._settings, self._files, self._directory
         )
+        searched = self._sources.folders
+        self.before = what_was_there(start, states, self._python, self._config, searched)
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()
         self._changed = {
-            source.path: _changed(source.path, states)
+            source.path: changed_at(source.path, states)
             for program in self._sources.programs
             for source in program.sources
         }
@@ -164,7 +176,7 @@ class MypyCheck:
                 # What only imports led to may not be there the next time.
                 if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
-                    memory.states[trouble.path] = _state(trouble.path)
+                    memory.states[trouble.path] = time_and_size(trouble.path)
         memory.seen.update(self._changed)
         memory.tree = self._digest()
         self._cache.save(memory)
@@ -215,7 +227,7 @@ class MypyCheck:
         for path, trouble in list(memory.troubles.items()):
             if path not in self._changed:
                 continue
-            if _state(path) == memory.states[path] and (trouble.lasting or same):
+            if time_and_size(path) == memory.states[path] and (trouble.lasting or same):
                 (self._left_out if trouble.left_out else self._unchecked).add(path)
                 if trouble.parsed:
                     self._crashing.add(path)
@@ -381,18 +393,3 @@ class MypyCheck:
             place and self._placed(place),
             found.misuse,
         )
-
-
-def _changed(path: str, states: Mapping[str, list[int] | None]) -> int:
-    """When a file was changed, as it is in its state if that is known."""
-    known = states.get(path)
-    return known[0] if known is not None else _state(path)[0]
-
-
-def _state(path: str) -> tuple[int, int]:
-    """When a file was changed, and its size."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size

@@ -22,8 +22,108 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
-    from mypy.nodes import MypyFile
     from mypy.options import Options
+
+    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
+
+
+class ParsedModules:
+    """The modules of a program, each looked at when it is asked for."""
+
+    def __init__(
+        self,
+        sources: Sequence[BuildSource],
+        options: Options,
+        texts: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Begin with nothing read.
+
+        Args:
+            sources: The modules.
+            options: mypy's options; the file that they name has our settings.
+            texts: By path, what is read in place of what is in a file; it may change.
+        """
+        config = settings(options.config_file)
+        declare(config.error_codes)
+        options.process_error_codes(error_callback=lambda _message: None)
+        self._build = ParsedBuild(list(sources), options, texts)
+        self._program = ParsedProgram(self._build.find, self._build.parse, is_foreign)
+        self._build.modules = self._program.modules
+        if texts is not None:
+            self._program.texts = texts
+        types = Types(frozenset(config.config.resources), self._program.type_of)
+        overlays = Overlays(config.folders())
+        overlays.begin(self._build.parse)
+        declared = Declared(overlays, self._program, types)
+        self._lasting: ProgramCache = {}
+        self._resources = config.config.resources
+        self._surveys = config.survey
+
+        def fresh_pass() -> ModulePass:
+            return ModulePass(
+                self._build, self._program, types, None, declared, self._lasting, settings=config
+            )
+
+        self._fresh_pass = fresh_pass
+        self._pass = fresh_pass()
+
+    def narrow(self, sources: Sequence[BuildSource]) -> list[BuildSource]:
+        """Read all modules, to look at what may have to do with a provider alone.
+
+        Returns:
+            The modules that cannot be parsed; if there are any, nothing is narrowed.
+        """
+        gc.disable()  # nothing of a tree is garbage
+        trees = [self._program.modules.get(source.module) for source in sources]
+        unreadable = [each for each, tree in zip(sources, trees, strict=True) if tree is None]
+        if not unreadable and not self._surveys:
+            leads = self._pass.leads = Leads(self._resources)
+            for tree in filter(None, trees):
+                leads.add(tree)
+            leads.follow()
+            self._program.concerns = leads.concerns
+        gc.freeze()
+        gc.enable()
+        return unreadable
+
+    def concerns(self, module: str) -> bool:
+        """Whether anything in a module may have to do with a provider."""
+        return self._pass.leads is None or self._pass.leads.concerns_module(module)
+
+    def look(self, module: str) -> tuple[str, list[str]] | None:
+        """Look at a module: its path and what was found there, a JSON object each.
+
+        Returns:
+            ``None`` where it is not there, or cannot be parsed.
+        """
+        tree = self._program.modules.get(module)
+        if tree is None:
+            return None
+        self._build.turn_to(tree)
+        self._pass.run(tree)
+        return tree.path, self._build.messages(tree.path)
+
+    def trouble(self, path: str, module: str) -> tuple[int, str] | None:
+        """The line of a file at which it cannot be parsed, and why; ``None`` if it can."""
+        return self._build.trouble(path, module)
+
+    def forget(self) -> None:
+        """Read the project's own files again: some of them have changed."""
+        known = dict(self._program.known())
+
+        def is_stale(module: str) -> bool:
+            path = known.get(module)
+            return path is None or not is_foreign(path)
+
+        self._program.forget_modules(is_stale)
+        self._lasting.clear()
+        self._build.begin()
+        self._build.forget_disk()
+        self._pass = self._fresh_pass()
+
+    def looked_at(self) -> Mapping[str, os.stat_result | None]:
+        """What was asked about on disk; ``None`` for what was not there."""
+        return self._build.looked_at()
 
 
 def look(
@@ -44,44 +144,20 @@ def look(
         What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
         be parsed, if there are any: then nothing was looked at.
     """
-    config = settings(options.config_file)
-    declare(config.error_codes)
-    options.process_error_codes(error_callback=lambda _message: None)
-    build = ParsedBuild(list(sources), options)
-    program = ParsedProgram(build.find, build.parse, is_foreign)
-    build.modules = program.modules
-    types = Types(frozenset(config.config.resources), program.type_of)
-    overlays = Overlays(config.folders())
-    overlays.begin(build.parse)
-    declared = Declared(overlays, program, types)
-    module_pass = ModulePass(build, program, types, None, declared, {}, settings=config)
-    gc.disable()  # nothing of a tree is garbage
-    trees = [program.modules.get(source.module) for source in sources]
-    unreadable = [source for source, tree in zip(sources, trees, strict=True) if tree is None]
+    modules = ParsedModules(sources, options)
+    wanted = [source for source in sources if not only or source.path in only]
+    unreadable = modules.narrow(sources)
     if unreadable:
         return unreadable
-    leads = module_pass.leads = Leads(config.config.resources)
-    for tree in filter(None, trees):
-        leads.add(tree)
-    leads.follow()
-    if not config.survey:
-        program.concerns = leads.concerns
-    gc.freeze()
-    gc.enable()
-    wanted = [tree for tree in filter(None, trees) if not only or tree.path in only]
-    concerned = [tree for tree in wanted if config.survey or leads.concerns_module(tree.fullname)]
-    for path in {tree.path for tree in wanted} - {tree.path for tree in concerned}:
-        flush(path, [])
-
-    def examine(tree: MypyFile) -> list[str]:
-        build.turn_to(tree)
-        module_pass.run(tree)
-        return build.messages(tree.path)
-
+    concerned = [source.module for source in wanted if modules.concerns(source.module)]
+    for source in wanted:
+        if source.path is not None and not modules.concerns(source.module):
+            flush(source.path, [])
     asked: dict[str, os.stat_result | None] = {}
-    for position, result in shared(concerned, examine, build.looked_at, options.num_workers):
+    processes = options.num_workers
+    for position, found in shared(concerned, modules.look, modules.looked_at, processes):
         if position < 0:
-            asked.update(result)
-        else:
-            flush(concerned[position].path, result)
-    return {**asked, **build.looked_at()}
+            asked.update(found)
+        elif found is not None:
+            flush(*found)
+    return {**asked, **modules.looked_at()}

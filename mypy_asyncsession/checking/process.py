@@ -62,7 +62,7 @@ class Builder:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mypy_asyncsession.checking.build"],
             cwd=work,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -79,6 +79,10 @@ class Builder:
         traceback: TracebackType | None,
     ) -> None:
         """Leave no process behind, whatever happened."""
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -131,7 +135,7 @@ class Builder:
         return outcome
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of the process, and of the workers that it starts.
 
     It runs in another directory, so paths that are relative to this one would lead astray; and

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.config import ConfigError, upwards
+from mypy_asyncsession.near import nearest
 from mypy_asyncsession.reading import read_text
 
 if sys.version_info >= (3, 11):
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: The oldest version of Python that mypy 2.4 knows; it takes older ones for this.
 OLDEST_PYTHON: Final = (3, 10)
+
+#: How like a code must be to one of ours to be taken for it: others have codes as well.
+_ALIKE: Final = 0.85
 
 _OWN_FILES: Final = ("mypy.ini", ".mypy.ini")
 _SHARED_FILES: Final = ("pyproject.toml", "setup.cfg")
@@ -56,6 +60,8 @@ class Project:
         silenced: What the section of mypy itself turns on and off.
         modules: The same of the sections of modules, by mypy's pattern for their names.
         python_as_written: The Python as the file names it, without the values of variables.
+        misspelt: The codes in the file that are none, but nearly one of ours: the section, the
+            key, the code, and the one that it is like.
     """
 
     config_file: str | None = None
@@ -70,6 +76,7 @@ class Project:
     silenced: Silenced = Silenced()
     modules: Mapping[str, Silenced] = field(default_factory=dict)
     python_as_written: str | None = None
+    misspelt: tuple[tuple[str, str, str, str], ...] = ()
 
 
 def project(directory: str | Path) -> Project:
@@ -92,6 +99,7 @@ def project(directory: str | Path) -> Project:
         silenced=_silenced(path, "mypy", sections.get("mypy", {})),
         modules=dict(_modules(path, sections)),
         python_as_written=sections.get("mypy", {}).get("python_executable"),
+        misspelt=tuple(_misspelt(path, sections)),
         **values,
     )
 
@@ -196,6 +204,25 @@ def _silenced(path: Path, name: str, section: Mapping[str, Any]) -> Silenced:
         enable=_ours(values.get("enable_error_code", ())),
         ignore_errors=values.get("ignore_errors"),
     )
+
+
+def _misspelt(
+    path: Path, sections: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str, str, str]]:
+    for name, section in sections.items():
+        values = _read(path, name, section, _SILENCING) if name.startswith("mypy") else {}
+        for key in ("disable_error_code", "enable_error_code"):
+            for code in values.get(key, ()):
+                right = like_ours(code)
+                if right is not None:
+                    yield name, key, code, right
+
+
+def like_ours(code: str) -> str | None:
+    """The code of ours that one was likely meant to be, which is none: of mypy's are many more."""
+    from mypy_asyncsession.rules import OURS
+
+    return nearest(code, OURS, cutoff=_ALIKE) if code not in OURS else None
 
 
 def _ours(codes: Iterable[str]) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class ReportCache:
                 return None
             values = json.loads(body)
             self.snapshot = Snapshot.decode(values["snapshot"])
-            report = _decoded(values["report"])
+            report = decoded(values["report"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # there is none, or none that we can use
         if not self.snapshot.holds(paths):
@@ -88,7 +88,7 @@ class ReportCache:
     def keep(self, report: Report, snapshot: Snapshot) -> None:
         """Keep a report, and not too many others."""
         if self._folder is not None:
-            self._write(_encoded(report), snapshot)
+            self._write(encoded(report), snapshot)
             self._tidy(self._folder)
 
     def _write(self, report: dict[str, Any], snapshot: Snapshot) -> None:
@@ -154,7 +154,8 @@ def _engine(folder: str) -> Iterator[object]:
             yield (entry.path, found.st_mtime_ns, found.st_size)
 
 
-def _encoded(report: Report) -> dict[str, Any]:
+def encoded(report: Report) -> dict[str, Any]:
+    """A report as an object for JSON."""
     return {
         "findings": [
             (found.path, astuple(found.span), found.code, found.encode())
@@ -171,7 +172,12 @@ def _encoded(report: Report) -> dict[str, Any]:
     }
 
 
-def _decoded(values: dict[str, Any]) -> Report:
+def decoded(values: dict[str, Any]) -> Report:
+    """What ``encoded`` made an object of.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: It is something else.
+    """
     return Report(
         findings=list(map(_finding, values["findings"])),
         problems=[Problem(*each) for each in values["problems"]],

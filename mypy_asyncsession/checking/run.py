@@ -6,7 +6,7 @@ A run in which nothing has changed ends here, and imports nothing of what builds
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,8 +27,12 @@ from mypy_asyncsession.selection import PathPattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from typing_extensions import Self
+
+    from mypy_asyncsession.checking.cache import Cache
     from mypy_asyncsession.checking.files import Files
     from mypy_asyncsession.checking.place import Place
+    from mypy_asyncsession.checking.process import Builder
     from mypy_asyncsession.checking.project import Project
     from mypy_asyncsession.selection import Selection
 
@@ -44,12 +48,52 @@ _NO_KEY: Final = (
 )
 
 
+def part_of(options: Options) -> str:
+    """The directory in the cache for such runs."""
+    return _SURVEYS if options.survey else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a check needs in any case, started before it is known what to check.
+
+    Attributes:
+        cache: What is kept between runs.
+        builder: The process to build in.
+    """
+
+    cache: Cache
+    builder: Builder
+
+    @classmethod
+    def start(cls, directory: str, options: Options) -> Self:
+        """Start it.
+
+        Raises:
+            CannotRun: The cache directory cannot be written to.
+        """
+        from mypy_asyncsession.checking import mypy_check  # so that it need not be done later
+        from mypy_asyncsession.checking.cache import Cache
+        from mypy_asyncsession.checking.process import Builder
+
+        del mypy_check
+        keep = place(directory, options.cache_dir)
+        cache = Cache.open(keep, options.cache_dir, part_of(options))
+        return cls(cache, Builder(cache.work))
+
+    def close(self) -> None:
+        """Leave nothing of it, if it was not used."""
+        self.builder.close()
+        self.cache.close()
+
+
 def check(
     paths: Sequence[str],
     options: Options | None = None,
     *,
     directory: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    started: Started | None = None,
 ) -> Report:
     """Check files and directories.
 
@@ -59,6 +103,7 @@ def check(
         directory: The directory whose project it is, and to which paths in the report are
             relative; the working directory if ``None``.
         on_progress: Called while mypy runs: how many files are done, and how many there are.
+        started: What was started for it before it was known what to check; it is used up.
 
     Raises:
         CannotRun: Nothing could be checked; the message is one line.
@@ -67,7 +112,8 @@ def check(
     options = options or Options()
     directory = os.path.abspath(directory or os.curdir)
     keep = place(directory, options.cache_dir)
-    return _Checks(options, keep, on_progress or (lambda _done, _all: None)).of(paths, directory)
+    checks = _Checks(options, keep, on_progress or (lambda _done, _all: None), started=started)
+    return checks.of(paths, directory)
 
 
 class _Checks:
@@ -79,7 +125,9 @@ class _Checks:
         keep: Place,
         on_progress: Callable[[int, int], None],
         part: str = "",
+        started: Started | None = None,
     ) -> None:
+        self._started = started
         self._part = part
         self._options = options
         self._keep = keep
@@ -94,7 +142,7 @@ class _Checks:
             beside: The directories of the projects that it is in, and of those beside it.
         """
         options = self._options
-        config, warnings = _configuration(options.config_file, directory)
+        config, warnings = configuration(options.config_file, directory)
         settings = project(directory)
         selection = options.selection(config, directory)
         # A configuration that was named is for all.
@@ -148,7 +196,7 @@ class _Checks:
         python = interpreter(settings, directory)
         declared, missing = siblings(directory)
         beside = [each for each in (*declared, *others) if each != directory]
-        part = os.path.join(self._part, _SURVEYS) if options.survey else self._part
+        part = os.path.join(self._part, part_of(options))
         if keep.private is None and options.cache_dir is not None:
             warnings.append(Problem(options.cache_dir, 0, _NO_KEY))
         problems = [*warnings, *missing, *files.problems]
@@ -162,10 +210,11 @@ class _Checks:
         from mypy_asyncsession.checking.cache import Cache
         from mypy_asyncsession.checking.process import Builder
 
-        cache = Cache.open(keep, options.cache_dir, part)
+        started = self._started
+        cache = started.cache if started else Cache.open(keep, options.cache_dir, part)
         try:
             # It imports mypy while the rest is imported, and the modules are found, here.
-            with Builder(cache.work) as builder:
+            with started.builder if started else Builder(cache.work) as builder:
                 from mypy_asyncsession.checking.mypy_check import MypyCheck
 
                 run = MypyCheck(
@@ -206,8 +255,12 @@ def judged(report: Report, options: Options, config: Config, directory: str) -> 
     return replace(report, incomplete=incomplete)
 
 
-def _configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
-    """Our configuration, and what is wrong with where it is written."""
+def configuration(config_file: str | None, directory: str) -> tuple[Config, list[Problem]]:
+    """Our configuration, and what is wrong with where it is written.
+
+    Raises:
+        ConfigError: It cannot be used; the message is one line.
+    """
     warnings = [
         Problem(name, 0, mistake.partition(": ")[2])
         for name in ("mypy.ini", ".mypy.ini", "setup.cfg")

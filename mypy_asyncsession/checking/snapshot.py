@@ -20,8 +20,6 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from mypy_asyncsession.config import Config, bundled_stubs
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
+    from mypy_asyncsession.config import Config
 
 #: By how many nanoseconds a time must be past: file systems keep two seconds at the worst.
 _SETTLED: Final = 2_000_000_000
@@ -320,7 +319,7 @@ def what_was_there(
     settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
     beside = [python.executable, *filter(os.path.exists, settings)]
     folders = set(searched)
-    for overlay in (*config.overlays, *map(str, bundled_stubs())):
+    for overlay in config.overlays:
         for folder, _, names in os.walk(overlay):
             folders.add(folder)
             beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))

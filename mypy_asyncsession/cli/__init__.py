@@ -14,7 +14,7 @@ main = Group(
         "the project up. `mypy-asyncsession COMMAND --help` says more."
     ),
     params=[version],
-    names=("check", "fix", "audit", "stubs", "explain", "init", "rollout"),
+    names=("check", "fix", "audit", "stubs", "explain", "init", "rollout", "server"),
 )
 
 __all__ = ["main"]

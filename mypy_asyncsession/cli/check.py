@@ -18,9 +18,12 @@ from mypy_asyncsession.cli.terminal import Terminal, tell
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.report import Report
+    from mypy_asyncsession.findings import Finding
 
 #: How many fixed findings of a baseline are named.
 _MOST_FIXED: Final = 10
@@ -240,7 +243,7 @@ def _once(request: _Request, old: Baseline | None, *, update: bool = False) -> i
             statistics=request.statistics,
             summary=not quiet,
             every=request.every,
-            command=_fix_command(request.paths),
+            command=_fix_command(request.paths, report.findings),
         )
     else:
         lines = FORMATS[output](report, terminal)
@@ -256,10 +259,19 @@ def _usual() -> str:
     return "github" if os.environ.get("GITHUB_ACTIONS") == "true" else "text"
 
 
-def _fix_command(paths: tuple[str, ...]) -> str:
-    """What fixes the findings in the same paths, if these can be repeated in a line."""
-    named = f" {shlex.join(paths)}" if len(paths) <= _MOST_PATHS else ""
-    return f"mypy-asyncsession fix{named}".rstrip()
+def _fix_command(paths: tuple[str, ...], findings: Iterable[Finding]) -> str:
+    """What fixes the findings in the same paths, if these can be repeated in a line.
+
+    Codes that are off by default are fixed where they are named alone.
+    """
+    from mypy_asyncsession.rules import RULES
+
+    codes = {found.code for found in findings if found.fixable}
+    is_strict = any(rule.code in codes and not rule.default for rule in RULES)
+    only = ["--only", ",".join(sorted(codes))] if is_strict else []
+    return shlex.join(
+        ["mypy-asyncsession", "fix", *only, *(paths if len(paths) <= _MOST_PATHS else ())]
+    )
 
 
 def _baseline(path: str | None, *, update: bool) -> Baseline | None:

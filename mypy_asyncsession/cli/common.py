@@ -124,7 +124,7 @@ def fixable(
         options: How they were checked.
         quiet: Whether not to show the progress.
     """
-    from mypy_asyncsession.fixes.engine.fixable import asked
+    from mypy_asyncsession.cli.fixable import asked
 
     with Progress(shown=not quiet) as progress:
         return asked(findings, report, paths or (".",), options, on_progress=progress.update)

@@ -12,6 +12,7 @@ from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import COULD_NOT_RUN, FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.near import near
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def fix(
             common.warn(problem)
         failed = bool(problems)
         result = result.as_written(written, problems)
+    else:
+        result = result.as_unwritten()
     return _report(result, diff=diff, writes=writes, failed=failed)
 
 
@@ -165,11 +168,8 @@ def _codes(only: str | None) -> frozenset[str]:
     codes = [code.strip() for code in only.split(",") if code.strip()]
     for code in codes:
         if code not in CODES:
-            import difflib
-
-            near = difflib.get_close_matches(code, CODES, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else f": they are {', '.join(CODES)}"
-            raise click.BadParameter(f"there is no code {code}{hint}", param_hint="--only")
+            hint = near(code, CODES) or f": they are {', '.join(CODES)}"
+            raise click.BadParameter(f'there is no code "{code}"{hint}', param_hint="--only")
     return frozenset(codes)
 
 

@@ -13,6 +13,7 @@ import click
 
 from mypy_asyncsession import __version__
 from mypy_asyncsession.cli.terminal import discard, tell
+from mypy_asyncsession.near import near
 from mypy_asyncsession.printable import printable
 from mypy_asyncsession.refused import in_words
 
@@ -52,6 +53,18 @@ class Group(click.Group):
             self.add_command(getattr(module, cmd_name))
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; what is none is said with what it may be."""
+        name = args[0]
+        if name not in self._names and not name.startswith("-"):
+            hint = near(name, self._names)
+            if not hint and os.path.exists(name):  # noqa: PTH110
+                hint = f' (did you mean "check {name}"?)'
+            raise click.UsageError(f'there is no command "{name}"{hint}', ctx)
+        return super().resolve_command(ctx, args)
+
     def main(self, *args: Any, **settings: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its status."""
         settings = {"prog_name": "mypy-asyncsession", **settings, "standalone_mode": False}
@@ -67,6 +80,8 @@ class Group(click.Group):
             # that, and would end by the signal in spite of the status; the next exec forgets it.
             exec("")
             sys.exit(_INTERRUPTED)
+        except click.NoSuchOption as error:
+            _cannot_run(_no_option(error))
         except click.UsageError as error:
             asked = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
             _cannot_run(f"{error.format_message().rstrip('.')}{asked}")
@@ -81,6 +96,17 @@ class Group(click.Group):
         except Exception as error:  # noqa: BLE001
             _cannot_run(_described(error))
         sys.exit(status or NOTHING)
+
+
+def _no_option(error: click.NoSuchOption) -> str:
+    """What to say of an option that a command does not have."""
+    context = error.ctx
+    if context is None:
+        return error.format_message()
+    options = {name for param in context.command.get_params(context) for name in param.opts}
+    name = error.option_name
+    hint = near(name, (option for option in options if option.startswith("--")))
+    return f'there is no option "{name}"{hint} (see {context.command_path} --help)'
 
 
 def _refused(error: OSError | MemoryError) -> str:

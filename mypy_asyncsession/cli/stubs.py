@@ -35,7 +35,10 @@ def stubs(
 
     \b
       mypy-asyncsession stubs src                to stubs/
-      mypy-asyncsession stubs src --output typings
+      mypy-asyncsession stubs src --output overlay
+
+    They are an overlay for mypy, and hold these getters alone. For pyright, and whatever else reads
+    sources, `mypy-asyncsession fix --only session-getter` writes the same types into them.
 
     To have mypy apply them, name the directory in pyproject.toml:
 

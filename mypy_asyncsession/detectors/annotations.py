@@ -10,16 +10,16 @@ import ast
 import io
 import re
 import tokenize
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import CallExpr, ExpressionStmt, IndexExpr, MemberExpr, NameExpr, TupleExpr
 from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.findings import Span
+from mypy_asyncsession.semantic.parser_columns import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
@@ -33,21 +33,9 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _LONGEST: Final = 60
 
 
-def _twice(line: str, position: int) -> int:
-    # mypy 2.4 takes a position in the line for one in its bytes, and converts it once more.
-    before = line.encode()[: position + 2]
-    return position - sum(byte & 0xC0 == 0x80 for byte in before)  # all but first bytes
-
-
 _NO_TOKENS: Final = frozenset({tokenize.COMMENT, tokenize.NL})
 _OPENING: Final = ("(", "[", "{")
 _CLOSING: Final = (")", "]", "}")
-#: How columns are counted, by the column that ``f`` then has in ``("ä", f)``.
-_COLUMNS: Final[dict[int, Callable[[str, int], int]]] = {
-    5: _twice,
-    6: lambda _line, position: position,
-    7: lambda line, position: len(line[:position].encode()),
-}
 
 
 class Annotations:
@@ -134,16 +122,13 @@ class Annotations:
             return [column]
         probe = self._parsed('"ä", f')
         assert isinstance(probe, TupleExpr)
-        count = _COLUMNS.get(probe.items[1].column)
+        count = COLUMNS.get(probe.items[1].column)
         if count is None:
             return []
         return [position for position in range(len(line)) if count(line, position) == column]
 
     def _read_lines(self) -> list[str]:
-        try:
-            data = Path(self._source.path).read_bytes()
-        except OSError:
-            return []
+        data = self._program.content(self._source.path)
         return _LINE_END.split(data.decode("utf-8-sig", errors="replace"))
 
 

@@ -5,15 +5,27 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, TupleExpr, WithStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    DelStmt,
+    MemberExpr,
+    NameExpr,
+    OperatorAssignmentStmt,
+    TryStmt,
+    TupleExpr,
+    WithStmt,
+)
 
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
-from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy.nodes import Expression
 
     from mypy_asyncsession.semantic.cfg import Point
@@ -30,6 +42,11 @@ _HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset",
 STAGING: Final = frozenset({"add", "add_all"})
 #: What flushes it, and may fail.
 FLUSHING: Final = frozenset({"commit", "flush"})
+
+#: What changes an attribute or a collection of an instance.
+_CHANGING: Final = frozenset(
+    {"add", "append", "clear", "extend", "insert", "pop", "remove", "setattr", "update"}
+)
 
 
 class State(Enum):
@@ -57,6 +74,60 @@ def changes_at(summary: Summary, object_: Object, point: Point) -> list[Change[S
         elif act.method in STAGING:
             made.append(Change(State.STAGED, frozenset({State.FAILED})))
     return made
+
+
+def flushes_nothing(
+    index: int, object_: Object, done: Mapping[int, Summary], body: FunctionBody
+) -> bool:
+    """Whether a commit comes right after a flush, so that there is nothing left that may fail.
+
+    ``async with session.begin_nested(): ...`` flushes at its end.
+    """
+    seen = {index}
+    stack = [index]
+    while stack:
+        for before, kind in body.graph.before[stack.pop()]:
+            if kind & EdgeKind.RAISING and not kind & DONE:
+                continue
+            if before in seen:
+                continue
+            seen.add(before)
+            point = body.graph.points[before]
+            summary = done.get(before)
+            acts = [act for act in summary.acts if act.object == object_] if summary else []
+            if _is_end_of_savepoint(point) or any(
+                act.method in ENDING or act.method == "flush" for act in acts
+            ):
+                continue
+            if acts or (summary is not None and summary.exposes(object_)) or _may_change(point):
+                return False
+            if before == Graph.ENTRY:
+                return False
+            stack.append(before)
+    return True
+
+
+def _is_end_of_savepoint(point: Point) -> bool:
+    if point.kind is not PointKind.LEAVE or not isinstance(point.node, WithStmt):
+        return False
+    call = point.node.expr[point.item]
+    return (
+        isinstance(call, CallExpr)
+        and isinstance(call.callee, MemberExpr)
+        and call.callee.name == "begin_nested"
+    )
+
+
+def _may_change(point: Point) -> bool:
+    """Whether a point may change an instance, or a collection of one."""
+    node = point.node
+    if isinstance(node, AssignmentStmt):
+        return not all(isinstance(each, NameExpr) for each in node.lvalues)
+    if isinstance(node, OperatorAssignmentStmt):
+        return not isinstance(node.lvalue, NameExpr)
+    if isinstance(node, CallExpr) and isinstance(node.callee, (MemberExpr, NameExpr)):
+        return node.callee.name in _CHANGING
+    return isinstance(node, DelStmt)
 
 
 def add_call(

@@ -46,11 +46,12 @@ def _is_test(body: Body) -> bool:
     return (
         isinstance(body.node, FuncDef)
         and body.node.name.startswith("test")
-        and _is_test_file(body.path)
+        and is_test_file(body.path)
     )
 
 
 @lru_cache
-def _is_test_file(path: str) -> bool:
+def is_test_file(path: str) -> bool:
+    """Whether pytest looks for tests or fixtures in a file of that name."""
     name = PurePath(path).name
     return any(fnmatch(name, pattern) for pattern in _TEST_FILES)

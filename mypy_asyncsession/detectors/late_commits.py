@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import AwaitExpr, CallExpr, ExpressionStmt, FuncDef, MemberExpr
 
+from mypy_asyncsession.detectors.fixtures import is_test_file
 from mypy_asyncsession.detectors.object_info import place_of
 from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.detectors.time_records import LateCommit
@@ -46,7 +47,7 @@ class LateCommitUses:
         parameter: tuple[FuncItem, str] | None,
     ) -> Iterator[LateCommit]:
         """A provider that commits late, in a ``Depends`` that does not say when it is to end."""
-        if not self._matters or "scope" in call.arg_names:
+        if not self._matters or "scope" in call.arg_names or self._is_for_tests():
             return
         if isinstance(value, ObjectValue):  # an instance that is called
             value = self._interpreter.attribute(value, "__call__")
@@ -72,6 +73,11 @@ class LateCommitUses:
             function=owner,
             lines=tuple(range(span.line, span.end_line + 1)),
         )
+
+    def _is_for_tests(self) -> bool:
+        """Whether the module is one of tests, whose client is in no hurry."""
+        current = self._interpreter.program.current
+        return current is not None and is_test_file(current.path)
 
 
 def _commits(function: FuncItem, name: str) -> bool:

@@ -21,6 +21,7 @@ from mypy.nodes import (
     ListExpr,
     MemberExpr,
     NameExpr,
+    ReturnStmt,
     TryStmt,
     TupleExpr,
     WithStmt,
@@ -29,6 +30,7 @@ from mypy.nodes import (
 from mypy_asyncsession.detectors.loaded_instances import LoadedInstances
 from mypy_asyncsession.detectors.loads_in_sight import LoadsInSight
 from mypy_asyncsession.detectors.new_instances import NewInstances
+from mypy_asyncsession.detectors.response_models import ResponseModels
 from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
@@ -36,7 +38,7 @@ from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import ProgramPoint
 from mypy_asyncsession.semantic.queries import Queries
-from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted
+from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.expected import Expected
     from mypy_asyncsession.detectors.loaded_instances import Loaded
     from mypy_asyncsession.detectors.new_instances import NewInstance
+    from mypy_asyncsession.detectors.response_models import ResponseModel
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import Body
@@ -80,6 +83,7 @@ class LazyLoads:
         self._source = source
         mapped = MappedClasses(interpreter)
         self._serialized = SerializedReads(interpreter)
+        self._responses = ResponseModels(interpreter, self._serialized)
         self._new = NewInstances(interpreter, mapped)
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
         self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
@@ -90,6 +94,7 @@ class LazyLoads:
             return
         seen: set[tuple[int, str]] = set()
         sight: LoadsInSight | None = None
+        model = self._responses.of_handler(function, body)
         nodes = list(self._reads(function.body, body))
         reads = [each for each, _ in nodes if isinstance(each, MemberExpr)]
         for member, statement in nodes:
@@ -127,6 +132,67 @@ class LazyLoads:
                 continue
             seen.add(key)
             yield self._record(member, relationship, first, point)
+
+        if model is not None:
+            sight = sight or LoadsInSight(function, body, self._interpreter)
+            yield from self._returned(model, function, body, sight, seen)
+
+    def _returned(
+        self,
+        model: ResponseModel,
+        function: FuncDef,
+        body: Body,
+        sight: LoadsInSight,
+        seen: set[tuple[int, str]],
+    ) -> Iterator[LazyLoad]:
+        """What FastAPI reads of what a handler returns."""
+        for statement in statements(function.body):
+            if not isinstance(statement, ReturnStmt) or statement.expr is None:
+                continue
+            point = ProgramPoint(body, statement)
+            result = statement.expr
+            if not model.many and isinstance(result, NameExpr):
+                yield from self._returned_new(model, result, point, sight, seen)
+            found = self._loaded.of(result, point.scope, point.where)
+            if not found or any(
+                each.kind != ("many" if model.many else "one")
+                or each.query.mapped is not found[0].query.mapped
+                for each in found
+            ):
+                continue
+            relationships = found[0].query.mapped.relationships
+            for name in sorted(model.fields & relationships.keys()):
+                key = (id(found[0].query.made), name)
+                if key in seen or not self._is_lazy(relationships[name], found):
+                    continue
+                if not sight.may_be_loaded(relationships[name], found, statement):
+                    seen.add(key)
+                    record = self._record(result, relationships[name], found[0], point)
+                    text = f"{written(result)}.{name}"
+                    yield record._replace(text=text, reader=model.text)
+
+    def _returned_new(
+        self,
+        model: ResponseModel,
+        result: NameExpr,
+        point: ProgramPoint,
+        sight: LoadsInSight,
+        seen: set[tuple[int, str]],
+    ) -> Iterator[LazyLoad]:
+        if not self._is_made(result.name, point.body):
+            return
+        for name in sorted(model.fields):
+            member = MemberExpr(result, name)
+            member.set_line(result)
+            new = self._new.read(member, point, sight.calls)
+            if new is None or (id(new.made), name) in seen:
+                continue
+            if not sight.may_be_set(new, point.statement, [point.statement]):
+                seen.add((id(new.made), name))
+                record = self._record_new(member, new, point)
+                yield record._replace(
+                    text=f"{new.name}.{name}", reader=model.text, span=span_of(result)
+                )
 
     def _of_call(
         self, call: CallExpr, point: ProgramPoint, seen: set[tuple[int, str]]
@@ -182,14 +248,15 @@ class LazyLoads:
     ) -> LazyLoad:
         span = span_of(read)
         query = loaded.query
+        reads_argument = isinstance(read, CallExpr) and _called(read) in READING_METHODS
         instance = read.expr if isinstance(read, MemberExpr) else read
-        if isinstance(read, CallExpr):
+        if isinstance(read, CallExpr) and reads_argument:
             instance = read.args[0]
         made = span_of(query.made)
         return LazyLoad(
             text=f"{written(instance)}.{relationship.name}",
             instance=written(instance),
-            reader=written(read) if isinstance(read, CallExpr) else None,
+            reader=written(read) if reads_argument else None,
             attribute=relationship.name,
             entity=query.entity,
             how=Lacking.SELECT if query.is_select else Lacking.GET,
@@ -232,6 +299,10 @@ class LazyLoads:
             elif isinstance(node, MemberExpr) and not _is_target(node, statement):
                 yield node, statement
             stack.extend(reversed(list(children(node))))
+
+
+def _called(call: CallExpr) -> str:
+    return call.callee.name if isinstance(call.callee, MemberExpr) else ""
 
 
 def _imports_sqlalchemy(statement: ImportBase) -> bool:

@@ -26,6 +26,8 @@ from mypy_asyncsession.semantic.syntax import dotted, walk
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy.nodes import Expression, FuncDef, Node
 
     from mypy_asyncsession.detectors.loaded_instances import Loaded
@@ -139,9 +141,7 @@ class LoadsInSight:
             else:
                 self._blind = True
 
-    def may_be_loaded(
-        self, relationship: Relationship, found: list[Loaded], read: Expression
-    ) -> bool:
+    def may_be_loaded(self, relationship: Relationship, found: list[Loaded], read: Node) -> bool:
         """Whether a relationship may be loaded where it is read."""
         if self._blind or relationship.name in self._filled:
             return True
@@ -160,7 +160,7 @@ class LoadsInSight:
                 return True
         return self._something_unseen_before(read, names, sessions, relationship)
 
-    def may_be_set(self, new: NewInstance, read: MemberExpr, same: list[MemberExpr]) -> bool:
+    def may_be_set(self, new: NewInstance, read: Node, same: Sequence[Node]) -> bool:
         """Whether a relationship of a new instance may be there where it is read.
 
         Args:
@@ -214,7 +214,7 @@ class LoadsInSight:
 
     def _something_unseen_before(
         self,
-        read: Expression,
+        read: Node,
         names: frozenset[str],
         sessions: set[str],
         relationship: Relationship,

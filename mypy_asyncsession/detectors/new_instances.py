@@ -17,6 +17,8 @@ from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mypy.nodes import Node
+
     from mypy_asyncsession.semantic.cfg import Graph
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
@@ -111,7 +113,7 @@ class NewInstances:
 
 
 def is_written_before(
-    new: NewInstance, graph: Graph, calls: Sequence[CallExpr], reads: Sequence[MemberExpr]
+    new: NewInstance, graph: Graph, calls: Sequence[CallExpr], reads: Sequence[Node]
 ) -> bool:
     """Whether a new instance is flushed on every way to each read of its relationship.
 

@@ -21,6 +21,7 @@ from mypy.types import CallableType, Instance, UnionType, get_proper_type
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
+from mypy_asyncsession.detectors.property_overrides import in_place_of, is_of_another_kind
 from mypy_asyncsession.detectors.provider_records import Override
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.findings import Span
@@ -68,7 +69,10 @@ class Overrides:
             if only_raises(function):  # it says that there is no such method here
                 continue
             span, owner = span_of(function), f"{node.name}.{function.name}"
-            found = self._compared(function.name, info, base, scope, span, owner)
+            if is_of_another_kind(statement, base.names[function.name].node):
+                found = in_place_of(function.name, info, base, scope, span, self._interpreter)
+            else:
+                found = self._compared(function.name, info, base, scope, span, owner)
             if found is not None:
                 yield found
         yield from self._of_attributes(node, info, scope, names)

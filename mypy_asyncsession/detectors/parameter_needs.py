@@ -10,27 +10,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    AssignmentStmt,
     AwaitExpr,
     CallExpr,
     Decorator,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
+    MemberExpr,
     NameExpr,
+    NonlocalDecl,
     RefExpr,
+    ReturnStmt,
     WithStmt,
 )
-from mypy.types import AnyType, CallableType, get_proper_type
 
 from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
-from mypy_asyncsession.semantic.syntax import walk
+from mypy_asyncsession.semantic.syntax import definition_of, dotted, mentions, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import ClassDef, Expression, Node
 
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
@@ -42,6 +46,9 @@ _KINDS: dict[type, PointKind] = {
     ForStmt: PointKind.ITERATE,
     AwaitExpr: PointKind.AWAIT,
 }
+
+#: What may stand before a function that is returned, so that it is returned whatever happens.
+_PLAIN = (AssignmentStmt, Decorator, ExpressionStmt, FuncDef, NonlocalDecl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,8 @@ def _is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
 
 
 def needs(function: FuncDef) -> dict[str, Need]:
-    """What a function does, whatever happens, with each parameter whose type does not say it."""
-    names = {
-        argument.variable.name
-        for position, argument in enumerate(function.arguments)
-        if _is_open(function, position)
-    }
+    """What a function does, whatever happens, with each of its parameters."""
+    names = {argument.variable.name for argument in function.arguments}
     if not names:
         return {}
     found: dict[str, set[Need]] = {}
@@ -92,7 +95,78 @@ def needs(function: FuncDef) -> dict[str, Need]:
     if not certain:
         return {}
     flow = FunctionFlow(function)
-    return {name: need for name, need in certain.items() if _is_sure(name, uses[name], flow)}
+    return {
+        name: need
+        for name, need in certain.items()
+        if _is_sure(name, uses[name], flow) or _is_sure_inside(name, uses[name], function)
+    }
+
+
+def _is_sure_inside(name: str, uses: list[tuple[PointKind, Node, int]], outer: FuncDef) -> bool:
+    """The same for a function that returns one which uses what it was given.
+
+    That is what the maker of a decorator does, and a decorator.
+    """
+    inner = _returned_function(outer)
+    if inner is None or any(each.variable.name == name for each in inner.arguments):
+        return False
+    inside = {id(node) for node in walk(inner.body)}
+    if mentions(outer.body, name) != sum(id(node) in inside for _, node, _ in uses):
+        return False
+    return _is_sure_free(uses, FunctionFlow(inner)) or _is_sure_inside(name, uses, inner)
+
+
+def _returned_function(outer: FuncDef) -> FuncDef | None:
+    """The function that another one defines and returns, and does not ask anything before."""
+    body = outer.body.body
+    last = body[-1] if body else None
+    if not isinstance(last, ReturnStmt) or not isinstance(last.expr, NameExpr):
+        return None
+    if not all(isinstance(each, _PLAIN) for each in body[:-1]):
+        return None
+    found = [inner for each in body if (inner := definition_of(each)) is not None]
+    return found[0] if len(found) == 1 and found[0].name == last.expr.name else None
+
+
+def _is_sure_free(uses: list[tuple[PointKind, Node, int]], flow: FunctionFlow) -> bool:
+    graph = flow.graph
+    points = [
+        index
+        for kind, node, position in uses
+        for index in graph.points_of(node)
+        if graph.points[index].kind is kind and graph.points[index].item in (-1, position)
+    ]
+    return flow.always(points)
+
+
+def kept(init: FuncDef, owner: ClassDef) -> dict[str, Need]:
+    """What the methods of a class do with what its ``__init__`` is given, and keeps.
+
+    Only what is kept as it is, in an attribute that is used in one way wherever it is used.
+    """
+    me = init.arguments[0].variable.name if init.arguments else ""
+    attributes: dict[str, str] = {}
+    for statement in init.body.body:
+        if isinstance(statement, AssignmentStmt) and isinstance(statement.rvalue, NameExpr):
+            target = statement.lvalues[0]
+            if isinstance(target, MemberExpr) and dotted(target.expr) == me:
+                attributes[target.name] = statement.rvalue.name
+    found: dict[str, Need] = {}
+    for attribute, name in attributes.items():
+        ways: list[Need] = []
+        for node in walk(owner.defs):
+            for pairing, expression in pairings(node):
+                called = isinstance(expression, CallExpr)
+                held = expression.callee if isinstance(expression, CallExpr) else expression
+                if isinstance(held, MemberExpr) and dotted(held) == f"self.{attribute}":
+                    ways.append(Need(pairing, called))
+        asked = sum(
+            isinstance(node, MemberExpr) and node.name == attribute for node in walk(owner.defs)
+        )
+        # Once it is kept, all else are its uses, and all are of one kind.
+        if len(set(ways)) == 1 and asked == len(ways) + 1 and mentions(init.body, name) == 1:
+            found[name] = ways[0]
+    return found
 
 
 def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionFlow) -> bool:
@@ -110,16 +184,6 @@ def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionF
     return flow.always(points) and not may_reach(
         graph, points, Graph.EXIT, first=EdgeKind.ERROR, avoiding=points
     )
-
-
-def _is_open(function: FuncDef, position: int) -> bool:
-    type_ = function.type
-    if not isinstance(type_, CallableType) or position >= len(type_.arg_types):
-        return True
-    declared = get_proper_type(type_.arg_types[position])
-    if isinstance(declared, CallableType):
-        declared = get_proper_type(declared.ret_type)
-    return isinstance(declared, AnyType)
 
 
 def needed(node: Node) -> Iterator[tuple[str, Need]]:

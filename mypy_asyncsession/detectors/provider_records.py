@@ -23,6 +23,8 @@ class Override(NamedTuple):
         function: As in ``Use``.
         lines: As in ``Use``.
         misdeclared: Whether this is one member of a protocol, beside what its word means.
+        called: Whether the base has a method and this is a property, or ``False`` for the
+            reverse; ``None`` where both are of one kind.
     """
 
     method: str
@@ -34,6 +36,7 @@ class Override(NamedTuple):
     function: str
     lines: tuple[int, ...]
     misdeclared: bool = False
+    called: bool | None = None
 
 
 class Double(NamedTuple):

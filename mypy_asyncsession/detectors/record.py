@@ -234,6 +234,7 @@ class Situation(Enum):
     ARGUMENT = "argument"
     RETURNED = "returned"
     STORED = "stored"
+    CALLED = "called"
 
 
 class UnenteredUse(NamedTuple):

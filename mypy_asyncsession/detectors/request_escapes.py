@@ -11,11 +11,8 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     StrExpr,
-    TupleExpr,
 )
-from mypy.types import UnboundType
 
-from mypy_asyncsession.detectors.annotations import Annotations
 from mypy_asyncsession.detectors.block_flow import is_bound_once
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
 from mypy_asyncsession.detectors.open_names import is_open
@@ -26,7 +23,7 @@ from mypy_asyncsession.models.fastapi import HAS_SCOPE, ends_before_response
 from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.session_ownership import opens_in
 from mypy_asyncsession.semantic.syntax import statements, walk, yields
-from mypy_asyncsession.semantic.values import AliasValue, FunctionValue, ObjectValue
+from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +31,9 @@ if TYPE_CHECKING:
     from mypy.nodes import Argument, Expression
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
+    from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter
-    from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -50,14 +47,13 @@ class RequestEscapes:
     def __init__(
         self,
         interpreter: Interpreter,
-        source: ModuleSource,
         version: Version,
         depends: DependsCalls,
+        dependencies: ParameterDependencies,
     ) -> None:
         self._interpreter = interpreter
         self._depends = depends
-        self._source = source
-        self._annotations = Annotations(interpreter.program, source)
+        self._dependencies = dependencies
         self._holders = Holders(interpreter)
         self._tasks = EscapingTasks(interpreter, self._holders)
         self._ends_early = ends_before_response(version)
@@ -71,29 +67,15 @@ class RequestEscapes:
             point: Where it is defined.
             body: Its body.
         """
-        if not any(map(_may_be_late, self._source.contents(function).of_kind(CallExpr))):
+        if not any(
+            isinstance(node, CallExpr) and _may_be_late(node) for node in walk(function.body)
+        ):
             return
         for argument in function.arguments:
-            for call, scope in self._calls(argument, point):
+            for call, scope in self._dependencies.calls(argument, point.scope, point.where):
                 found = self._session(call, scope)
                 if found is not None:
                     yield from self._of_parameter(argument, call, *found, function, body)
-
-    def _calls(self, argument: Argument, point: ProgramPoint) -> Iterator[tuple[CallExpr, Scope]]:
-        """The ``Depends(...)`` of a parameter, and the scopes that they stand in."""
-        if isinstance(argument.initializer, CallExpr):
-            yield argument.initializer, point.scope
-        annotation = argument.type_annotation
-        if annotation is None:
-            return
-        for call, _ in self._annotations.calls(annotation):
-            yield call, point.scope
-        if isinstance(annotation, UnboundType) and "." not in annotation.name:
-            alias = self._interpreter.name(annotation.name, point.scope, point.where)
-            if isinstance(alias, AliasValue) and isinstance(alias.node.index, TupleExpr):
-                for item in alias.node.index.items[1:]:
-                    if isinstance(item, CallExpr):
-                        yield item, alias.scope
 
     def _session(self, call: CallExpr, scope: Scope) -> tuple[Expression, ObjectValue] | None:
         """The provider that a ``Depends`` names, and its session, where that closes it."""

@@ -40,10 +40,13 @@ class SerializedReads:
         klass = self._interpreter.value(callee.expr, point.scope, point.where)
         if not isinstance(klass, ClassValue) or klass.info is None:
             return frozenset()
-        name = klass.info.fullname
-        if name not in self._fields:
-            self._fields[name] = self._read(klass.info)
-        return self._fields[name]
+        return self.of_class(klass.info)
+
+    def of_class(self, info: TypeInfo) -> frozenset[str]:
+        """The attributes that a model reads of the object that it is made from."""
+        if info.fullname not in self._fields:
+            self._fields[info.fullname] = self._read(info)
+        return self._fields[info.fullname]
 
     def _read(self, info: TypeInfo) -> frozenset[str]:
         is_model = any(base.fullname in MODEL_CLASSES for base in info.mro)

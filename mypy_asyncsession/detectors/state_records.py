@@ -53,6 +53,7 @@ class ExpiredRead(NamedTuple):
         attribute: The attribute.
         klass: The name of its class.
         session: The session, as written.
+        reader: What reads it, where that is a pydantic model.
         method: What has expired it: ``commit`` or ``rollback``.
         by: The function that does so, if it is another one.
         line: The line at which it was expired.
@@ -66,6 +67,7 @@ class ExpiredRead(NamedTuple):
     attribute: str
     klass: str
     session: str
+    reader: str | None
     method: str
     by: str
     line: int

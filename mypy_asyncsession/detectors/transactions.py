@@ -16,10 +16,12 @@ from mypy_asyncsession.detectors.failed_transactions import (
     add_call,
     add_handlers,
     changes_at,
+    flushes_nothing,
 )
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
 from mypy_asyncsession.findings import Place, Span
+from mypy_asyncsession.models.sqlalchemy import TRANSACTIONS
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -195,6 +197,8 @@ class Transactions:
                     asked.append(index)
                 if made:
                     changes[index] = made
+            for index in self._ended_by_hand(body):
+                changes.setdefault(index, []).append(Change(None))
             tracked = follow(body.graph, changes, asked)
             for index in asked:
                 for held in tracked.held(index, State.BEGUN):
@@ -202,6 +206,15 @@ class Transactions:
                     if act is not None:
                         yield _record(Misplaced.BEGUN, object_, act, held.since, index, body, point)
                         break
+
+    def _ended_by_hand(self, body: FunctionBody) -> Iterator[int]:
+        """The points at which a transaction that was kept is ended: ``await kept.commit()``."""
+        for point in body.graph.points:
+            callee = point.node.callee if isinstance(point.node, CallExpr) else None
+            if isinstance(callee, MemberExpr) and callee.name in ENDING:
+                value = self._objects.value(callee.expr, body, point.index)
+                if getattr(value, "label", None) in TRANSACTIONS:
+                    yield point.index
 
     def _begins(self, summary: Summary, object_: Object, body: FunctionBody) -> list[Change[State]]:
         made: list[Change[State]] = []
@@ -250,6 +263,10 @@ class Transactions:
             asked: list[int] = []
             for index, summary in done.items():
                 made = changes_at(summary, object_, body.graph.points[index])
+                if any(act.method == "commit" for act in summary.acts) and flushes_nothing(
+                    index, object_, done, body
+                ):
+                    made = [change for change in made if not change.begins]
                 if made:
                     changes[index] = made
                     add_call(changes, body.graph.points[index], made, body)

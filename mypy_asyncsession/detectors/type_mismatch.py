@@ -46,6 +46,8 @@ _UNDRIVEN = {
 
 #: Classes that functions are instances of.
 _OF_FUNCTIONS: Final = frozenset({"builtins.function", "builtins.object", "types.FunctionType"})
+#: What a ``TypedDict`` is, beside itself.
+_OF_TYPED_DICTS: Final = frozenset({"builtins.dict", "typing.Mapping", "typing.MutableMapping"})
 #: What the body of a protocol has beside its members.
 _NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots__"})
 
@@ -102,6 +104,8 @@ def compare(found: ProperType, expected: ProperType, *, analysed: bool) -> tuple
     shown = (_shown(found), _shown(expected))
     if shown[0] == shown[1]:
         shown = (str(found), str(expected))
+    if isinstance(found, TypedDictType) and any(map(_is_mapping, _items(expected))):
+        return None  # that is what it is when the program runs
     if isinstance(found, Instance) and found.type.fullname == "builtins.dict":
         return None if any(isinstance(each, TypedDictType) for each in _items(expected)) else shown
     return shown
@@ -165,6 +169,10 @@ def _items(type_: ProperType) -> list[ProperType]:
     if isinstance(type_, UnionType):
         return [get_proper_type(each) for each in type_.items]
     return [type_]
+
+
+def _is_mapping(type_: ProperType) -> bool:
+    return isinstance(type_, Instance) and type_.type.fullname in _OF_TYPED_DICTS
 
 
 def _literals(type_: ProperType) -> list[Instance]:

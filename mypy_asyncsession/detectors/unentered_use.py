@@ -16,6 +16,7 @@ from mypy.nodes import (
 )
 from mypy.types import AnyType, CallableType, Instance, NoneType, UnionType, get_proper_type
 
+from mypy_asyncsession.detectors.called_properties import called_property
 from mypy_asyncsession.detectors.entered_attributes import EnteredAttributes
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.held_sessions import (
@@ -197,6 +198,14 @@ class UnenteredUses:
                 yield from self._given(
                     Situation.ARGUMENT, argument, formal.name or written(call.callee), point
                 )
+
+    def of_property(self, call: Expression, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``store.session()``, where ``session`` is a property that gives one."""
+        if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr) and not call.args:
+            given = called_property(call.callee, self._interpreter, point)
+            if given is not None:
+                member = call.callee
+                yield self._raw(Situation.CALLED, member, given, given, member.name, point)
 
     def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
         """A quick look: whether an argument may hold a session that is yet to be got at."""

@@ -45,11 +45,13 @@ from mypy_asyncsession.detectors.expected import Expected
 from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.given_providers import GivenProviders
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
-from mypy_asyncsession.detectors.parameter_needs import may_need, needs
+from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
+from mypy_asyncsession.detectors.parameter_needs import may_need
 from mypy_asyncsession.detectors.probes import Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
@@ -60,7 +62,7 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
-from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
@@ -86,7 +88,6 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, Node
 
-    from mypy_asyncsession.detectors.parameter_needs import Need
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -167,20 +168,23 @@ class Walker:
         self._unawaited = UnawaitedCoroutines(interpreter, source.module)
         summaries = Summaries(interpreter)
         self._concurrent = ConcurrentUses(summaries)
-        self._expired = ExpiredReads(interpreter, summaries, MappedClasses(interpreter))
+        depends = DependsCalls(interpreter)
+        dependencies = ParameterDependencies(interpreter, depends)
+        self._expired = ExpiredReads(
+            interpreter, summaries, MappedClasses(interpreter), dependencies
+        )
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        depends = DependsCalls(interpreter)
         self._dependencies = Dependencies(interpreter, source, fastapi, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
-        self._requests = RequestEscapes(interpreter, source, fastapi, depends)
+        self._requests = RequestEscapes(interpreter, fastapi, depends, dependencies)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
-        self._needs: dict[FuncDef, dict[str, Need]] = {}
+        self._given = GivenProviders(interpreter)
         if leads is not None:
             self._raw.may_lead = self._unawaited.may_lead = self._may_lead
 
@@ -304,21 +308,20 @@ class Walker:
         for argument in function.arguments:
             if argument.initializer is not None:
                 yield from self._expression(argument.initializer, point)
-        yield from self._over_time(function, point)
         decorators = statement.original_decorators if isinstance(statement, Decorator) else ()
         body = point.body.inside(function, decorators)
+        yield from self._over_time(function, point, body)
         yield from self._lazy.of_function(function, body)
         if self._injects:
             yield from self._requests.of_function(function, point, body)
         yield from self._body(function.body.body, body)
 
-    def _over_time(self, function: FuncDef, point: ProgramPoint) -> Iterator[Record]:
+    def _over_time(self, function: FuncDef, point: ProgramPoint, inner: Body) -> Iterator[Record]:
         """What a function does one after the other, or side by side."""
         found: list[Record] = [*self._concurrent.of_function(function, point)]
-        found += self._expired.of_function(function, point)
+        found += self._expired.of_function(function, point, inner)
         found += self._transactions.of_function(function, point)
         if found:
-            inner = point.body.inside(function)
             spared = list(self._expected.lines_in(function, inner))
             for record in found:
                 if not any(record.span.line in lines for lines in spared):
@@ -343,6 +346,7 @@ class Walker:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._use(pairing, expression, point, target)
+            yield from self._raw.of_property(expression, point)
             yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
@@ -355,6 +359,7 @@ class Walker:
                 yield from self._body(node.body.body, point.body.inside(node))
             elif isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, point, None)
+                yield from self._raw.of_property(node.expr, point)
                 if isinstance(node.expr, CallExpr):
                     for argument in self._awaited(node.expr, point, AWAITING_LATER):
                         yield from self._use(Pairing.AWAIT, argument, point, None)
@@ -365,6 +370,8 @@ class Walker:
             elif isinstance(node, MemberExpr):
                 yield from self._unawaited.of_expression(node, point)
                 yield from self._raw.of_unopened(node, point)
+                if node.name in SESSION_ATTRIBUTES:
+                    yield from self._raw.of_property(node.expr, point)
                 if self._raw.may_hold(node) and not self._is_open(node.expr, point):
                     yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
@@ -418,7 +425,7 @@ class Walker:
                 )
         if call.args:
             if may_need(call, point.scope, self._interpreter.program):
-                yield from self._given(call, point)
+                yield from self._given.of_call(call, point, self._made)
             yield from self._raw.of_call(call, point)
             yield from self._doubles.of_call(call, point)
             if self._probes is not None:
@@ -455,28 +462,6 @@ class Walker:
         if self._leads is None or self._unit is None or name is None:
             return True
         return any(map(self._leads.may_expect, self._leads.names_of(name, self._unit)))
-
-    def _given(self, call: CallExpr, point: ProgramPoint) -> Iterator[Use]:
-        """What a call gives to a function that uses it in a way of its own."""
-        callee = self._interpreter.value(call.callee, point.scope, point.where)
-        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
-            return
-        wanted = self._needs.get(callee.node)
-        if wanted is None:
-            wanted = self._needs[callee.node] = needs(callee.node)
-        for name, argument in matched(call, callee) if wanted else ():
-            need = wanted.get(name)
-            if need is None:
-                continue
-            value = self._interpreter.value(argument, point.scope, point.where)
-            if need.called:
-                value = self._interpreter.called(value, [], point.scope)
-            use = self._made(need.pairing, value, argument, point, None)
-            if use is not None:
-                yield use._replace(
-                    callee=written(argument) if need.called else use.callee,
-                    via=callee.name,
-                )
 
     def _awaited(
         self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]

@@ -23,8 +23,9 @@ TRANSPARENT: Final = frozenset(
         "mypy_asyncsession.runtime.validate.validate_session",
     }
 )
+PARTIAL_METHOD: Final = "functools.partialmethod"
 #: What fills in some of the arguments of a function.
-PARTIALS: Final = frozenset({"functools.partial", "functools.partialmethod"})
+PARTIALS: Final = frozenset({"functools.partial", PARTIAL_METHOD})
 #: Decorators that keep what the first call gave.
 CACHING: Final = frozenset({"functools.cache", "functools.lru_cache"})
 ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})

@@ -155,5 +155,7 @@ DATABASE_ERRORS: Final = frozenset(
 )
 #: What ``await`` and ``async with`` both start, and what can be started once.
 STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
+#: Those that are transactions.
+TRANSACTIONS: Final = STARTED_ONCE - {"AsyncConnection"}
 #: The methods that give one which is yet to be started.
 STARTING: Final = frozenset({"begin", "begin_nested", "connect"})

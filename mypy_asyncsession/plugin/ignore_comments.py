@@ -10,11 +10,14 @@ import io
 import re
 import tokenize
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mypy.errorcodes import error_codes
+
 from mypy_asyncsession.findings import PARENT
-from mypy_asyncsession.near import near
+from mypy_asyncsession.near import near, nearest
 from mypy_asyncsession.rules import OURS
 
 if TYPE_CHECKING:
@@ -23,6 +26,21 @@ if TYPE_CHECKING:
 #: A comment without codes has to end where it does: "# session: ignore what comes" is prose.
 _COMMENT: Final = re.compile(r"#\s*session:\s*ignore(?:\[(?P<codes>[^\]#]*)\]|\s*(?=#|$))")
 _WORD: Final = re.compile(rb"#\s*session:\s*ignore")
+
+
+#: How like a code must be to one of ours to be taken for it: other plugins have codes as well.
+_ALIKE: Final = 0.85
+
+
+def no_code(code: str) -> str:
+    """What to say of a code in a comment that is none."""
+    return f'There is no code "{code}" to ignore{near(code, OURS)}'
+
+
+@lru_cache(maxsize=256)
+def looks_like_ours(code: str) -> bool:
+    """Whether a code in a comment for mypy is none, but nearly one of ours."""
+    return code not in error_codes and nearest(code, OURS, cutoff=_ALIKE) is not None
 
 
 @dataclass(slots=True)
@@ -53,7 +71,7 @@ class IgnoreComment:
         """What is wrong with it, whatever is found."""
         for code in self.codes:
             if code not in OURS:
-                yield f'There is no code "{code}" to ignore{near(code, OURS)}'
+                yield no_code(code)
 
     def unused(self, judged: Iterable[str]) -> Iterator[str]:
         """What it silences though nothing was found there.

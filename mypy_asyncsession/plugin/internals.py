@@ -631,13 +631,20 @@ class Build(ErrorList):
 class ParsedBuild(ErrorList):
     """A program whose modules are only parsed: what mypy has for a build, made on demand."""
 
-    def __init__(self, sources: list[BuildSource], options: Options) -> None:
+    def __init__(
+        self,
+        sources: list[BuildSource],
+        options: Options,
+        texts: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Begin with nothing parsed.
 
         Args:
             sources: The modules to look at.
             options: mypy's options.
+            texts: By path, what is read in place of what is in a file; it may change.
         """
+        self._texts = texts if texts is not None else {}
         self._errors = Errors(options)
         self._options = options
         self._named = {source.module: source.path for source in sources if source.path}
@@ -691,12 +698,44 @@ class ParsedBuild(ErrorList):
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file, or a text; ``None`` if that fails."""
-        return _parsed(path, module, text, self._options)
+        instead = self._texts.get(path) if text is None else text
+        return _parsed(path, module, instead, self._options)
+
+    def trouble(self, path: str, module: str) -> tuple[int, str] | None:
+        """The line of a file at which it cannot be parsed, and why; ``None`` if it can."""
+        errors = Errors(self._options)
+        source = self._texts.get(path)
+        try:
+            if source is None:
+                source = self._disk.read(path)
+            parse(source, path, module, errors, self._options, eager=True)
+        except CompileError:
+            pass
+        except (OSError, ValueError) as error:
+            return 0, str(error)
+        if not errors.is_blockers():
+            return None
+        found = min(
+            (each for each in errors.error_info_map[path] if each.blocker),
+            key=lambda each: each.line,
+        )
+        return max(found.line, 0), found.message
+
+    def begin(self) -> None:
+        """Begin to report anew."""
+        self._errors = Errors(self._options)
+
+    def forget_disk(self) -> None:
+        """Ask the disk again: files may have changed, appeared or gone."""
+        self._disk.flush()
+        self._finder.clear()
 
     def turn_to(self, tree: MypyFile) -> None:
         """Make *tree* the module that is reported on, under its own configuration."""
         options = self._options.clone_for_module(tree.fullname)
-        source = decode_python_encoding(self._disk.read(tree.path))
+        instead = self._texts.get(tree.path)
+        content = self._disk.read(tree.path) if instead is None else instead
+        source = decode_python_encoding(content)
         comments = get_mypy_comments(source)
         if comments:
             changes, _ = parse_mypy_comments(comments, options)
@@ -716,7 +755,7 @@ class ParsedBuild(ErrorList):
         return looked_at(self._disk)
 
 
-def _parsed(path: str, module: str, text: str | None, options: Options) -> MypyFile | None:
+def _parsed(path: str, module: str, text: str | bytes | None, options: Options) -> MypyFile | None:
     options = options.apply_changes({"ignore_errors": False, "preserve_asts": True})
     errors = Errors(options)
     try:

@@ -12,7 +12,7 @@ from mypy_asyncsession.detectors.walker import Walker
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.models.fastapi import NEWEST, version_in
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
-from mypy_asyncsession.plugin.ignore_comments import ignore_comments
+from mypy_asyncsession.plugin.ignore_comments import ignore_comments, looks_like_ours, no_code
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
 from mypy_asyncsession.semantic.facts import facts
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -197,6 +197,9 @@ class ModulePass:
                 self._publish(tree, report, silenced=bool(covering))
             for comment in comments:
                 self._judge(tree, comment)
+            for line, codes in tree.ignored_lines.items():
+                for code in filter(looks_like_ours, codes):
+                    self._mistake(tree, Span(line, 0, line, 0), no_code(code))
 
     def _strict(self, tree: MypyFile) -> frozenset[ErrorCode]:
         """The codes that the configuration turns on in a module."""
@@ -226,12 +229,16 @@ class ModulePass:
         if reached and (strict or self._build.options.warn_unused_ignores):
             mistakes += comment.unused(judged)
         span = Span(comment.line, comment.column, comment.line, comment.end_column)
+        for mistake in mistakes:
+            self._mistake(tree, span, mistake)
+
+    def _mistake(self, tree: MypyFile, span: Span, message: str) -> None:
+        """Report what is wrong with a comment."""
         if self._build.wanted(PARENT, tree.path):
-            for mistake in mistakes:
-                text = Finding(tree.path, span, PARENT, mistake, None, None).encode()
-                self._build.report(
-                    span, text if self._records else mistake, None, PARENT_CODE, (), ""
-                )
+            record = Finding(tree.path, span, PARENT, message, None, None).encode()
+            self._build.report(
+                span, record if self._records else message, None, PARENT_CODE, (), ""
+            )
 
     def _publish(self, tree: MypyFile, report: Report, *, silenced: bool) -> None:
         code = CODES.get(report.code, PARENT_CODE)

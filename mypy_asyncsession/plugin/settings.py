@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mypy_asyncsession.config import Config, bundled_stubs, discover, load, run_options
 from mypy_asyncsession.models.fastapi import Version, parse_version
 from mypy_asyncsession.semantic.overlays import Folder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +46,9 @@ class Settings:
         return f"{config} {self.records}"
 
     def folders(self) -> list[Folder]:
-        """The overlays: those configured, then those that came with this package."""
-        return [*map(Folder, self.config.overlays), *bundled()]
-
-
-def bundled() -> Iterator[Folder]:
-    """The stub packages that came with this package."""
-    for folder in bundled_stubs():
-        yield Folder(str(folder), bundled=True)
+        """The overlays that are configured."""
+        came = set(map(str, bundled_stubs()))
+        return [Folder(path, bundled=path in came) for path in self.config.overlays]
 
 
 def settings(config_file: str | None) -> Settings:

@@ -69,6 +69,8 @@ from mypy_asyncsession.rules.rule import Problem, Rule
 def check(read: ExpiredRead) -> Problem:
     """An expired attribute that is read is always wrong."""
     what = f'"{read.instance}.{read.attribute}"'
+    if read.reader is not None:
+        what += f', which "{read.reader}" reads,'
     by = f', in "{read.by}"' if read.by else ""
     message = (
         f"{what} has expired with the {read.method} at line {read.line}{by}:"

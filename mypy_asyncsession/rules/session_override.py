@@ -89,6 +89,16 @@ def check(override: Override) -> Problem | None:
             f'Declare it without "async": "def {override.method}(...) -> {there.label}[...]: ..."',
             here.place,
         )
+    if override.called is not None:
+        if not any(map(holds_resource, (here, there))):
+            return None
+        kinds = ("a property", "a method") if override.called else ("a method", "a property")
+        return Problem(
+            f'"{override.method}" is {kinds[0]} of "{override.owner}", of "{override.base}" '
+            f"{kinds[1]}",
+            f'Make it {kinds[1]}, as the callers of "{override.base}.{override.method}" expect',
+            here.place,
+        )
     shapes = {here.shape, there.shape}
     if not shapes & _PROVIDERS or not shapes <= _PROVIDERS | {Shape.COROUTINE}:
         return None

@@ -82,6 +82,13 @@ def check(raw: UnenteredUse) -> Problem | None:
             f'Enter it: "{_keyword(handed)} {raw.text}:"',
             handed.place,
         )
+    if raw.situation is Situation.CALLED:
+        return Problem(
+            f'"{raw.text}" is {handed.shape.value} already, which "{raw.detail}" gives as a '
+            "property: it cannot be called",
+            f'Write "{raw.text}", without "()"',
+            handed.place,
+        )
     if raw.situation is Situation.DROPPED:
         hint = f'Await it: "await {raw.text}"' if raw.detail and raw.callee else None
         return Problem(

@@ -65,6 +65,7 @@ def combine(structural: Value, typed: Value) -> Value:
                     origin=option.origin,
                     bare=option.bare,
                     filled=option.filled,
+                    fields=option.fields,
                 )
             if option.can == member.can and member.shape is not Shape.OTHER:
                 by_body = isinstance(option.item, ObjectValue) and option.item.by_definition

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AssignmentStmt, CallExpr, FuncDef, NameExpr, WithStmt, YieldExpr
+from mypy.nodes import Argument, AssignmentStmt, CallExpr, FuncDef, NameExpr, WithStmt, YieldExpr
 
-from mypy_asyncsession.models.fastapi import DEPENDS
-from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, ASYNC_SESSIONS
+from mypy_asyncsession.models.sqlalchemy import (
+    ASYNC_SESSIONMAKERS,
+    ASYNC_SESSIONS,
+    SCOPED_SESSIONS,
+    SESSIONMAKERS,
+)
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import Variable
@@ -15,6 +19,8 @@ from mypy_asyncsession.semantic.syntax import yields
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ManagerFactory, fullname
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -30,9 +36,22 @@ _DEPTH: Final = 4
 class Expiry:
     """Reads how sessions were made."""
 
-    def __init__(self, interpreter: Interpreter, objects: Objects) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        objects: Objects,
+        injected: Callable[[Argument, Scope], FunctionValue | None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            interpreter: Says what expressions may be.
+            objects: Says which objects they are.
+            injected: Says which function FastAPI calls for a parameter.
+        """
         self._interpreter = interpreter
         self._objects = objects
+        self._provider = injected
 
     def on_commit(self, session: Object, body: FunctionBody, depth: int = 0) -> bool:
         """Whether it is certain that a commit expires the instances of a session."""
@@ -53,16 +72,11 @@ class Expiry:
     def _injected(self, name: str, body: FunctionBody, depth: int) -> bool:
         """``session: AsyncSession = Depends(get_session)``."""
         argument = argument_of(body.node, name)
-        default = getattr(argument, "initializer", None)
-        if not isinstance(default, CallExpr) or len(default.args) != 1:
-            return False
         outer = body.scope.parent
-        if outer is None:
+        if outer is None or not isinstance(argument, Argument):
             return False
-        called = self._interpreter.value(default.callee, outer, None)
-        if fullname(called) not in DEPENDS:
-            return False
-        return self._provided(self._interpreter.value(default.args[0], outer, None), depth)
+        provider = self._provider(argument, outer)
+        return provider is not None and self._provided(provider, depth)
 
     def _made(self, made: Node, body: FunctionBody, at: int, depth: int) -> bool:
         if not isinstance(made, CallExpr):
@@ -125,9 +139,18 @@ class Expiry:
     def _says_nothing(self, call: CallExpr, scope: Scope) -> bool:
         """Whether a call makes a sessionmaker that keeps the default."""
         callee = self._interpreter.value(call.callee, scope, None)
-        if fullname(callee) not in ASYNC_SESSIONMAKERS:
+        makes_async = fullname(callee) in ASYNC_SESSIONMAKERS
+        if not makes_async and fullname(callee) not in SESSIONMAKERS:
             return False
-        if any(kind.is_star() for kind in call.arg_kinds) or "class_" in call.arg_names:
+        if any(kind.is_star() for kind in call.arg_kinds):
+            return False
+        for name, argument in zip(call.arg_names, call.args, strict=True):
+            if name == "class_":
+                klass = fullname(self._interpreter.value(argument, scope, None))
+                if klass not in ASYNC_SESSIONS - SCOPED_SESSIONS:
+                    return False  # its ``__init__`` may say otherwise
+                makes_async = True
+        if not makes_async:
             return False
         option = _option(call)
         return option is None or option == "True"

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, TypeInfo, Var
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, TypeInfo, Var
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.footprints import (
     asked,
+    depends,
     footprint,
     initialised,
+    injected,
     made,
     made_of_parameters,
 )
@@ -26,7 +28,7 @@ from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closed_by, closes_own, opens_in
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
+from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, returned, statements
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     CallableReturning,
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
     from mypy.types import Type
 
-    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 
 def facts(source: ModuleSource, interpreter: Interpreter) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    source.read_whole()
     lines = list(_members(source, interpreter, source.tree.defs, source.scope, ""))
     if interpreter.passed_over:
         unguarded = interpreter.ignoring_runtime_checks()
@@ -82,6 +82,8 @@ def _members(
         for binding in bindings:
             if (told := made(binding)) is not None:
                 yield f"{prefix}{name} is made with {told}"
+            if (told := depends(binding)) is not None:
+                yield f"{prefix}{name} depends on {told}"
         if _in_interface(interpreter, f"{module}.{prefix}{name}"):
             continue
         for binding in bindings:
@@ -103,12 +105,11 @@ def _members(
                     value = interpreter.assigned(source, statement, inner, attribute)
                     yield from _line(inside + attribute, value, interpreter, scope)
         elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
-            yield from _function(statement, source, interpreter, scope, prefix)
+            yield from _function(statement, interpreter, scope, prefix)
 
 
 def _function(
     statement: FuncDef | Decorator | OverloadedFuncDef,
-    source: ModuleSource,
     interpreter: Interpreter,
     scope: Scope,
     prefix: str,
@@ -117,8 +118,7 @@ def _function(
     if function is None:
         return
     name = prefix + function.name
-    found = source.contents(function)
-    if _says_more_than_its_type(function, found):
+    if _says_more_than_its_type(function):
         yield from _line(name, interpreter.defined(statement, scope), interpreter, scope)
     if function.is_generator:
         # How it goes on after its yield decides how it may be left.
@@ -135,13 +135,16 @@ def _function(
             yield f"{name} commits {LateCommits(interpreter).of_helper(value)}"
     elif is_stub_body(function):
         yield f"{name} says nothing"
-    if function.name == "__init__" and (put := initialised(found)):
+    if function.name == "__init__" and (put := initialised(function)):
         yield f"{name} puts {put}"
-    if done := footprint(function, found):
+    if done := footprint(function):
         yield f"{name} does {done}"
-    if owners := asked(found):
+    source = interpreter.program.source(scope.module)
+    if source is not None and returned(function) and (given := injected(function, source)):
+        yield f"{name} is given {given}"
+    if owners := asked(function):
         yield f"{name} asks {owners}"
-    if made := made_of_parameters(function, found):
+    if made := made_of_parameters(function):
         yield f"{name} makes {made}"
 
 
@@ -183,7 +186,7 @@ def _says_all(item: Type | None) -> bool:
 _SHAPES = HOLDER_TYPES - COROUTINE_TYPES
 
 
-def _says_more_than_its_type(function: FuncDef, found: Contents) -> bool:
+def _says_more_than_its_type(function: FuncDef) -> bool:
     """Whether the body of a function may say what its annotation does not."""
     type_ = function.type
     result = getattr(type_, "ret_type", None)
@@ -194,7 +197,10 @@ def _says_more_than_its_type(function: FuncDef, found: Contents) -> bool:
         proper = get_proper_type(result)
         if not isinstance(proper, Instance) or proper.type.fullname not in _SHAPES:
             return False
-    return bool(found.returned)
+    return any(
+        isinstance(statement, ReturnStmt) and statement.expr is not None
+        for statement in statements(function.body)
+    )
 
 
 def signature(value: Value, interpreter: Interpreter, scope: Scope, depth: int = 0) -> str | None:

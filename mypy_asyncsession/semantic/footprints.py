@@ -18,45 +18,48 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     IfStmt,
+    IndexExpr,
     MemberExpr,
     NameExpr,
     RaiseStmt,
     ReturnStmt,
     SuperExpr,
     TryStmt,
+    TupleExpr,
     WhileStmt,
     WithStmt,
 )
+from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
-from mypy_asyncsession.semantic.syntax import dotted, walk
+from mypy_asyncsession.semantic.syntax import dotted, returned, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.bindings import Binding
-    from mypy_asyncsession.semantic.index import Contents
+    from mypy_asyncsession.semantic.module_source import ModuleSource
 
 #: The methods after which an order counts.
 _ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
-def footprint(function: FuncDef, found: Contents) -> str:
+def footprint(function: FuncDef) -> str:
     """The skeleton of an asynchronous function; empty where it awaits and enters nothing."""
     if not function.is_coroutine:
         return ""
-    if AwaitExpr not in found.kinds and not any(node.is_async for node in found.of_kind(WithStmt)):
+    nodes = list(walk(function.body))
+    awaited = [node for node in nodes if isinstance(node, AwaitExpr)]
+    if not awaited and not any(isinstance(node, WithStmt) and node.is_async for node in nodes):
         return ""
-    ends = not found.words.isdisjoint(_ENDING) and any(
-        node.name in _ENDING for node in found.of_kind(MemberExpr)
-    )
-    return ";".join(_parts(found.nodes, ends=ends))
+    ends = any(isinstance(node, MemberExpr) and node.name in _ENDING for node in nodes)
+    return ";".join(_parts(nodes, ends=ends))
 
 
-def _parts(nodes: Sequence[Node], *, ends: bool) -> Iterator[str]:
+def _parts(nodes: list[Node], *, ends: bool) -> Iterator[str]:
     inside: set[int] = set()
     for node in nodes:
         if isinstance(node, AwaitExpr):
@@ -96,13 +99,13 @@ def _text(node: Expression) -> str:
     return dotted(node) or "_"
 
 
-def initialised(found: Contents) -> str:
+def initialised(function: FuncDef) -> str:
     """What an ``__init__`` puts into attributes as it is given it, or makes of it."""
     return ";".join(
         f"{[_text(each) for each in node.lvalues]}={_text(node.rvalue)}"
         if isinstance(node, AssignmentStmt)
         else _text(node)
-        for node in found.nodes
+        for node in walk(function.body)
         if (
             isinstance(node, AssignmentStmt)
             and isinstance(node.rvalue, (CallExpr, NameExpr))
@@ -124,25 +127,53 @@ def made(binding: Binding) -> str | None:
     return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
 
 
-def asked(found: Contents) -> list[str]:
+def depends(binding: Binding) -> str | None:
+    """What an alias says besides its type: ``Annotated[AsyncSession, Depends(get_db)]``."""
+    index = binding.node
+    if binding.kind != "assign" or not isinstance(index, IndexExpr):
+        return None
+    items = index.index.items[1:] if isinstance(index.index, TupleExpr) else []
+    told = [_text(each) for each in items if isinstance(each, CallExpr)]
+    return ";".join(told) or None
+
+
+def injected(function: FuncDef, source: ModuleSource) -> str:
+    """What FastAPI is told to give to the parameters of a function, defaults and annotations."""
+    found: list[str] = []
+    for argument in function.arguments:
+        if isinstance(argument.initializer, CallExpr):
+            found.append(f"{argument.variable.name}={_text(argument.initializer)}")
+        annotation = argument.type_annotation
+        if not isinstance(annotation, UnboundType):
+            continue
+        if any(isinstance(each, RawExpressionType) for each in annotation.args):
+            # mypy keeps no expressions in annotations, only where they stand.
+            found.append(source.text(annotation.line, annotation.end_line or annotation.line))
+        elif argument.initializer is None and not annotation.args:
+            found.append(f"{argument.variable.name}:{annotation.name}")
+    if found and not function.is_coroutine:
+        found += [f"return {_text(each)}" for each in returned(function)]
+    return ";".join(found)
+
+
+def asked(function: FuncDef) -> list[str]:
     """What a function asks for what only an open session has."""
-    if found.words.isdisjoint(CONNECTING_ATTRIBUTES):
-        return []
     return sorted(
         {
             dotted(node.expr) or "_"
-            for node in found.of_kind(MemberExpr)
-            if node.name in CONNECTING_ATTRIBUTES
+            for node in walk(function.body)
+            if isinstance(node, MemberExpr) and node.name in CONNECTING_ATTRIBUTES
         }
     )
 
 
-def made_of_parameters(function: FuncDef, found: Contents) -> list[str]:
+def made_of_parameters(function: FuncDef) -> list[str]:
     """What a function returns that is made of its parameters, where it returns nothing else."""
-    made = [each for each in found.returned if isinstance(each, CallExpr)]
-    if not made or len(made) < len(found.returned):
-        return []
     names = {argument.variable.name for argument in function.arguments}
+    results = returned(function)
+    if not all(isinstance(each, CallExpr) for each in results):
+        return []
+    made = [each for each in results if isinstance(each, CallExpr)]
     given = (argument for each in made for argument in each.args)
     if not any(isinstance(each, NameExpr) and each.name in names for each in given):
         return []

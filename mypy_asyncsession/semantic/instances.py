@@ -10,14 +10,16 @@ from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
     CallExpr,
+    ConditionalExpr,
     ForStmt,
     FuncDef,
     MemberExpr,
     NameExpr,
     ReturnStmt,
 )
-from mypy.types import Instance
+from mypy.types import Instance, NoneType, get_proper_type
 
+from mypy_asyncsession.models.typing import COROUTINE_TYPES
 from mypy_asyncsession.semantic.async_sessions import is_async_session, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.combine import is_none
@@ -112,13 +114,14 @@ class Source:
 
     Attributes:
         session: The session that it was got through.
-        mapped: Its class.
+        mapped: Its class; ``None`` where that is for the caller to say, of a repository that is
+            generic in it.
         at: The point at which it was loaded, with others, into a list; ``None`` where its name is
             bound as it is loaded.
     """
 
     session: Object
-    mapped: MappedClass
+    mapped: MappedClass | None
     at: int | None = None
 
 
@@ -165,12 +168,24 @@ class Instances:
 
     def of(self, expression: Expression, body: FunctionBody, at: int) -> Source | None:
         """Where an instance comes from that an expression gives."""
+        if isinstance(expression, ConditionalExpr):
+            return self._either(expression, body, at)
         if isinstance(expression, AwaitExpr) and isinstance(expression.expr, CallExpr):
-            found = self._helper(expression.expr, body)
+            found = self._helper(expression, expression.expr, body)
             if found is not None:
                 return found
         got = self._got(expression, body, at)
         return self._source(got) if got is not None and got.kind is Kind.ONE else None
+
+    def _either(self, expression: ConditionalExpr, body: FunctionBody, at: int) -> Source | None:
+        """``await session.get(User, key) if key else None``."""
+        branches = (expression.if_expr, expression.else_expr)
+        found = [
+            self.of(each, body, at)
+            for each in branches
+            if not (isinstance(each, NameExpr) and each.name == "None")
+        ]
+        return found[0] if found and all(each == found[0] for each in found) else None
 
     def new(self, expression: Expression, body: FunctionBody, at: int) -> MappedClass | None:
         """The mapped class of which an expression makes an instance."""
@@ -180,7 +195,15 @@ class Instances:
 
     def mapped(self, name: NameExpr, body: FunctionBody, at: int) -> MappedClass | None:
         """The mapped class that what a name holds is an instance of."""
-        found = [each for each in members(self._objects.value(name, body, at)) if not is_none(each)]
+        return self._of_value(self._objects.value(name, body, at))
+
+    def _of_value(self, value: Value) -> MappedClass | None:
+        found = [
+            each
+            for each in members(value)
+            if not is_none(each)
+            and not (isinstance(each, ObjectValue) and isinstance(each.type, NoneType))
+        ]
         if len(found) != 1 or not isinstance(found[0], ObjectValue):
             return None
         type_ = found[0].type
@@ -193,7 +216,9 @@ class Instances:
 
     def _source(self, got: _Got) -> Source | None:
         mapped = self._class(got.klass)
-        return Source(got.session, mapped) if mapped is not None else None
+        if mapped is None and isinstance(got.klass, ClassValue):
+            return None
+        return Source(got.session, mapped)
 
     def _got(
         self, expression: Expression, body: FunctionBody, at: int, depth: int = 0
@@ -274,7 +299,7 @@ class Instances:
             return self._objects.value(statement.args[0], body, at)
         return None
 
-    def _helper(self, call: CallExpr, body: FunctionBody) -> Source | None:
+    def _helper(self, awaited: AwaitExpr, call: CallExpr, body: FunctionBody) -> Source | None:
         """Where an instance comes from that a function of the project returns."""
         at = body.at(call)
         if at is None:
@@ -291,7 +316,22 @@ class Instances:
         settled = self._objects.settled(session, body, at) if session is not None else None
         if settled is None or not may_be_for_one_task(settled.value):
             return None
-        return Source(settled, source.mapped)
+        if source.mapped is not None:
+            return Source(settled, source.mapped)
+        inferred = self._interpreter.type_of(awaited, body.scope.module)
+        mapped = self._of_value(self._interpreter.types.value(inferred)) if inferred else None
+        return Source(settled, mapped or self._declared(function))
+
+    def _declared(self, function: FunctionValue) -> MappedClass | None:
+        """The class that a method says it gives, seen from the object that it is bound to."""
+        receiver = function.receiver
+        type_ = receiver.type if isinstance(receiver, ObjectValue) else None
+        if not isinstance(type_, Instance):
+            return None
+        result = get_proper_type(self._interpreter.types.method_result(type_, function.node.name))
+        if isinstance(result, Instance) and result.type.fullname in COROUTINE_TYPES:
+            result = get_proper_type(result.args[-1]) if result.args else None
+        return self._of_value(self._interpreter.types.value(result)) if result else None
 
     def returned(self, function: FunctionValue) -> Source | None:
         """Where the instances come from that a coroutine function returns, if all from one."""
@@ -314,13 +354,14 @@ class Instances:
             result = statement.expr
             if result is None or (isinstance(result, NameExpr) and result.name == "None"):
                 continue
-            source = self._result(result, body, index)
+            source = self.result(result, body, index)
             if source is None or (found is not None and source.session != found.session):
                 return None
             found = source
         return found
 
-    def _result(self, result: Expression, body: FunctionBody, at: int) -> Source | None:
+    def result(self, result: Expression, body: FunctionBody, at: int) -> Source | None:
+        """Where an instance comes from that a function returns at a point."""
         if not isinstance(result, NameExpr):
             return self.of(result, body, at)
         reaching = body.bindings.reaching(at, result.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -78,6 +79,17 @@ class ModuleSource:
     _calls: dict[str, list[CallSite]] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
     _run_in_sync: frozenset[str] | None = None
+    _lines: list[str] | None = None
+
+    def text(self, first: int, last: int) -> str:
+        """The text of some lines, counted from 1; empty where the file cannot be read."""
+        if self._lines is None:
+            try:
+                data = Path(self.path).read_bytes()
+            except OSError:
+                data = b""
+            self._lines = data.decode("utf-8", errors="replace").split("\n")
+        return "\n".join(self._lines[first - 1 : last])
 
     def scope_in(self, node: FuncItem | ClassDef, parent: Scope) -> Scope:
         """A scope for the body of *node*, with nothing known about its parameters."""

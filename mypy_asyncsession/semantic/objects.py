@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import MemberExpr, NameExpr
 
+from mypy_asyncsession.semantic.syntax import as_written
 from mypy_asyncsession.semantic.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Variable:
     @property
     def text(self) -> str:
         """The name as written."""
-        return self.name.rpartition(".")[2]
+        return as_written(self.name.rpartition(".")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Made:
     def text(self) -> str:
         """Its name, or the call as written."""
         if self.name:
-            return self.name
+            return as_written(self.name)
         callee = self.call.callee
         return f"{callee.name}()" if isinstance(callee, (MemberExpr, NameExpr)) else "..."
 

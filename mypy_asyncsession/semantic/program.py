@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, SymbolNode, TypeInfo
@@ -15,7 +16,7 @@ from mypy_asyncsession.semantic.scopes import Scope, qualname_in
 from mypy_asyncsession.semantic.syntax import definition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy.nodes import ClassDef, Expression, FuncItem, RefExpr
     from mypy.types import ProperType, Type
@@ -65,6 +66,17 @@ class Program:
         self._sources: dict[str, ModuleSource | None] = {}
         self._kept: dict[str, ModuleSource] = {}
         self.current: ModuleSource | None = None
+        #: By path, what counts in place of what is in a file.
+        self.texts: Mapping[str, bytes] = {}
+
+    def content(self, path: str) -> bytes:
+        """What is in a file of the program; nothing where it cannot be read."""
+        if path in self.texts:
+            return self.texts[path]
+        try:
+            return Path(path).read_bytes()
+        except OSError:
+            return b""
 
     def enter(self, tree: MypyFile) -> ModuleSource:
         """Make *tree*, analysed, the module at hand."""

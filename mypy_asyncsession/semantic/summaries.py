@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
+    AssignmentStmt,
     AwaitExpr,
     CallExpr,
-    ComparisonExpr,
     ExpressionStmt,
     FuncDef,
     MemberExpr,
@@ -23,6 +23,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, GATHERING
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.semantic.asked_for import is_asked_for
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -110,6 +111,8 @@ class Summary:
 NOTHING: Final = Summary()
 #: The methods that end a transaction.
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: Those that a caller may decide about, by what it gives or by the state of the session.
+_DECIDED: Final = ENDING | {"begin"}
 
 
 def united(summaries: Iterable[Summary]) -> Summary:
@@ -161,7 +164,7 @@ class Summaries:
         for point, summary in done:
             exposed |= summary.exposed
             for act in summary.acts:
-                if act.method in ENDING and _is_asked_for(point, body):
+                if act.method in _DECIDED and is_asked_for(point, body):
                     exposed.add(act.object)  # the caller decides
                     continue
                 ended = replace(
@@ -316,6 +319,7 @@ class Summaries:
         given: list[Expression] = [*call.args]
         if isinstance(call.callee, MemberExpr):
             given.append(call.callee.expr)
+            given += self._begun_by(call.callee.expr, body, at)
         for argument in given:
             object_ = self.objects.of(argument, body, at)
             if object_ is None:
@@ -324,6 +328,23 @@ class Summaries:
             if isinstance(object_, Made):
                 found |= set(self._kept_by(object_))
         return Summary((), frozenset(found)) if found else NOTHING
+
+    def _begun_by(self, receiver: Expression, body: FunctionBody, at: int) -> list[Expression]:
+        """The session whose transaction a name holds: ``savepoint = await db.begin_nested()``."""
+        if not isinstance(receiver, NameExpr):
+            return []
+        found: list[Expression] = []
+        for defined in body.bindings.reaching(at, receiver.name):
+            node = body.graph.points[defined].node
+            made = node.rvalue if isinstance(node, AssignmentStmt) else None
+            made = made.expr if isinstance(made, AwaitExpr) else made
+            if (
+                isinstance(made, CallExpr)
+                and isinstance(made.callee, MemberExpr)
+                and made.callee.name in ("begin", "begin_nested", "get_transaction")
+            ):
+                found.append(made.callee.expr)
+        return found
 
     def _kept_by(self, made: Made) -> Iterator[Object]:
         """What an object that was made here was given."""
@@ -370,20 +391,3 @@ def _hands_on(wrapper: FuncItem) -> bool:
         and all(kind.is_star() for kind in call.arg_kinds)
         for call in awaited
     )
-
-
-def _is_asked_for(point: int, body: FunctionBody) -> bool:
-    """Whether a parameter decides about a point: ``if commit: await session.commit()``."""
-    graph = body.graph
-    parameters = set(body.parameters())
-    for index in graph.of_kind(PointKind.BRANCH):
-        node = graph.points[index].node
-        operands = node.operands if isinstance(node, ComparisonExpr) else [node]
-        if not any(isinstance(each, NameExpr) and each.name in parameters for each in operands):
-            continue
-        ways = [
-            point in reachable(graph, index, first=kind) for kind in (EdgeKind.TRUE, EdgeKind.FALSE)
-        ]
-        if ways[0] is not ways[1]:
-            return True
-    return False

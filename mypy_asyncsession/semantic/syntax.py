@@ -269,6 +269,11 @@ def dotted(node: Node) -> str | None:
     return None
 
 
+def as_written(name: str) -> str:
+    """A name, or a chain of them, without the marks that mypy gives to those bound anew."""
+    return name.replace("'", "")
+
+
 def mentions(node: Node, name: str) -> int:
     """How often a name stands in *node*."""
     return sum(isinstance(inner, NameExpr) and inner.name == name for inner in walk(node))

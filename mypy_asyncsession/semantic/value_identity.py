@@ -52,6 +52,7 @@ def identity(value: Value | None) -> object:
             str(value.type) if value.type is not None else None,
             value.bare,
             value.filled,
+            tuple((name, identity(given)) for name, given in value.fields),
         )
     if isinstance(value, FunctionValue):
         return (
@@ -110,5 +111,5 @@ def is_general(function: FunctionValue) -> bool:
 
 def _has_no_node(value: Value) -> bool:
     if isinstance(value, ObjectValue):
-        return _has_no_node(value.item)
+        return not value.fields and _has_no_node(value.item)
     return value is UNKNOWN or isinstance(value, (ClassValue, NamedValue))

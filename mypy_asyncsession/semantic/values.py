@@ -59,6 +59,8 @@ class ObjectValue(Value):
         by_definition: Whether a definition says so, against an annotation.
         bare: Whether it was made by a call of its class without arguments.
         filled: Whether it was made by a call of its class with some.
+        fields: What that call gave to which field, if the class has an ``__init__`` that just
+            keeps what it is given.
     """
 
     shape: Shape
@@ -72,6 +74,7 @@ class ObjectValue(Value):
     by_definition: bool = False
     bare: bool = False
     filled: bool = False
+    fields: tuple[tuple[str, Value], ...] = ()
 
     def made_by(self, origin: Origin | None) -> ObjectValue:
         """The same object, attributed to the provider that handed it out."""
@@ -314,6 +317,7 @@ def _same(one: Value, other: Value) -> bool:
             and one.label == other.label
             and one.origin == other.origin
             and _same(one.item, other.item)
+            and one.fields == other.fields
         )
     if isinstance(one, FunctionValue) and isinstance(other, FunctionValue):
         return one.node is other.node and one.receiver is other.receiver

@@ -79,7 +79,17 @@ import json, os, sys
 _log = os.open(os.environ["AUDIT_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+def _folder(event, arguments):
+    # What removes a directory with all that is in it names the entries relative to that.
+    if event in ("os.remove", "os.rmdir") and arguments[-1] >= 0:
+        try:
+            return os.readlink(f"/proc/self/fd/{arguments[-1]}")
+        except OSError:
+            pass
+    return os.getcwd()
+
 def _hook(event, arguments):
+    folder = _folder(event, arguments)
     if event == "open":
         path, mode, flags = arguments
         if isinstance(path, int) or not flags & _WRITING:
@@ -98,7 +108,7 @@ def _hook(event, arguments):
     if event == "program" and event in _last and said in _last[event]:
         return
     _last.setdefault("program", []).append(said)
-    text = json.dumps([event, os.getcwd(), said], default=os.fsdecode)
+    text = json.dumps([event, folder, said], default=os.fsdecode)
     os.write(_log, text.encode() + b"\\n")
 
 _last = {}

@@ -26,8 +26,7 @@ from typing import Annotated
 import gc
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi.testclient import TestClient
-from sqlalchemy import literal, text
-from sqlalchemy import select as _select
+from sqlalchemy import literal, select, text
 from sqlalchemy.ext.asyncio import (
     AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine,
 )
@@ -35,9 +34,6 @@ from sqlalchemy.ext.asyncio import (
 app = FastAPI()
 engine = create_async_engine("sqlite+aiosqlite://")
 new_session = async_sessionmaker(engine)
-
-def select(value):
-    return _select(literal(value))
 """
 
 

@@ -78,7 +78,7 @@ def application(database: Database, monitor: SessionMonitor) -> FastAPI:
     @app.get("/insert/{row}")
     async def write(
         row: int,
-        db: Any = Depends(get_db),  # type: ignore[session-late-commit]  # noqa: B008
+        db: Any = Depends(get_db),  # noqa: B008
     ) -> int:
         await insert(db, row)
         if row % 2:

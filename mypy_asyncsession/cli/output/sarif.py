@@ -38,7 +38,7 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
                 "name": "mypy-asyncsession",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "informationUri": HOME,
+                **({"informationUri": HOME} if HOME else {}),
                 "rules": [*map(_rule, RULES), _PARENT_RULE],
             }
         },
@@ -71,16 +71,22 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": f"{rule.summary[0].upper()}{rule.summary[1:]}"},
         "fullDescription": {"text": _section(text, "What it does")},
         "help": {"text": text, "markdown": text},
-        "helpUri": rule_page(rule.code),
+        **_link(rule.code),
         "defaultConfiguration": {"enabled": rule.default, "level": "error"},
     }
+
+
+def _link(code: str) -> dict[str, str]:
+    """The address of a rule's page, while there is one: no value may be null."""
+    address = rule_page(code)
+    return {} if address is None else {"helpUri": address}
 
 
 _PARENT_RULE: Final = {
     "id": PARENT,
     "name": "AsyncSession",
     "shortDescription": {"text": "Session providers that are used in the wrong way"},
-    "helpUri": rule_page(PARENT),
+    **_link(PARENT),
     "defaultConfiguration": {"level": "error"},
 }
 

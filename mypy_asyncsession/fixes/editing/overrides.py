@@ -9,15 +9,16 @@ import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change
-from mypy_asyncsession.fixes.editing.imports import bound_names
-from mypy_asyncsession.fixes.editing.source_file import written
+from mypy_asyncsession.fixes.editing.source_file import SourceFile, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mypy_asyncsession.fixes.editing.draft import Draft
-    from mypy_asyncsession.fixes.editing.source_file import SourceFile
     from mypy_asyncsession.fixes.editing.source_tree import Tree
+
+#: In the files that override: what does so by other means is called like that as well.
+_OVERRIDING: Final = b"override"
 
 _DEPENDING: Final = ("Depends", "Security", "asynccontextmanager", "contextmanager")
 
@@ -44,20 +45,72 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
         CannotFix: A file may override it in a way that cannot be repointed.
     """
     name, origin = written(named).rpartition(".")[2], tree.origin(owner, named)
-    path = tree.overridden_elsewhere(name)
-    if path is not None:
-        raise CannotFix(f'"{path}" overrides it, and is not among the files to fix')
-    files = tree.mentioning(b"dependency_overrides")
-    if any(map(_is_open, files)):
-        files = tree.mentioning(name.encode())
-    for source in files:
+    others = tree.other_names(name)
+    outside = _outside(tree, {name, *others})
+    inside = tree.mentioning(b"dependency_overrides")
+    is_open = any(map(_is_open, inside)) or any(
+        source is None or _is_open(source)
+        for source in map(_parsed, tree.around("dependency_overrides").items())
+    )
+    for path, source in outside.items():
+        overrides = source is None or _OVERRIDING in source.content
+        if (is_open or overrides) and (
+            source is None or _may_override(tree, source, {name, *others})
+        ):
+            raise CannotFix(
+                f'"{path}" {"overrides" if overrides else "may override"} it, and is not among the '
+                "files to fix"
+            )
+    files = {each.path: each for word in (name, *others) for each in _files(tree, word, is_open)}
+    for source in files.values():
         keys = {id(key) for key in _keys(source)}
-        for node in m.findall(source.module, m.Name(name)):
-            key = _may_be_key(source, node, keys)
-            if key is not None and origin in (None, tree.origin(source, key)):
+        for node in m.findall(source.module, m.OneOf(*map(m.Name, (name, *others)))):
+            assert isinstance(node, cst.Name)
+            key = _may_be_key(source, node, keys if node.value == name else set())
+            if key is None:
+                continue
+            found = tree.function(source, key)
+            if node.value == name:
+                meant = origin in (None, tree.origin(source, key))
+            else:
+                # A name that it has somewhere: one that leads to a function can be repointed.
+                meant = found is None
+            if meant:
                 raise CannotFix(
                     f'"{source.path}" may override it in a way that the fix does not cover'
                 )
+
+
+def _files(tree: Tree, word: str, is_open: bool) -> list[SourceFile]:
+    """The files that mention a name and may override what it means."""
+    files = tree.mentioning(word.encode())
+    return files if is_open else [each for each in files if _OVERRIDING in each.content]
+
+
+def _outside(tree: Tree, names: Iterable[str]) -> dict[str, SourceFile | None]:
+    """The files of the project that are not to be fixed, and mention one of the names."""
+    found = {path: text for name in names for path, text in tree.around(name).items()}
+    return {path: _parsed((path, text)) for path, text in sorted(found.items())}
+
+
+def _parsed(file: tuple[str, bytes]) -> SourceFile | None:
+    """A file, or ``None`` if it is none of Python's, or cannot be parsed."""
+    try:
+        return SourceFile(*file) if file[0].endswith(".py") else None
+    except CannotFix:
+        return None
+
+
+def _may_override(tree: Tree, source: SourceFile, names: Iterable[str]) -> bool:
+    """Whether a file that is not to be fixed may override what has one of the names."""
+    for name in names:
+        imported = tree.imported(source, name)
+        if imported is not None and not imported[1].startswith(".") and not tree.owns(imported[1]):
+            continue  # a sibling's, of the same name
+        for node in m.findall(source.module, m.Name(name)):
+            if _may_be_key(source, node, set()) is not None:
+                return True
+    return False
 
 
 def _is_open(source: SourceFile) -> bool:
@@ -82,11 +135,20 @@ def _is_harmless(source: SourceFile, node: cst.CSTNode) -> bool:
 
 
 def _is_imported(source: SourceFile, key: cst.BaseExpression) -> bool:
-    """Whether a key is what the top level of its file has by that name."""
+    """Whether a key is imported under its name, or a function or class of the file's own."""
     root = key
     while isinstance(root, cst.Attribute):
         root = root.value
-    return isinstance(root, cst.Name) and root.value in bound_names(source)
+    if not isinstance(root, cst.Name):
+        return False
+    defined = m.FunctionDef(name=m.Name(root.value)) | m.ClassDef(name=m.Name(root.value))
+    if any(m.matches(each, defined) for each in source.module.body):
+        return True
+    return any(
+        isinstance(alias, cst.ImportAlias)
+        and (alias.evaluated_alias or alias.evaluated_name.partition(".")[0]) == root.value
+        for alias in m.findall(source.module, m.ImportAlias())
+    )
 
 
 def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> cst.BaseExpression | None:
@@ -94,15 +156,18 @@ def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> cst.Ba
     parent = source.parent(node)
     if isinstance(parent, cst.Attribute) and parent.attr is node:
         node, parent = parent, source.parent(parent)
-    assert isinstance(node, cst.BaseExpression)
-    if id(node) in keys:
+    if id(node) in keys or not isinstance(node, cst.BaseExpression):
         return None
     if isinstance(parent, cst.Arg):
         call = source.parent(parent)
         if not isinstance(call, cst.Call) or parent.keyword is node:
             return None
         return node if written(call.func).rpartition(".")[2] not in _DEPENDING else None
-    return node if isinstance(parent, (cst.DictElement, cst.Element, cst.Index)) else None
+    if isinstance(parent, (cst.Assign, cst.AnnAssign, cst.NamedExpr, cst.Param)):
+        values = (getattr(parent, "value", None), getattr(parent, "default", None))
+        return node if any(value is node for value in values) else None
+    handed = (cst.DictElement, cst.Element, cst.Index, cst.Return, cst.Yield)
+    return node if isinstance(parent, handed) else None
 
 
 def repoint(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections import defaultdict
 from itertools import takewhile
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
-from mypy_asyncsession.config import upwards
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.imports import aliases, module_of, top_level
 from mypy_asyncsession.fixes.editing.source_file import SourceFile
+from mypy_asyncsession.fixes.editing.surroundings import Surroundings, content
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_asyncsession.findings import Place
 
@@ -29,20 +28,12 @@ _MOST_STEPS = 8
 
 #: A mock that is told what iterating over it gives: as a generator it does not work.
 _DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
-#: Folders in which no project says anything of its own.
-_INSTALLED = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".mypy_cache",
-        ".mypy-asyncsession",
-        "__pycache__",
-        "node_modules",
-        "site-packages",
-    }
+#: Where something is put in the place of a provider: patched, overridden, set, given by its name.
+_STANDS_FOR = (
+    rb"(?:patch[\w.]*|setattr)\s*\([^()]*[\"'](?:[\w.]*\.)?NAME[\"']"
+    rb"|dependency_overrides\s*\[[\w.]*\bNAME\s*\]"
+    rb"|\bNAME(?:\.\w+)*\s*=[^=]"
 )
-#: Larger files are data.
-_MOST_BYTES = 4_000_000
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
 
@@ -62,9 +53,9 @@ class Tree:
             modules: The name of each file's module, by the file's path.
             directory: What the paths are relative to; ``None`` if there is nothing around them.
         """
-        self._directory = directory
         self._elsewhere: dict[str, bool] = {}
-        self._overriding: dict[str, bytes] | None = None
+        self._other_names: dict[str, set[str]] = {}
+        self._surroundings = Surroundings(modules, directory)
         self._read = read
         self._modules = modules
         self._paths: dict[str, list[str]] = defaultdict(list)
@@ -90,6 +81,14 @@ class Tree:
         if isinstance(found, CannotFix):
             raise CannotFix(str(found))
         return found
+
+    def named(self, module: str, source: SourceFile) -> SourceFile | None:
+        """The file that a module is to another file, if it is one of these and can be read."""
+        path = self._path_of(module, source)
+        try:
+            return self.file(path) if path is not None else None
+        except CannotFix:
+            return None
 
     def module(self, source: SourceFile) -> str:
         """The full name of a file's module."""
@@ -123,28 +122,29 @@ class Tree:
         word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
         if not all(self._can_be_read(path, word) for path in self._modules):
             return True
-        if self._directory is None:
-            return False
-        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
-        texts = _texts(_top(self._directory), known)
-        return any(word.search(_content(Path(path))) for path in texts)
+        return any(word.search(content(path)) for path in self._surroundings.texts())
 
-    def overridden_elsewhere(self, name: str) -> str | None:
-        """A file that is not one of these, and that may put something in a dependency's place."""
-        if self._overriding is None:
-            self._overriding = dict(self._that_override())
-        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
-        return next((path for path, text in self._overriding.items() if word.search(text)), None)
+    def around(self, word: str) -> dict[str, bytes]:
+        """The Python files of the project that are not among these and have a word in them."""
+        return self._surroundings.mentioning(word)
 
-    def _that_override(self) -> Iterator[tuple[str, bytes]]:
-        if self._directory is None:
-            return
-        known = {os.path.realpath(os.path.join(self._directory, path)) for path in self._modules}
-        for path in sorted(_texts(_top(self._directory), known)):
-            if path.endswith((".py", ".ipynb")):
-                content = _content(Path(path))
-                if b"dependency_overrides" in content:
-                    yield os.path.relpath(path, self._directory), content
+    def other_names(self, name: str) -> set[str]:
+        """What else the project's files call something: by ``import ... as``, or assigned."""
+        if name not in self._other_names:
+            word = re.escape(name.encode())
+            pattern = re.compile(
+                rb"\b" + word + rb"\s+as\s+(\w+)"
+                rb"|^(\w+)[ \t]*(?::[^=\n]+)?=[ \t]*(?:\w+\.)*" + word + rb"[ \t]*(?:#.*)?$",
+                re.MULTILINE,
+            )
+            texts = [self._read(source.path) for source in self.mentioning(name.encode())]
+            found = {
+                (match[1] or match[2]).decode()
+                for text in (*texts, *self.around(name).values())
+                for match in pattern.finditer(text)
+            }
+            self._other_names[name] = found - {name}
+        return self._other_names[name]
 
     def _can_be_read(self, path: str, word: re.Pattern[bytes]) -> bool:
         """Whether it can be told what a file says of a word."""
@@ -162,19 +162,14 @@ class Tree:
         tail = self.module(source).rpartition(".")[2].encode()
         others = self._importing().get(tail, set()) - {source.path}
         if any(name.encode() in self._read(path) for path in others) and any(
-            self._takes(path, tail, name) for path in others
+            _takes(self._read(path), tail, name) for path in others
         ):
             return False
         # Tests name what they patch in a string, with the module before it.
-        return not self.mentioning(tail + b"." + name.encode())
-
-    def _takes(self, path: str, tail: bytes, name: str) -> bool:
-        """Whether a file imports a name from a module of that name; it is not parsed for that."""
-        lines = re.findall(
-            rb"\bfrom\s+[\w.]*\b" + tail + rb"\s+import\s*(\([^)]*\)|[^\n]*)", self._read(path)
+        named = tail + b"." + name.encode()
+        return not self.mentioning(named) and not any(
+            _takes(text, tail, name) or named in text for text in self.around(name).values()
         )
-        word = re.compile(rb"\*|\b" + name.encode() + rb"\b")
-        return any(word.search(line) for line in lines)
 
     def is_called(self, name: str) -> bool:
         """Whether a file calls something of that name; none is parsed for that."""
@@ -187,9 +182,11 @@ class Tree:
 
     def only_iterated(self, name: str) -> str | None:
         """A file with a double of a provider that can be iterated over and nothing else."""
-        for source in self.mentioning(b"__aiter__"):
-            if _DOUBLE.search(source.content) and name.encode() in source.content:
-                return source.path
+        stands_for = re.compile(_STANDS_FOR.replace(b"NAME", re.escape(name.encode())))
+        files = {source.path: source.content for source in self.mentioning(b"__aiter__")}
+        for path, text in (*files.items(), *self.around("__aiter__").items()):
+            if _DOUBLE.search(text) and stands_for.search(text):
+                return path
         return None
 
     def _importing(self) -> dict[bytes, set[str]]:
@@ -201,6 +198,11 @@ class Tree:
                     for tail in _FROM.findall(self._read(path)):
                         self._importers.setdefault(tail, set()).add(path)
         return self._importers
+
+    def owns(self, module: str) -> bool:
+        """Whether a module belongs to a package that has files among these."""
+        top = module.partition(".")[0]
+        return any(each.partition(".")[0] == top for each in self._paths)
 
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""
@@ -326,6 +328,13 @@ class Tree:
         return ".".join([*above, *filter(None, [text[level:]])])
 
 
+def _takes(text: bytes, tail: bytes, name: str) -> bool:
+    """Whether a file imports a name from a module of that name; it is not parsed for that."""
+    lines = re.findall(rb"\bfrom\s+[\w.]*\b" + tail + rb"\s+import\s*(\([^)]*\)|[^\n]*)", text)
+    word = re.compile(rb"\*|\b" + name.encode() + rb"\b")
+    return any(word.search(line) for line in lines)
+
+
 def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definition | None:
     """The one function, or class, of that name at the top level of a file."""
     found = [
@@ -338,30 +347,3 @@ def _nearness(path: str, other: str) -> int:
     """How many directories two files have in common."""
     pairs = zip(Path(path).parts, Path(other).parts, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _top(directory: str) -> str:
-    """The folder of the repository that a directory is in, or the directory itself."""
-    *_, last = upwards(directory)
-    return str(last) if any((last / name).exists() for name in (".git", ".hg")) else directory
-
-
-def _texts(top: str, known: set[str]) -> Iterator[str]:
-    """The files of a project, those aside that are known, and what others installed there."""
-    for folder, folders, names in os.walk(top):
-        folders[:] = [
-            each
-            for each in folders
-            if each not in _INSTALLED and not Path(folder, each, "pyvenv.cfg").exists()
-        ]
-        for name in names:
-            path = os.path.join(folder, name)
-            if os.path.realpath(path) not in known:
-                yield path
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes() if path.stat().st_size < _MOST_BYTES else b""
-    except OSError:
-        return b""

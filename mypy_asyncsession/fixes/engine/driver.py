@@ -22,13 +22,13 @@ from mypy_asyncsession.fixes.editing.draft import Draft, applied
 from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
 from mypy_asyncsession.fixes.engine.plan import Planned, can_be_written, sorted_out
-from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result
+from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result, line_before
 from mypy_asyncsession.fixes.engine.verdict import Verdict, judged
 from mypy_asyncsession.fixes.engine.why import unmendable
 from mypy_asyncsession.fixes.fix import Site, Style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.report import Report
@@ -53,6 +53,9 @@ class Options:
         baseline: What is accepted: it is fixed as all else is, and not listed where it is left.
         others: Whether mypy is asked as well if it objects to what is written.
         rounds: How often the files are checked at the most.
+        texts: By path as it is shown, what is fixed in place of what is in a file.
+        inside: The files, as they are shown, whose findings are fixed; of all if empty.
+        at: The one finding that is fixed, by its path, code, line and message; ``None`` for all.
     """
 
     check: CheckOptions = field(default_factory=CheckOptions)
@@ -62,6 +65,9 @@ class Options:
     baseline: Baseline | None = None
     others: bool = True
     rounds: int = MOST_ROUNDS
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    inside: frozenset[str] = frozenset()
+    at: tuple[str, str, int, str] | None = None
 
 
 def fix(
@@ -110,7 +116,7 @@ class FixRun:
         self._on_progress = on_progress
         self._limit = longest(guard.directory)
         self._rounds = 0
-        self._originals: dict[str, bytes] = {}
+        self._originals: dict[str, bytes] = dict(self._options.texts)
         self._texts: dict[str, bytes] = {}
         self._verdicts: dict[str, str | None] = {}
         self._refused: dict[tuple[str, ...], str] = {}
@@ -145,6 +151,7 @@ class FixRun:
             if bad:
                 self._take_back(planned, bad, verdict)
             self.settled += [(found, self._key(found)) for each in good for found in each.findings]
+            self._fixed += [self._as_found(found) for each in good for found in each.findings]
             kept = {path for each in good for path in each.paths()}
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
@@ -152,8 +159,9 @@ class FixRun:
                 defining = each.draft.defining()
                 for path in each.paths() - defining:
                     self._needs.setdefault(path, set()).update(defining)
-            self._fixed += [found for each in good for found in each.findings]
             self._report = after if not bad else self._check(self._texts)
+            if good and self._options.at is not None:
+                return  # what is found on that line now is another finding
 
     def result(self) -> Result:
         """What became of all findings."""
@@ -189,6 +197,13 @@ class FixRun:
             incomplete=self._report.incomplete,
         )
 
+    def _as_found(self, found: Finding) -> Finding:
+        """A finding on the line on which it was before anything was edited."""
+        if found.path not in self._texts:
+            return found
+        old, new = self._originals[found.path], self._texts[found.path]
+        return replace(found, span=replace(found.span, line=line_before(old, new, found.span.line)))
+
     def _is_edited(self, path: str) -> bool:
         return path in self._texts and self._texts[path] != self._originals[path]
 
@@ -208,7 +223,7 @@ class FixRun:
         """The report on the files, some of them with another text."""
         self._rounds += 1
         instead = {}
-        for number, (path, content) in enumerate(sorted(texts.items())):
+        for number, (path, content) in enumerate(sorted({**self._options.texts, **texts}.items())):
             # A new path each time: mypy compares times by the second.
             copy = self._folder / str(self._rounds) / str(number) / os.path.basename(path)
             copy.parent.mkdir(parents=True)
@@ -264,9 +279,15 @@ class FixRun:
         return finding.path, finding.code, finding.message, line
 
     def _is_wanted(self, finding: Finding) -> bool:
+        options = self._options
         if self._among is not None and self._key(finding) not in self._among:
             return False
-        return not self._options.only or finding.code in self._options.only
+        if options.at is not None:
+            line = finding.span.line
+            return options.at == (finding.path, finding.code, line, finding.message)
+        return (not options.only or finding.code in options.only) and (
+            not options.inside or finding.path in options.inside
+        )
 
     def _plan(self, tree: Tree) -> list[Planned]:
         """What can be fixed in one go."""

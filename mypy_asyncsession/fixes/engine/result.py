@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_asyncsession.checking.report import Problem
     from mypy_asyncsession.findings import Finding
@@ -61,6 +61,15 @@ def _named(side: str, path: str) -> str:
     return f"{name}\t" if " " in name else name
 
 
+def line_before(old: bytes, new: bytes, line: int) -> int:
+    """The line, 1-based, that a line of *new* was in *old*; the one it came in the place of."""
+    matcher = difflib.SequenceMatcher(None, new.split(b"\n"), old.split(b"\n"), autojunk=False)
+    for _, first, last, before, end in matcher.get_opcodes():
+        if first <= line - 1 < last:
+            return min(before + line - 1 - first, max(end - 1, before)) + 1
+    return line
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A finding, and what became of it.
@@ -73,6 +82,16 @@ class Outcome:
     finding: Finding
     reason: str | None
 
+    def before(self, edits: Mapping[str, Edited]) -> Outcome:
+        """The same, on the line on which it was before its file was edited."""
+        found = self.finding
+        edited = edits.get(found.path)
+        if edited is None:
+            return self
+        line = line_before(edited.old, edited.new, found.span.line)
+        span = replace(found.span, line=line, end_line=found.span.end_line + line - found.span.line)
+        return replace(self, finding=replace(found, span=span))
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -81,7 +100,7 @@ class Result:
     Attributes:
         edited: The files that are fixed; those that others import from come first.
         fixed: The findings that are, where they were when they were found.
-        left: The findings that are not, with the reasons, where they are now.
+        left: The findings that are not, with the reasons, where they are once all is written.
         problems: What was in the way.
         checked: How many files were checked.
         known: How many findings are left that a baseline has.
@@ -98,6 +117,11 @@ class Result:
     unchecked: int = 0
     incomplete: bool = False
 
+    def as_unwritten(self) -> Result:
+        """The same, where nothing is written: what is left is where it is on disk."""
+        edits = {each.path: each for each in self.edited}
+        return replace(self, left=[each.before(edits) for each in self.left])
+
     def as_written(self, written: list[Edited], problems: list[Problem]) -> Result:
         """The same, where only some of the files could be written.
 
@@ -108,7 +132,8 @@ class Result:
         paths = {each.path for each in self.edited} - {each.path for each in written}
         reasons = {problem.path: problem.message for problem in problems}
         other = problems[-1].message if problems else ""
-        fixed, left = [], list(self.left)
+        unwritten = {each.path: each for each in self.edited if each.path in paths}
+        fixed, left = [], [each.before(unwritten) for each in self.left]
         for each in self.fixed:
             path = each.finding.path
             if path in paths:

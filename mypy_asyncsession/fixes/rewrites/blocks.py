@@ -87,6 +87,20 @@ def _gives(source: SourceFile, function: cst.FunctionDef) -> bool:
     )
 
 
+def ends(block: cst.BaseSuite) -> bool:
+    """Whether a block ends its function in every case: by a ``return`` or ``raise`` at its end."""
+    last: cst.CSTNode = block.body[-1]
+    if isinstance(last, cst.SimpleStatementLine):
+        last = last.body[-1]
+    if isinstance(last, cst.If):
+        if last.orelse is None:
+            return False
+        rest = last.orelse
+        below = cst.IndentedBlock([rest]) if isinstance(rest, cst.If) else rest.body
+        return ends(last.body) and ends(below)
+    return isinstance(last, (cst.Return, cst.Raise))
+
+
 def goes_on(node: cst.CSTNode) -> bool:
     """Whether there is a ``break`` or ``continue`` of this loop's in *node*."""
     finder = _Exits()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -13,6 +12,19 @@ from mypy_asyncsession.fixes.editing.draft import Change
 from mypy_asyncsession.fixes.editing.imports import Import, bound_names, reachable
 from mypy_asyncsession.fixes.editing.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.editing.source_file import written
+from mypy_asyncsession.fixes.rewrites.dependency_places import (
+    below,
+    blank_lines,
+    definition_of,
+    documented,
+    injected,
+    is_annotated,
+    is_local,
+    returning,
+    root_name,
+    snake_case,
+    top_statement,
+)
 from mypy_asyncsession.fixes.rewrites.signature import annotation, arguments, handed_on
 from mypy_asyncsession.semantic.shapes import Can
 
@@ -23,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.fixes.editing.draft import Draft
     from mypy_asyncsession.fixes.editing.source_file import SourceFile
     from mypy_asyncsession.fixes.fix import Site
+    from mypy_asyncsession.fixes.rewrites.dependency_places import Statement
 
 
 def entering(
@@ -68,6 +81,11 @@ def entering(
         found = site.tree.at(site.finding.provider)
         if found is not None and site.tree.function(site.source, provider) == found:
             return maker.beside_provider(provider, *found)
+    defined = definition_of(site, provider)
+    if defined is not None:
+        new = maker.beside_definition(provider, *defined, wrapped=wrapped)
+        if new is not None:
+            return new
     return maker.beside_use(provider, wrapped=wrapped)
 
 
@@ -95,10 +113,10 @@ class _Maker:
             returns = annotation(function)
             new = self._function(owner, name, text, parameters, returns)
             if function.get_docstring() is not None:
-                new = _documented(new, function.name.value)
-            blank = [cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))] * _apart(
-                function
-            )
+                new = documented(new, function.name.value)
+            blank = [
+                cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))
+            ] * blank_lines(function)
 
             def followed(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
                 return cst.FlattenSentinel([old, new.with_changes(leading_lines=blank)])
@@ -108,12 +126,58 @@ class _Maker:
         self._repoint_overrides(owner, function, name)
         return self._named(self._site.source, named, owner, name)
 
+    def beside_definition(
+        self,
+        named: cst.BaseExpression,
+        owner: SourceFile,
+        definition: Statement,
+        provider: str,
+        *,
+        wrapped: bool,
+    ) -> cst.BaseExpression | None:
+        """Below the definition, for all files that depend on it; ``None`` if it cannot be there."""
+        returns = self._of_parameter_in(owner, named)
+        if returns is None or wrapped:
+            return None
+        text = f"{provider}()"
+        name, exists = self._name(owner, provider, text)
+        new = self._named(self._site.source, named, owner, name)
+        if not exists:
+            annotation, imports = returns
+            for wanted in imports:
+                self._draft.need(owner, wanted)
+            function = self._function(owner, name, text, None, annotation)
+            key = ("dependency", owner.path, name, text)
+            self._draft.shared[key] = below(owner, definition, function)
+        self._repoint_overrides_of(owner, provider, name)
+        return new
+
+    def _of_parameter_in(
+        self, owner: SourceFile, named: cst.BaseExpression
+    ) -> tuple[cst.Annotation, list[Import]] | None:
+        """``AsyncIterator[T]`` in the file of the provider, and what that has to import for it."""
+        tree, found = self._site.tree, self._injected(named)
+        if found is None or not isinstance(found[1], cst.Name):
+            return None
+        name = found[1].value
+        imports: list[Import] = []
+        mine, theirs = tree.imported(found[0], name), tree.imported(owner, name)
+        if mine is None:
+            return None
+        if theirs is None or (theirs[0], theirs[2]) != (mine[0], mine[2]):
+            if name in bound_names(owner) or name != mine[2]:
+                return None
+            imports.append(Import(mine[0], mine[2]))
+        written_as, wanted = self._iterator(owner)
+        imports += [wanted] if wanted is not None else []
+        return returning(f"{written_as}[{name}]"), imports
+
     def beside_use(self, named: cst.BaseExpression, *, wrapped: bool = False) -> cst.BaseExpression:
         """Above the first statement that depends on it, in the same file."""
         source = self._site.source
-        statement = _outermost(source, named)
-        root = _root(named)
-        if root is None or _is_local(source, named, root):
+        statement = top_statement(source, named)
+        root = root_name(named)
+        if root is None or is_local(source, named, root):
             raise CannotFix("it is not known at the top level of the module")
         text = f"{source.code(named)}()"
         if wrapped:
@@ -132,7 +196,7 @@ class _Maker:
                 while lines and lines[0].comment is None:
                     blank.append(lines.pop(0))
                 empty = cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))
-                first = new.with_changes(leading_lines=blank or [empty, empty])
+                first = new.with_changes(leading_lines=blank if blank[1:] else [empty, empty])
                 return cst.FlattenSentinel(
                     [first, old.with_changes(leading_lines=[empty, empty, *lines])]
                 )
@@ -176,7 +240,7 @@ class _Maker:
         for each in source.module.body:
             if isinstance(each, cst.FunctionDef) and self._does_so(source, each, call, parameters):
                 return each.name.value, True
-        base = f"{_snake(provider)}_dependency"
+        base = f"{snake_case(provider)}_dependency"
         taken = bound_names(source)
         number = 1
         while True:
@@ -217,30 +281,43 @@ class _Maker:
             and m.matches(block.body.body[0], yielding)
         )
 
-    def _of_parameter(self, named: cst.BaseExpression) -> cst.Annotation | None:
-        """``AsyncIterator[T]``, where a parameter or an alias says what is injected."""
-        source = self._site.source
-        injected: cst.BaseExpression | None = None
-        for around in source.ancestors(named):
-            if isinstance(around, cst.Subscript) and written(around.value).endswith("Annotated"):
-                element = around.slice[0].slice
-                injected = element.value if isinstance(element, cst.Index) else None
-                break
-            if isinstance(around, cst.Param):
-                injected = around.annotation.annotation if around.annotation else None
-                break
-        if injected is None:
-            return None
-        name = "AsyncIterator" if self._async else "Iterator"
-        for module in ("typing", "collections.abc"):
-            written_as, imported = reachable(source, module, name)
-            if imported is None or module == "collections.abc":
-                self._draft.need(source, imported)
-                return cst.Annotation(
-                    cst.parse_expression(f"{written_as}[{source.code(injected)}]"),
-                    whitespace_before_indicator=cst.SimpleWhitespace(" "),
-                )
+    def _injected(self, named: cst.BaseExpression) -> tuple[SourceFile, cst.BaseExpression] | None:
+        """What is injected, where a parameter or an alias says so: here, or else anywhere."""
+        source, tree = self._site.source, self._site.tree
+        here = injected(source, named)
+        if here is not None:
+            return source, here
+        name, origin = written(named).rpartition(".")[2], tree.origin(source, named)
+        for file in tree.mentioning(name.encode()):
+            for other in m.findall(file.module, m.Name(name)):
+                assert isinstance(other, cst.Name)
+                if isinstance(file.parent(other), cst.Arg) and tree.origin(file, other) == origin:
+                    elsewhere = injected(file, other)
+                    if elsewhere is not None:
+                        return file, elsewhere
         return None
+
+    def _iterator(self, source: SourceFile) -> tuple[str, Import | None]:
+        """How a file says what a generator function returns, and what it imports to say so."""
+        name = "AsyncIterator" if self._async else "Iterator"
+        written_as, imported = reachable(source, "typing", name)
+        if imported is None:
+            return written_as, None
+        return reachable(source, "collections.abc", name)
+
+    def _of_parameter(self, named: cst.BaseExpression) -> cst.Annotation | None:
+        """``AsyncIterator[T]``, or of anything where the file is annotated and nobody says of what.
+
+        A dependency that nobody is given may yield anything.
+        """
+        source = self._site.source
+        found = self._injected(named)
+        here = found[1] if found is not None and found[0] is source else None
+        if here is None and not is_annotated(source):
+            return None
+        written_as, imported = self._iterator(source)
+        self._draft.need(source, imported)
+        return returning(f"{written_as}[{source.code(here) if here else 'object'}]")
 
     def _named(
         self, source: SourceFile, named: cst.BaseExpression, owner: SourceFile, name: str
@@ -272,6 +349,14 @@ class _Maker:
                 new = self._named(source, key, owner, name)
                 repoint(self._draft, source, key, new)
 
+    def _repoint_overrides_of(self, owner: SourceFile, provider: str, name: str) -> None:
+        """The same for a provider that is no function."""
+        tree = self._site.tree
+        check_seen(tree, owner, cst.Name(provider))
+        for source, key in overridden(tree):
+            if tree.origin(source, key) == (tree.module(owner), provider):
+                repoint(self._draft, source, key, self._named(source, key, owner, name))
+
     def _repoint_overrides_here(self, named: cst.BaseExpression, name: str) -> None:
         """The same for what only this file has a new dependency for.
 
@@ -285,51 +370,3 @@ class _Maker:
             if source is not self._site.source or written(key) != written(named):
                 raise CannotFix(f'"{source.path}" overrides it')
             repoint(self._draft, source, key, cst.Name(name))
-
-
-def _documented(function: cst.FunctionDef, provider: str) -> cst.FunctionDef:
-    line = cst.parse_statement(f'"""Enter "{provider}", for "Depends"."""')
-    body = function.body
-    return function.with_changes(body=body.with_changes(body=[line, *body.body]))
-
-
-def _apart(function: cst.FunctionDef) -> int:
-    """How many empty lines stand above a function, a heading of its section not counted."""
-    empty = [line.comment is None for line in function.leading_lines]
-    above = len(empty) if all(empty) else empty.index(False)
-    return min(above, 2) or 2
-
-
-def _outermost(source: SourceFile, node: cst.CSTNode) -> cst.CSTNode:
-    """The statement at the top level of the module that a node is in."""
-    for around in source.ancestors(node):
-        if source.parent(around) is source.module:
-            return around
-    raise AssertionError
-
-
-def _root(node: cst.BaseExpression) -> str | None:
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node.value if isinstance(node, cst.Name) else None
-
-
-def _is_local(source: SourceFile, node: cst.CSTNode, name: str) -> bool:
-    """Whether a name belongs to a function or class around a node."""
-    for around in source.ancestors(node):
-        if isinstance(around, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
-            targets = m.findall(
-                around,
-                m.AssignTarget(target=m.Name(name))
-                | m.Param(name=m.Name(name))
-                | m.AsName(name=m.Name(name))
-                | m.FunctionDef(name=m.Name(name))
-                | m.ImportAlias(name=m.Name(name)),
-            )
-            if any(each is not around for each in targets):
-                return True
-    return False
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

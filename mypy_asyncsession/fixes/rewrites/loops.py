@@ -15,7 +15,7 @@ from mypy_asyncsession.fixes.engine.ignores import unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block
 from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import closing
-from mypy_asyncsession.fixes.rewrites.blocks import is_last, leaves, settled
+from mypy_asyncsession.fixes.rewrites.blocks import ends, goes_on, is_last, leaves, settled
 from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, operand, primary
 from mypy_asyncsession.fixes.rewrites.regions import check_stays
 from mypy_asyncsession.semantic.shapes import Can, Shape
@@ -287,6 +287,23 @@ def _to_with(
         return cst.FlattenSentinel([block, *_statements(old.orelse)])
 
     draft.change(site.source, loop, entered)
+    if made.of_generator and not site.unsafe and loop.orelse is None:
+        _drop_unreachable(site, draft, loop)
+
+
+def _drop_unreachable(site: Site, draft: Draft, loop: cst.For) -> None:
+    """Where a block always returns, nothing gets to the ``return`` that was for an empty loop."""
+    block = site.source.parent(loop)
+    if not isinstance(block, cst.IndentedBlock) or not ends(loop.body) or goes_on(loop.body):
+        return
+    position = list(block.body).index(loop) + 1
+    below = block.body[position] if position < len(block.body) else None
+    if (
+        isinstance(below, cst.SimpleStatementLine)
+        and isinstance(below.body[0], (cst.Return, cst.Raise))
+        and not m.findall(below, m.Comment())
+    ):
+        draft.change(site.source, below, lambda _old: cst.RemoveFromParent())
 
 
 def _item(expression: cst.BaseExpression, loop: cst.For) -> cst.WithItem:

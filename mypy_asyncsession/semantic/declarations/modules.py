@@ -24,7 +24,7 @@ from mypy_asyncsession.semantic.imports import source_of
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy.nodes import MypyFile, Node
 
@@ -53,6 +53,18 @@ class ModuleTable:
             path = self._find(module) if module else None
             self._trees[module] = self._parse(path, module) if path is not None else None
         return self._trees[module]
+
+    def forget(self, is_stale: Callable[[str], bool]) -> set[str]:
+        """Let go of what was read of some modules; which of them there were."""
+        stale = {module for module in self._trees if is_stale(module)}
+        for module in stale:
+            del self._trees[module]
+        return stale
+
+    def paths(self) -> Iterator[tuple[str, str | None]]:
+        """The modules that were asked for, each with its path if it is there."""
+        for module, tree in self._trees.items():
+            yield module, tree.path if tree is not None else None
 
     def __contains__(self, module: object) -> bool:
         return isinstance(module, str) and self.get(module) is not None

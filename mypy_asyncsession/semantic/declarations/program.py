@@ -47,9 +47,25 @@ class ParsedProgram(Program):
         """
         modules = ModuleTable(find, lambda path, module: parse(path, module, None))
         super().__init__(modules, parse, foreign)
+        self._table = modules
         self._symbols = Symbols(modules)
         self._analysed: set[str] = set()
         self._signatures: dict[FuncDef, ProperType | None] = {}
+
+    def forget_modules(self, is_stale: Callable[[str], bool]) -> None:
+        """Let go of modules that have changed, and of those that import them."""
+        self._table.forget(is_stale)
+        self._symbols.forget(is_stale)
+        self._sources = {
+            module: source for module, source in self._sources.items() if not is_stale(module)
+        }
+        self._analysed = {module for module in self._analysed if not is_stale(module)}
+        self._signatures.clear()
+        self.modules_read.clear()
+
+    def known(self) -> Iterator[tuple[str, str | None]]:
+        """The modules that were asked for, each with its path if it is there."""
+        return self._table.paths()
 
     def enter(self, tree: MypyFile) -> ModuleSource:
         """Make *tree* the module at hand."""

@@ -30,7 +30,6 @@ from mypy.types import (
     Type,
     TypeOfAny,
     TypeVarType,
-    UnboundType,
     get_proper_type,
 )
 
@@ -52,9 +51,12 @@ from mypy_asyncsession.semantic.declarations.classes import (
 )
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
 from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy.nodes import Expression, Node, SymbolNode
 
     from mypy_asyncsession.semantic.declarations.modules import ModuleTable
@@ -77,8 +79,6 @@ _KEEPING: Final = frozenset(
     }
 )
 _NEW_TYPES: Final = frozenset({"typing.NewType", "typing_extensions.NewType"})
-#: What says nothing of the type of a variable when nothing stands in brackets after it.
-_SAYING_NOTHING: Final = ("ClassVar", "Final", "TypeAlias")
 
 
 class Symbols:
@@ -99,6 +99,21 @@ class Symbols:
         self._binding: set[SymbolNode] = set()
         self._binder = TypeBinder(self.resolve, self._alias)
         self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
+
+    def forget(self, is_stale: Callable[[str], bool]) -> None:
+        """Let go of what was looked up in some modules: nothing else may lead into them."""
+        self._declared = {
+            module: declared for module, declared in self._declared.items() if not is_stale(module)
+        }
+        self._entries = {
+            key: symbol for key, symbol in self._entries.items() if not is_stale(key[0])
+        }
+        self._places = {
+            symbol: found for symbol, found in self._places.items() if not is_stale(found[1].module)
+        }
+        self._bound = {
+            symbol: type_ for symbol, type_ in self._bound.items() if symbol in self._places
+        }
 
     def names(self, module: str) -> Declared | None:
         """What a module declares, or ``None`` where it is not there."""
@@ -154,13 +169,13 @@ class Symbols:
         node, target = found
         if isinstance(node, Import):
             assert target is not None
-            return self._modules.get(target) or _missing(name, target)
+            return self._modules.get(target) or missing(name, target)
         if isinstance(node, ImportFrom):
             assert target is not None
             base, _, original = target.partition(":")
             imported = self.entry(base, original) or self._modules.get(f"{base}.{original}")
             if imported is None:
-                return _missing(name, f"{base}.{original}")
+                return missing(name, f"{base}.{original}")
             return imported
         place = TypePlace(module)
         fullname = f"{module}.{name}"
@@ -252,7 +267,7 @@ class Symbols:
                 entry = found.names.get(part)
                 found = entry.node if entry is not None else None
             elif isinstance(found, Var) and found.is_suppressed_import:
-                found = _missing(part, f"{found.fullname}.{part}")
+                found = missing(part, f"{found.fullname}.{part}")
             else:
                 return None
         return found
@@ -319,7 +334,7 @@ class Symbols:
             return self._overloaded(symbol, place)
         if isinstance(symbol, Var) and isinstance(node, AssignmentStmt):
             written = node.unanalyzed_type
-            if written is not None and not _says_nothing(written):
+            if written is not None and not says_nothing(written):
                 return self._binder.bind(written, place)
         return None
 
@@ -411,23 +426,6 @@ class Symbols:
         arguments = [item[0]]
         arguments += [AnyType(TypeOfAny.special_form)] * (len(manager.type.defn.type_vars) - 1)
         return function.copy_modified(ret_type=manager.copy_modified(args=arguments))
-
-
-def _says_nothing(written: Type) -> bool:
-    """Whether an annotation says nothing of a variable's type: ``Final`` without brackets."""
-    return (
-        isinstance(written, UnboundType)
-        and not written.args
-        and written.name.endswith(_SAYING_NOTHING)
-    )
-
-
-def _missing(name: str, fullname: str) -> Var:
-    """What stands for an import that leads nowhere."""
-    var = Var(name, AnyType(TypeOfAny.from_unimported_type))
-    var._fullname = fullname  # noqa: SLF001
-    var.is_suppressed_import = True
-    return var
 
 
 __all__ = ["Symbols"]

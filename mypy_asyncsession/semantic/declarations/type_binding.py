@@ -16,6 +16,7 @@ from mypy.nodes import (
     FuncDef,
     IndexExpr,
     StrExpr,
+    TupleExpr,
     TypeAliasStmt,
     TypeInfo,
     Var,
@@ -62,6 +63,7 @@ DEPTH: Final = 20
 _FIRST_ARGUMENT: Final = frozenset(
     {"Annotated", "ClassVar", "Final", "NotRequired", "ReadOnly", "Required"}
 )
+_ANNOTATED: Final = frozenset({"typing.Annotated", "typing_extensions.Annotated"})
 _TYPING: Final = ("typing.", "typing_extensions.")
 _VARIANCES: Final = {"contravariant": CONTRAVARIANT, "covariant": COVARIANT}
 _NEVER: Final = frozenset({"Never", "NoReturn"})
@@ -124,6 +126,11 @@ class TypeBinder:
         self, expression: Expression, place: TypePlace, depth: int = 0
     ) -> Type | None:
         """The type that an expression means where one is expected, or ``None``."""
+        if isinstance(expression, IndexExpr) and isinstance(expression.index, TupleExpr):
+            # What else stands in ``Annotated[AsyncSession, Depends(get_db)]`` is no type.
+            base = self._resolve(dotted(expression.base) or "", place)
+            if base is not None and base.fullname in _ANNOTATED:
+                return self.bind_expression(expression.index.items[0], place, depth + 1)
         try:
             unbound = expr_to_unanalyzed_type(expression, self._options, allow_new_syntax=True)
         except (TypeTranslationError, AssertionError):

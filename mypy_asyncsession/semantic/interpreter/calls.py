@@ -13,6 +13,11 @@ from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.containers import held
 from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS, is_read_by_name
+from mypy_asyncsession.semantic.interpreter.context_variables import (
+    CONTEXT_VARIABLE,
+    context_variable,
+)
+from mypy_asyncsession.semantic.interpreter.fields import filled_fields, keeps_fields
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.known_calls import known_call
@@ -66,6 +71,12 @@ def call(expr: CallExpr, at: Context) -> Value:
         key = expr.args[0]
         if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr)):
             return held(mapping, expr.callee.expr, key, at)
+    if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get":
+        variable = at.value(expr.callee.expr)
+        if isinstance(variable, ObjectValue) and variable.label == CONTEXT_VARIABLE:
+            found = context_variable(expr.callee.expr, variable, at)
+            if found is not None:
+                return found
     if not any(_depends_on_arguments(member) for member in members(callee)):
         # How many there are may still count.
         return called(callee, [UNKNOWN for _ in expr.args], {}, at)
@@ -123,7 +134,8 @@ def _called(
         found = _instantiated(callee, at)
         if isinstance(found, ObjectValue):
             given = bool(arguments or named)
-            return replace(found, bare=not given, filled=given)
+            fields = filled_fields(callee, found, arguments, named, at) if given else ()
+            return replace(found, bare=not given, filled=given, fields=fields)
         return found
     if isinstance(callee, NamedValue):
         return _unresolved(callee, at)
@@ -226,6 +238,8 @@ def _is_ambiguous(type_: ProperType | None) -> bool:
 def _depends_on_arguments(callee: Value) -> bool:
     """Whether what a call gives may depend on what it is given."""
     if isinstance(callee, (FunctionValue, ManagerFactory, BoundMethod, WrapsMarker)):
+        return True
+    if isinstance(callee, ClassValue) and callee.info is not None and keeps_fields(callee.info):
         return True
     name = fullname(callee)
     return name is not None and is_read_by_name(name)

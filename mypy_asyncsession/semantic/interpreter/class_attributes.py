@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     AssignmentStmt,
+    CallExpr,
     ClassDef,
     Decorator,
     FuncDef,
@@ -17,10 +18,11 @@ from mypy.nodes import (
 )
 from mypy.types import CallableType, Instance, get_proper_type
 
-from mypy_asyncsession.models.pydantic import MODEL_CLASSES
+from mypy_asyncsession.models.builtin import PARTIAL_METHOD
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.evidence import denied
+from mypy_asyncsession.semantic.interpreter.fields import field_of, is_field
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
@@ -41,6 +43,7 @@ from mypy_asyncsession.semantic.values import (
     ObjectValue,
     TypedCallable,
     Value,
+    fullname,
     join,
     members,
 )
@@ -77,10 +80,14 @@ def class_attribute(
     info = klass.info
     if info is None:
         return UNKNOWN
+    if isinstance(receiver, ObjectValue) and receiver.fields:
+        kept = field_of(receiver, name, at)
+        if kept is not None:
+            return kept
     if (
         isinstance(receiver, ObjectValue)
         and not receiver.bare
-        and _is_field(info, name)
+        and is_field(info, name)
         and (receiver.filled or not _field_default_stands(info, name, at))
     ):
         return UNKNOWN
@@ -96,19 +103,6 @@ def class_attribute(
         if base.names.get(name) is not None:
             return _typed_attribute(base, name, type_, at)
     return UNKNOWN
-
-
-def _is_field(info: TypeInfo, name: str) -> bool:
-    """Whether the generated ``__init__`` of a class has a parameter of that name."""
-    for base in info.mro:
-        entry = base.names.get(name)
-        if entry is not None:
-            return isinstance(entry.node, Var) and bool(
-                "dataclass" in base.metadata
-                or "attrs" in base.metadata
-                or any(MODEL_CLASSES & {ancestor.fullname} for ancestor in info.mro)
-            )
-    return False
 
 
 def _field_default_stands(info: TypeInfo, name: str, at: Context) -> bool:
@@ -161,6 +155,8 @@ def _own_attribute(
         return bind(value, receiver, at)
     if bindings and _is_left_open(source, node, name):
         return UNSURE
+    if bindings and _is_partial_method(bindings[-1].node, inside):
+        return bind(bound(bindings[-1], inside), receiver, at)
     bare = isinstance(receiver, ObjectValue) and receiver.bare
     declared = at.program.symbol(f"{source.module}.{qualname_in(inner, name)}")
     type_ = at.program.type_of(declared) if isinstance(declared, Var) else None
@@ -186,6 +182,11 @@ def _described(value: Value, at: Context) -> Value | None:
         return None
     getter = at.attribute(value, "__get__")
     return result(getter, [], {}, at) if isinstance(getter, FunctionValue) else None
+
+
+def _is_partial_method(node: object, at: Context) -> bool:
+    """Whether this makes a method of another one: ``reader = partialmethod(session, True)``."""
+    return isinstance(node, CallExpr) and fullname(at.value(node.callee)) == PARTIAL_METHOD
 
 
 def _is_left_open(source: ModuleSource, node: ClassDef, name: str) -> bool:
@@ -270,6 +271,9 @@ def bind(value: Value, receiver: Value, at: Context) -> Value:
             return value
         return replace(value, receiver=receiver)
     if isinstance(value, ManagerFactory) and isinstance(value.function, FunctionValue):
+        if value.function.is_property:
+            function = replace(value.function, is_property=False, receiver=receiver)
+            return at.called(ManagerFactory(function, value.is_async))
         return ManagerFactory(bind(value.function, receiver, at), value.is_async)
     return value
 

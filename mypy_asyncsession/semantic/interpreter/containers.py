@@ -92,6 +92,23 @@ def held(container: ContainerValue, written: Expression, key: Expression, at: Co
     return join([*first, *later], exact=False)
 
 
+def values_of(call: CallExpr, at: Context) -> Value | None:
+    """What one of the values is in ``d.items()`` or ``d.values()``; ``None`` for another call."""
+    callee = call.callee
+    if not isinstance(callee, MemberExpr) or callee.name not in ("items", "values") or call.args:
+        return None
+    container = at.value(callee.expr)
+    if not isinstance(container, ContainerValue) or container.is_sequence:
+        return None
+    source = at.source(at.scope.module)
+    written = callee.expr
+    if source is None or not isinstance(written, NameExpr) or written.name in source.mutated():
+        return UNKNOWN
+    later = [_put(each, at) for each in _stored(written, at)]
+    inside = at.within(container.scope, container.where)
+    return join([*(inside.value(each) for _, each in container.entries), *later], exact=False)
+
+
 def element(container: ContainerValue, key: object, at: Context) -> Value:
     """What a literal holds under a key or at a position."""
     found = container.element(key)

@@ -98,8 +98,11 @@ def _decorated(decorator: Expression, value: Value, at: Context) -> Value:
             return replace(value, function=inner)
         if isinstance(value, FunctionValue):
             return replace(value, is_static=is_static, is_class=not is_static)
-    if name in PROPERTY_DECORATORS and isinstance(value, FunctionValue):
-        return replace(value, is_property=True)
+    if name in PROPERTY_DECORATORS:
+        if isinstance(value, FunctionValue):
+            return replace(value, is_property=True)
+        if isinstance(value, ManagerFactory) and isinstance(value.function, FunctionValue):
+            return replace(value, function=replace(value.function, is_property=True))
     return at.called(applied, [value])
 
 

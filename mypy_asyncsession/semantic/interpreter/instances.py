@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.types import Instance, get_proper_type
+from mypy.types import Instance, TupleType, get_proper_type
 from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.semantic.scopes import qualname_in
@@ -28,6 +28,8 @@ def instance(klass: Value, at: Context) -> Value:
     if not isinstance(klass, ClassValue) or klass.info is None or not klass.info.mro:
         return UNKNOWN
     filled = get_proper_type(fill_typevars(klass.info))
+    if isinstance(filled, TupleType):
+        filled = filled.partial_fallback  # of a ``NamedTuple``
     if not isinstance(filled, Instance):
         return UNKNOWN
     value = at.types.value(filled)

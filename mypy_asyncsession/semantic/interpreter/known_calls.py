@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mypy.types import Instance
+
 from mypy_asyncsession.models.asyncio import AS_COMPLETED, AWAITS_FIRST_ARGUMENT, TASK_MAKERS
 from mypy_asyncsession.models.builtin import CACHING, ITERATOR_MAKERS, PARTIALS, TRANSPARENT
 from mypy_asyncsession.models.contextlib import (
@@ -96,11 +98,19 @@ def known_call(
         return ObjectValue(Shape.ITERATOR, can, label="Iterator", by_definition=True)
     if name == "builtins.anext":
         return step(first, iterated(first, at))
+    if name == "builtins.type" and len(arguments) == 1 and not named:
+        return _class_of(first)
     if name == "builtins.next":
         return iterated(first, at)
     if name in ASYNC_SESSIONMAKERS or name in SESSIONMAKERS:
         return _sessionmaker(name, named, at)
     return None
+
+
+def _class_of(value: Value) -> Value:
+    """``type(x)``."""
+    type_ = value.type if isinstance(value, ObjectValue) else None
+    return ClassValue(type_.type.fullname, type_.type) if isinstance(type_, Instance) else UNKNOWN
 
 
 def _sessionmaker(name: str, named: Mapping[str, Value], at: Context) -> Value | None:

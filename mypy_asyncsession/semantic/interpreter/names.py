@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Expression, NameExpr, TypeInfo
+from mypy.nodes import CallExpr, ClassDef, Expression, NameExpr, TypeInfo
 from mypy.types import NoneType
 
+from mypy_asyncsession.semantic.bindings import ITERATING
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.combine import is_none
-from mypy_asyncsession.semantic.interpreter.containers import element
+from mypy_asyncsession.semantic.interpreter.containers import element, values_of
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.interpreter.definitions import defined
 from mypy_asyncsession.semantic.interpreter.instances import class_of
@@ -150,6 +152,11 @@ def _bind(binding: Binding, at: Context) -> Value:
         return class_of(node, at)
     if binding.kind == "other" or not isinstance(node, Expression):
         return UNKNOWN
+    if binding.kind in ITERATING and isinstance(node, CallExpr):
+        held_there = values_of(node, at.within(at.scope, binding.blocks))
+        if held_there is not None:
+            is_value = binding.element == (1 if last_name(node.callee) == "items" else None)
+            return held_there if is_value else UNKNOWN
     value = at.within(at.scope, binding.blocks).value(node)
     if binding.kind == "assign":
         if binding.element is None:

@@ -8,6 +8,8 @@ from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     ClassDef,
+    DictExpr,
+    DictionaryComprehension,
     IndexExpr,
     MemberExpr,
     NameExpr,
@@ -15,6 +17,7 @@ from mypy.nodes import (
     TypeInfo,
 )
 
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The methods of a metaclass that make a class.
 _MAKING = frozenset({"__init__", "__new__", "__prepare__"})
+#: What makes a dict of another one, or puts something into it.
+_FILLING = frozenset({"dict", "setdefault", "update"})
 #: The methods of a class that have a say in what its attributes are.
 _FORMING = frozenset({"__getattribute__", "__init_subclass__"})
 
@@ -79,10 +84,15 @@ def _may_replace(decorator: Expression, name: str, at: Context) -> bool:
 
 
 def _sets_elements(function: FuncDef) -> bool:
-    """Whether a function puts something into a dict, such as the names of a class to be made."""
+    """Whether a function fills a dict, such as the names of a class that is to be made."""
     return any(
-        isinstance(node, AssignmentStmt)
-        and any(isinstance(each, IndexExpr) for each in node.lvalues)
+        isinstance(node, DictionaryComprehension)
+        or (isinstance(node, DictExpr) and bool(node.items))
+        or (
+            isinstance(node, AssignmentStmt)
+            and any(isinstance(each, IndexExpr) for each in node.lvalues)
+        )
+        or (isinstance(node, CallExpr) and last_name(node.callee) in _FILLING)
         for node in walk(function.body)
     )
 

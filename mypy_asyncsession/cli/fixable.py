@@ -1,0 +1,51 @@
+"""Whether findings can be fixed: asked of ``fix``, where it is not known from an earlier run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.checking.fix_answers import FixAnswers
+from mypy_asyncsession.checking.place import place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy_asyncsession.checking.options import Options
+    from mypy_asyncsession.checking.report import Report
+    from mypy_asyncsession.findings import Finding
+
+
+def asked(
+    findings: Sequence[Finding],
+    report: Report,
+    paths: Sequence[str],
+    options: Options,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """Findings that know whether ``fix`` would fix them.
+
+    Args:
+        findings: The findings.
+        report: All that was found with them.
+        paths: The files and directories that were checked.
+        options: How they were checked.
+        on_progress: Called while mypy runs: how many files are done, and how many there are.
+    """
+    directory = os.path.abspath(os.curdir)
+    kept = FixAnswers(place(directory, options.cache_dir).private, options)
+    keys = [*map(kept.key, findings)]
+    unknown = [
+        (key, found) for key, found in zip(keys, findings, strict=True) if key not in kept.answers
+    ]
+    if unknown:
+        # With all that can fix, LibCST is imported: mostly there is nothing to ask.
+        from mypy_asyncsession.fixes.engine.fixable import tried
+
+        answers = tried([found for _, found in unknown], report, paths, options, on_progress)
+        kept.add((key, answer) for (key, _), answer in zip(unknown, answers, strict=True))
+    return [
+        replace(found, fixable=kept.answers[key]) for key, found in zip(keys, findings, strict=True)
+    ]

@@ -1,0 +1,190 @@
+"""What becomes of an instance, by what is done with its session and its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
+
+from mypy_asyncsession.detectors.tracked_instances import State
+from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
+from mypy_asyncsession.semantic.objects import Variable
+from mypy_asyncsession.semantic.typestate import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy.nodes import Node
+
+    from mypy_asyncsession.detectors.tracked_instances import Tracked
+    from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.expiry import Expiry
+    from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.summaries import Act, Summary
+
+_LIVE: Final = frozenset({State.NEW, State.LOADED, State.AT_REST})
+_DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
+#: What may load an instance again.
+LOADING: Final = frozenset(
+    {
+        "delete",
+        "exec",
+        "execute",
+        "get",
+        "get_one",
+        "merge",
+        "run_sync",
+        "scalar",
+        "scalars",
+        "stream",
+        "stream_scalars",
+    }
+)
+#: What begins a transaction, and loads nothing that is there.
+_BEGINNING: Final = frozenset({"add", "begin", "begin_nested", "connection", "refresh"})
+_FORGETTING: Final = frozenset({"expunge", "expunge_all", "make_transient"})
+
+
+class InstanceStates:
+    """Says how the points of a function change the state of an instance."""
+
+    def __init__(self, expiry: Expiry) -> None:
+        self._expiry = expiry
+
+    def changes(
+        self, tracked: Tracked, done: Mapping[int, Summary], body: FunctionBody
+    ) -> dict[int, list[Change[State]]]:
+        """How the points of a function change the state of an instance.
+
+        Args:
+            tracked: The instance.
+            done: What the points do.
+            body: The function.
+        """
+        changes: dict[int, list[Change[State]]] = {}
+        on_commit = self._expiry.on_commit(tracked.session, body)
+        for index, summary in done.items():
+            found = self._changed(index, summary, tracked, body, on_commit=on_commit)
+            if found:
+                changes[index] = found
+        self._add_statements(changes, tracked, body)
+        return changes
+
+    def _changed(
+        self,
+        index: int,
+        summary: Summary,
+        tracked: Tracked,
+        body: FunctionBody,
+        *,
+        on_commit: bool,
+    ) -> list[Change[State]]:
+        """What a point does to an instance by what it does with the session."""
+        session = tracked.session
+        acts = [act for act in summary.acts if act.object == session]
+        point = body.graph.points[index]
+        changes: list[Change[State]] = []
+        if summary.exposes(session):
+            changes.append(Change(None))
+        if _is_given(tracked.name, point):
+            # Whoever is given an instance may load it again.
+            changes.append(Change(None, frozenset({State.EXPIRED, State.CHANGED})))
+        leaves_by_error = point.kind is PointKind.LEAVE and point.way in (
+            Way.ERROR,
+            Way.CANCEL,
+            Way.CLOSE,
+        )
+        for act in acts:
+            when = _DONE if act.on_return else 0
+            if act.on_raise:
+                when |= EdgeKind.RAISING
+            if leaves_by_error:
+                when = EdgeKind.ANY
+            changes += _by_act(act, when, on_commit=on_commit)
+        return changes
+
+    def _add_statements(
+        self, changes: dict[int, list[Change[State]]], tracked: Tracked, body: FunctionBody
+    ) -> None:
+        """What is assigned to the instance or its name, and the end of its session's block."""
+        session = tracked.session
+        for point in body.graph.points:
+            node = point.node
+            made: list[Change[State]] = []
+            if point.index in body.bindings.of(tracked.name):
+                if point.index != tracked.bound:
+                    made.append(Change(None, when=_DONE))
+            elif point.kind is PointKind.STATEMENT and isinstance(node, AssignmentStmt):
+                if any(attribute_of(each, tracked.name) for each in node.lvalues):
+                    made.append(Change(State.CHANGED, frozenset({State.EXPIRED}), _DONE))
+            elif point.kind is PointKind.CALL and isinstance(node, CallExpr):
+                if _forgets(node):
+                    made.append(Change(None))
+            elif point.kind is PointKind.LEAVE and isinstance(node, WithStmt):
+                target = node.target[point.item]
+                if (
+                    isinstance(session, Variable)
+                    and session.defined > 0
+                    and target is body.graph.points[session.defined].node
+                ):
+                    made.append(Change(None, _LIVE | {State.CHANGED}))
+            if made:
+                changes.setdefault(point.index, []).extend(made)
+
+
+def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:
+    """What one act of a session does to an instance of it."""
+    if act.method in ("commit", "rollback") and act.function and not act.last:
+        return [Change(None, when=when)]
+    if act.method == "commit":
+        kept = State.EXPIRED if on_commit else State.AT_REST
+        return [
+            Change(kept, frozenset({State.NEW, State.LOADED}), when),
+            Change(None, frozenset({State.CHANGED}), when),
+        ]
+    if act.method == "rollback":
+        return [
+            Change(None, frozenset({State.NEW}), when),
+            Change(State.EXPIRED, frozenset({State.LOADED, State.CHANGED}), when),
+        ]
+    if act.method in ("aclose", "close", "invalidate", "reset"):
+        return [Change(None, _LIVE | {State.CHANGED}, when)]
+    if act.method in LOADING:
+        return [
+            Change(State.LOADED, frozenset({State.AT_REST})),
+            Change(None, frozenset({State.EXPIRED, State.CHANGED}), when),
+        ]
+    if act.method == "flush":
+        return [Change(None, frozenset({State.CHANGED}), when)]
+    if act.method in _BEGINNING:
+        return [
+            Change(State.LOADED, frozenset({State.AT_REST})),
+            Change(None, frozenset({State.CHANGED}), when),
+        ]
+    return [Change(None, frozenset({State.EXPIRED, State.CHANGED}), when)]
+
+
+def attribute_of(target: Node, name: str) -> str | None:
+    """The attribute that a target is of what a name holds."""
+    if isinstance(target, MemberExpr) and isinstance(target.expr, NameExpr):
+        return target.name if target.expr.name == name else None
+    return None
+
+
+def _is_given(name: str, point: Point) -> bool:
+    """Whether what is awaited at a point is given an instance, or is a method of it."""
+    if point.kind is not PointKind.AWAIT or not isinstance(point.node, AwaitExpr):
+        return False
+    call = point.node.expr
+    if not isinstance(call, CallExpr):
+        return False
+    given: list[Node] = [*call.args]
+    if isinstance(call.callee, MemberExpr):
+        given.append(call.callee.expr)
+        if call.callee.name == "refresh":
+            return any(isinstance(each, NameExpr) and each.name == name for each in given)
+    return any(isinstance(each, NameExpr) and each.name == name for each in given)
+
+
+def _forgets(call: CallExpr) -> bool:
+    return isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in _FORGETTING

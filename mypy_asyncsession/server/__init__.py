@@ -1,0 +1,1 @@
+"""The language server: ``analysis`` finds out, ``protocol`` talks to the editor."""

@@ -1,0 +1,141 @@
+"""A process that stays, and looks at single files without mypy's analysis.
+
+``python -m mypy_asyncsession.server.analysis.parsed_process``. The first line that it reads says
+which project it is for. Each further one has the texts that differ from the files, and the files
+to look at; for each of these it says ``["looked", {...}]``, and at last ``["done"]``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mypy.defaults import RECURSION_LIMIT
+
+from mypy_asyncsession.checking.build import options_of, packages_of, sources_of
+from mypy_asyncsession.checking.cache import Cache
+from mypy_asyncsession.checking.files import find_files
+from mypy_asyncsession.checking.mypy_check import MypyCheck
+from mypy_asyncsession.checking.options import Engine
+from mypy_asyncsession.checking.parsed_build import ParsedModules
+from mypy_asyncsession.checking.place import place
+from mypy_asyncsession.checking.project import project
+from mypy_asyncsession.checking.python_environment import interpreter
+from mypy_asyncsession.checking.report import CannotRun, shown
+from mypy_asyncsession.checking.run import configuration
+from mypy_asyncsession.checking.siblings import siblings
+from mypy_asyncsession.config import ConfigError
+from mypy_asyncsession.findings import Finding, Span, decode
+from mypy_asyncsession.plugin.internals import look_for_packages_in
+from mypy_asyncsession.rules import OURS
+from mypy_asyncsession.server.analysis.jobs import Settings
+from mypy_asyncsession.server.analysis.texts import encoded
+from mypy_asyncsession.server.analysis.worker import Channel, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_asyncsession.checking.build import Job
+    from mypy_asyncsession.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A program that is looked at.
+
+    Attributes:
+        modules: Its modules.
+        names: By path, the name of each.
+    """
+
+    modules: ParsedModules
+    names: dict[str, str]
+
+
+def main(channel: Channel) -> None:
+    """Look at files for as long as somebody asks."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    first = channel.receive()
+    if first is None:
+        return
+    directory = first["directory"]
+    texts: dict[str, bytes] = {}
+    try:
+        jobs, selection = _jobs(directory, first["paths"], Settings(**first["settings"]))
+    except (CannotRun, ConfigError, OSError) as error:
+        channel.say("failed", str(error))
+        return
+    programs = [_program(job, texts) for job in jobs]
+    channel.say("ready")
+    while (request := channel.receive()) is not None:
+        texts.clear()
+        texts.update({path: encoded(text) for path, text in request["texts"].items()})
+        for program in programs:
+            program.modules.forget()
+        for path in request["paths"]:
+            for program in programs:
+                if path in program.names:
+                    channel.say("looked", _look(program, path, directory, selection))
+        channel.say("done")
+
+
+def _jobs(directory: str, paths: list[str], settings: Settings) -> tuple[list[Job], Selection]:
+    """The programs of a project, and the codes that are wanted of its files."""
+    options = settings.options(engine=Engine.PARSED)
+    config, _ = configuration(options.config_file, directory)
+    of_mypy = project(directory)
+    python = interpreter(of_mypy, directory)
+    selection = options.selection(config, directory)
+    files = find_files(paths, of_mypy, directory, selection)
+    cache = Cache.open(place(directory, options.cache_dir), options.cache_dir)
+    try:
+        beside = [each for each in siblings(directory)[0] if each != directory]
+        check = MypyCheck(
+            cache, directory, options, config, of_mypy, python, files, [], selection, beside
+        )
+        return list(check.jobs()), selection
+    finally:
+        cache.close()
+
+
+def _program(job: Job, texts: dict[str, bytes]) -> _Program:
+    options = options_of(job)
+    packages = packages_of(job)
+    look_for_packages_in(packages)
+    sources = sources_of(job, options, packages)
+    return _Program(ParsedModules(sources, options, texts), dict(job.sources))
+
+
+def _look(program: _Program, path: str, directory: str, selection: Selection) -> dict[str, Any]:
+    """What was found in a file, or why it cannot be parsed."""
+    module = program.names[path]
+    trouble = program.modules.trouble(path, module)
+    found = program.modules.look(module) if trouble is None else None
+    findings = _findings(found[1], path, directory) if found is not None else ()
+    return {
+        "path": path,
+        "trouble": trouble,
+        "findings": [
+            (each.path, astuple(each.span), each.code, each.encode())
+            for each in findings
+            if selection.reports(each.code, path)
+        ],
+    }
+
+
+def _findings(messages: list[str], path: str, directory: str) -> Iterator[Finding]:
+    for message in messages:
+        error = json.loads(message)
+        if error["severity"] == "error" and error["code"] in OURS:
+            span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
+            yield decode(shown(path, directory), span, error["code"], error["message"])
+
+
+if __name__ == "__main__":
+    if not getattr(sys.flags, "safe_path", False):
+        del sys.path[0]  # the directory that it was started in
+    os.chdir(os.path.dirname(sys.executable))
+    run(main)

@@ -1,0 +1,75 @@
+"""What is found in single files without mypy: asked of a process that stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy_asyncsession.server.analysis.processes import Died, start_parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_asyncsession.server.analysis.jobs import Settings
+    from mypy_asyncsession.server.analysis.processes import Process
+    from mypy_asyncsession.server.analysis.roots import Root
+
+#: How often the process may crash before nothing more is asked of it.
+_MOST_CRASHES: Final = 3
+
+
+class ParsedView:
+    """Looks at the files of one project."""
+
+    def __init__(self, root: Root, settings: Settings, end: Callable[[Process], None]) -> None:
+        """Begin with nothing started.
+
+        Args:
+            root: The project.
+            settings: How it is checked.
+            end: Ends a process.
+        """
+        self._root = root
+        self._settings = settings
+        self._end = end
+        self._process: Process | None = None
+        self._crashes = 0
+
+    async def look(self, path: str, texts: Mapping[str, str]) -> dict[str, Any] | None:
+        """What is found in a file, and whether it can be parsed.
+
+        Args:
+            path: The file.
+            texts: The texts that count in place of what is on disk.
+
+        Returns:
+            ``None`` if it is none of the project's, or cannot be looked at.
+        """
+        while self._crashes < _MOST_CRASHES:
+            if self._process is None:
+                paths = list(self._root.paths)
+                self._process = await start_parsed(self._root.directory, paths, self._settings)
+            process = self._process
+            try:
+                return await _asked(process, path, texts)
+            except Died:
+                if self._process is process:  # else it was ended on purpose
+                    self._crashes += 1
+                    self.drop()
+        return None
+
+    def drop(self) -> None:
+        """Begin anew: other files are there, or another configuration."""
+        process, self._process = self._process, None
+        if process is not None:
+            self._end(process)
+
+
+async def _asked(process: Process, path: str, texts: Mapping[str, str]) -> dict[str, Any] | None:
+    process.send({"texts": texts, "paths": [path]})
+    found: dict[str, Any] | None = None
+    async for what, *rest in process.hear():
+        if what == "looked":
+            found = rest[0]
+        elif what == "done":
+            return found
+    raise process.died()

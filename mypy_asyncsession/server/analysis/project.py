@@ -1,0 +1,399 @@
+"""One project in the editor: its texts, what was found in them, and the processes that look."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from mypy_asyncsession.checking.report import Report
+from mypy_asyncsession.checking.report_cache import decoded
+from mypy_asyncsession.findings import Finding, Span, decode
+from mypy_asyncsession.server.analysis.fixing import Fixed
+from mypy_asyncsession.server.analysis.jobs import Task
+from mypy_asyncsession.server.analysis.merging import Seen, merged
+from mypy_asyncsession.server.analysis.parsed_view import ParsedView
+from mypy_asyncsession.server.analysis.tasks import Failed, Tasks
+from mypy_asyncsession.server.analysis.texts import Buffer, Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_asyncsession.server.analysis.jobs import Settings
+    from mypy_asyncsession.server.analysis.roots import Root
+
+#: How many seconds nobody must have typed before mypy is asked.
+QUIET: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a check is: how many files are done, and how many there are."""
+
+    done: int
+    number: int
+
+
+@dataclass(slots=True)
+class State:
+    """How things are with a project.
+
+    Attributes:
+        pending: Whether mypy has yet to see the newest texts.
+        progress: How far it is, while it runs.
+        failure: Why the last check could not run.
+    """
+
+    pending: bool = True
+    progress: Progress | None = None
+    failure: str | None = None
+
+
+class Listener(Protocol):
+    """Who is told what changes."""
+
+    def found(self, project: Project, paths: Iterable[str]) -> None:
+        """Other findings are to be shown of these files."""
+
+    def state_changed(self, project: Project) -> None:
+        """Its state is another one."""
+
+
+@dataclass(slots=True)
+class _File:
+    """What is known of a file.
+
+    Attributes:
+        findings: What is shown of it.
+        trouble: The line at which its text cannot be parsed, and why.
+        good: The last text in the editor that could be parsed.
+        seen: What mypy has seen.
+        version: The version of which something was shown last.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    trouble: tuple[int, str] | None = None
+    good: str | None = None
+    seen: Seen | None = None
+    version: int | None = None
+
+
+class Project:
+    """A project.
+
+    Attributes:
+        root: Where it is.
+        settings: How it is checked.
+        buffers: The files that are open, by absolute path.
+        report: What the last check found.
+        state: How things are.
+    """
+
+    def __init__(self, root: Root, settings: Settings, listener: Listener) -> None:
+        """Begin with nothing known; ``start`` begins to look.
+
+        Args:
+            root: Where it is.
+            settings: How it is checked.
+            listener: Who is told what changes.
+        """
+        self.root = root
+        self.settings = settings
+        self.buffers: dict[str, Buffer] = {}
+        self.report = Report()
+        self.state = State()
+        self.is_first = True
+        self._listener = listener
+        self._files: dict[str, _File] = {}
+        self._tasks = Tasks(root.directory, settings)
+        self._looking: asyncio.Task[None] | None = None
+        self._to_look: list[str] = []
+        self._parsed = ParsedView(root, settings, self._tasks.end)
+        self._checking: asyncio.Task[None] | None = None
+        self._checked_texts: dict[str, str] | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._tasks.prepare()
+        self.check_soon()
+
+    def changed(self, buffer: Buffer) -> None:
+        """A file was opened, or its text was edited."""
+        old = self.buffers.get(buffer.path)
+        self.buffers[buffer.path] = buffer
+        file = self._file(buffer.path)
+        if old is not None and old.text != buffer.text:
+            file.findings = list(Edit.between(old.text, buffer.text).moved(file.findings))
+        elif old is None and not self.is_first and buffer.is_saved():
+            file.seen = Seen(buffer.text, list(file.findings))
+        self._look_soon(buffer.path)
+        if old is None or old.text != buffer.text:
+            self.check_soon()
+
+    def closed(self, path: str) -> None:
+        """A file was closed: what is on disk counts again."""
+        if self.buffers.pop(path, None) is not None:
+            file = self._file(path)
+            file.good = file.trouble = None
+            self._listener.found(self, [path])
+            self.check_soon()
+
+    def disk_changed(self, *, files: bool = True) -> None:
+        """Files were changed, made or removed by others, or the configuration was.
+
+        Args:
+            files: Whether other files may be there, or another configuration.
+        """
+        self._checked_texts = None
+        if files:
+            self._parsed.drop()
+        for path in self.buffers:
+            self._look_soon(path)
+        self.check_soon()
+
+    async def close(self) -> None:
+        """End all its processes."""
+        self._closed = True
+        for task in (self._looking, self._checking):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        self._parsed.drop()
+        await self._tasks.close()
+
+    # What is known
+
+    def findings(self, path: str) -> list[Finding]:
+        """What is shown of a file."""
+        file = self._files.get(path)
+        return file.findings if file is not None else []
+
+    def trouble(self, path: str) -> tuple[int, str] | None:
+        """The line at which a text cannot be parsed, and why: its findings are older."""
+        file = self._files.get(path)
+        return file.trouble if file is not None else None
+
+    def forget(self) -> None:
+        """Show nothing of any file."""
+        self._files.clear()
+
+    def count(self) -> int:
+        """How many findings are shown."""
+        return sum(len(file.findings) for file in self._files.values())
+
+    def paths(self) -> list[str]:
+        """The files of which something is shown."""
+        return [path for path, file in self._files.items() if file.findings]
+
+    def full(self, path: str) -> str:
+        """The absolute path of a file as it is shown."""
+        return os.path.normpath(os.path.join(self.root.directory, path))
+
+    def shown(self, path: str) -> str:
+        """The path of a file as findings have it."""
+        return path.removeprefix(self.root.directory.rstrip(os.sep) + os.sep)
+
+    def line_now(self, path: str, line: int) -> int | None:
+        """Where a line of what mypy has seen is by now; ``None`` if it was edited."""
+        edit = self._edit(path)
+        return edit.line(line) if edit is not None else line
+
+    def line_seen(self, path: str, line: int) -> int | None:
+        """Where a line was in what mypy has seen; ``None`` if it is new."""
+        edit = self._edit(path)
+        return edit.back().line(line) if edit is not None else line
+
+    def _edit(self, path: str) -> Edit | None:
+        file, buffer = self._files.get(path), self.buffers.get(path)
+        if file is None or file.seen is None or buffer is None or file.seen.text == buffer.text:
+            return None
+        return Edit.between(file.seen.text, buffer.text)
+
+    def texts(self) -> dict[str, str]:
+        """The texts that count in place of what is on disk."""
+        found = {}
+        for path, buffer in self.buffers.items():
+            file = self._file(path)
+            text = file.good if file.trouble is not None else buffer.text
+            if text is not None and not Buffer(path, text).is_saved():
+                found[path] = text
+        return found
+
+    async def settled(self) -> None:
+        """Wait until mypy has seen the newest texts."""
+        while self._checking is not None or self._looking is not None:
+            running = [task for task in (self._checking, self._looking) if task is not None]
+            await asyncio.wait(running)
+            await asyncio.sleep(0)
+
+    async def fix(self, wanted: list[tuple[str, str, int, str]]) -> Fixed:
+        """What fixes would make of the texts.
+
+        Args:
+            wanted: The findings: paths as they are shown, codes, lines and messages; an empty
+                code stands for all of a file, a line of 0 for all with that code.
+
+        Raises:
+            Failed: It cannot be done.
+        """
+        task = Task(
+            "fix",
+            self.root.directory,
+            list(self.root.paths),
+            self.settings,
+            self.texts(),
+            wanted,
+        )
+        return Fixed(**await self._tasks.done(task, lambda _done, _number: None))
+
+    # Single files, without mypy
+
+    def _file(self, path: str) -> _File:
+        return self._files.setdefault(path, _File())
+
+    def _look_soon(self, path: str) -> None:
+        if path in self._to_look:
+            self._to_look.remove(path)
+        self._to_look.insert(0, path)
+        if self._looking is None and not self._closed:
+            self._looking = asyncio.create_task(self._look_at_all())
+
+    async def _look_at_all(self) -> None:
+        try:
+            while self._to_look:
+                path = self._to_look.pop(0)
+                if path in self.buffers:
+                    await self._look(path)
+        finally:
+            self._looking = None
+
+    async def _look(self, path: str) -> None:
+        buffer = self.buffers[path]
+        answer = await self._parsed.look(path, {**self.texts(), path: buffer.text})
+        if self.buffers.get(path) is not buffer:
+            return
+        file = self._file(path)
+        before = (file.trouble, file.findings)
+        if answer is None:
+            file.trouble = _trouble(buffer.text)
+            if file.trouble is None:
+                file.good = buffer.text
+        elif answer["trouble"] is not None:
+            file.trouble = tuple(answer["trouble"])
+        else:
+            file.trouble = None
+            file.good = buffer.text
+            parsed = [
+                decode(shown, Span(*span), code, text)
+                for shown, span, code, text in answer["findings"]
+            ]
+            if file.seen is not None and file.seen.text == buffer.text:
+                file.seen.parsed = parsed
+                file.findings = list(file.seen.checked)
+            elif self.settings.baseline is None or (file.seen and file.seen.parsed is not None):
+                # What the baseline has is among what the check did not find.
+                file.findings = merged(parsed, buffer.text, file.seen)
+        if buffer.version != file.version or before != (file.trouble, file.findings):
+            file.version = buffer.version
+            self._listener.found(self, [path])
+
+    # All of it, with mypy
+
+    def check_soon(self) -> None:
+        """Have mypy see the newest texts, once nobody types; an older run is ended."""
+        if self._closed:
+            return
+        if self._checking is not None:
+            self._checking.cancel()
+        self._set_pending(pending=True)
+        self._checking = asyncio.create_task(self._check())
+
+    async def _check(self) -> None:
+        task = asyncio.current_task()
+        try:
+            await asyncio.sleep(0 if self.is_first else QUIET)
+            while self._looking is not None:
+                await asyncio.wait([self._looking])
+            texts = self.texts()
+            if texts != self._checked_texts:
+                open_texts = {
+                    path: self._file(path).good or buffer.text
+                    for path, buffer in self.buffers.items()
+                }
+                report = await self._report(texts)
+                self._take(report, open_texts)
+                self._checked_texts = texts
+                self.is_first = False
+            self.state.failure = None
+        except Failed as error:
+            self.state.failure = str(error)
+        finally:
+            if self._checking is task:
+                self._checking = None
+                self._set_pending(pending=False)
+
+    def _set_pending(self, *, pending: bool) -> None:
+        self.state.pending = pending
+        self.state.progress = None
+        self._listener.state_changed(self)
+
+    async def _report(self, texts: dict[str, str]) -> Report:
+        directory, paths = self.root.directory, list(self.root.paths)
+        task = Task("check", directory, paths, self.settings, texts)
+
+        def on_progress(done: int, number: int) -> None:
+            self.state.progress = Progress(done, number)
+            self._listener.state_changed(self)
+
+        return decoded(await self._tasks.done(task, on_progress))
+
+    def _take(self, report: Report, texts: dict[str, str]) -> None:
+        """Take over what a check of the project found."""
+        self.report = report
+        by_path: dict[str, list[Finding]] = {}
+        for found in report.findings:
+            by_path.setdefault(self.full(found.path), []).append(found)
+        changed = []
+        for path in {*by_path, *self._files}:
+            file = self._file(path)
+            new = by_path.get(path, [])
+            if path in texts:
+                old = file.seen
+                same = old is not None and old.text == texts[path]
+                file.seen = Seen(texts[path], new, old.parsed if same and old else None)
+                if not same:
+                    self._look_again(path)
+            else:
+                file.seen = None
+            if file.findings != new:
+                file.findings = list(new)
+                changed.append(path)
+            if not new and path not in self.buffers:
+                del self._files[path]
+        self._listener.found(self, changed)
+
+    def _look_again(self, path: str) -> None:
+        """Find out what is found without mypy in the text that it has seen."""
+        if path not in self._to_look:
+            self._to_look.append(path)
+        if self._looking is None and not self._closed:
+            self._looking = asyncio.create_task(self._look_at_all())
+
+
+def _trouble(text: str) -> tuple[int, str] | None:
+    """The same where nothing else can be asked: as the running Python has it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        return error.lineno or 0, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 0, str(error)
+    return None

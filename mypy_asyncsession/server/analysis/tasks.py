@@ -1,0 +1,100 @@
+"""Tasks that a process of its own does, which was started before there was anything to do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy_asyncsession.server.analysis.processes import start_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from mypy_asyncsession.server.analysis.jobs import Settings, Task
+    from mypy_asyncsession.server.analysis.processes import Process
+
+#: How often a process is started for one task.
+_MOST_STARTS: Final = 3
+
+
+class Failed(Exception):
+    """What was asked for cannot be done; the message is one line."""
+
+
+class Tasks:
+    """Does the tasks of one project."""
+
+    def __init__(self, directory: str, settings: Settings) -> None:
+        """Begin with nothing started.
+
+        Args:
+            directory: The project's directory.
+            settings: How it is checked.
+        """
+        self._directory = directory
+        self._settings = settings
+        self._spare: asyncio.Task[Process] | None = None
+        self._ending: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    def prepare(self) -> None:
+        """Have a process wait for the next task."""
+        if self._spare is None and not self._closed:
+            self._spare = asyncio.create_task(start_task(self._directory, self._settings))
+
+    async def done(self, task: Task, on_progress: Callable[[int, int], None]) -> dict[str, Any]:
+        """The result of a task; who cancels this ends it.
+
+        Args:
+            task: What to do.
+            on_progress: Called with how many files are done, and how many there are.
+
+        Raises:
+            Failed: It could not be done.
+        """
+        reason = ""
+        for _ in range(_MOST_STARTS):
+            process = await self._take()
+            try:
+                process.send(task.encode())
+                async for what, *rest in process.hear():
+                    if what == "progress":
+                        on_progress(*rest)
+                    elif what == "failed":
+                        raise Failed(rest[0])
+                    elif what == "done":
+                        result: dict[str, Any] = rest[0]
+                        return result
+                reason = str(process.died())
+            finally:
+                self.end(process)
+                self.prepare()
+        raise Failed(f"it ended too early: {reason}")
+
+    def end(self, process: Process) -> None:
+        """End a process, without waiting for it."""
+        self._in_background(process.close())
+
+    async def close(self) -> None:
+        """End all processes."""
+        self._closed = True
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self.end(await spare)
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _take(self) -> Process:
+        self.prepare()
+        spare = self._spare
+        if spare is None:
+            raise Failed("the server is being ended")
+        process = await asyncio.shield(spare)
+        self._spare = None
+        if process.is_alive():
+            return process
+        self.end(process)
+        return await start_task(self._directory, self._settings)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._ending = [task for task in self._ending if not task.done()]
+        self._ending.append(asyncio.create_task(work))

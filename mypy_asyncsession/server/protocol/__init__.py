@@ -1,0 +1,1 @@
+"""What is said to an editor, and heard from it."""

@@ -1,0 +1,217 @@
+"""What changes around an editor: configurations, files on disk, positions, and ends by force."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from lsprotocol import types
+
+from tests.server.editor import ABLE, LONGEST, Editor, editor, without_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+DB = "async def get_db():\n    yield 1\n"
+BODY = "async def use() -> None:\n    async with get_db() as s:\n        print(s)\n"
+USE = f"from db import get_db\n\n{BODY}"
+FOUND = [(4, "async-with")]
+
+CREATED, CHANGED, DELETED = types.FileChangeType
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    without_packages(tmp_path)
+    (tmp_path / "db.py").write_text(DB)
+    (tmp_path / "use.py").write_text(USE)
+    return tmp_path
+
+
+def drive(
+    root: Path,
+    part: Callable[[Editor], Awaitable[None]],
+    *arguments: str,
+    capabilities: types.ClientCapabilities = ABLE,
+    options: object = None,
+) -> None:
+    async def run() -> None:
+        async with editor(root, *arguments, capabilities=capabilities, options=options) as found:
+            await asyncio.wait_for(part(found), LONGEST)
+
+    asyncio.run(run())
+
+
+def test_files_and_configurations_that_change(root: Path) -> None:
+    (root / "inner").mkdir()
+    (root / "inner" / "use.py").write_text("from get import get_db\n" + USE.partition("\n")[2])
+    (root / "inner" / "get.py").write_text(DB)
+
+    async def part(editor: Editor) -> None:
+        editor.open("use.py")
+        await editor.settled()
+        assert editor.findings("use.py") == FOUND
+        assert editor.findings("inner/use.py") == FOUND
+        # A provider that is renamed on disk is another one, or none.
+        await asyncio.to_thread((root / "db.py").rename, root / "database.py")
+        editor.on_disk("db.py", DELETED)
+        editor.on_disk("database.py", CREATED)
+        await editor.settled()
+        assert not editor.findings("use.py")
+        editor.replace("use.py", "from db", "from database")
+        await editor.settled()
+        assert editor.findings("use.py") == FOUND
+        editor.save("use.py")
+        # A configuration of its own makes a project of a directory, and is read again.
+        (root / "inner" / "pyproject.toml").write_text(
+            '[tool.mypy]\ndisable_error_code = ["async-with"]\n[tool.mypy-asyncsession]\n'
+        )
+        editor.on_disk("inner/pyproject.toml", CREATED)
+        editor.open("inner/use.py")
+        await editor.settled()
+        assert not editor.findings("inner/use.py")
+        assert editor.findings("use.py") == FOUND
+        (root / "inner" / "pyproject.toml").write_text("[tool.mypy-asyncsession]\nnonsense = 1\n")
+        editor.on_disk("inner/pyproject.toml", CHANGED)
+        await editor.until(lambda: any("nonsense" in each for each in editor.messages))
+        (root / "inner" / "pyproject.toml").write_text("[tool.mypy-asyncsession]\n")
+        editor.on_disk("inner/pyproject.toml", CHANGED)
+        await editor.settled()
+        assert editor.findings("inner/use.py") == FOUND
+        # So is what the editor says itself.
+        editor.client.workspace_did_change_configuration(
+            types.DidChangeConfigurationParams({"mypy-asyncsession": {"stricct": True}})
+        )
+        await editor.until(lambda: any("stricct" in each for each in editor.messages))
+        # Notebooks are refused, once.
+        for number in range(2):
+            editor.client.text_document_did_open(
+                types.DidOpenTextDocumentParams(
+                    types.TextDocumentItem(editor.uri(f"{number}.ipynb"), "json", 1, "{}")
+                )
+            )
+        await editor.until(lambda: any("Notebooks" in each for each in editor.messages))
+        await editor.hover("use.py", 1, 1)
+        assert sum("Notebooks" in each for each in editor.messages) == 1
+        assert {each.name for each in await asyncio.to_thread(listed, root)} == {
+            ".mypy-asyncsession", ".venv", "database.py", "inner", "mypy.ini", "use.py",
+        }  # fmt: skip
+
+    drive(root, part)
+
+
+def listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+WIDE = 'async def use() -> None:\r\n    x = "日本😀é"; s = await get_db()\r\n    print(x, s)\r\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_columns_behind_more_than_ascii(root: Path, encoding: str) -> None:
+    text = "from db import get_db\r\n\r\n" + WIDE
+    (root / "use.py").write_bytes(text.encode())
+    line = text.split("\r\n")[3]
+
+    def count(part: str) -> int:
+        # Of all its characters, one takes two units of UTF-16.
+        return len(part.encode()) if encoding == "utf-8" else len(part) + 1
+
+    start = count(line[: line.index("get_db()")])
+    capabilities = types.ClientCapabilities(
+        general=types.GeneralClientCapabilities(
+            position_encodings=[types.PositionEncodingKind(encoding)]
+        )
+    )
+
+    async def part(editor: Editor) -> None:
+        editor.open("use.py")
+        await editor.settled()
+        [shown] = editor.shown[root / "use.py"]
+        assert shown.code == "async-await"
+        assert shown.range.start == types.Position(3, start)
+        assert shown.range.end == types.Position(3, start + len("get_db()"))
+        said = await editor.hover("use.py", 4, start + 2)
+        assert said is not None
+        assert said.startswith("`get_db` is an async generator")
+        ignore = (await editor.actions("use.py", 4))["Ignore async-await on this line"]
+        assert ignore is not None
+        assert ignore.edit is not None
+        [edits] = (ignore.edit.changes or {}).values()
+        assert edits[0].range.start == types.Position(3, count(line))
+        editor.change("use.py", text.replace("s = await get_db()", "s = 1"))
+        await editor.settled()
+        assert not editor.findings("use.py")
+
+    drive(root, part, capabilities=capabilities)
+
+
+def test_what_is_accepted_is_not_shown(root: Path) -> None:
+    entry = {"file": "use.py", "code": "async-with", "function": "use", "text": "get_db()"}
+    (root / "accepted.json").write_text(json.dumps({"version": 1, "findings": [entry]}))
+
+    async def part(editor: Editor) -> None:
+        editor.open("use.py")
+        await editor.settled()
+        assert not editor.findings("use.py")
+        # It is known wherever it moves to; another one is new.
+        more = (
+            "\n"
+            + USE
+            + "\nasync def more() -> None:\n    async with get_db() as s:\n        print(s)\n"
+        )
+        editor.change("use.py", more)
+        await editor.settled()
+        assert editor.findings("use.py") == [(9, "async-with")]
+        editor.change("use.py", more.replace("as s:", "as s:  # type: ignore[async-with]"))
+        await editor.settled()
+        assert not editor.findings("use.py")
+
+    drive(root, part, options={"baseline": "accepted.json"})
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")
+def test_killed_at_any_moment(root: Path) -> None:
+    async def killed(after: float) -> None:
+        with suppress(_Done):
+            async with editor(root) as found:
+                found.open("use.py")
+                await asyncio.sleep(after)
+                found.change("use.py", USE + f"# {after}\n")
+                await asyncio.sleep(after)
+                end(found)
+
+    def end(editor: Editor) -> None:
+        process = editor.client._server  # noqa: SLF001
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        raise _Done
+
+    for after in (0.2, 0.5, 0.9):
+        asyncio.run(killed(after))
+    assert (root / "use.py").read_text() == USE
+
+    async def part(editor: Editor) -> None:
+        editor.open("use.py")
+        await editor.settled()
+        assert editor.findings("use.py") == FOUND
+
+    drive(root, part)
+    # What works for the server ends by itself, and takes with it what is not to stay.
+    deadline = 160
+    while deadline and list(root.glob(".mypy-asyncsession/*/**/work-*")):
+        deadline -= 1
+        asyncio.run(asyncio.sleep(0.25))
+    assert not list(root.glob(".mypy-asyncsession/*/**/work-*"))
+    shutil.rmtree(root / ".mypy-asyncsession")
+
+
+class _Done(Exception):
+    """The server was killed."""
