@@ -76,7 +76,9 @@ READING_CONTROL_FLOW: Final = (
     "semantic.call_sites",
     "semantic.cfg",
     "semantic.footprints",
+    "semantic.index",
     "semantic.interpreter",
+    "semantic.mentions",
     "semantic.syntax",
 )
 #: Who reads them besides, and has still to ask the graph: the list only ever gets shorter.

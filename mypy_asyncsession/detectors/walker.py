@@ -32,6 +32,7 @@ from mypy.nodes import (
 )
 from mypy.types import Instance, TupleType, get_proper_type
 
+from mypy_asyncsession.detectors.candidates import Candidates
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
 from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
@@ -63,13 +64,12 @@ from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutine
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
-from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.summaries import Summaries
-from mypy_asyncsession.semantic.syntax import blocks, children, definition_of, dotted, expressions
+from mypy_asyncsession.semantic.syntax import children, definition_of, dotted, expressions
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -153,8 +153,7 @@ class Walker:
         exhaustive: Whether uses are collected that need no look to be right.
         leads: What may have to do with a provider, where that was found out: the rest is left out.
         """
-        self._leads = leads
-        self._unit = leads.unit_of(source.tree) if leads is not None else None
+        self._candidates = Candidates(leads, source)
         self._exhaustive = exhaustive
         self._getters = Getters(interpreter, source.module) if getters else None
         self._interpreter = interpreter
@@ -186,55 +185,29 @@ class Walker:
         self._injects = bool(source.tree.imports)
         self._given = GivenProviders(interpreter)
         if leads is not None:
-            self._raw.may_lead = self._unawaited.may_lead = self._may_lead
+            self._raw.may_lead = self._unawaited.may_lead = self._candidates.may_lead
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
         self._source.read_whole()
         yield from self._body(self._source.tree.defs, Body(self._source, None, None))
 
-    def _may_lead(self, expression: Expression) -> bool:
-        """A quick look, where there is one: whether a value may be a provider, or hold one."""
-        return (
-            self._leads is None
-            or self._unit is None
-            or self._leads.may_lead(expression, self._unit)
-        )
-
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
-        if self._leads is not None and body.function() is None:
-            statements = list(self._concerned(statements, body, self._leads))
-        around = self._unit
-        for statement in statements:
-            if self._leads is not None:
-                self._unit = self._leads.unit_of(statement) or around
+        for statement in self._candidates.among(statements, body):
+            around = self._candidates.enter(statement)
             yield from self._statement(statement, body)
-            self._unit = around
+            self._candidates.unit = around
             if isinstance(statement, WithStmt):
                 yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
-
-    def _concerned(self, statements: Sequence[Node], body: Body, leads: Leads) -> Iterator[Node]:
-        """The statements of a module or class that may have to do with a provider."""
-        around = leads.concerns(body.node or self._source.tree)
-        for statement in statements:
-            if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
-                if leads.concerns(statement):
-                    yield statement
-            elif around or isinstance(statement, ClassDef):
-                yield statement
-            else:
-                # Of what stands here alone, definitions inside it may still be of interest.
-                for block in blocks(statement):
-                    yield from self._concerned(block.body, body, leads)
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
         if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, point)
         elif isinstance(statement, ClassDef):
-            if self._leads is not None and not self._leads.concerns_class(statement):
+            if not self._candidates.holds_any(statement):
                 return
             for expression in (*statement.decorators, *statement.base_type_exprs):
                 yield from self._expression(expression, point)
@@ -291,7 +264,7 @@ class Walker:
         function = definition_of(statement)
         if function is None:
             return
-        if self._getters is not None and (self._leads is None or self._leads.gives(statement)):
+        if self._getters is not None and self._candidates.gives(statement):
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
             yield from self._decorated(statement, point)
@@ -418,7 +391,7 @@ class Walker:
                     yield use
         if self._injects:
             yield from self._injecting(call, point)
-        if call.args and self._may_expect(call):
+        if call.args and self._candidates.may_expect(call):
             for protocol, argument in self._overrides.expected(call, point.scope, point.where):
                 yield from self._overrides.of_argument(
                     protocol, argument, point.scope, point.where, point.body.outermost()
@@ -439,7 +412,7 @@ class Walker:
             yield from self._dependencies.of_call(call, scope, where, owner)
         if call.args and self._dependency_overrides.may_be_one(call):
             yield from self._dependency_overrides.of_call(call, scope, where, owner)
-        if not self._may_inject(call):
+        if not self._candidates.may_inject(call):
             return
         if self._direct_calls.may_name_depends(call, scope):
             yield from self._factories.of_call(call, scope, where, owner)
@@ -447,21 +420,6 @@ class Walker:
             return  # that it is called is the mistake, and has been said
         if self._direct_calls.may_be_one(call, scope, where):
             yield from self._direct_calls.of_call(call, scope, where, owner)
-
-    def _may_inject(self, call: CallExpr) -> bool:
-        """A quick look, where there is one: whether a call may leave a dependency out."""
-        name = last_name(call.callee)
-        if self._leads is None or self._unit is None or name is None:
-            return True
-        names = self._leads.names_of(name, self._unit)
-        return self._direct_calls.hands_on(name) or any(map(self._leads.may_inject, names))
-
-    def _may_expect(self, call: CallExpr) -> bool:
-        """A quick look, where there is one: whether a call takes objects that have providers."""
-        name = last_name(call.callee)
-        if self._leads is None or self._unit is None or name is None:
-            return True
-        return any(map(self._leads.may_expect, self._leads.names_of(name, self._unit)))
 
     def _awaited(
         self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]
@@ -570,7 +528,11 @@ class Walker:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
-        if pairing is Pairing.AWAIT and not self._exhaustive and not self._may_lead(expression):
+        if (
+            pairing is Pairing.AWAIT
+            and not self._exhaustive
+            and not self._candidates.may_lead(expression)
+        ):
             return True
         if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
             return False

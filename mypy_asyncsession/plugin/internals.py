@@ -39,6 +39,7 @@ from mypy.version import __version__ as mypy_version
 
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.selection import Selection
+from mypy_asyncsession.semantic.package_folders import PackageFolders
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -648,10 +649,8 @@ class ParsedBuild(ErrorList):
         self._errors = Errors(options)
         self._options = options
         self._named = {source.module: source.path for source in sources if source.path}
-        #: The paths of modules, and what is in folders, as far as they were looked up.
-        self._found = dict(self._named)
-        self._listed: dict[str, set[str]] = {}
         self._disk = FileSystemCache()
+        self._folders = PackageFolders(self._disk.listdir, self._named)
         paths = compute_search_paths(sources, options, str(Path(mypy.build.__file__).parent))
         self._finder = FindModuleCache(paths, self._disk, options)
 
@@ -669,32 +668,12 @@ class ParsedBuild(ErrorList):
         named = self._named.get(module)
         if named is not None:
             return named
-        parent, _, name = module.rpartition(".")
-        around = self._found.get(parent)
-        if around is not None and not self._may_be_in(name, around):
+        if not self._folders.may_hold(module):
             return None
         found = self._finder.find_module(module)
         if not isinstance(found, str) or self._disk.isdir(found):
             return None
-        self._found[module] = found
-        return found
-
-    def _may_be_in(self, name: str, package: str) -> bool:
-        """Whether a module of that name may be in the package of a file: a look into its folder.
-
-        mypy looks into every folder there is, for each name that is no module.
-        """
-        folder, file = os.path.split(package)
-        if file not in ("__init__.py", "__init__.pyi"):
-            return False
-        if "-stubs" in folder:  # what it leaves out is in the package itself
-            return True
-        names = self._listed.get(folder)
-        if names is None:
-            names = self._listed[folder] = {
-                each.partition(".")[0] for each in self._disk.listdir(folder)
-            }
-        return name in names
+        return self._folders.take(module, found)
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file, or a text; ``None`` if that fails."""
@@ -729,6 +708,7 @@ class ParsedBuild(ErrorList):
         """Ask the disk again: files may have changed, appeared or gone."""
         self._disk.flush()
         self._finder.clear()
+        self._folders = PackageFolders(self._disk.listdir, self._named)
 
     def turn_to(self, tree: MypyFile) -> None:
         """Make *tree* the module that is reported on, under its own configuration."""

@@ -12,59 +12,39 @@ else what a class near by has.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    AssertTypeExpr,
     AssignmentExpr,
     AssignmentStmt,
-    AwaitExpr,
     CallExpr,
-    CastExpr,
     ClassDef,
-    ConditionalExpr,
     Decorator,
-    DictExpr,
     DictionaryComprehension,
     ForStmt,
     FuncDef,
     GeneratorExpr,
-    Import,
-    ImportAll,
-    ImportFrom,
     IndexExpr,
-    LambdaExpr,
-    ListComprehension,
     ListExpr,
     MemberExpr,
     MypyFile,
     NameExpr,
-    OpExpr,
-    ReturnStmt,
-    SetComprehension,
-    SetExpr,
     StarExpr,
-    SuperExpr,
     TupleExpr,
     TypeAliasStmt,
     WithStmt,
 )
 
-from mypy_asyncsession.models.fastapi import DEPENDS_NAMES, REQUEST_PARAMETERS
 from mypy_asyncsession.semantic.call_sites import last_name
-from mypy_asyncsession.semantic.imports import source_of
+from mypy_asyncsession.semantic.leading_modules import ReadModule, hands_on
 from mypy_asyncsession.semantic.leading_names import (
     ACTING,
-    COMMON,
     HOLDERS,
-    KEEPING,
-    PASSING,
     PLAIN_MANAGERS,
-    SEEDS,
     SPECIAL_METHODS,
 )
+from mypy_asyncsession.semantic.leading_values import LeadingValues
 from mypy_asyncsession.semantic.mentions import (
     ASYNC_BLOCK,
     ENTERED,
@@ -74,13 +54,10 @@ from mypy_asyncsession.semantic.mentions import (
     YIELDING,
     Unit,
     is_open,
-    names_in,
     signature_of,
-    units,
 )
 from mypy_asyncsession.semantic.syntax import (
     definition_of,
-    dotted,
     returned,
     statements,
     walk,
@@ -88,10 +65,7 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mypy.nodes import Expression, Node
-    from mypy.types import Type
 
 #: The methods that a call of a class, or of an object, is a call of.
 _CALLED: Final = frozenset({"__call__", "__init__"})
@@ -102,87 +76,12 @@ _MOST: Final = 3
 _ME: Final = frozenset({"cls", "self"})
 
 
-class _Module:
-    """A module: its units, and what it imports.
-
-    Attributes:
-        units: Its units.
-        imports: For each name, the modules and names that it is imported from; no name for a
-            module.
-        leads: The names of its scope that lead to a provider.
-    """
-
-    __slots__ = ("imports", "leads", "name", "sources", "stars", "units")
-
-    def __init__(self, tree: MypyFile) -> None:
-        self.name = tree.fullname
-        self.units = list(units(tree))
-        self.leads: set[str] = set()
-        self.imports: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
-        self.stars: list[str] = []
-        is_package = os.path.basename(tree.path) == "__init__.py"
-        for statement in tree.imports:
-            if isinstance(statement, Import):
-                for name, alias in statement.ids:
-                    top = name if alias else name.partition(".")[0]
-                    self.imports[alias or top].append((top, None))
-            elif isinstance(statement, ImportFrom):
-                base = source_of(statement, self.name, is_package=is_package)
-                for name, alias in statement.names:
-                    self.imports[alias or name].append((base, name))
-            elif isinstance(statement, ImportAll):
-                self.stars.append(source_of(statement, self.name, is_package=is_package))
-        self.sources = {base for each in self.imports.values() for base, _ in each}
-        self.sources.update(self.stars)
-        self.sources.update(f"{b}.{n}" for each in self.imports.values() for b, n in each if n)
-
-
-class Leads:
+class Leads(LeadingValues):
     """What leads to a provider in a program, and what mentions it."""
-
-    def __init__(self, resources: Iterable[str] = ()) -> None:
-        """Begin with no module.
-
-        Args:
-            resources: The full names of the resources that the configuration adds.
-        """
-        self._seeds = SEEDS | HOLDERS | {name.rpartition(".")[2] for name in resources}
-        self._modules: dict[str, _Module] = {}
-        self._importing: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-        self._importing_all: dict[str, list[str]] = defaultdict(list)
-        self._mentions: dict[str, list[Unit]] = defaultdict(list)
-        self._defined: dict[tuple[str, str], list[tuple[FuncDef, Unit]]] = defaultdict(list)
-        self._coroutines: set[str] = set()
-        self._own: set[str] = set()
-        self._handing = set(PASSING)
-        #: For each name, the classes and modules that have something of that name.
-        self._having: dict[str, set[str]] = defaultdict(set)
-        #: For each name, the classes in which it leads to a provider, and the modules of these.
-        self._owners: dict[str, set[str]] = {}
-        self._homes: dict[str, set[str]] = {}
-        self._bases: dict[str, set[str]] = defaultdict(set)
-        self._families: dict[str, set[str]] = {}
-        self._near: dict[str, set[str]] = {}
-        #: The names that stand for ``Depends``, or for an annotation that holds one.
-        self._dependencies = set(DEPENDS_NAMES)
-        self._dependencies.update(name.rpartition(".")[2] for name in REQUEST_PARAMETERS)
-        self._leading = 0
-        self._types: dict[int, set[str]] = {}
-        self._queue: list[Unit] = []
-        self._queued: set[Unit] = set()
-        self._nodes: set[int] = set()
-        self._by_node: dict[int, Unit] = {}
-        #: The names of functions and classes that have a dependency for a default.
-        self._injected: set[str] = set()
-        self._expecting: dict[str, bool] = {}
-        self._holders: set[str] = set()
-        #: The functions of a name, and for that of a class, its ``__init__``.
-        self._by_name: dict[str, list[FuncDef]] = defaultdict(list)
-        self._concerned: set[str] = set()
 
     def add(self, tree: MypyFile) -> None:
         """Read a module."""
-        self._modules[tree.fullname] = _Module(tree)
+        self._modules[tree.fullname] = ReadModule(tree)
 
     def concerns(self, node: Node) -> bool:
         """Whether a function, a class or the body of a module may have to do with a provider."""
@@ -195,15 +94,6 @@ class Leads:
     def may_lead(self, expression: Expression, unit: Unit) -> bool:
         """Whether the value of an expression of a unit may be a provider, or hold one."""
         return self._leads(expression, unit)
-
-    def names_of(self, name: str, unit: Unit) -> list[str]:
-        """A name, and what it was called where it was imported from."""
-        origins = self._modules[unit.module].imports.get(name, ())
-        return [name, *(original for _, original in origins if original not in (None, name))]
-
-    def may_inject(self, name: str) -> bool:
-        """Whether a function of that name may be left to a dependency of FastAPI's."""
-        return name in self._injected
 
     def may_expect(self, name: str) -> bool:
         """Whether a function or class of that name takes objects with a provider among methods."""
@@ -314,7 +204,7 @@ class Leads:
                     self._having[node.name].add(unit.klass or unit.module)
                 if node.is_coroutine:
                     self._coroutines.add(node.name)
-                if _hands_on(node, unit):
+                if hands_on(node, unit):
                     self._handing.add(node.name)
             elif isinstance(node, AssignmentStmt) and unit.klass is not None:
                 for target in node.lvalues:
@@ -341,57 +231,6 @@ class Leads:
                 if method.name in SPECIAL_METHODS:
                     self._lead(unit.module, unit.node.name)
 
-    # What was found
-
-    def _push(self, unit: Unit) -> None:
-        if unit not in self._queued:
-            self._queued.add(unit)
-            self._queue.append(unit)
-
-    def _concern(self, unit: Unit) -> None:
-        self._nodes.add(id(unit.node))
-        self._concerned.add(unit.module)
-
-    def _lead(self, module: str, name: str) -> None:
-        """Take in that a name of a module leads to a provider, there and where it is imported."""
-        stack = [(module, name)]
-        while stack:
-            home, known_as = stack.pop()
-            found = self._modules.get(home)
-            if found is None or known_as in found.leads:
-                continue
-            found.leads.add(known_as)
-            self._leading += 1
-            for unit in found.units:
-                if known_as in unit.words:
-                    self._push(unit)
-            stack += self._importing.get((home, known_as), ())
-            stack += ((each, known_as) for each in self._importing_all.get(home, ()))
-            # ``import module`` and ``module.name``.
-            self._lead_member(known_as, home, home)
-
-    def _lead_member(self, name: str, owner: str, home: str) -> None:
-        """Take in that an attribute of a class or module leads to a provider."""
-        owners = self._owners.setdefault(name, set())
-        if owner not in owners:
-            owners.add(owner)
-            self._homes.setdefault(name, set()).add(home)
-            self._leading += 1
-            for unit in self._mentions.get(name, ()):
-                self._push(unit)
-
-    def _lead_function(self, function: FuncDef, unit: Unit) -> None:
-        if definition_of(unit.node) is not function:
-            if function.name not in unit.local:
-                unit.local.add(function.name)
-                self._push(unit)
-        elif unit.klass is not None:
-            self._lead_member(function.name, unit.klass, unit.module)
-            if function.name == "__call__":
-                self._lead(unit.module, unit.klass)
-        else:
-            self._lead(unit.module, function.name)
-
     def _inject(self, function: FuncDef, unit: Unit) -> None:
         """Take in that FastAPI is to fill in a parameter of a function, or of one inside it."""
         outermost = definition_of(unit.node) or function
@@ -408,8 +247,6 @@ class Leads:
             for each in self._mentions.get(name, ()):
                 self._push(each)
         self._lead(unit.module, name)
-
-    # Through a unit
 
     def _flow(self, unit: Unit) -> None:
         """Follow values through a unit that mentions what may lead to a provider."""
@@ -493,19 +330,6 @@ class Leads:
             for target in node.lvalues:
                 self._bind(target, unit)
 
-    def _is_dependency(self, value: Expression) -> bool:
-        """Whether a value is ``Depends``, or an annotation that holds a call of it."""
-        if isinstance(value, (MemberExpr, NameExpr)):
-            return value.name in self._dependencies
-        if isinstance(value, CallExpr):
-            return last_name(value.callee) in self._dependencies
-        if isinstance(value, IndexExpr):
-            items = value.index.items if isinstance(value.index, TupleExpr) else [value.index]
-            return any(map(self._is_dependency, items))
-        if isinstance(value, OpExpr):
-            return self._is_dependency(value.left) or self._is_dependency(value.right)
-        return False
-
     def _bind(self, target: Node, unit: Unit) -> None:
         if isinstance(target, NameExpr):
             if isinstance(unit.node, MypyFile):
@@ -555,21 +379,6 @@ class Leads:
         ):
             self._lead_function(function, unit)
 
-    def _has_dependency(self, function: FuncDef) -> bool:
-        """Whether calling a function leaves a dependency of FastAPI's in a parameter."""
-        signature = signature_of(function)
-        return any(
-            isinstance(each.initializer, CallExpr)
-            and last_name(each.initializer.callee) in self._dependencies
-            for each in function.arguments
-        ) or (
-            signature is not None
-            and any(
-                METADATA in names or not names.isdisjoint(self._dependencies)
-                for names in map(self._names_in, signature.arg_types)
-            )
-        )
-
     def _give(self, call: CallExpr, unit: Unit) -> None:
         """Take in what a function of the same module is given."""
         for function, inside in self._defined.get((unit.module, last_name(call.callee) or ""), ()):
@@ -589,156 +398,3 @@ class Leads:
                     inside.local.update(filter(None, given))
                     if inside is not unit:
                         self._push(inside)
-
-    # Names and expressions
-
-    def _names_in(self, type_: Type) -> set[str]:
-        found = self._types.get(id(type_))
-        if found is None:
-            found = self._types[id(type_)] = names_in(type_)
-        return found
-
-    def _are_leading(self, type_: Type, unit: Unit) -> bool:
-        leads = self._modules[unit.module].leads
-        return any(
-            name in leads or name in SEEDS or (name in self._owners and name[:1].isupper())
-            for name in self._names_in(type_)
-            if name not in HOLDERS
-        )
-
-    def _is_open(self, type_: Type) -> bool:
-        return is_open(type_) or not _OPEN.isdisjoint(self._names_in(type_))
-
-    def _is_near(self, name: str, unit: Unit) -> bool:
-        """Whether a module is near one whose class has a provider under that name."""
-        return any(unit.module in self._neighbours(home) for home in self._homes.get(name, ()))
-
-    def _neighbours(self, home: str) -> set[str]:
-        """The modules that import a module, or one that does."""
-        found = self._near.get(home)
-        if found is None:
-            found = {home}
-            for _ in range(2):
-                found |= {
-                    module.name
-                    for module in self._modules.values()
-                    if not module.sources.isdisjoint(found)
-                }
-            self._near[home] = found
-        return found
-
-    def _family(self, klass: str) -> set[str]:
-        """The names of a class and of its bases."""
-        found = self._families.get(klass)
-        if found is None:
-            found = self._families[klass] = {klass}
-            stack = [klass]
-            while stack:
-                for base in self._bases.get(stack.pop(), ()):
-                    if base not in found:
-                        found.add(base)
-                        stack.append(base)
-        return found
-
-    def _member_leads(self, node: MemberExpr, unit: Unit) -> bool:
-        name = node.name
-        if name in SEEDS:
-            return True
-        owners = self._owners.get(name)
-        if owners is None:
-            return False
-        base = node.expr
-        if (
-            isinstance(base, NameExpr) and base.name in _ME and unit.klass is not None
-        ) or isinstance(base, SuperExpr):
-            return not owners.isdisjoint(self._family(unit.klass or ""))
-        text = dotted(base)
-        if text is not None:
-            module = self._modules[unit.module]
-            first, _, rest = text.partition(".")
-            for source, original in module.imports.get(first, ()):
-                full = ".".join(filter(None, (source, original, rest)))
-                if full in self._modules:
-                    return name in self._modules[full].leads
-        having = len(self._having.get(name, ()))
-        if name not in COMMON and len(owners) * _MOST >= having:
-            return True
-        return self._is_near(name, unit)
-
-    def _leads(self, expression: Expression | Node, unit: Unit) -> bool:
-        """Whether the value of an expression may be a provider, or hold one."""
-        leads = self._modules[unit.module].leads
-        stack: list[Node] = [expression]
-        while stack:
-            node = stack.pop()
-            if isinstance(node, NameExpr):
-                if node.name in leads or node.name in unit.local or node.name in SEEDS:
-                    return True
-            elif isinstance(node, MemberExpr):
-                if self._member_leads(node, unit):
-                    return True
-            elif isinstance(node, SuperExpr):
-                owners = self._owners.get(node.name, ())
-                if any(each in owners for each in self._family(unit.klass or "")):
-                    return True
-            elif isinstance(node, CallExpr):
-                name = last_name(node.callee)
-                stack.append(node.callee)
-                if name in KEEPING and isinstance(node.callee, MemberExpr):
-                    stack.append(node.callee.expr)
-                if name in self._handing or name is None:
-                    stack.extend(node.args)
-            elif isinstance(node, (AwaitExpr, StarExpr, CastExpr, AssertTypeExpr)):
-                stack.append(node.expr)
-            elif isinstance(node, ConditionalExpr):
-                stack += (node.if_expr, node.else_expr)
-            elif isinstance(node, OpExpr):
-                stack += (node.left, node.right)
-            elif isinstance(node, AssignmentExpr):
-                stack.append(node.value)
-            elif isinstance(node, (ListExpr, TupleExpr, SetExpr)):
-                stack.extend(node.items)
-            elif isinstance(node, DictExpr):
-                stack.extend(value for _, value in node.items)
-            elif isinstance(node, IndexExpr):
-                stack.append(node.base)
-                if isinstance(node.base, NameExpr) and node.base.name[:1].isupper():
-                    stack.append(node.index)
-            elif isinstance(node, (ListComprehension, SetComprehension)):
-                stack.append(node.generator.left_expr)
-            elif isinstance(node, GeneratorExpr):
-                stack.append(node.left_expr)
-            elif isinstance(node, DictionaryComprehension):
-                stack.append(node.value)
-            elif isinstance(node, LambdaExpr):
-                stack.extend(returned(node))
-        return False
-
-
-def _hands_on(function: FuncDef, unit: Unit) -> bool:
-    """Whether a function may give what it is given, or something that holds it."""
-    signature = signature_of(function)
-    if signature is not None and not is_open(signature.ret_type):
-        return False
-    names = {each.variable.name for each in function.arguments} - _ME
-    for node in unit.flows if names else ():
-        if isinstance(node, ReturnStmt) and node.expr is not None:
-            stack: list[Node] = [node.expr]
-            while stack:
-                current = stack.pop()
-                if isinstance(current, NameExpr):
-                    if current.name in names:
-                        return True
-                elif isinstance(current, (AwaitExpr, StarExpr)):
-                    stack.append(current.expr)
-                elif isinstance(current, CallExpr):
-                    stack.append(current.callee)
-                    if last_name(current.callee) in PASSING:
-                        stack.extend(current.args)
-                elif isinstance(current, ConditionalExpr):
-                    stack += (current.if_expr, current.else_expr)
-                elif isinstance(current, OpExpr):
-                    stack += (current.left, current.right)
-                elif isinstance(current, (ListExpr, TupleExpr)):
-                    stack.extend(current.items)
-    return False
