@@ -57,7 +57,8 @@ def findings(engine: Path, tree: Path, paths: list[str], cache: Path) -> dict[Fi
         text=True,
         check=False,
     )
-    if run.returncode not in (0, 1):
+    # 2 is also the status where something could not be checked.
+    if run.returncode not in (0, 1, 2) or (run.returncode == 2 and "{" not in run.stdout):
         sys.exit(f"{engine}: it could not run\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
     found: dict[Finding, str] = {}
     for line in run.stdout.splitlines():

@@ -567,6 +567,9 @@ def bound_where_used(text: str) -> tuple[list[int], bool]:
         ),
         pytest.param("use([x for x in y])\nx = a", ([2], True), id="a comprehension's own"),
         pytest.param("z = [x for x in y]\nx = a\nuse(x)", ([3], True), id="not a comprehension's"),
+        pytest.param("x = a\nx: int\nuse(x)", ([2], True), id="an annotation alone"),
+        pytest.param("x = a\nfor y in y:\n use(x)\n x = b", ([2, 5], True), id="in a round"),
+        pytest.param("while c:\n x = a\n x = b\n use(x)\n x = d", ([4], True), id="in a block"),
         pytest.param("use((x := a))", ([2], False), id="a walrus"),
     ],
 )

@@ -37,10 +37,9 @@ from mypy_asyncsession.detectors.type_mismatch import (
 )
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
-from mypy_asyncsession.models.fastapi import (
+from mypy_asyncsession.models.frameworks import (
     GIVEN_DEPENDENCIES,
     GIVEN_DEPENDENCIES_NAMES,
-    UNWRAPS,
 )
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
@@ -62,7 +61,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.detectors.time_records import LateCommit
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import ProgramPoint
@@ -77,17 +76,17 @@ class Dependencies:
         self,
         interpreter: Interpreter,
         source: ModuleSource,
-        version: Version,
+        release: Release,
         depends: DependsCalls,
     ) -> None:
         self._interpreter = interpreter
         self._source = source
-        self._unwraps = version >= UNWRAPS
+        self._unwraps = release.unwraps
         self._depends = depends
         self._annotations = Annotations(interpreter.program, source)
-        self._driving = Driving(interpreter, source, version)
+        self._driving = Driving(interpreter, source, release)
         self._closing = Closing(interpreter)
-        self._late = LateCommitUses(interpreter, version)
+        self._late = LateCommitUses(interpreter, release)
         #: The calls that were looked at with the parameter or alias that they belong to.
         self._seen: set[int] = set()
         #: What stands in the place of a dependency, which need not be called there at all.

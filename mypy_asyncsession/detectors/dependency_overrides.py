@@ -21,7 +21,7 @@ from mypy_asyncsession.detectors.dependency_place import DependencyPlace
 from mypy_asyncsession.detectors.dependency_records import Role
 from mypy_asyncsession.detectors.depends_calls import is_object_of
 from mypy_asyncsession.detectors.spans import span_of
-from mypy_asyncsession.models.fastapi import APPLICATIONS
+from mypy_asyncsession.models.frameworks import APPLICATIONS
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, NamedValue, members

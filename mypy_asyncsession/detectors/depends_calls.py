@@ -18,7 +18,12 @@ from mypy.nodes import (
     TypeInfo,
 )
 
-from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES, REQUEST_PARAMETERS
+from mypy_asyncsession.models.frameworks import (
+    DEPENDS,
+    DEPENDS_NAMES,
+    REQUEST_PARAMETER_NAMES,
+    REQUEST_PARAMETERS,
+)
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.syntax import says_nothing
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.values import Value
 
 _DEFINITIONS = (Decorator, FuncDef, OverloadedFuncDef, TypeInfo)
-_PARAMETER_NAMES = frozenset(name.rpartition(".")[2] for name in REQUEST_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class DependsCalls:
 
     def is_parameter(self, call: CallExpr, scope: Scope, where: Where) -> bool:
         """Whether a call is one of ``Query``, ``Header`` and the like."""
-        return self._is_of(call, REQUEST_PARAMETERS, _PARAMETER_NAMES, scope, where)
+        return self._is_of(call, REQUEST_PARAMETERS, REQUEST_PARAMETER_NAMES, scope, where)
 
     def names_depends(self, expression: Expression, scope: Scope, where: Where) -> bool:
         """Whether an expression is ``Depends`` itself, not called."""

@@ -24,7 +24,7 @@ from mypy_asyncsession.detectors.object_info import place_of
 from mypy_asyncsession.detectors.parameter_use import fails_on_another, is_read
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
-from mypy_asyncsession.models.fastapi import DEPENDS, DEPENDS_NAMES
+from mypy_asyncsession.models.frameworks import DEPENDS, DEPENDS_NAMES, is_of_framework
 from mypy_asyncsession.models.starlette import BACKGROUND_TASKS, RUNNING_IN_THREADS
 from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
@@ -113,7 +113,7 @@ class DirectCalls:
                 or name in DEPENDS_NAMES
                 or (
                     node is not None
-                    and (node.fullname.startswith("fastapi") or node.fullname in DEPENDS)
+                    and (is_of_framework(node.fullname) or node.fullname in DEPENDS)
                 )
                 for name, node in self._interpreter.program.declared_names(module)
             )

@@ -12,7 +12,6 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OperatorAssignmentStmt,
-    TryStmt,
     TupleExpr,
     WithStmt,
 )
@@ -24,9 +23,9 @@ from mypy_asyncsession.semantic.summaries import ENDING
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 #: The edges that leave a point which has done what it is there for.
 DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
-#: What SQLAlchemy lets pass once the transaction of a block has ended.
-_HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
 #: What puts something into a session that is to be flushed.
 STAGING: Final = frozenset({"add", "add_all"})
 #: What flushes it, and may fail.
@@ -151,9 +148,8 @@ def add_handlers(
     """Handlers that do not catch what a flush raises, and blocks that roll back."""
     root = root_of(object_)
     for point in body.graph.points:
-        node = point.statement
-        if point.kind is PointKind.HANDLER and isinstance(node, TryStmt):
-            if not _catches_failure(node.types[point.item]):
+        if point.kind is PointKind.HANDLER:
+            if not catches_failure(point.reads[0] if point.reads else None):
                 changes.setdefault(point.index, []).append(Change(None))
         elif point.kind is PointKind.LEAVE and isinstance(point.node, WithStmt):
             if _is_harmless(point, point.node, root, body):
@@ -167,7 +163,7 @@ def _is_harmless(point: Point, statement: WithStmt, root: object, body: Function
     callee = expression.callee if isinstance(expression, CallExpr) else None
     if isinstance(callee, (MemberExpr, NameExpr)) and callee.name == "suppress":
         assert isinstance(expression, CallExpr)
-        return point.way is Way.NORMAL or all(map(_catches_failure, expression.args))
+        return point.way is Way.NORMAL or all(map(catches_failure, expression.args))
     if isinstance(root, Variable) and root.defined > 0:
         bound = body.graph.points[root.defined].node
         if any(target is bound for target in statement.target):
@@ -175,11 +171,11 @@ def _is_harmless(point: Point, statement: WithStmt, root: object, body: Function
     return not statement.is_async
 
 
-def _catches_failure(caught: Expression | None) -> bool:
+def catches_failure(caught: Node | None) -> bool:
     """Whether a handler is there for what a flush raises."""
     if caught is None:
         return True
-    types = caught.items if isinstance(caught, TupleExpr) else [caught]
+    types: Sequence[Node] = caught.items if isinstance(caught, TupleExpr) else [caught]
     return any(
         isinstance(each, (MemberExpr, NameExpr)) and each.name in DATABASE_ERRORS for each in types
     )

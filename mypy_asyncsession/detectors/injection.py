@@ -40,7 +40,6 @@ from mypy_asyncsession.detectors.given_callables import (
 from mypy_asyncsession.detectors.result_types import ResultTypes
 from mypy_asyncsession.detectors.returned_objects import ReturnedObjects
 from mypy_asyncsession.detectors.whole_applications import is_whole
-from mypy_asyncsession.models.fastapi import UNWRAPS
 from mypy_asyncsession.models.sqlalchemy import (
     ASYNC_SESSIONMAKERS,
     CONNECTING_METHODS,
@@ -71,7 +70,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression
     from mypy.types import Type
 
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -107,10 +106,10 @@ class Injection:
 class Driving:
     """Does with dependencies what FastAPI will do with them."""
 
-    def __init__(self, interpreter: Interpreter, source: ModuleSource, version: Version) -> None:
+    def __init__(self, interpreter: Interpreter, source: ModuleSource, release: Release) -> None:
         self._interpreter = interpreter
         self._source = source
-        self._unwraps = version >= UNWRAPS
+        self._unwraps = release.unwraps
         self._returned = ReturnedObjects(interpreter)
         self._types = ResultTypes(interpreter)
 

@@ -10,7 +10,6 @@ from mypy_asyncsession.detectors.fixtures import is_test_file
 from mypy_asyncsession.detectors.object_info import place_of
 from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.detectors.time_records import LateCommit
-from mypy_asyncsession.models.fastapi import HAS_SCOPE, ends_after_response
 from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.syntax import dotted, walk, yields
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.dependency_records import Role
     from mypy_asyncsession.findings import Span
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.values import Value
 
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
 class LateCommitUses:
     """Finds the uses of one module."""
 
-    def __init__(self, interpreter: Interpreter, version: Version) -> None:
+    def __init__(self, interpreter: Interpreter, release: Release) -> None:
         self._interpreter = interpreter
         self._commits = LateCommits(interpreter)
-        self._matters = ends_after_response(version)
-        self._has_scope = version >= HAS_SCOPE
+        self._matters = release.ends_after_response
+        self._has_scope = release.has_scope
 
     def of_dependency(
         self,

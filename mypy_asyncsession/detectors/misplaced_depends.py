@@ -18,7 +18,7 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.models.fastapi import ROUTE_METHODS
+from mypy_asyncsession.models.frameworks import ROUTE_METHODS
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, walk
 
 if TYPE_CHECKING:

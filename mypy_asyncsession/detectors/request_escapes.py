@@ -19,7 +19,6 @@ from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders, is_streaming, streamed
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.models.fastapi import HAS_SCOPE, ends_before_response
 from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.session_ownership import opens_in
 from mypy_asyncsession.semantic.syntax import statements, walk, yields
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
     from mypy_asyncsession.semantic.scopes import Scope
@@ -47,7 +46,7 @@ class RequestEscapes:
     def __init__(
         self,
         interpreter: Interpreter,
-        version: Version,
+        release: Release,
         depends: DependsCalls,
         dependencies: ParameterDependencies,
     ) -> None:
@@ -56,8 +55,8 @@ class RequestEscapes:
         self._dependencies = dependencies
         self._holders = Holders(interpreter)
         self._tasks = EscapingTasks(interpreter, self._holders)
-        self._ends_early = ends_before_response(version)
-        self._has_scope = version >= HAS_SCOPE
+        self._ends_early = release.ends_before_response
+        self._has_scope = release.has_scope
 
     def of_function(self, function: FuncDef, point: ProgramPoint, body: Body) -> Iterator[Escape]:
         """How the sessions that a function is injected outlive their dependencies.

@@ -18,7 +18,7 @@ from mypy.types import CallableType, Instance, NoneType, Type, UnionType, get_pr
 
 from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import written
-from mypy_asyncsession.models.fastapi import REGISTERING, ROUTE_METHODS
+from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.models.typing import COROUTINE_TYPES
 from mypy_asyncsession.semantic.annotation_text import written as written_type

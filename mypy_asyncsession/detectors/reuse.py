@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ForStmt, MemberExpr, NameExpr, WhileStmt, WithStmt
+from mypy.nodes import CallExpr, ForStmt, FuncItem, MemberExpr, NameExpr
 
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Reuse
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.semantic.cfg import PointKind
+from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import always_leaves, statements, walk, yields
+from mypy_asyncsession.semantic.syntax import yields
 from mypy_asyncsession.semantic.values import ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import Expression
 
     from mypy_asyncsession.detectors.record import Pairing
-    from mypy_asyncsession.semantic.bindings import Binding
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import ProgramPoint
@@ -63,7 +64,7 @@ class Reuses:
         if not isinstance(made, CallExpr) or bindings[0].element is not None:
             return
         again = (
-            self._is_again(expression.name, bindings[0], function, point)
+            self._is_again(expression, point)
             if scope.node is function
             else scope.node is None
             and expression.name not in self._source.rebound()
@@ -90,28 +91,21 @@ class Reuses:
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
         )
 
-    def _is_again(
-        self, name: str, binding: Binding, function: FuncItem, point: ProgramPoint
-    ) -> bool:
-        """Whether a use in the function that made something comes after another one."""
-        here = point.where or ()
-        bound = {block for block, _ in binding.blocks}
-        for loop in statements(function.body):
-            if (
-                isinstance(loop, (ForStmt, WhileStmt))
-                and id(loop.body) in dict(here)
-                and id(loop.body) not in bound
-                and not always_leaves(loop.body)
-            ):
-                return True
-        at = dict(here)
-        for statement in _uses(function, name):
-            place = point.scope.names.places.get(id(statement), ())
-            if statement is not point.statement and place:
-                block, position = place[-1]
-                if block in at and position < at[block]:
-                    return True
-        return False
+    def _is_again(self, expression: NameExpr, point: ProgramPoint) -> bool:
+        """Whether a use comes after another one of what was not made anew in between."""
+        flow = point.body.flow()
+        graph, name = flow.graph, expression.name
+        uses = [
+            *flow.entered.get(name, ()),
+            *(
+                index
+                for index in graph.of_kind(PointKind.ITERATE)
+                if isinstance(loop := graph.points[index].node, ForStmt)
+                and isinstance(loop.expr, NameExpr)
+                and loop.expr.name == name
+            ),
+        ]
+        return may_reach(graph, uses, graph.points_of(expression), avoiding=flow.bindings.of(name))
 
     def _runs_again(self, function: FuncItem, point: ProgramPoint) -> bool:
         """Whether a function that uses something of the module's runs more than once."""
@@ -119,25 +113,14 @@ class Reuses:
         sites = self._source.calls(called) if called else []
         if len(sites) > 1 or any(map(_is_handler, point.body.decorators)):
             return True
-        return any(
-            isinstance(loop, (ForStmt, WhileStmt))
-            and any(inner is site.call for inner in walk(loop.body))
-            for site in sites
-            for around in site.chain[-1:]
-            for loop in walk(getattr(around, "body", around))
-        )
-
-
-def _uses(function: FuncItem, name: str) -> Iterator[Node]:
-    """The statements of a function that enter or run what has a name."""
-    for statement in statements(function.body):
-        given: list[Expression] = []
-        if isinstance(statement, WithStmt):
-            given = statement.expr
-        elif isinstance(statement, ForStmt):
-            given = [statement.expr]
-        if any(isinstance(each, NameExpr) and each.name == name for each in given):
-            yield statement
+        for site in sites:
+            around = site.chain[-1] if site.chain else None
+            if isinstance(around, FuncItem):
+                graph = self._source.flow_of(around).graph
+                made = graph.points_of(site.call)
+                if may_reach(graph, made, made):
+                    return True
+        return False
 
 
 def _scope_of(name: str, scope: Scope) -> Scope | None:

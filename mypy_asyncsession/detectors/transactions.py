@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, WithStmt
 
 from mypy_asyncsession.detectors.failed_transactions import (
-    _HARMLESS,
     DONE,
     FLUSHING,
     STAGING,
     State,
-    _catches_failure,
     add_call,
     add_handlers,
+    catches_failure,
     changes_at,
     flushes_nothing,
 )
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
 
+#: What SQLAlchemy lets pass once the transaction of a block has ended.
+_HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
 #: What begins a transaction whatever the session holds.
 _BEGINNING: Final = frozenset(
     {
@@ -310,7 +311,7 @@ def _quick_look(contents: Contents) -> tuple[bool, bool]:
             begins = begins or node.name in ("begin", "begin_nested")
             flushes = flushes or node.name in FLUSHING
         elif isinstance(node, TryStmt):
-            catches = catches or any(map(_catches_failure, node.types))
+            catches = catches or any(map(catches_failure, node.types))
         elif isinstance(node, NameExpr):
             catches = catches or node.name == "suppress"
     return begins, catches and flushes

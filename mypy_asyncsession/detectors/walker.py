@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.detectors.record import Record
-    from mypy_asyncsession.models.fastapi import Version
+    from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -135,7 +135,7 @@ class Walker:
         self,
         interpreter: Interpreter,
         source: ModuleSource,
-        fastapi: Version,
+        framework: Release,
         *,
         getters: bool = False,
         probes: bool = False,
@@ -147,7 +147,7 @@ class Walker:
         Args:
         interpreter: Says what expressions may be.
         source: The module at hand.
-        fastapi: The version of FastAPI that it runs on.
+        framework: The release of the framework that injects dependencies.
         getters: Whether definitions of providers are collected too.
         probes: Whether questions at run time about what a provider gave are collected too.
         exhaustive: Whether uses are collected that need no look to be right.
@@ -176,9 +176,9 @@ class Walker:
         self._doubles = Doubles(interpreter)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
-        self._dependencies = Dependencies(interpreter, source, fastapi, depends)
+        self._dependencies = Dependencies(interpreter, source, framework, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
-        self._requests = RequestEscapes(interpreter, fastapi, depends, dependencies)
+        self._requests = RequestEscapes(interpreter, framework, depends, dependencies)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
         # What imports nothing names no dependency.

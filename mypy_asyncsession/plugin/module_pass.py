@@ -10,7 +10,8 @@ from mypy_asyncsession.detectors.misuse import misuse
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.walker import Walker
 from mypy_asyncsession.findings import Finding, Span
-from mypy_asyncsession.models.fastapi import NEWEST, version_in
+from mypy_asyncsession.models.dependency_framework import Release, version_in
+from mypy_asyncsession.models.fastapi import FASTAPI
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.ignore_comments import ignore_comments, looks_like_ours, no_code
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.record import Record
-    from mypy_asyncsession.models.fastapi import Version
     from mypy_asyncsession.plugin.hooks import Recovery
     from mypy_asyncsession.plugin.ignore_comments import IgnoreComment
     from mypy_asyncsession.plugin.internals import ErrorList
@@ -140,7 +140,7 @@ class ModulePass:
             collector = Walker(
                 self.interpreter,
                 self.program.enter(tree),
-                self._version(),
+                self._release(),
                 getters=self._survey or getters,
                 probes=probes,
                 exhaustive=self._survey,
@@ -172,14 +172,14 @@ class ModulePass:
             # No line of the file: no comment in it is meant for this.
             self._build.report(Span(0, 0, 0, 0), found.encode(), None, PARENT_CODE, (), "")
 
-    def _version(self) -> Version:
-        """The version of FastAPI: the one configured, or the one installed."""
+    def _release(self) -> Release:
+        """The release of FastAPI: the one configured, or the one installed."""
         if self._fastapi is None:
-            tree = self.program.modules.get("fastapi")
+            tree = self.program.modules.get(FASTAPI.package)
             if tree is None:
-                return NEWEST  # mypy loads it with the first module that imports it
+                return Release(FASTAPI)  # mypy loads it with the first module that imports it
             self._fastapi = version_in(tree.path)
-        return self._fastapi
+        return Release(FASTAPI, self._fastapi)
 
     def publish(self, tree: MypyFile, reports: list[Report]) -> None:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""

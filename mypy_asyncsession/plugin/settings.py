@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mypy_asyncsession.config import Config, bundled_stubs, discover, load, run_options
-from mypy_asyncsession.models.fastapi import Version, parse_version
+from mypy_asyncsession.models.dependency_framework import Version, parse_version
 from mypy_asyncsession.semantic.overlays import Folder
 
 

@@ -16,6 +16,7 @@ from mypy.nodes import (
     LambdaExpr,
     MemberExpr,
     NameExpr,
+    TempNode,
     TupleExpr,
     WithStmt,
 )
@@ -34,7 +35,7 @@ from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Expression, FuncItem, MypyFile, Node
 
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 _CHANGES = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
+
+#: The kinds of binding that are there once their statement is done.
+_DONE_AT_ONCE = frozenset({"assign", "class", "def", "from", "import"})
 
 
 @dataclass(slots=True, eq=False)
@@ -155,6 +159,9 @@ class ModuleSource:
             inner = [each for each in bindings if each.blocks == where and each not in own]
             if inner:
                 return inner[-1:], True
+        last = _last_in_block(own, where)
+        if last is not None:
+            return [last], True
         flow = self.flow_of(scope.node or self.tree)
         found = flow.binders(name, names.statement_at(where) if where is not None else None)
         if not found:
@@ -311,6 +318,31 @@ class ModuleSource:
                 return None
         assert found is not None
         return found, scope
+
+
+def _last_in_block(bindings: Sequence[Binding], where: Place | None) -> Binding | None:
+    """The last of some bindings before a use, where all stand in one block around it.
+
+    No graph is needed to know that what is above it in its block has been done.
+    """
+    if not bindings or not bindings[0].blocks:
+        return None
+    # ``name: type`` binds nothing.
+    if any(b.kind not in _DONE_AT_ONCE or isinstance(b.node, TempNode) for b in bindings):
+        return None
+    around, block = bindings[0].blocks[:-1], bindings[0].blocks[-1][0]
+    depth = len(around)
+    if not all(
+        len(b.blocks) == depth + 1 and b.blocks[depth][0] == block and b.blocks[:depth] == around
+        for b in bindings
+    ):
+        return None
+    if where is None:
+        return bindings[-1] if depth == 0 else None
+    if len(where) <= depth or where[:depth] != around or where[depth][0] != block:
+        return None
+    position = where[depth][1]
+    return next((b for b in reversed(bindings) if b.blocks[depth][1] < position), None)
 
 
 def _targets(statement: Node) -> Iterator[tuple[Node, Expression | None]]:

@@ -27,6 +27,7 @@ from mypy_asyncsession.semantic.asked_for import is_asked_for
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Attribute, Made, Object
@@ -132,8 +133,7 @@ class Summaries:
         self._interpreter = interpreter
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
-        self._known: dict[int, Summary] = {}
-        self._depth = 0
+        self._known = Fixpoints(NOTHING, _DEPTH)
 
     def of(self, function: FunctionValue) -> Summary | None:
         """The summary of a coroutine function; ``None`` where its body says nothing."""
@@ -142,19 +142,7 @@ class Summaries:
             return None
         if is_stub_body(node) or self._interpreter.program.source(function.scope.module) is None:
             return None
-        known = self._known.get(id(node))
-        if known is not None:
-            return known
-        if self._depth >= _DEPTH:
-            return None
-        self._known[id(node)] = NOTHING  # what it adds inside itself
-        self._depth += 1
-        try:
-            found = self._summary(function)
-        finally:
-            self._depth -= 1
-        self._known[id(node)] = found
-        return found
+        return self._known.of(id(node), lambda: self._summary(function))
 
     def _summary(self, function: FunctionValue) -> Summary:
         body = self.objects.body(function.node, function.scope)

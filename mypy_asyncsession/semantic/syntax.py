@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from mypy import nodes
 from mypy.nodes import (
     Block,
-    BreakStmt,
     CallExpr,
     ClassDef,
     Decorator,
@@ -286,13 +285,3 @@ def returned(function: FuncItem) -> list[Expression]:
         for node in walk(function.body, into_functions=False)
         if isinstance(node, ReturnStmt) and node.expr is not None
     ]
-
-
-def always_leaves(block: Block) -> bool:
-    """Whether a block of a loop ends in a ``break``, a ``return`` or a ``raise``, at a quick look.
-
-    What goes on in the middle of it counts as little as what a ``try`` in it does.
-    """
-    return any(
-        isinstance(statement, (BreakStmt, RaiseStmt, ReturnStmt)) for statement in statements(block)
-    )

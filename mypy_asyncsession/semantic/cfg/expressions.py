@@ -12,6 +12,7 @@ from mypy.nodes import (
     ComparisonExpr,
     ConditionalExpr,
     DictionaryComprehension,
+    Expression,
     FuncItem,
     GeneratorExpr,
     IntExpr,
@@ -32,11 +33,10 @@ from mypy.nodes import (
 from mypy_asyncsession.semantic.cfg.flow import Branches
 from mypy_asyncsession.semantic.cfg.graph import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.cfg.handlers import RAISING
+from mypy_asyncsession.semantic.syntax import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from mypy.nodes import Expression
 
     from mypy_asyncsession.semantic.cfg.flow import Flow
 
@@ -46,30 +46,6 @@ if TYPE_CHECKING:
 ERROR: Final = (Way.ERROR,)
 WAITING: Final = (Way.ERROR, Way.CANCEL)
 
-#: The fields that hold what an expression evaluates, in order.
-_PARTS: Final[dict[type, tuple[str, ...]]] = {
-    nodes.MemberExpr: ("expr",),
-    nodes.CallExpr: ("callee", "args"),
-    nodes.OpExpr: ("left", "right"),
-    nodes.ComparisonExpr: ("operands",),
-    nodes.UnaryExpr: ("expr",),
-    nodes.IndexExpr: ("base", "index"),
-    nodes.SliceExpr: ("begin_index", "end_index", "stride"),
-    nodes.ListExpr: ("items",),
-    nodes.TupleExpr: ("items",),
-    nodes.SetExpr: ("items",),
-    nodes.DictExpr: ("items",),
-    nodes.TemplateStrExpr: ("items",),
-    nodes.AssignmentExpr: ("value",),
-    nodes.AwaitExpr: ("expr",),
-    nodes.YieldExpr: ("expr",),
-    nodes.YieldFromExpr: ("expr",),
-    nodes.StarExpr: ("expr",),
-    nodes.CastExpr: ("expr",),
-    nodes.AssertTypeExpr: ("expr",),
-    nodes.RevealExpr: ("expr",),
-    nodes.SuperExpr: ("call",),
-}
 #: The expressions that cannot fail by themselves.
 _SAFE: Final = frozenset(
     {
@@ -91,6 +67,17 @@ _BRANCHING: Final = (
     frozenset({OpExpr, ComparisonExpr, ConditionalExpr, GeneratorExpr, LambdaExpr})
     | _COMPREHENSIONS
 )
+#: The fields that hold what an expression evaluates, in order, where it evaluates them all once.
+_PARTS: Final[dict[type, tuple[str, ...]]] = {
+    **{
+        kind: names
+        for kind, names in FIELDS.items()
+        if issubclass(kind, Expression)
+        and (kind not in _BRANCHING or kind in (OpExpr, ComparisonExpr))
+    },
+    nodes.AssignmentExpr: ("value",),
+    nodes.TemplateStrExpr: ("items",),
+}
 
 
 def drive(first: Steps) -> None:

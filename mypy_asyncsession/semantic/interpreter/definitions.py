@@ -9,7 +9,7 @@ from mypy.nodes import CallExpr, Decorator, Expression, LambdaExpr, MemberExpr, 
 from mypy.types import CallableType, ProperType, get_proper_type
 
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
-from mypy_asyncsession.models.fastapi import REGISTERING, ROUTE_METHODS
+from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter import symbols
 from mypy_asyncsession.semantic.interpreter.instances import instance

@@ -15,7 +15,7 @@ from mypy.nodes import (
     RefExpr,
 )
 
-from mypy_asyncsession.models.fastapi import DEPENDS
+from mypy_asyncsession.models.frameworks import DEPENDS
 from mypy_asyncsession.semantic.combine import UNMISTAKABLE, is_none, is_opaque
 from mypy_asyncsession.semantic.interpreter.evidence import (
     default_stands,

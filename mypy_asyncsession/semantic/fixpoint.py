@@ -1,0 +1,96 @@
+"""Values of what refers to itself: each is computed once, and those of a cycle until none changes.
+
+So what is found of a function does not depend on which function of a cycle was asked for first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+_S = TypeVar("_S")
+
+#: How often the members of a cycle are computed before the last values are taken for the answer.
+_ROUNDS: Final = 16
+
+
+class Fixpoints(Generic[_S]):
+    """Computes values that need one another."""
+
+    def __init__(self, bottom: _S, depth: int) -> None:
+        """Begin with nothing computed.
+
+        Args:
+            bottom: What a value is taken for while it is computed for the first time.
+            depth: How many computations may be inside one another.
+        """
+        self._bottom = bottom
+        self._depth = depth
+        self._settled: dict[Hashable, _S] = {}
+        #: What depends on a computation under way, with the outermost of these by its place.
+        self._passing: dict[Hashable, tuple[_S, int]] = {}
+        self._running: dict[Hashable, int] = {}
+        #: What the members of cycles were found to be the last time.
+        self._last: dict[Hashable, _S] = {}
+        self._reached = depth
+        self._changed = False
+
+    def of(self, key: Hashable, compute: Callable[[], _S]) -> _S | None:
+        """The value of a key; ``None`` where it would take too many computations in one another.
+
+        Args:
+            key: Says what is computed.
+            compute: Computes it from the values of others.
+        """
+        if key in self._settled:
+            return self._settled[key]
+        if key in self._running:
+            self._reached = min(self._reached, self._running[key])
+            return self._last.get(key, self._bottom)
+        if key in self._passing:
+            passing, head = self._passing[key]
+            self._reached = min(self._reached, head)
+            return passing
+        if len(self._running) >= self._depth:
+            return None
+        place, outside = len(self._running), self._reached
+        self._running[key] = place
+        self._reached = self._depth
+        try:
+            found = self._computed(key, place, compute)
+        finally:
+            del self._running[key]
+            reached, self._reached = self._reached, outside
+        if reached >= place:
+            self._settle(key, found, place)
+        else:
+            self._reached = min(outside, reached)
+            # They wait for what this one waits for.
+            waiting = {k: (v, min(head, reached)) for k, (v, head) in self._passing.items()}
+            self._passing = {**waiting, key: (found, reached)}
+        return found
+
+    def _computed(self, key: Hashable, place: int, compute: Callable[[], _S]) -> _S:
+        """Compute a value; if it is where a cycle was begun, until nothing in that changes."""
+        changed_outside = self._changed
+        for _ in range(_ROUNDS):
+            self._changed = False
+            found = compute()
+            if found != self._last.get(key, self._bottom):
+                self._changed = True
+            self._last[key] = found
+            if self._reached != place or not self._changed:
+                break
+            self._passing = {k: v for k, v in self._passing.items() if v[1] < place}
+        self._changed = self._changed or changed_outside
+        return self._last[key]
+
+    def _settle(self, key: Hashable, found: _S, place: int) -> None:
+        """Keep the value of what waits for nothing, and of all that waited for it."""
+        inside = {each: value for each, (value, head) in self._passing.items() if head >= place}
+        for each, value in ((key, found), *inside.items()):
+            self._settled[each] = value
+            self._passing.pop(each, None)
+            self._last.pop(each, None)
