@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_asyncsession.models.fastapi import DEPENDS_NAMES
+from mypy_asyncsession.models.frameworks import DEPENDS_NAMES
 from mypy_asyncsession.models.sqlalchemy import (
     ASYNC_SESSIONMAKERS,
     ENGINES,

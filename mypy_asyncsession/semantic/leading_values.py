@@ -30,7 +30,7 @@ from mypy.nodes import (
     TupleExpr,
 )
 
-from mypy_asyncsession.models.fastapi import DEPENDS_NAMES, REQUEST_PARAMETERS
+from mypy_asyncsession.models.frameworks import DEPENDS_NAMES, REQUEST_PARAMETERS
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.leading_names import (
     COMMON,

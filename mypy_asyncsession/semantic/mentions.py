@@ -39,7 +39,7 @@ from mypy.types import (
     UnpackType,
 )
 
-from mypy_asyncsession.models.fastapi import DEPENDS_NAMES
+from mypy_asyncsession.models.frameworks import DEPENDS_NAMES, is_of_framework
 from mypy_asyncsession.semantic.leading_names import HOLDERS, NAMING
 from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, push
 
@@ -297,8 +297,7 @@ def _add_type(type_: Type, words: set[str], *, injects: bool) -> None:
 def _is_injecting(statement: Node) -> bool:
     """Whether an import may be of what names a dependency."""
     if isinstance(statement, Import):
-        return any(name.partition(".")[0] == "fastapi" for name, _ in statement.ids)
+        return any(is_of_framework(name) for name, _ in statement.ids)
     return isinstance(statement, ImportFrom) and (
-        statement.id.partition(".")[0] == "fastapi"
-        or any(name in DEPENDS_NAMES for name, _ in statement.names)
+        is_of_framework(statement.id) or any(name in DEPENDS_NAMES for name, _ in statement.names)
     )
