@@ -70,6 +70,19 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What happened before, in the same file, without which nothing would be wrong.
+
+    Attributes:
+        line: The line, 1-based.
+        text: What happens there, in a few words.
+    """
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Misuse:
     """What a fix has to know of a misuse, beside where it is: no message is ever parsed.
 
@@ -90,6 +103,7 @@ class Misuse:
         annotation: The annotation to write, of a provider that has no precise one.
         imports: What the annotation needs: pairs of a module and a name in it.
         made: Where the query is made that loads too little.
+        steps: What happened before, in its order.
     """
 
     record: str
@@ -107,6 +121,7 @@ class Misuse:
     annotation: str | None = None
     imports: tuple[tuple[str, str], ...] = ()
     made: Span | None = None
+    steps: tuple[Step, ...] = ()
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON, without what is as usual."""
@@ -127,6 +142,7 @@ class Misuse:
             values["yields"] = Yields(**values["yields"])
         if values.get("made"):
             values["made"] = Span(**values["made"])
+        values["steps"] = tuple(Step(**each) for each in values.get("steps", ()))
         return cls(**values)
 
 

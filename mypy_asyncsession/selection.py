@@ -42,8 +42,10 @@ class PathPattern:
 
 @lru_cache(maxsize=256)
 def _expression(written: str, folder: str) -> re.Pattern[str]:
-    pattern = written.replace(os.sep, "/").removeprefix("./").rstrip("/") or "*"
-    if "/" not in pattern:
+    pattern = written.replace(os.sep, "/").rstrip("/")
+    is_name = "/" not in pattern
+    pattern = pattern.removeprefix("./") or "*"
+    if is_name:
         pattern = f"**/{pattern}"
     text = "".join(
         _GLOBS.get(part) or (part.replace("[!", "[^") if len(part) > 2 else re.escape(part))

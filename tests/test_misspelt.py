@@ -86,7 +86,7 @@ def test_each_is_a_line(tmp_path: Path) -> None:
         ('per-file-ignores = {"a" = ["all"]}', 'there is no code "all"'),
         ('per-file-ignores = ["a"]', "expected a table such as"),
         ("allow-unchecked = 1", "expected a list of strings, got 1"),
-        ('overlays = ["stub"]', "is not a directory (did you mean"),
+        ('overlays = ["stub"]', '(did you mean "stubs"?)'),
     ],
 )
 def test_what_is_refused(tmp_path: Path, line: str, message: str) -> None:

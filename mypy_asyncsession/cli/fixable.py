@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.fix_answers import FixAnswers
 from mypy_asyncsession.checking.place import place
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.report import Report
     from mypy_asyncsession.findings import Finding
 
+#: Of how many findings it is asked: of more it would take as long as the check itself.
+MANY: Final = 100
+
 
 def asked(
     findings: Sequence[Finding],
@@ -25,7 +28,7 @@ def asked(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
-    """Findings that know whether ``fix`` would fix them.
+    """Findings that know whether ``fix`` would fix them; of very many that is left open.
 
     Args:
         findings: The findings.
@@ -40,6 +43,8 @@ def asked(
     unknown = [
         (key, found) for key, found in zip(keys, findings, strict=True) if key not in kept.answers
     ]
+    if len(unknown) > MANY:
+        return list(findings)
     if unknown:
         # With all that can fix, LibCST is imported: mostly there is nothing to ask.
         from mypy_asyncsession.fixes.engine.fixable import tried

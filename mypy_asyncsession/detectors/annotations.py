@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
+    from mypy_asyncsession.semantic.scopes import Scope
 
 #: ``str.splitlines`` knows more ends of a line than Python's grammar has.
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -36,6 +37,9 @@ _LONGEST: Final = 60
 _NO_TOKENS: Final = frozenset({tokenize.COMMENT, tokenize.NL})
 _OPENING: Final = ("(", "[", "{")
 _CLOSING: Final = (")", "]", "}")
+
+#: The modules of generic classes that are no aliases.
+_TYPING = frozenset({"collections.abc", "typing", "typing_extensions"})
 
 
 class Annotations:
@@ -168,6 +172,22 @@ def _string(literal: str) -> str:
     except (ValueError, SyntaxError):
         return ""
     return value if isinstance(value, str) else ""
+
+
+def may_hold_metadata(annotation: Type | None) -> bool:
+    """Whether there is anything in an annotation but a name."""
+    return isinstance(annotation, UnboundType) and bool(annotation.args)
+
+
+def is_of_typing(name: str, scope: Scope) -> bool:
+    """Whether a name is a builtin one, or from ``typing``: no alias of the project's."""
+    for inner in scope.chain():
+        bindings = inner.names.bindings.get(name)
+        if bindings:
+            return all(each.kind == "from" and each.target[0] in _TYPING for each in bindings)
+        if inner.names.stars:
+            return False
+    return True
 
 
 def _metadata(annotation: Type) -> Iterator[RawExpressionType]:

@@ -83,7 +83,9 @@ class ConcurrentUses:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ConcurrentUse]:
         """What a function lets several tasks use; *point* is where it is defined."""
-        if not function.is_coroutine or not _may_run_tasks(point.body.contents(function)):
+        if not function.is_coroutine or not point.body.may_mention(_RUNNING):
+            return
+        if not _may_run_tasks(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         seen: set[int] = set()

@@ -17,7 +17,7 @@ from mypy.nodes import (
 )
 from mypy.types import CallableType, Instance, UnboundType, get_proper_type
 
-from mypy_asyncsession.detectors.annotations import Annotations
+from mypy_asyncsession.detectors.annotations import Annotations, is_of_typing, may_hold_metadata
 from mypy_asyncsession.detectors.dependency_place import DependencyPlace
 from mypy_asyncsession.detectors.dependency_records import Dependency, Drive, Role
 from mypy_asyncsession.detectors.depends_calls import Named
@@ -37,10 +37,7 @@ from mypy_asyncsession.detectors.type_mismatch import (
 )
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
-from mypy_asyncsession.models.frameworks import (
-    GIVEN_DEPENDENCIES,
-    GIVEN_DEPENDENCIES_NAMES,
-)
+from mypy_asyncsession.models.frameworks import GIVEN_DEPENDENCIES, GIVEN_DEPENDENCIES_NAMES
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
 from mypy_asyncsession.semantic.values import (
@@ -101,6 +98,9 @@ class Dependencies:
         type_ = function.type
         declared = type_.arg_types if isinstance(type_, CallableType) else []
         for position, argument in enumerate(function.arguments):
+            annotation = argument.type_annotation
+            if argument.initializer is None and not may_hold_metadata(annotation):
+                continue
             wanted = declared[position] if position < len(declared) else None
             name = argument.variable.name
             place = DependencyPlace(
@@ -108,8 +108,8 @@ class Dependencies:
             )
             if argument.initializer is not None:
                 yield from self._of_default(argument.initializer, place)
-            if argument.type_annotation is not None:
-                yield from self._of_annotation(argument.type_annotation, place)
+            if annotation is not None:
+                yield from self._of_annotation(annotation, place)
 
     def of_attribute(
         self, statement: AssignmentStmt, scope: Scope, where: Where, owner: str
@@ -201,6 +201,8 @@ class Dependencies:
         if not isinstance(annotation, UnboundType) or not annotation.args:
             return
         if "." in annotation.name:
+            return
+        if is_of_typing(annotation.name, place.scope):
             return
         alias = self._interpreter.name(annotation.name, place.scope, place.where)
         items = (

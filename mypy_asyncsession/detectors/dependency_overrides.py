@@ -69,7 +69,11 @@ class DependencyOverrides:
         callee = call.callee
         if isinstance(callee, MemberExpr) and callee.name in ("setdefault", "update"):
             return _named(callee.expr)
-        return isinstance(callee, RefExpr) and isinstance(callee.node, (Decorator, FuncDef))
+        node = callee.node if isinstance(callee, RefExpr) else None
+        if isinstance(node, FuncDef):
+            program = self._interpreter.program
+            return program.mentions(program.split(node.fullname)[0], _OVERRIDES)
+        return isinstance(node, Decorator)
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str

@@ -16,7 +16,9 @@ from mypy.nodes import (
     RefExpr,
     ReturnStmt,
     TypeInfo,
+    Var,
 )
+from mypy.types import AnyType, CallableType, get_proper_type
 
 from mypy_asyncsession.models.frameworks import (
     DEPENDS,
@@ -29,9 +31,10 @@ from mypy_asyncsession.semantic.syntax import says_nothing
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, SymbolNode
 
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
+    from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
 
@@ -90,9 +93,12 @@ class DependsCalls:
 
     def _may_help(self, node: object) -> bool:
         """Whether a function may do no more than to call ``Depends``: its body may be gone."""
-        return isinstance(node, FuncDef) and (
-            not node.body.body or self._returned_by(node) is not None
-        )
+        if not isinstance(node, FuncDef):
+            return False
+        if node.body.body:
+            return self._returned_by(node) is not None
+        program = self._interpreter.program
+        return _may_name_depends(program.split(node.fullname)[0], program)
 
     def named(self, call: CallExpr, scope: Scope, where: Where) -> Named | None:
         """What a call names as a dependency, or ``None`` where it names none."""
@@ -182,6 +188,28 @@ class DependsCalls:
             found = last.expr if isinstance(last, ReturnStmt) else None
             self._returned[function] = found if isinstance(found, CallExpr) else None
         return self._returned[function]
+
+
+def _may_name_depends(module: str, program: Program) -> bool:
+    """Whether something in a module may be ``Depends``: a look at its text and its names."""
+    answers = program.answers_to("may name Depends")
+    known = answers.get(module)
+    if known is None:
+        known = answers[module] = program.mentions(module, *DEPENDS_NAMES) or any(
+            _may_be_function(node) for _, node in program.declared_names(module)
+        )
+    if not program.is_own(module):
+        return False
+    program.modules_read.add(module)
+    return known
+
+
+def _may_be_function(node: SymbolNode | None) -> bool:
+    """Whether a variable may be another name of a function."""
+    if not isinstance(node, Var):
+        return False
+    type_ = get_proper_type(node.type)
+    return type_ is None or isinstance(type_, (AnyType, CallableType))
 
 
 def argument_of(call: CallExpr) -> Expression | None:

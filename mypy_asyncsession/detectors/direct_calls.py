@@ -13,11 +13,9 @@ from mypy.nodes import (
     FuncDef,
     MemberExpr,
     NameExpr,
-    RefExpr,
     SuperExpr,
     TypeInfo,
 )
-from mypy.types import Instance
 
 from mypy_asyncsession.detectors.dependency_records import DirectCall
 from mypy_asyncsession.detectors.object_info import place_of
@@ -32,7 +30,7 @@ from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectV
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Argument, Expression
+    from mypy.nodes import Argument, Expression, SymbolNode
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
@@ -44,6 +42,10 @@ if TYPE_CHECKING:
 RUNNING_NAMES = frozenset(
     name.rpartition(".")[2] for name in RUNNING_LATER | RUNNING_IN_THREADS
 ) | {"add_task", *RUNNING_LATER_METHODS}
+
+
+#: The names of ``Depends``, and of where it is from.
+_NAMING = DEPENDS_NAMES | {"fastapi"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,64 +63,55 @@ class DirectCalls:
     def __init__(self, interpreter: Interpreter, depends: DependsCalls) -> None:
         self._interpreter = interpreter
         self._depends = depends
-        self._naming: dict[str, bool] = {}
+        self._naming = interpreter.program.answers_to("names Depends")
 
-    def may_be_one(self, call: CallExpr, scope: Scope, where: Where) -> bool:
-        """Whether a call may leave a parameter to its ``Depends``: a quick look."""
+    def may_be_one(self, call: CallExpr, node: SymbolNode | None) -> bool:
+        """Whether a call may leave a parameter to its ``Depends``: a quick look.
+
+        Args:
+            call: The call.
+            node: The definition that it calls, as ``called`` has it.
+        """
         callee = call.callee
         if isinstance(callee, SuperExpr):
             return True
         if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in RUNNING_NAMES:
             return bool(call.args)
-        program = self._interpreter.program
-        node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
-        if node is None and isinstance(callee, MemberExpr):
-            owner = self._owner(callee.expr, scope, where)
-            entry = owner.get(callee.name) if owner is not None else None
-            node = entry.node if entry is not None else None
         if isinstance(node, Decorator):
             node = node.func
         if isinstance(node, TypeInfo):
             entry = node.get("__init__")
             node = entry.node if entry is not None else None
-        if not isinstance(node, FuncDef):
+        if not isinstance(node, FuncDef) or not self._names_depends(node):
             return False
         required = sum(kind is ArgKind.ARG_POS for kind in node.arg_kinds)
         optional = sum(kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT) for kind in node.arg_kinds)
-        return optional > len(call.args) - required and self._names_depends(node.fullname)
+        return optional > len(call.args) - required
 
-    def _owner(self, expression: Expression, scope: Scope, where: Where) -> TypeInfo | None:
-        """The class that an expression is, or is an object of, if mypy knows."""
-        if isinstance(expression, RefExpr):
-            named = self._interpreter.program.referent(expression, scope)
-            if isinstance(named, TypeInfo):
-                return named
-        found = self._interpreter.static_type(expression, scope, where)
-        return found.type if isinstance(found, Instance) else None
+    def may_name_depends(self, node: SymbolNode | None) -> bool:
+        """Whether a function that is called is of a module that has a name for ``Depends``."""
+        return isinstance(node, FuncDef) and self._names_depends(node)
 
-    def may_name_depends(self, call: CallExpr, scope: Scope) -> bool:
-        """Whether a call is of a function of a module that has a name for ``Depends``."""
-        callee = call.callee
-        program = self._interpreter.program
-        node = program.referent(callee, scope) if isinstance(callee, RefExpr) else None
-        return isinstance(node, FuncDef) and self._names_depends(node.fullname)
-
-    def _names_depends(self, function: str) -> bool:
+    def _names_depends(self, function: FuncDef) -> bool:
         """Whether the module that a function is in has a name for ``Depends``."""
+        known = self._naming.get(function)
+        if known is None:
+            known = self._naming[function] = self._is_of_naming(function.fullname)
+        return known
+
+    def _is_of_naming(self, function: str) -> bool:
         module = self._interpreter.program.split(function)[0]
-        known_one = self._naming.get(module)
-        if known_one is None:
-            known_one = any(
-                name == "fastapi"
-                or name in DEPENDS_NAMES
-                or (
-                    node is not None
-                    and (is_of_framework(node.fullname) or node.fullname in DEPENDS)
-                )
-                for name, node in self._interpreter.program.declared_names(module)
-            )
-            self._naming[module] = known_one
-        return known_one
+        known = self._naming.get(module)
+        if known is None:
+            known = self._naming[module] = self._has_name(module)
+        return known
+
+    def _has_name(self, module: str) -> bool:
+        return any(
+            name in _NAMING
+            or (node is not None and (is_of_framework(node.fullname) or node.fullname in DEPENDS))
+            for name, node in self._interpreter.program.declared_names(module)
+        )
 
     def of_call(
         self, call: CallExpr, scope: Scope, where: Where, owner: str
@@ -131,7 +124,7 @@ class DirectCalls:
             return
         callee = self._interpreter.value(target, scope, where)
         formal, function = self._formal(callee)
-        if function is None or not self._names_depends(function.fullname):
+        if function is None or not self._is_of_naming(function.fullname):
             return
         kinds, names = call.arg_kinds[skipped:], call.arg_names[skipped:]
         positional = sum(kind is ArgKind.ARG_POS for kind in kinds)

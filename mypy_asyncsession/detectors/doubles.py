@@ -41,6 +41,8 @@ _MOCKS = frozenset(
     }
 )
 _COPYING = frozenset({"autospec", "create", "spec", "spec_set", "wraps"})
+#: The names of the functions that put a double in the place of something.
+DOUBLING = frozenset({"multiple", "object", "patch", "setattr"})
 _COROUTINE = ObjectInfo(Shape.COROUTINE, Can.AWAIT, "coroutine")
 
 
@@ -57,8 +59,6 @@ class Doubles:
         name = call.callee.name
         if name == "multiple" and isinstance(call.callee, MemberExpr):
             yield from self._of_several(call, point)
-            return
-        if name not in ("patch", "object", "setattr"):
             return
         if name == "setattr" and isinstance(call.callee, NameExpr):
             return  # the builtin function, with which programs put methods into classes

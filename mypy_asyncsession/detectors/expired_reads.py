@@ -16,7 +16,7 @@ from mypy_asyncsession.findings import Place
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.objects import Variable, root_of
-from mypy_asyncsession.semantic.syntax import dotted, walk
+from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.typestate import Change, follow
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
 _NAMED: Final = frozenset({"begin", "commit", "rollback"})
+#: One of these names stands in each function of interest.
+_TELLING: Final = LOADING | _NAMED | {"refresh"}
 
 
 class Read(NamedTuple):
@@ -78,7 +80,9 @@ class ExpiredReads:
             point: Where it is defined.
             inner: Its body.
         """
-        if not function.is_coroutine or not _may_read(function):
+        if not function.is_coroutine or not point.body.may_mention(_TELLING):
+            return
+        if not _may_read(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall
 from mypy_asyncsession.detectors.provider_records import Getter
 from mypy_asyncsession.detectors.record import EarlyExit, UnenteredUse, Use
+from mypy_asyncsession.detectors.state_records import ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
-from mypy_asyncsession.findings import Held, Misuse
+from mypy_asyncsession.findings import Held, Misuse, Step
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 
 if TYPE_CHECKING:
@@ -62,7 +63,10 @@ def misuse(record: Record) -> Misuse:
             record.made_text,
             name=f"{record.entity}.{record.attribute}",
             made=record.made,
+            steps=(Step(record.made.line, f'"{record.instance}" comes from here'),),
         )
+    if isinstance(record, (ExpiredRead, TransactionMisuse)):
+        return Misuse(kind, steps=_steps(record))
     if isinstance(record, LateCommit):
         return Misuse(
             kind,
@@ -75,6 +79,12 @@ def misuse(record: Record) -> Misuse:
     if isinstance(record, DirectCall):
         return Misuse(kind, callee=record.callee, parameter=record.parameter)
     return Misuse(kind)
+
+
+def _steps(record: ExpiredRead | TransactionMisuse) -> tuple[Step, ...]:
+    by = f', by "{record.by}"' if record.by else ""
+    session = record.session if isinstance(record, ExpiredRead) else record.name
+    return (Step(record.line, f'{record.method} of "{session}"{by}'),) if record.line else ()
 
 
 def _of(kind: str, how: str, text: str, callee: str | None, handed: ObjectInfo | None) -> Misuse:

@@ -169,15 +169,18 @@ class Overrides:
         return iterated, awaited
 
     def expected(
-        self, call: CallExpr, scope: Scope, where: Where
+        self, call: CallExpr, callee: CallableType, scope: Scope, where: Where
     ) -> Iterator[tuple[TypeInfo, Expression]]:
         """The arguments of a call that stand for what a parameter asks for, each with that class.
 
         They implement a protocol, or are of a class that looks like the one in the annotation.
+
+        Args:
+            call: The call.
+            callee: The type of what it calls.
+            scope: The scope that it stands in.
+            where: The place in it.
         """
-        callee = self._interpreter.callable_type(call.callee, scope, where)
-        if callee is None:
-            return
         for declared, argument in zip(callee.arg_types, call.args, strict=False):
             wanted = get_proper_type(declared)
             if not isinstance(wanted, Instance):

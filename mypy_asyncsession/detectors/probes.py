@@ -33,6 +33,8 @@ _SPECIAL = frozenset(
 _INSPECTIONS = frozenset(
     {"isasyncgen", "isgenerator", "iscoroutine", "isawaitable", "isasyncgenfunction"}
 )
+#: The names of the functions that ask.
+PROBING = _INSPECTIONS | {"hasattr", "isinstance"}
 _SHAPES = (
     ASYNC_CONTEXT_MANAGER_TYPES
     | CONTEXT_MANAGER_TYPES

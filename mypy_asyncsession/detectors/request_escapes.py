@@ -19,6 +19,7 @@ from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders, is_streaming, streamed
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
 from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.session_ownership import opens_in
 from mypy_asyncsession.semantic.syntax import statements, walk, yields
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 #: The names of what starts a task, or has it run later.
 _STARTING: Final = frozenset({"add_task", "create_task", "ensure_future", "start_soon"})
+#: The names of what makes something that runs after a handler, besides its arguments.
+_LATE: Final = _STARTING | STREAMING_RESPONSES
 
 
 class RequestEscapes:
@@ -66,9 +69,9 @@ class RequestEscapes:
             point: Where it is defined.
             body: Its body.
         """
-        if not any(
-            isinstance(node, CallExpr) and _may_be_late(node) for node in walk(function.body)
-        ):
+        if not point.body.may_mention(_LATE) and not point.body.may_give("background"):
+            return
+        if not any(map(_may_be_late, point.body.contents(function).of_kind(CallExpr))):
             return
         for argument in function.arguments:
             for call, scope in self._dependencies.calls(argument, point.scope, point.where):

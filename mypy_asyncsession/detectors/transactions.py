@@ -77,7 +77,7 @@ class Transactions:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[TransactionMisuse]:
         """What a function does too late or too early; *point* is where it is defined."""
-        if not function.is_coroutine:
+        if not function.is_coroutine or not point.body.may_mention(_TELLING):
             return
         begins, catches = _quick_look(point.body.contents(function))
         if not begins and not catches:

@@ -67,6 +67,8 @@ _MYPYS = {
     Situation.RETURNED: "return-value",
     Situation.STORED: "assignment",
 }
+#: The classes of what may hold a session that is yet to be got at.
+_HANDED = HOLDER_TYPES | ASYNC_SESSIONMAKERS | SESSIONMAKERS
 #: The methods of a connection that start it.
 _STARTS = frozenset({"__aenter__", "__await__", "start"})
 
@@ -176,15 +178,21 @@ class UnenteredUses:
             detail = "await" if is_async else ""
             yield self._raw(Situation.DROPPED, call, made, made, detail, point)
 
-    def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
-        """``f(cm)``, where the parameter is annotated as a session, or used as one."""
-        if not any(map(self.may_lead, call.args)):
-            return
-        handed_on = last_name(call.callee) in HANDING_ON and len(call.args) > 1
-        may_hold = [self._may_be_handed(argument, point) for argument in call.args]
-        if any(may_hold[1:] if handed_on else may_hold):
-            yield from self._of_body(call, point, after=int(handed_on))
-        callee = self._interpreter.callable_type(call.callee, point.scope, point.where)
+    def of_call(
+        self, call: CallExpr, callee: CallableType | None, point: ProgramPoint
+    ) -> Iterator[UnenteredUse]:
+        """``f(cm)``, where the parameter is annotated as a session, or used as one.
+
+        Args:
+            call: The call.
+            callee: The type of what it calls; ``None`` if no parameter of that is of interest.
+            point: Where it stands.
+        """
+        handed_on = len(call.args) > 1 and last_name(call.callee) in HANDING_ON
+        for argument in call.args[1:] if handed_on else call.args:
+            if self._may_be_handed(argument, point):
+                yield from self._of_body(call, point, after=int(handed_on))
+                break
         if callee is None:
             return
         for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
@@ -218,7 +226,7 @@ class UnenteredUses:
             return isinstance(value, ObjectValue) and value.shape not in _HOLDING_NOTHING
         type_ = get_proper_type(self._interpreter.type_of(argument, self._module))
         if isinstance(type_, Instance):
-            return type_.type.fullname in HOLDER_TYPES | ASYNC_SESSIONMAKERS | SESSIONMAKERS
+            return type_.type.fullname in _HANDED
         # The call of an unannotated provider.
         return isinstance(type_, AnyType) and isinstance(argument, CallExpr)
 

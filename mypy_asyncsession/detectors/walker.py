@@ -32,14 +32,14 @@ from mypy.nodes import (
 )
 from mypy.types import Instance, TupleType, get_proper_type
 
-from mypy_asyncsession.detectors.candidates import Candidates
+from mypy_asyncsession.detectors.callees import Callees
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
 from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
 from mypy_asyncsession.detectors.depends_calls import DependsCalls
 from mypy_asyncsession.detectors.direct_calls import DirectCalls
-from mypy_asyncsession.detectors.doubles import Doubles
+from mypy_asyncsession.detectors.doubles import DOUBLING, Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
 from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
@@ -53,7 +53,7 @@ from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.parameter_needs import may_need
-from mypy_asyncsession.detectors.probes import Probes
+from mypy_asyncsession.detectors.probes import PROBING, Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
@@ -69,7 +69,7 @@ from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.summaries import Summaries
-from mypy_asyncsession.semantic.syntax import children, definition_of, dotted, expressions
+from mypy_asyncsession.semantic.syntax import BACKWARDS, children, definition_of, dotted, push
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -86,7 +86,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Expression, Node, SymbolNode
+    from mypy.types import CallableType
 
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.dependency_framework import Release
@@ -95,20 +96,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.values import Value
 
-#: The expressions that may use a provider.
-_USING = frozenset(
-    {
-        AwaitExpr,
-        CallExpr,
-        DictionaryComprehension,
-        GeneratorExpr,
-        IndexExpr,
-        LambdaExpr,
-        MemberExpr,
-        YieldFromExpr,
-        *NEGLECTING,
-    }
-)
 _METHODS = {
     "__aenter__": Pairing.AENTER,
     "__enter__": Pairing.ENTER,
@@ -125,6 +112,16 @@ _STACK_METHODS = {
     "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
 }
 _AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING | AWAITING_LATER)
+#: The names of what does in a call what a statement does.
+_USING_CALLS = (
+    _METHODS.keys()
+    | _STACK_METHODS.keys()
+    | _AWAITING_NAMES
+    | AWAITING_METHODS
+    | {"anext", "asend", "next"}
+)
+#: The statements without blocks that are of interest.
+_SIMPLE = frozenset({AssignmentStmt, ExpressionStmt, OperatorAssignmentStmt, ReturnStmt})
 _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 
 
@@ -181,6 +178,7 @@ class Walker:
         self._requests = RequestEscapes(interpreter, framework, depends, dependencies)
         self._factories = RouterFactories(interpreter, self._dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
+        self._callees = Callees(interpreter)
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._given = GivenProviders(interpreter)
@@ -204,7 +202,9 @@ class Walker:
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
-        if isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+        if type(statement) in _SIMPLE:
+            yield from self._simple(statement, point)
+        elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, point)
         elif isinstance(statement, ClassDef):
             if not self._candidates.holds_any(statement):
@@ -224,36 +224,58 @@ class Walker:
             if not statement.is_unreachable:
                 yield from self._body(statement.body, body)
         else:
-            if (
-                isinstance(statement, AssignmentStmt) and any(map(may_override, statement.lvalues))
-            ) or (isinstance(statement, OperatorAssignmentStmt) and may_override(statement.lvalue)):
-                yield from self._dependency_overrides.of_statement(
-                    statement, point.scope, point.where, point.body.outermost()
-                )
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
                 yield from self._use(pairing, statement.expr, point, statement.index)
                 yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
                 yield from self._escapes.of_loop(statement, point)
-            elif isinstance(statement, ReturnStmt):
-                yield from self._raw.of_return(statement, point)
-            elif isinstance(statement, AssignmentStmt):
-                yield from self._raw.of_assignment(statement, point)
-                if self._injects and body.node is not None:
-                    yield from self._dependencies.of_assignment(statement, point)
-                if self._injects and isinstance(body.node, ClassDef):
-                    yield from self._dependencies.of_attribute(
-                        statement, point.scope, point.where, body.outermost()
-                    )
-            elif isinstance(statement, ExpressionStmt):
-                yield from self._raw.of_statement(statement, point)
             yield from self._unawaited.of_statement(statement, point)
             for child in children(statement):
                 if isinstance(child, Block):
                     yield from self._statement(child, body)
                 else:
                     yield from self._expression(child, point)
+
+    def _simple(self, statement: Node, point: ProgramPoint) -> Iterator[Record]:
+        """What a statement does that has no block."""
+        if isinstance(statement, ExpressionStmt):
+            expression = statement.expr
+            if isinstance(expression, CallExpr):
+                yield from self._raw.of_statement(statement, point)
+            if not isinstance(expression, AwaitExpr):
+                yield from self._unawaited.of_statement(statement, point)
+            yield from self._expression(expression, point)
+        elif isinstance(statement, AssignmentStmt):
+            if any(map(may_override, statement.lvalues)):
+                yield from self._dependency_overrides.of_statement(
+                    statement, point.scope, point.where, point.body.outermost()
+                )
+            yield from self._raw.of_assignment(statement, point)
+            if self._injects and point.body.node is not None:
+                if isinstance(statement.rvalue, CallExpr):
+                    yield from self._dependencies.of_assignment(statement, point)
+                if isinstance(point.body.node, ClassDef):
+                    yield from self._dependencies.of_attribute(
+                        statement, point.scope, point.where, point.body.outermost()
+                    )
+            if isinstance(statement.rvalue, CallExpr):
+                yield from self._unawaited.of_statement(statement, point)
+            yield from self._expression(statement.rvalue, point)
+            for lvalue in statement.lvalues:
+                if not isinstance(lvalue, NameExpr):
+                    yield from self._expression(lvalue, point)
+        elif isinstance(statement, ReturnStmt):
+            if statement.expr is not None:
+                yield from self._raw.of_return(statement, point)
+                yield from self._expression(statement.expr, point)
+        elif isinstance(statement, OperatorAssignmentStmt):
+            if may_override(statement.lvalue):
+                yield from self._dependency_overrides.of_statement(
+                    statement, point.scope, point.where, point.body.outermost()
+                )
+            yield from self._expression(statement.lvalue, point)
+            yield from self._expression(statement.rvalue, point)
 
     def _definition(self, statement: Node, point: ProgramPoint) -> Iterator[Record]:
         if isinstance(statement, OverloadedFuncDef):
@@ -327,9 +349,22 @@ class Walker:
         yield from self._statement(statement.body, point.body)
 
     def _expression(self, expression: Node, point: ProgramPoint) -> Iterator[Record]:
-        for node in expressions(expression, _USING):
-            if isinstance(node, LambdaExpr):
+        stack = [expression]
+        while stack:
+            node = stack.pop()
+            kind = type(node)
+            fields = BACKWARDS.get(kind)
+            if fields is None:
+                continue
+            if isinstance(node, CallExpr):
+                yield from self._call(node, point)
+            elif isinstance(node, MemberExpr):
+                yield from self._attribute(node, point)
+            elif isinstance(node, LambdaExpr):
                 yield from self._body(node.body.body, point.body.inside(node))
+                continue
+            elif kind is Block:
+                continue
             elif isinstance(node, AwaitExpr):
                 yield from self._use(Pairing.AWAIT, node.expr, point, None)
                 yield from self._raw.of_property(node.expr, point)
@@ -338,17 +373,9 @@ class Walker:
                         yield from self._use(Pairing.AWAIT, argument, point, None)
             elif isinstance(node, YieldFromExpr):
                 yield from self._use(Pairing.YIELD_FROM, node.expr, point, None)
-            elif isinstance(node, CallExpr):
-                yield from self._call(node, point)
-            elif isinstance(node, MemberExpr):
-                yield from self._unawaited.of_expression(node, point)
-                yield from self._raw.of_unopened(node, point)
-                if node.name in SESSION_ATTRIBUTES:
-                    yield from self._raw.of_property(node.expr, point)
-                if self._raw.may_hold(node) and not self._is_open(node.expr, point):
-                    yield from self._raw.of_attribute(node, point)
             elif isinstance(node, IndexExpr):
-                yield from self._unawaited.of_expression(node, point)
+                if isinstance(node.base, CallExpr):
+                    yield from self._unawaited.of_expression(node, point)
                 if self._injects and may_be_alias(node):
                     yield from self._dependencies.of_alias(
                         node, point.scope, point.where, point.body.outermost()
@@ -360,10 +387,52 @@ class Walker:
                 ):
                     pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
                     yield from self._use(pairing, sequence, point, index)
-            else:
+            elif kind in NEGLECTING:
                 yield from self._unawaited.of_expression(node, point)
+            push(stack, node, fields)
+
+    def _attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[Record]:
+        if isinstance(member.expr, CallExpr):
+            yield from self._unawaited.of_expression(member, point)
+        elif isinstance(member.expr, NameExpr):
+            bindings = point.body.scope.names.bindings.get(member.expr.name)
+            if bindings and len(bindings) == 1 and isinstance(bindings[0].node, CallExpr):
+                yield from self._raw.of_unopened(member, point)
+        if member.name in SESSION_ATTRIBUTES:
+            yield from self._raw.of_property(member.expr, point)
+        if self._raw.may_hold(member) and not self._is_open(member.expr, point):
+            yield from self._raw.of_attribute(member, point)
 
     def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
+        callee = call.callee
+        name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None
+        if name in _USING_CALLS:
+            yield from self._using_call(call, point)
+        node = self._callees.of(call, point)
+        if self._injects:
+            yield from self._injecting(call, node, point)
+        if not call.args:
+            return
+        type_: CallableType | None = None
+        if not self._callees.is_plain(call, node):
+            type_ = self._interpreter.callable_type(callee, point.scope, point.where)
+            if type_ is not None:
+                for protocol, argument in self._overrides.expected(
+                    call, type_, point.scope, point.where
+                ):
+                    yield from self._overrides.of_argument(
+                        protocol, argument, point.scope, point.where, point.body.outermost()
+                    )
+        if may_need(call, point.scope, self._interpreter.program):
+            yield from self._given.of_call(call, point, self._made)
+        yield from self._raw.of_call(call, type_, point)
+        if name in DOUBLING:
+            yield from self._doubles.of_call(call, point)
+        if self._probes is not None and name in PROBING:
+            yield from self._probes.of_call(call, point)
+
+    def _using_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
+        """A call that does what a ``with``, a ``for`` or an ``await`` does."""
         callee = call.callee
         if isinstance(callee, MemberExpr):
             pairing = _STACK_METHODS.get(callee.name)
@@ -389,37 +458,29 @@ class Walker:
                 # Until Python 3.12 asyncio takes a generator for a coroutine.
                 if not any(each.shape is Shape.GENERATOR for each in use.given):
                     yield use
-        if self._injects:
-            yield from self._injecting(call, point)
-        if call.args and self._candidates.may_expect(call):
-            for protocol, argument in self._overrides.expected(call, point.scope, point.where):
-                yield from self._overrides.of_argument(
-                    protocol, argument, point.scope, point.where, point.body.outermost()
-                )
-        if call.args:
-            if may_need(call, point.scope, self._interpreter.program):
-                yield from self._given.of_call(call, point, self._made)
-            yield from self._raw.of_call(call, point)
-            yield from self._doubles.of_call(call, point)
-            if self._probes is not None:
-                yield from self._probes.of_call(call, point)
 
-    def _injecting(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
-        """What a call has to do with the dependencies of FastAPI."""
-        owner = point.body.outermost()
-        scope, where = point.scope, point.where
+    def _injecting(
+        self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint
+    ) -> Iterator[Record]:
+        """What a call of a function has to do with the dependencies of FastAPI."""
         if call.args and self._dependencies.may_name_one(call):
-            yield from self._dependencies.of_call(call, scope, where, owner)
+            yield from self._dependencies.of_call(
+                call, point.scope, point.where, point.body.outermost()
+            )
         if call.args and self._dependency_overrides.may_be_one(call):
-            yield from self._dependency_overrides.of_call(call, scope, where, owner)
-        if not self._candidates.may_inject(call):
-            return
-        if self._direct_calls.may_name_depends(call, scope):
-            yield from self._factories.of_call(call, scope, where, owner)
+            yield from self._dependency_overrides.of_call(
+                call, point.scope, point.where, point.body.outermost()
+            )
+        if self._direct_calls.may_name_depends(self._callees.named(call.callee, point)):
+            yield from self._factories.of_call(
+                call, point.scope, point.where, point.body.outermost()
+            )
         if id(call) in self._dependencies.called:
             return  # that it is called is the mistake, and has been said
-        if self._direct_calls.may_be_one(call, scope, where):
-            yield from self._direct_calls.of_call(call, scope, where, owner)
+        if self._direct_calls.may_be_one(call, node):
+            yield from self._direct_calls.of_call(
+                call, point.scope, point.where, point.body.outermost()
+            )
 
     def _awaited(
         self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]

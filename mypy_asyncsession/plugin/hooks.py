@@ -33,7 +33,6 @@ from mypy.types import (
 from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.plugin.codes import CODES
 from mypy_asyncsession.plugin.inference import Inference
-from mypy_asyncsession.plugin.internals import function_at_hand
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.interpreter import Interpreter
 from mypy_asyncsession.semantic.shapes import Can, Shape
@@ -43,14 +42,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from mypy.checker import TypeChecker
-    from mypy.nodes import Expression, FuncItem, Node, SymbolNode
+    from mypy.nodes import Expression, Node, SymbolNode
     from mypy.plugin import FunctionContext, MethodContext
     from mypy.types import Type
 
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.semantic.declared import Declared
     from mypy_asyncsession.semantic.from_mypy_types import Types
-    from mypy_asyncsession.semantic.index import Contents, ModuleIndex
+    from mypy_asyncsession.semantic.index import ModuleIndex
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
@@ -109,18 +108,17 @@ class Recovery:
         self._source: ModuleSource | None = None
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
-        self._within: MypyFile | FuncItem | None = None
-        self._pairings: dict[Node, Pairing] = {}
+        self._pairings: dict[Node, Pairing] | None = None
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
-        self._within = None
         self._source = None
-        self._pairings = {}
+        self._pairings = None
 
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
         self.forget()
+        self._program.forget()
         self._inference.begin()
 
     def answers(self, fullname: str) -> tuple[bool, bool]:
@@ -176,7 +174,7 @@ class Recovery:
         self, call: CallExpr, default: Type, checker: TypeChecker, build: Build
     ) -> Type | None:
         """In a wrong pairing, the type of what should have been called."""
-        pairing = self._pairing(call, function_at_hand(checker) or checker.tree)
+        pairing = self._pairing(call)
         if pairing is None:
             return None
         code, meant = _MEANT[pairing]
@@ -199,6 +197,7 @@ class Recovery:
         """Make *tree*, which mypy is checking, the module at hand."""
         if self._source is None or self._source.tree is not tree:
             self._source = self._program.enter(tree)
+            self._pairings = None
             self._interpreter.reset({}, {})
         self._program.current = self._source
         return self._source
@@ -235,19 +234,15 @@ class Recovery:
             arguments = [anything, anything, item]
         return checker.named_generic_type(meant, arguments)
 
-    def _pairing(self, call: Expression, within: MypyFile | FuncItem) -> Pairing | None:
+    def _pairing(self, call: Expression) -> Pairing | None:
         """How the call is used: a hook is given the expression, not the statement around it."""
-        if within is not self._within:
-            self._within = within
+        if self._pairings is None:
             assert self._source is not None
-            source = self._source
-            source.read_whole()
-            found = source.index if isinstance(within, MypyFile) else source.contents(within)
-            self._pairings = dict(_pairings(found))
+            self._pairings = dict(_pairings(self._source.index))
         return self._pairings.get(call)
 
 
-def _pairings(found: Contents | ModuleIndex) -> Iterator[tuple[Node, Pairing]]:
+def _pairings(found: ModuleIndex) -> Iterator[tuple[Node, Pairing]]:
     """How statements use the expressions in them."""
     for block in found.of_kind(WithStmt):
         pairing = Pairing.ASYNC_WITH if block.is_async else Pairing.WITH

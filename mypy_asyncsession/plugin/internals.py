@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from mypy.errorcodes import ErrorCode
     from mypy.errors import ErrorInfo
     from mypy.modulefinder import BuildSource
-    from mypy.nodes import Expression, FuncItem, MypyFile
+    from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
     from mypy_asyncsession.findings import Finding, Span
@@ -229,11 +229,6 @@ class _Unlike:
         return 0.0
 
 
-def function_at_hand(checker: TypeChecker) -> FuncItem | None:
-    """The outermost function around what mypy is checking; ``None`` outside of all functions."""
-    return checker.scope.top_level_function()
-
-
 def announce(module: str, configuration: str, options: Options) -> None:
     """Under dmypy, have the server start anew once the configuration has changed.
 
@@ -340,12 +335,16 @@ class ErrorList:
         return tree.path in self.errors.ignored_files
 
     def enabled(self, code: ErrorCode) -> bool:
-        """Whether a code is on, and wanted, in the module that mypy has just checked.
+        """Whether a code is on, and wanted, in the module that mypy has just checked."""
+        return self.is_on(code) and self.wanted(code.code, self.errors.file)
+
+    def is_on(self, code: ErrorCode) -> bool:
+        """Whether a code is on there, be findings with it wanted or not.
 
         The options that mypy has set on the error list are that module's, inline comments
         included; the plugin's own know nothing of either.
         """
-        return self.errors.is_error_code_enabled(code) and self.wanted(code.code, self.errors.file)
+        return self.errors.is_error_code_enabled(code)
 
     def wanted(self, code: str, path: str) -> bool:
         """Whether the configuration wants findings with a code in a file."""
@@ -790,7 +789,6 @@ __all__ = [
     "Recorded",
     "announce",
     "digest",
-    "function_at_hand",
     "look_for_packages_in",
     "looked_at",
     "prepare",

@@ -135,8 +135,8 @@ class ModulePass:
         self.interpreter.reset(self._build.types(), self._replaced)
         try:
             with self._build.also_enabled(self._strict(tree)):
-                getters = self._build.enabled(CODES[session_getter.RULE.code])
-                probes = self._build.enabled(CODES[session_probe.RULE.code])
+                getters = self._build.is_on(CODES[session_getter.RULE.code])
+                probes = self._build.is_on(CODES[session_probe.RULE.code])
             collector = Walker(
                 self.interpreter,
                 self.program.enter(tree),
@@ -185,6 +185,8 @@ class ModulePass:
         """Put what was found into mypy's error list, in place of what mypy says of the same."""
         comments = self._ignore_comments(tree)
         by_line = {comment.line: comment for comment in comments}
+        if not reports and not comments:
+            return
         with self._build.also_enabled(self._strict(tree)):
             for report in reports:
                 lines = {report.record.span.line, *report.record.lines}
@@ -222,8 +224,8 @@ class ModulePass:
     def _judge(self, tree: MypyFile, comment: IgnoreComment) -> None:
         """Report a comment that silences nothing, or names what is no code."""
         mistakes = list(comment.mistakes())
-        judged = [code.code for code in CODES.values() if self._build.enabled(code)]
-        strict = all(map(self._build.enabled, STRICT_CODES))
+        judged = [code.code for code in CODES.values() if self._build.is_on(code)]
+        strict = all(map(self._build.is_on, STRICT_CODES))
         # mypy passes over code that this platform or this Python never reaches.
         reached = comment.line not in tree.skipped_lines
         if reached and (strict or self._build.options.warn_unused_ignores):

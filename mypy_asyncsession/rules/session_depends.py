@@ -4,7 +4,8 @@
 Rejects ``Depends`` and ``Security`` of a context manager function, of a plain function that
 returns a generator, a context manager or a coroutine, of what a call returns, of an alias, of a
 sessionmaker, and of a function that makes a session and leaves it open. Rejects calling a
-function so that a parameter gets its ``Depends`` as a value.
+function so that a parameter gets its ``Depends`` as a value. What many places say of one provider
+is printed once by ``check``, with their number; ``--all`` prints each.
 
 ## Why is this bad
 ``Depends`` returns ``Any``, so that no type checker sees it. FastAPI injects the manager in place

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    AssertStmt,
     AssignmentExpr,
     AssignmentStmt,
     Block,
+    BreakStmt,
     CallExpr,
     ClassDef,
+    ContinueStmt,
     Decorator,
     DelStmt,
     DictionaryComprehension,
+    ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
@@ -33,6 +37,9 @@ from mypy.nodes import (
     NonlocalDecl,
     OperatorAssignmentStmt,
     OverloadedFuncDef,
+    PassStmt,
+    RaiseStmt,
+    ReturnStmt,
     StarExpr,
     TryStmt,
     TupleExpr,
@@ -53,6 +60,8 @@ from mypy_asyncsession.semantic.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_asyncsession.semantic.index import Contents
+
     #: The blocks around something, outermost first, each with the position inside.
     Blocks = tuple[tuple[int, int], ...]
 
@@ -63,6 +72,20 @@ ITERATING = frozenset({"for", "async for", "comprehension", "async comprehension
 
 #: The expressions that bind names, or ask what a name is.
 _BINDING = frozenset({AssignmentExpr, CallExpr, DictionaryComprehension, GeneratorExpr})
+#: Those that bind names wherever they stand.
+_ALWAYS_BINDING = _BINDING - {CallExpr}
+#: The statements that bind names through expressions alone.
+_BINDING_NOTHING = frozenset(
+    {
+        AssertStmt,
+        BreakStmt,
+        ContinueStmt,
+        ExpressionStmt,
+        PassStmt,
+        RaiseStmt,
+        ReturnStmt,
+    }
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,10 +140,23 @@ class Names:
 
 
 def names_of(
-    body: Sequence[Node], module: str, *, is_package: bool, extra: Sequence[Node] = ()
+    body: Sequence[Node],
+    module: str,
+    *,
+    is_package: bool,
+    extra: Sequence[Node] = (),
+    expressions: bool = True,
 ) -> Names:
-    """Read the bindings of *body*, without the bodies of the functions and classes inside it."""
-    reader = _Reader(module, is_package=is_package)
+    """Read the bindings of *body*, without the bodies of the functions and classes inside it.
+
+    Args:
+        body: The statements.
+        module: The module that they stand in.
+        is_package: Whether that is a package.
+        extra: Expressions that belong to it.
+        expressions: Whether expressions in it may bind names, or ask what a name is.
+    """
+    reader = _Reader(module, is_package=is_package, expressions=expressions)
     reader.block(body, (), id(body))
     for node in extra:
         reader.read(node, ())
@@ -130,8 +166,9 @@ def names_of(
 class _Reader:
     """Reads one body. Functions inside one another would do, but would be garbage in a cycle."""
 
-    def __init__(self, module: str, *, is_package: bool) -> None:
+    def __init__(self, module: str, *, is_package: bool, expressions: bool) -> None:
         self.names = Names()
+        self._expressions = expressions
         self._module = module
         self._is_package = is_package
         self._handlers = 0
@@ -142,10 +179,13 @@ class _Reader:
         for position, statement in enumerate(body):
             here = (*where, (key, position))
             places[id(statement)] = here
-            self._statement(statement, here)
+            if self._expressions or type(statement) not in _BINDING_NOTHING:
+                self._statement(statement, here)
 
     def read(self, node: Node, where: Blocks) -> None:
         """Read what an expression binds, or asks."""
+        if not self._expressions:
+            return
         for inner in expressions(node, _BINDING):
             if isinstance(inner, AssignmentExpr):
                 self._target(inner.target, "assign", inner.value, where)
@@ -252,6 +292,11 @@ class _Reader:
                 self._handlers += is_handler
                 self.block(child.body, here, id(child))
                 self._handlers -= is_handler
+
+
+def may_bind(found: Contents) -> bool:
+    """Whether an expression in a body may bind a name, or ask what one is."""
+    return not found.kinds.isdisjoint(_ALWAYS_BINDING) or not found.words.isdisjoint(PROBES)
 
 
 def captures(pattern: Node) -> Iterator[NameExpr]:

@@ -111,7 +111,9 @@ def combine_result(inferred: Value, declared: Value) -> Value:
             return replace(inferred, by_definition=True)
         if inferred.shape is declared.shape:
             item = declared.item if declared.item is not UNKNOWN else inferred.item
-            return replace(declared, item=item, origin=inferred.origin)
+            # A connection that was started can do less than its class.
+            can = inferred.can if inferred.by_definition else declared.can
+            return replace(declared, can=can, item=item, origin=inferred.origin)
         if inferred.origin is not None and _is_unmistakable(inferred):
             if declared.can & inferred.can:
                 # A wider annotation of the same thing.

@@ -7,11 +7,13 @@ provider hands out is no part of that interface; these facts are added to it.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, TypeInfo, Var
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
+from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.footprints import (
     asked,
@@ -19,6 +21,7 @@ from mypy_asyncsession.semantic.footprints import (
     footprint,
     initialised,
     injected,
+    is_plain,
     made,
     made_of_parameters,
 )
@@ -28,7 +31,7 @@ from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closed_by, closes_own, opens_in
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, returned, statements
+from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     CallableReturning,
@@ -45,11 +48,13 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy.nodes import Node
     from mypy.types import Type
 
+    from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
@@ -57,15 +62,129 @@ if TYPE_CHECKING:
 
 def facts(source: ModuleSource, interpreter: Interpreter) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    lines = list(_members(source, interpreter, source.tree.defs, source.scope, ""))
-    if interpreter.passed_over:
-        unguarded = interpreter.ignoring_runtime_checks()
-        lines += _members(source, unguarded, source.tree.defs, source.scope, "")
-    for name in source.loose_attributes():
-        lines += _line(f"state.{name}", interpreter.loose(source, name), interpreter, source.scope)
+    source.read_whole()
+    lines = _Facts(source, interpreter).lines()
     if not lines:
         return ""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+class _Facts:
+    """Collects the facts of one module."""
+
+    def __init__(self, source: ModuleSource, interpreter: Interpreter) -> None:
+        self._source = source
+        self._interpreter = interpreter
+        self._asks = not source.index.words.isdisjoint(CONNECTING_ATTRIBUTES)
+        #: Those of the bodies, and what they come to depends on what the code asks at run time.
+        self._lines: list[str] = []
+        self._asking: list[Callable[[Interpreter], Iterator[str]]] = []
+
+    def lines(self) -> list[str]:
+        """The facts, in no order."""
+        source, interpreter = self._source, self._interpreter
+        self._members(source.tree.defs, source.scope, "")
+        for name in source.loose_attributes():
+            value = interpreter.loose(source, name)
+            self._lines += _line(f"state.{name}", value, interpreter, source.scope)
+        if self._asking:
+            unguarded = interpreter.ignoring_runtime_checks()
+            for evaluate in self._asking:
+                self._lines += evaluate(unguarded)
+        return self._lines
+
+    def _evaluate(self, evaluate: Callable[[Interpreter], Iterator[str]]) -> None:
+        """Take in what an evaluation says, and what it says if the code asked nothing."""
+        self._interpreter.forget_passed_over()
+        self._lines += evaluate(self._interpreter)
+        if self._interpreter.passed_over:
+            self._asking.append(evaluate)
+
+    def _evaluate_value(
+        self, name: str, value: Callable[[Interpreter], Value], scope: Scope
+    ) -> None:
+        self._evaluate(lambda interpreter: _line(name, value(interpreter), interpreter, scope))
+
+    def _members(self, body: Sequence[Node], scope: Scope, prefix: str) -> None:
+        source, interpreter = self._source, self._interpreter
+        module = source.module
+        for name, bindings in scope.names.bindings.items():
+            assigned = [each for each in bindings if each.kind == "assign"]
+            for binding in assigned:
+                if (told := made(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} is made with {told}")
+                if (told := depends(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} depends on {told}")
+            assigned = [each for each in assigned if not is_plain(each.node)]
+            if not assigned or _in_interface(interpreter, f"{module}.{prefix}{name}"):
+                continue
+            for binding in assigned:
+                self._evaluate_value(prefix + name, partial(_bound, binding, scope), scope)
+        for statement in statements(body):
+            if isinstance(statement, ClassDef):
+                self._class(statement, scope, prefix)
+            elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+                self._function(statement, scope, prefix)
+
+    def _class(self, node: ClassDef, scope: Scope, prefix: str) -> None:
+        source, interpreter = self._source, self._interpreter
+        inner = source.scope_in(node, scope)
+        inside = f"{prefix}{node.name}."
+        self._members(node.defs.body, inner, inside)
+        self._evaluate(partial(_of_class, node, source, prefix))
+        for attribute, assigned in source.attributes(node).items():
+            methods = {method.name for _, method in assigned if method is not None}
+            if len(methods) > 1 and "__init__" in methods:
+                self._lines.append(f"{inside}{attribute} is bound by {sorted(methods)}")
+            if all(is_plain(value) for value, _ in assigned):
+                continue
+            if not _in_interface(interpreter, f"{source.module}.{inside}{attribute}"):
+                self._evaluate_value(
+                    inside + attribute, partial(_assigned, source, node, inner, attribute), scope
+                )
+
+    def _function(
+        self, statement: FuncDef | Decorator | OverloadedFuncDef, scope: Scope, prefix: str
+    ) -> None:
+        function = definition_of(statement)
+        if function is None:
+            return
+        name = prefix + function.name
+        found = self._source.contents(function)
+        if _says_more_than_its_type(function, found) and not (
+            isinstance(statement, FuncDef)
+            and not found.yields
+            and all(map(is_plain, found.returned))
+        ):
+            self._evaluate_value(name, partial(_defined, statement, scope), scope)
+        if function.is_generator or "commit" in function.name:
+            self._evaluate(partial(_over_time, statement, function, scope, name))
+        elif is_stub_body(function):
+            self._lines.append(f"{name} says nothing")
+        if function.name == "__init__" and (put := initialised(found)):
+            self._lines.append(f"{name} puts {put}")
+        if done := footprint(function, found):
+            self._lines.append(f"{name} does {done}")
+        if found.returned and (given := injected(function, found, self._source)):
+            self._lines.append(f"{name} is given {given}")
+        if self._asks and (owners := asked(found)):
+            self._lines.append(f"{name} asks {owners}")
+        if made := made_of_parameters(function, found):
+            self._lines.append(f"{name} makes {made}")
+
+
+def _bound(binding: Binding, scope: Scope, interpreter: Interpreter) -> Value:
+    return interpreter.bound(binding, scope)
+
+
+def _defined(statement: Node, scope: Scope, interpreter: Interpreter) -> Value:
+    return interpreter.defined(statement, scope)
+
+
+def _assigned(
+    source: ModuleSource, node: ClassDef, scope: Scope, attribute: str, interpreter: Interpreter
+) -> Value:
+    return interpreter.assigned(source, node, scope, attribute)
 
 
 def _line(name: str, value: Value, interpreter: Interpreter, scope: Scope) -> Iterator[str]:
@@ -74,82 +193,29 @@ def _line(name: str, value: Value, interpreter: Interpreter, scope: Scope) -> It
         yield f"{name} {text}"
 
 
-def _members(
-    source: ModuleSource, interpreter: Interpreter, body: Sequence[Node], scope: Scope, prefix: str
-) -> Iterator[str]:
-    module = source.module
-    for name, bindings in scope.names.bindings.items():
-        for binding in bindings:
-            if (told := made(binding)) is not None:
-                yield f"{prefix}{name} is made with {told}"
-            if (told := depends(binding)) is not None:
-                yield f"{prefix}{name} depends on {told}"
-        if _in_interface(interpreter, f"{module}.{prefix}{name}"):
-            continue
-        for binding in bindings:
-            if binding.kind == "assign":
-                yield from _line(
-                    prefix + name, interpreter.bound(binding, scope), interpreter, scope
-                )
-    for statement in statements(body):
-        if isinstance(statement, ClassDef):
-            inner = source.scope_in(statement, scope)
-            inside = f"{prefix}{statement.name}."
-            yield from _members(source, interpreter, statement.defs.body, inner, inside)
-            yield from _of_class(statement, source, interpreter, prefix)
-            for attribute, assigned in source.attributes(statement).items():
-                methods = {method.name for _, method in assigned if method is not None}
-                if len(methods) > 1 and "__init__" in methods:
-                    yield f"{inside}{attribute} is bound by {sorted(methods)}"
-                if not _in_interface(interpreter, f"{module}.{inside}{attribute}"):
-                    value = interpreter.assigned(source, statement, inner, attribute)
-                    yield from _line(inside + attribute, value, interpreter, scope)
-        elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
-            yield from _function(statement, interpreter, scope, prefix)
-
-
-def _function(
+def _over_time(
     statement: FuncDef | Decorator | OverloadedFuncDef,
-    interpreter: Interpreter,
+    function: FuncDef,
     scope: Scope,
-    prefix: str,
+    name: str,
+    interpreter: Interpreter,
 ) -> Iterator[str]:
-    function = definition_of(statement)
-    if function is None:
-        return
-    name = prefix + function.name
-    if _says_more_than_its_type(function):
-        yield from _line(name, interpreter.defined(statement, scope), interpreter, scope)
+    """How a generator goes on after its yield, or what a function commits by its name."""
+    value = interpreter.defined(statement, scope)
     if function.is_generator:
         # How it goes on after its yield decides how it may be left.
-        value = interpreter.defined(statement, scope)
         inner = value.function if isinstance(value, ManagerFactory) else value
         if isinstance(inner, FunctionValue):
             yield f"{name} {traits_of(inner, interpreter)}"
             yield f"{name} {[opens_in(inner, interpreter, bare=bare) for bare in (True, False)]}"
             if late := LateCommits(interpreter).after_yield(inner):
                 yield f"{name} commits {late}"
-    elif "commit" in function.name:
-        value = interpreter.defined(statement, scope)
-        if isinstance(value, FunctionValue):
-            yield f"{name} commits {LateCommits(interpreter).of_helper(value)}"
-    elif is_stub_body(function):
-        yield f"{name} says nothing"
-    if function.name == "__init__" and (put := initialised(function)):
-        yield f"{name} puts {put}"
-    if done := footprint(function):
-        yield f"{name} does {done}"
-    source = interpreter.program.source(scope.module)
-    if source is not None and returned(function) and (given := injected(function, source)):
-        yield f"{name} is given {given}"
-    if owners := asked(function):
-        yield f"{name} asks {owners}"
-    if made := made_of_parameters(function):
-        yield f"{name} makes {made}"
+    elif isinstance(value, FunctionValue):
+        yield f"{name} commits {LateCommits(interpreter).of_helper(value)}"
 
 
 def _of_class(
-    node: ClassDef, source: ModuleSource, interpreter: Interpreter, prefix: str
+    node: ClassDef, source: ModuleSource, prefix: str, interpreter: Interpreter
 ) -> Iterator[str]:
     name = prefix + node.name
     if may_map(node):

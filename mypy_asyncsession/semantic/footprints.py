@@ -13,19 +13,30 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
+    BytesExpr,
     CallExpr,
+    ComparisonExpr,
+    DictExpr,
     Expression,
+    FloatExpr,
     ForStmt,
     FuncDef,
     IfStmt,
     IndexExpr,
+    IntExpr,
+    ListComprehension,
+    ListExpr,
     MemberExpr,
     NameExpr,
     RaiseStmt,
     ReturnStmt,
+    SetComprehension,
+    SetExpr,
+    StrExpr,
     SuperExpr,
     TryStmt,
     TupleExpr,
+    UnaryExpr,
     WhileStmt,
     WithStmt,
 )
@@ -40,10 +51,24 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.module_source import ModuleSource
 
 #: The methods after which an order counts.
 _ENDING: Final = frozenset({"aclose", "begin", "begin_nested", "close", "commit", "rollback"})
+#: The expressions that make a new object of no interest.
+_PLAIN: Final = frozenset(
+    {
+        BytesExpr,
+        ComparisonExpr,
+        FloatExpr,
+        IntExpr,
+        ListComprehension,
+        SetComprehension,
+        StrExpr,
+        UnaryExpr,
+    }
+)
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
@@ -127,6 +152,17 @@ def made(binding: Binding) -> str | None:
     return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
 
 
+def is_plain(node: Node | None) -> bool:
+    """Whether an expression surely is no provider, and holds none, whatever its names mean."""
+    if type(node) in _PLAIN:
+        return True
+    if isinstance(node, (ListExpr, SetExpr, TupleExpr)):
+        return all(map(is_plain, node.items))
+    if isinstance(node, DictExpr):
+        return all(is_plain(value) for _, value in node.items)
+    return isinstance(node, NameExpr) and node.name in ("False", "None", "True")
+
+
 def depends(binding: Binding) -> str | None:
     """What an alias says besides its type: ``Annotated[AsyncSession, Depends(get_db)]``."""
     index = binding.node
@@ -137,7 +173,7 @@ def depends(binding: Binding) -> str | None:
     return ";".join(told) or None
 
 
-def injected(function: FuncDef, source: ModuleSource) -> str:
+def injected(function: FuncDef, contents: Contents, source: ModuleSource) -> str:
     """What FastAPI is told to give to the parameters of a function, defaults and annotations."""
     found: list[str] = []
     for argument in function.arguments:
@@ -152,11 +188,11 @@ def injected(function: FuncDef, source: ModuleSource) -> str:
         elif argument.initializer is None and not annotation.args:
             found.append(f"{argument.variable.name}:{annotation.name}")
     if found and not function.is_coroutine:
-        found += [f"return {_text(each)}" for each in returned(function)]
+        found += [f"return {_text(each)}" for each in contents.returned]
     return ";".join(found)
 
 
-def asked(function: FuncDef) -> list[str]:
+def asked(found: Contents) -> list[str]:
     """What a function asks for what only an open session has."""
     return sorted(
         {

@@ -98,6 +98,7 @@ class ModuleIndex:
     Attributes:
         nodes: All nodes, as ``walk`` has them.
         words: The names of variables and attributes.
+        keywords: The names of the arguments in calls; ``None`` is of those without one.
     """
 
     def __init__(self, tree: MypyFile) -> None:
@@ -107,12 +108,13 @@ class ModuleIndex:
             tree: Its tree.
         """
         self.words: set[str] = set()
+        self.keywords: set[str | None] = set()
         self.nodes: list[Node] = []
         self._ends: dict[int, tuple[int, int]] = {}
         self._read(tree)
 
     def _read(self, tree: MypyFile) -> None:
-        nodes, words, ends = self.nodes, self.words, self._ends
+        nodes, words, ends, keywords = self.nodes, self.words, self._ends, self.keywords
         stack: list[Node | int] = [tree]
         pop, append = stack.pop, stack.append
         while stack:
@@ -129,6 +131,7 @@ class ModuleIndex:
                 continue
             if kind is CallExpr:
                 nodes.append(current)  # type: ignore[arg-type]
+                keywords.update(current.arg_names)  # type: ignore[union-attr]
                 stack.extend(reversed(current.args))  # type: ignore[union-attr]
                 append(current.callee)  # type: ignore[union-attr]
                 continue

@@ -21,7 +21,7 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.bindings import may_bind, names_of
 from mypy_asyncsession.semantic.call_sites import calls_in
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.index import Contents, ModuleIndex, contents
@@ -104,7 +104,12 @@ class ModuleSource:
             elif isinstance(node, LambdaExpr):
                 names = names_of([], self.module, is_package=self.is_package, extra=node.body.body)
             else:
-                names = names_of(node.body.body, self.module, is_package=self.is_package)
+                names = names_of(
+                    node.body.body,
+                    self.module,
+                    is_package=self.is_package,
+                    expressions=may_bind(self.contents(node)),
+                )
             self._names[id(node)] = names
         return Scope(self.module, node, names, parent, {}, parent.depth + 1)
 

@@ -65,6 +65,7 @@ class Program:
         self._foreign = foreign
         self._sources: dict[str, ModuleSource | None] = {}
         self._kept: dict[str, ModuleSource] = {}
+        self._answers: dict[str, dict[object, bool]] = {}
         self.current: ModuleSource | None = None
         #: By path, what counts in place of what is in a file.
         self.texts: Mapping[str, bytes] = {}
@@ -95,6 +96,9 @@ class Program:
     def forget(self) -> None:
         """Forget what was read: modules may have changed, appeared or gone."""
         self._sources.clear()
+        self._kept.clear()
+        for answers in self._answers.values():
+            answers.clear()
 
     def source(self, module: str) -> ModuleSource | None:
         """The source of *module*, or ``None`` for a stub, an installed package, or none at all."""
@@ -107,7 +111,7 @@ class Program:
             return self._sources[module]
         tree = self.modules.get(module)
         result: ModuleSource | None = None
-        if tree is not None and tree.path.endswith(".py") and not self._foreign(tree.path):
+        if tree is not None and self.is_own(module):
             parsed = self._parse(tree.path, module, None)
             if parsed is not None:
                 result = self._make(module, tree.path, parsed)
@@ -115,6 +119,33 @@ class Program:
         if result is not None:
             self.modules_read.add(module)
         return result
+
+    def answers_to(self, question: str) -> dict[object, bool]:
+        """What was found out already about definitions and modules, for as long as it holds."""
+        return self._answers.setdefault(question, {})
+
+    def is_own(self, module: str) -> bool:
+        """Whether a module is the project's own, and no stub: what ``source`` has a source of."""
+        tree = self.modules.get(module)
+        return tree is not None and tree.path.endswith(".py") and not self._foreign(tree.path)
+
+    def mentions(self, module: str, *words: str) -> bool:
+        """Whether one of *words* stands anywhere in the text of a module of the project's own.
+
+        Most questions about the bodies of another module can be answered so, without its tree.
+        """
+        if not self.is_own(module):
+            return False
+        self.modules_read.add(module)
+        answers = self.answers_to("mentions")
+        known = answers.get((module, words))
+        if known is None:
+            try:
+                text = Path(self.modules[module].path).read_bytes()
+            except OSError:
+                return True  # who reads it in another way will know
+            known = answers[module, words] = any(word.encode() in text for word in words)
+        return known
 
     def parse_text(self, text: str, module: str) -> MypyFile | None:
         """A piece of source that stands in *module*, parsed on its own; ``None`` if it is not."""

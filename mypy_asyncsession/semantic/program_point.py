@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, ClassDef, FuncDef, FuncItem, MemberExpr, NameExpr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import Expression, MypyFile, Node
 
@@ -66,6 +66,14 @@ class Body:
             body = body.parent
         return None
 
+    def may_mention(self, words: AbstractSet[str]) -> bool:
+        """Whether one of *words* stands in the module as the name of anything."""
+        return not self._source.index.words.isdisjoint(words)
+
+    def may_give(self, keyword: str) -> bool:
+        """Whether a call in the module has an argument of that name."""
+        return keyword in self._source.index.keywords
+
     def contents(self, function: FuncItem) -> Contents:
         """What stands in a function of the module."""
         return self._source.contents(function)
@@ -105,12 +113,17 @@ class Body:
         return Body(self._source, node, self, decorators)
 
 
-@dataclass(frozen=True, slots=True)
 class ProgramPoint:
-    """Where the walk is: the body, and the statement in it."""
+    """Where the walk is: the body, and the statement in it.
 
-    body: Body
-    statement: Node
+    There is one for each statement of the program, so it is as cheap as can be.
+    """
+
+    __slots__ = ("body", "statement")
+
+    def __init__(self, body: Body, statement: Node) -> None:
+        self.body = body
+        self.statement = statement
 
     @property
     def scope(self) -> Scope:

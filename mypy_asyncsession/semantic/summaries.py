@@ -31,13 +31,14 @@ from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Attribute, Made, Object
-from mypy_asyncsession.semantic.syntax import is_stub_body, walk
+from mypy_asyncsession.semantic.syntax import is_stub_body
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
+from mypy_asyncsession.semantic.wrappers import undecorated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from mypy.nodes import Expression, FuncItem
+    from mypy.nodes import Expression
 
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
@@ -217,7 +218,7 @@ class Summaries:
         if name in GATHERING:
             return united(self.awaited(each, body, at) for each in expression.args)
         if isinstance(value, FunctionValue):
-            found = self.called(expression, _undecorated(value), body, at)
+            found = self.called(expression, undecorated(value), body, at)
             if found is not None:
                 return found
         return self._exposed(expression, body, at)
@@ -353,29 +354,4 @@ def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], grap
         )
         for index, summary in done
         if index != point
-    )
-
-
-def _undecorated(function: FunctionValue) -> FunctionValue:
-    """The function that a wrapper hands all its arguments on to, and awaits."""
-    inner = function.wraps
-    if not isinstance(inner, FunctionValue) or not _hands_on(function.node):
-        return function
-    return replace(inner, receiver=function.receiver)
-
-
-def _hands_on(wrapper: FuncItem) -> bool:
-    """Whether a wrapper does no more than to await what it wraps, with all that it is given."""
-    if not all(argument.kind.is_star() for argument in wrapper.arguments):
-        return False
-    nodes = list(walk(wrapper.body))
-    if any(isinstance(node, WithStmt) and node.is_async for node in nodes):
-        return False
-    awaited = [node.expr for node in nodes if isinstance(node, AwaitExpr)]
-    return len(awaited) == 1 and all(
-        isinstance(call, CallExpr)
-        and isinstance(call.callee, NameExpr)
-        and bool(call.args)
-        and all(kind.is_star() for kind in call.arg_kinds)
-        for call in awaited
     )

@@ -188,28 +188,71 @@ def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -
             stack.extend(reversed(list(_inside(current, inside[kind]))))
 
 
-#: The same fields, to put what they hold onto a stack.
-BACKWARDS: Final = {kind: names[::-1] for kind, names in FIELDS.items()}
+#: The fields that hold lists of nodes.
+_LISTS: Final[dict[type, frozenset[str]]] = {
+    nodes.MypyFile: frozenset({"defs"}),
+    nodes.Block: frozenset({"body"}),
+    nodes.AssignmentStmt: frozenset({"lvalues"}),
+    nodes.TryStmt: frozenset({"handlers"}),
+    nodes.WithStmt: frozenset({"expr"}),
+    nodes.MatchStmt: frozenset({"bodies"}),
+    nodes.IfStmt: frozenset({"expr", "body"}),
+    nodes.FuncDef: frozenset({"arguments"}),
+    nodes.LambdaExpr: frozenset({"arguments"}),
+    nodes.Decorator: frozenset({"original_decorators"}),
+    nodes.OverloadedFuncDef: frozenset({"items"}),
+    nodes.ClassDef: frozenset({"decorators", "base_type_exprs"}),
+    nodes.CallExpr: frozenset({"args"}),
+    nodes.ComparisonExpr: frozenset({"operands"}),
+    nodes.ListExpr: frozenset({"items"}),
+    nodes.TupleExpr: frozenset({"items"}),
+    nodes.SetExpr: frozenset({"items"}),
+    nodes.GeneratorExpr: frozenset({"sequences"}),
+    nodes.DictionaryComprehension: frozenset({"sequences"}),
+}
+#: Those in whose lists nodes may be missing, or in lists of their own: the guards of a match, the
+#: pairs of a dict, the conditions of a comprehension.
+_LOOSE_LISTS: Final[dict[type, frozenset[str]]] = {
+    nodes.TryStmt: frozenset({"types"}),
+    nodes.WithStmt: frozenset({"target"}),
+    nodes.MatchStmt: frozenset({"guards"}),
+    nodes.DictExpr: frozenset({"items"}),
+    nodes.GeneratorExpr: frozenset({"condlists"}),
+    nodes.DictionaryComprehension: frozenset({"condlists"}),
+}
+#: The fields of each kind, the last one first, each with what it holds: a node or none (0), nodes
+#: (1), or nodes that may be missing, or in lists of their own (2).
+BACKWARDS: Final[dict[type, tuple[tuple[str, int], ...]]] = {
+    kind: tuple(
+        (
+            name,
+            1 if name in _LISTS.get(kind, ()) else 2 if name in _LOOSE_LISTS.get(kind, ()) else 0,
+        )
+        for name in reversed(names)
+    )
+    for kind, names in FIELDS.items()
+}
 _WITH_A_SCOPE: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
 
 
-def push(stack: list[Node], node: Node, names: tuple[str, ...]) -> None:
+def push(stack: list[Node], node: Node, fields: tuple[tuple[str, int], ...]) -> None:
     """Put what is directly inside *node* onto a stack, so that the first of it comes off first.
 
-    This is where most of the time goes, so it does by hand what ``children`` does.
+    Whoever walks far spends most of the time here, so it does by hand what ``children`` does.
     """
-    for name in names:
+    for name, holds in fields:
         value = getattr(node, name)
-        if value is None:
-            continue
-        if isinstance(value, list):
+        if holds == 0:
+            if value is not None:
+                stack.append(value)
+        elif holds == 1:
+            stack.extend(value[::-1])
+        else:
             for element in reversed(value):
                 if isinstance(element, Node):
                     stack.append(element)
                 elif element is not None:
                     stack.extend(inner for inner in reversed(element) if inner is not None)
-        else:
-            stack.append(value)
 
 
 def yields(function: FuncItem) -> list[YieldExpr | YieldFromExpr]:

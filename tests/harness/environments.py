@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import Final
 
 #: What the applications and FastAPI's test client need; older clients want httpx, not httpx2.
-_REQUIREMENTS: Final = ("aiosqlite>=0.20", "greenlet>=3", "httpx>=0.27", "sqlalchemy>=2.0")
+_REQUIREMENTS: Final = ("aiosqlite>=0.20", "greenlet>=3", "httpx>=0.27")
 
 
 class NoEnvironmentError(Exception):
     """An environment could not be made; the message says why."""
 
 
-def environment(folder: Path, release: str) -> Path:
+def environment(folder: Path, release: str, sqlalchemy: str = "sqlalchemy>=2.0") -> Path:
     """The interpreter of an environment that has a release of FastAPI, which is made if need be.
 
     Args:
         folder: Where environments are kept from one run to the next.
         release: The version of FastAPI.
+        sqlalchemy: The requirement for SQLAlchemy.
 
     Raises:
         NoEnvironmentError: It cannot be made, for instance because pip reaches no index.
     """
-    requirements = (f"fastapi=={release}", *_REQUIREMENTS)
+    requirements = (f"fastapi=={release}", *_REQUIREMENTS, sqlalchemy)
     made_with = hashlib.sha256(repr((sys.version, sys.prefix, requirements)).encode())
     place = folder / f"{release}-{made_with.hexdigest()[:8]}"
     if not place.exists():

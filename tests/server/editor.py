@@ -210,8 +210,10 @@ class Editor:
 
     async def settled(self) -> None:
         """Wait until the server has nothing pending of what it was told."""
-        while (await self.command("mypy-asyncsession.status", None))["pending"]:
+        while True:
             self._news.clear()
+            if not (await self.command("mypy-asyncsession.status", None))["pending"]:
+                return
             await asyncio.wait_for(self._news.wait(), LONGEST)
 
     async def actions(

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -215,3 +217,55 @@ def test_killed_at_any_moment(root: Path) -> None:
 
 class _Done(Exception):
     """The server was killed."""
+
+
+def test_without_what_it_needs() -> None:
+    code = (
+        "import sys; sys.modules['pygls'] = None; sys.argv = ['mypy-asyncsession', 'server']; "
+        "from mypy_asyncsession.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        'mypy-asyncsession: error: the server needs pygls: pip install "mypy-asyncsession[server]"'
+    ]
+
+
+EXPIRED = """\
+from sqlalchemy import Integer
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase): ...
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+
+async def use(session: AsyncSession) -> None:
+    user = await session.get_one(User, 1)
+    await session.rollback()
+    print(user.id)
+"""
+
+
+def test_the_steps_that_lead_to_a_finding(root: Path) -> None:
+    (root / "expired.py").write_text(EXPIRED)
+
+    async def part(editor: Editor) -> None:
+        editor.open("expired.py")
+        await editor.until(lambda: bool(editor.findings("expired.py")))
+        for _ in range(2):  # without mypy, and with it
+            assert editor.findings("expired.py") == [(14, "session-expired")]
+            [shown] = editor.shown[root / "expired.py"]
+            steps = [
+                (each.location.range.start.line + 1, each.message)
+                for each in shown.related_information or ()
+            ]
+            assert steps == [(13, 'rollback of "session"')]
+            await editor.settled()
+
+    drive(root, part)

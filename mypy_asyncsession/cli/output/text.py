@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.cli.fixable import MANY
 from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
@@ -151,7 +152,9 @@ def _summary(report: Report, terminal: Terminal, command: str) -> str:
     errors = f"{_count(number, new + 'error')} in {files} ({report.checked} checked{known})"
     summary = terminal.style(errors, fg="red", bold=True)
     fixable = sum(found.fixable is True for found in report.findings)
-    if fixable:
+    if number > MANY and all(found.fixable is None for found in report.findings):
+        summary += f"; what can be fixed: {terminal.style(f'{command} --diff', bold=True)}"
+    elif fixable:
         summary += f"; {fixable} can be fixed: {terminal.style(command, bold=True)}"
     return summary
 

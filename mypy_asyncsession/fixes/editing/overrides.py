@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 import libcst as cst
 import libcst.matchers as m
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: In the files that override: what does so by other means is called like that as well.
 _OVERRIDING: Final = b"override"
+
+#: Whether files override what they do not name: a round asks it for each finding.
+_OPEN: Final[WeakKeyDictionary[Tree, bool]] = WeakKeyDictionary()
 
 _DEPENDING: Final = ("Depends", "Security", "asynccontextmanager", "contextmanager")
 
@@ -46,17 +50,13 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
     """
     name, origin = written(named).rpartition(".")[2], tree.origin(owner, named)
     others = tree.other_names(name)
-    outside = _outside(tree, {name, *others})
-    inside = tree.mentioning(b"dependency_overrides")
-    is_open = any(map(_is_open, inside)) or any(
-        source is None or _is_open(source)
-        for source in map(_parsed, tree.around("dependency_overrides").items())
-    )
-    for path, source in outside.items():
-        overrides = source is None or _OVERRIDING in source.content
-        if (is_open or overrides) and (
-            source is None or _may_override(tree, source, {name, *others})
-        ):
+    is_open = _are_open(tree)
+    for path, content in _outside(tree, {name, *others}):
+        overrides = _OVERRIDING in content
+        if not is_open and not overrides and path.endswith(".py"):
+            continue
+        source = tree.file_around(path, content)
+        if source is None or _may_override(tree, source, {name, *others}):
             raise CannotFix(
                 f'"{path}" {"overrides" if overrides else "may override"} it, and is not among the '
                 "files to fix"
@@ -83,29 +83,33 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
 
 def _files(tree: Tree, word: str, is_open: bool) -> list[SourceFile]:
     """The files that mention a name and may override what it means."""
-    files = tree.mentioning(word.encode())
-    return files if is_open else [each for each in files if _OVERRIDING in each.content]
+    return tree.mentioning(word.encode(), *(() if is_open else (_OVERRIDING,)))
 
 
-def _outside(tree: Tree, names: Iterable[str]) -> dict[str, SourceFile | None]:
+def _outside(tree: Tree, names: Iterable[str]) -> list[tuple[str, bytes]]:
     """The files of the project that are not to be fixed, and mention one of the names."""
-    found = {path: text for name in names for path, text in tree.around(name).items()}
-    return {path: _parsed((path, text)) for path, text in sorted(found.items())}
+    return sorted(
+        {path: text for name in names for path, text in tree.around(name).items()}.items()
+    )
 
 
-def _parsed(file: tuple[str, bytes]) -> SourceFile | None:
-    """A file, or ``None`` if it is none of Python's, or cannot be parsed."""
-    try:
-        return SourceFile(*file) if file[0].endswith(".py") else None
-    except CannotFix:
-        return None
+def _are_open(tree: Tree) -> bool:
+    """Whether a file of the project overrides dependencies that it does not name itself."""
+    known = _OPEN.get(tree)
+    if known is None:
+        around = tree.around("dependency_overrides").items()
+        sources = (tree.file_around(path, content) for path, content in around)
+        known = _OPEN[tree] = any(map(_is_open, tree.mentioning(b"dependency_overrides"))) or any(
+            source is None or _is_open(source) for source in sources
+        )
+    return known
 
 
 def _may_override(tree: Tree, source: SourceFile, names: Iterable[str]) -> bool:
     """Whether a file that is not to be fixed may override what has one of the names."""
     for name in names:
         imported = tree.imported(source, name)
-        if imported is not None and not imported[1].startswith(".") and not tree.owns(imported[1]):
+        if imported is not None and tree.defined_around(imported[1], imported[2]):
             continue  # a sibling's, of the same name
         for node in m.findall(source.module, m.Name(name)):
             if _may_be_key(source, node, set()) is not None:

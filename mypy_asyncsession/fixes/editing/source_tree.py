@@ -62,7 +62,8 @@ class Tree:
         for path, module in modules.items():
             self._paths[module].append(path)
         self._files: dict[str, SourceFile | CannotFix] = {}
-        self._mentioning: dict[bytes, list[SourceFile]] = {}
+        self._mentioning: dict[tuple[bytes, ...], list[SourceFile]] = {}
+        self._around: dict[str, SourceFile | None] = {}
         self._importers: dict[bytes, set[str]] | None = None
 
     def file(self, path: str) -> SourceFile:
@@ -94,20 +95,21 @@ class Tree:
         """The full name of a file's module."""
         return self._modules.get(source.path, "")
 
-    def mentioning(self, word: bytes, most: int | None = None) -> list[SourceFile]:
-        """The files that have a word in them; none if there are more than *most*."""
-        if word not in self._mentioning:
+    def mentioning(self, *words: bytes, most: int | None = None) -> list[SourceFile]:
+        """The files that have some words in them; none if there are more than *most*."""
+        if words not in self._mentioning:
             paths = []
             for path in sorted(self._modules):
                 with contextlib.suppress(CannotFix):
-                    if word in self._read(path):
+                    content = self._read(path)
+                    if all(word in content for word in words):
                         paths.append(path)
             found = []
             for path in paths if most is None or len(paths) <= most else ():
                 with contextlib.suppress(CannotFix):
                     found.append(self.file(path))
-            self._mentioning[word] = found
-        return self._mentioning[word]
+            self._mentioning[words] = found
+        return self._mentioning[words]
 
     def is_mentioned_elsewhere(self, name: str) -> bool:
         """Whether a file of the project that is not one of these has a word in it.
@@ -127,6 +129,15 @@ class Tree:
     def around(self, word: str) -> dict[str, bytes]:
         """The Python files of the project that are not among these and have a word in them."""
         return self._surroundings.mentioning(word)
+
+    def file_around(self, path: str, content: bytes) -> SourceFile | None:
+        """One of these; ``None`` if it is none of Python's, or cannot be parsed."""
+        if path not in self._around:
+            self._around[path] = None
+            with contextlib.suppress(CannotFix):
+                if path.endswith(".py"):
+                    self._around[path] = SourceFile(path, content)
+        return self._around[path]
 
     def other_names(self, name: str) -> set[str]:
         """What else the project's files call something: by ``import ... as``, or assigned."""
@@ -180,11 +191,18 @@ class Tree:
                     return True
         return False
 
-    def only_iterated(self, name: str) -> str | None:
-        """A file with a double of a provider that can be iterated over and nothing else."""
+    def only_iterated(self, name: str, module: str | None) -> str | None:
+        """A file with a double of a provider that can be iterated over and nothing else.
+
+        Args:
+            name: The provider.
+            module: The last part of the module that it has to be put in, if it is a certain one.
+        """
         stands_for = re.compile(_STANDS_FOR.replace(b"NAME", re.escape(name.encode())))
         files = {source.path: source.content for source in self.mentioning(b"__aiter__")}
         for path, text in (*files.items(), *self.around("__aiter__").items()):
+            if module is not None and module.encode() not in text:
+                continue
             if _DOUBLE.search(text) and stands_for.search(text):
                 return path
         return None
@@ -199,10 +217,17 @@ class Tree:
                         self._importers.setdefault(tail, set()).add(path)
         return self._importers
 
-    def owns(self, module: str) -> bool:
-        """Whether a module belongs to a package that has files among these."""
-        top = module.partition(".")[0]
-        return any(each.partition(".")[0] == top for each in self._paths)
+    def defined_around(self, module: str, name: str) -> bool:
+        """Whether a module that is not among these defines a name itself."""
+        end = f"{module.replace('.', '/')}.py"
+        defining = re.compile(
+            rb"^(?:(?:async\s+)?def\s+|class\s+)?" + name.encode() + rb"\s*(?:[(:]|=[^=])",
+            re.MULTILINE,
+        )
+        return not module.startswith(".") and any(
+            f"/{path}".endswith(f"/{end}") and defining.search(text) is not None
+            for path, text in self.around(name).items()
+        )
 
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""

@@ -108,7 +108,7 @@ def _named(
         if own:
             yield from ((source, each, _has_object(each)) for each in own)
             return
-    files = tree.mentioning(f"def {name}(".encode(), _MOST_FILES)
+    files = tree.mentioning(f"def {name}(".encode(), most=_MOST_FILES)
     for owner in files or ():
         for each in m.findall(owner.module, m.ClassDef()):
             assert isinstance(each, cst.ClassDef)

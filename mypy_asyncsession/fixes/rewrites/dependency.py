@@ -196,7 +196,7 @@ class _Maker:
                 while lines and lines[0].comment is None:
                     blank.append(lines.pop(0))
                 empty = cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))
-                first = new.with_changes(leading_lines=blank if blank[1:] else [empty, empty])
+                first = new.with_changes(leading_lines=blank or [empty, empty])
                 return cst.FlattenSentinel(
                     [first, old.with_changes(leading_lines=[empty, empty, *lines])]
                 )

@@ -19,14 +19,20 @@ Statement: TypeAlias = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
 def below(source: SourceFile, definition: Statement, function: cst.FunctionDef) -> Change:
-    """The edit that puts a function below a statement at the top level of a file."""
+    """The edit that puts a function below a statement, and those that it stands together with."""
     empty = cst.EmptyLine(indent=False, whitespace=cst.SimpleWhitespace(""))
     apart = [empty, empty]
     new = function.with_changes(leading_lines=apart)
     body = list(source.module.body)
     position = body.index(definition) + 1
+    while isinstance(definition, cst.SimpleStatementLine) and position < len(body):
+        following = body[position]
+        if not isinstance(following, cst.SimpleStatementLine) or following.leading_lines:
+            break
+        position += 1
     if position == len(body):
-        return Change(source, definition, lambda old: cst.FlattenSentinel([old, new]))
+        last = body[-1]
+        return Change(source, last, lambda old: cst.FlattenSentinel([old, new]))
 
     def preceded(old: cst.CSTNode) -> cst.FlattenSentinel[cst.CSTNode]:
         assert isinstance(old, (cst.SimpleStatementLine, cst.BaseCompoundStatement))

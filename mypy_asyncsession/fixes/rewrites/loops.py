@@ -239,9 +239,20 @@ def check_doubles(site: Site) -> None:
         CannotFix: A double stands for the generator that can only be iterated over.
     """
     provider = site.misuse.callee or site.misuse.name or site.misuse.text
-    path = site.tree.only_iterated(provider.rpartition(".")[2])
+    path = site.tree.only_iterated(provider.rpartition(".")[2], _where_patched(site, provider))
     if path is not None:
         raise CannotFix(f'a mock in "{path}" stands for it that can only be iterated over')
+
+
+def _where_patched(site: Site, provider: str) -> str | None:
+    """The module in which a double has to be put for the use at hand; ``None`` for any.
+
+    What is imported by name is what it was when it was imported, whatever is put elsewhere.
+    """
+    source = site.source
+    if "." in provider or site.tree.imported(source, provider) is None:
+        return None
+    return site.tree.module(source).rpartition(".")[2]
 
 
 def _to_with(

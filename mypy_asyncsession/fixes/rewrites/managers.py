@@ -77,10 +77,24 @@ def _made(
     can = Can(held.can)
     ways = [way for way in (Can.ASYNC_ENTER, Can.ENTER) if way & can]
     if not ways:
+        if isinstance(expression, cst.Await) and isinstance(expression.expression, cst.Call):
+            return _once_started(site, expression, held)
         raise CannotFix("there is nothing in it to enter")
     if len(ways) > 1:
         return Manager(expression, is_async=prefer_async)
     return Manager(expression, is_async=ways[0] is Can.ASYNC_ENTER)
+
+
+def _once_started(site: Site, awaited: cst.Await, held: Held) -> Manager:
+    """What to enter for a connection that awaiting has started."""
+    if awaited in site.source:
+        # ``async with await engine.connect()``: entering it starts it. Where it does not, the
+        # finding stays, and with it the code.
+        return Manager(awaited.expression, is_async=True)
+    if not held.resource:
+        raise CannotFix("there is nothing in it to enter")
+    maker, imported = reachable(site.source, "contextlib", "aclosing")
+    return Manager(_wrapped(maker, awaited), is_async=True, imported=imported)
 
 
 def _is_made_here(expression: cst.BaseExpression) -> bool:

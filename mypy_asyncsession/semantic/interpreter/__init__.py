@@ -148,6 +148,10 @@ class Interpreter:
         """Whether something of the module at hand was not known because the code asks about it."""
         return self._trace.passed_over
 
+    def forget_passed_over(self) -> None:
+        """Let ``passed_over`` speak of what is evaluated from now on."""
+        self._trace.passed_over = False
+
     def _at(self, scope: Scope = NOWHERE, where: Where = None) -> Context:
         """The beginning of an evaluation."""
         return Context(

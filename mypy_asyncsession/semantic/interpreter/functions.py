@@ -90,7 +90,7 @@ def _result(
             isinstance(final, ObjectValue)
             and final.shape is Shape.OTHER
             and not at.frame.evaluator.thorough
-            and not yields(node)
+            and not source.contents(node).yields
         ):
             # It stands, whatever the body returns: see ``combine_result``.
             if node.is_coroutine:
@@ -107,7 +107,7 @@ def _result(
             return found.made_by(function.origin())
         return found
     assert isinstance(node, FuncDef)
-    if yields(node):
+    if source.contents(node).yields:
         return _generator(function, declared, node.is_coroutine, inside)
     if node.is_coroutine:
         item = declared.item if isinstance(declared, ObjectValue) else UNKNOWN
@@ -235,7 +235,7 @@ def _return_annotation(function: FunctionValue, at: Context) -> Value:
         found is UNKNOWN or (isinstance(found, ObjectValue) and found.item is UNKNOWN)
     ):
         written = annotated(unanalysed.ret_type, at)
-        if function.node.is_coroutine and not yields(function.node):
+        if function.node.is_coroutine and not _is_generator(function, at):
             written = object_value(Shape.COROUTINE, written)
         if isinstance(written, ObjectValue):
             if isinstance(found, ObjectValue) and found.shape is written.shape:
@@ -245,13 +245,20 @@ def _return_annotation(function: FunctionValue, at: Context) -> Value:
     return found
 
 
+def _is_generator(function: FunctionValue, at: Context) -> bool:
+    source = at.program.source(function.scope.module)
+    return bool(
+        source.contents(function.node).yields if source is not None else yields(function.node)
+    )
+
+
 def _overlaid(function: FunctionValue, at: Context) -> Value:
     """What an overlay declares of a function, as an annotation of the function itself."""
     overlays = at.frame.evaluator.declared
     if overlays is None:
         return UNKNOWN
     declared = overlays.value(function.fullname)
-    if yields(function.node) and isinstance(declared, ObjectValue):
+    if isinstance(declared, ObjectValue) and _is_generator(function, at):
         # A stub says what the decorated function gives.
         if declared.shape is Shape.ASYNC_CONTEXT_MANAGER:
             return object_value(Shape.ASYNC_GENERATOR, declared.item)

@@ -33,6 +33,9 @@ _UNNECESSARY: Final = frozenset({"session-probe"})
 #: The way to hand a session on from before there were better ones.
 _DEPRECATED: Final = frozenset({"session-delegate"})
 
+#: What they are about is a place at which something is done.
+_DONE: Final = frozenset({"session-concurrent", "session-expired", "session-transaction"})
+
 
 def register(server: LanguageServer, session: Session) -> None:
     """Have the editor show what is found."""
@@ -117,18 +120,23 @@ def _related(
 ) -> Iterator[types.DiagnosticRelatedInformation]:
     """The steps that lead to it, and where the provider is defined."""
     codec = server.workspace.position_codec
-    places: list[tuple[str, int, str]] = []
-    if found.provider is not None:
-        name = found.provider.fullname.rpartition(".")[2]
-        places.append((found.provider.path, found.provider.line, f'"{name}" is defined here'))
+    steps = found.misuse.steps if found.misuse is not None else ()
+    places = [(project.full(found.path), step.line, step.text) for step in steps]
+    provider = found.provider
+    known = {(path, line) for path, line, _ in places}
+    if provider is not None and (project.full(provider.path), provider.line) not in known:
+        name = provider.fullname.rpartition(".")[2]
+        # For the rules about time it is where something is done.
+        what = "happens" if found.code in _DONE else "is defined"
+        path = project.full(provider.path)
+        places.append((path, provider.line, f'"{name}" {what} here'))
     for path, line, text in places:
-        full = project.full(path)
-        lines = session.lines(project, full)
+        lines = session.lines(project, path)
         if not 0 < line <= len(lines):
             continue
         written = lines[line - 1]
         start = len(written) - len(written.lstrip())
         span = Span(line, start, line, len(written.rstrip()))
         yield types.DiagnosticRelatedInformation(
-            types.Location(uri_of(full), range_of(span, lines, codec)), text
+            types.Location(uri_of(path), range_of(span, lines, codec)), text
         )
