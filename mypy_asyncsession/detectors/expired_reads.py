@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
     from mypy_asyncsession.detectors.response_models import ModelReader
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClasses
     from mypy_asyncsession.semantic.objects import Object
@@ -176,11 +177,13 @@ def _record(
     )
 
 
-def _may_read(function: FuncDef) -> bool:
+def _may_read(contents: Contents) -> bool:
     """A quick look: whether something may end a transaction here, or in a function called here."""
     asked: set[str | None] = set()
     given: set[str | None] = set()
-    for node in walk(function.body, into_functions=False):
+    if contents.words.isdisjoint(_TELLING):
+        return False
+    for node in contents.own:
         if isinstance(node, MemberExpr) and node.name in _NAMED:
             return True
         if isinstance(node, AwaitExpr) and isinstance(node.expr, CallExpr):

@@ -10,7 +10,7 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, ReturnStmt, TypeInfo, Var
+from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef, TypeInfo, Var
 from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
@@ -252,7 +252,7 @@ def _says_all(item: Type | None) -> bool:
 _SHAPES = HOLDER_TYPES - COROUTINE_TYPES
 
 
-def _says_more_than_its_type(function: FuncDef) -> bool:
+def _says_more_than_its_type(function: FuncDef, found: Contents) -> bool:
     """Whether the body of a function may say what its annotation does not."""
     type_ = function.type
     result = getattr(type_, "ret_type", None)
@@ -263,10 +263,7 @@ def _says_more_than_its_type(function: FuncDef) -> bool:
         proper = get_proper_type(result)
         if not isinstance(proper, Instance) or proper.type.fullname not in _SHAPES:
             return False
-    return any(
-        isinstance(statement, ReturnStmt) and statement.expr is not None
-        for statement in statements(function.body)
-    )
+    return bool(found.returned)
 
 
 def signature(value: Value, interpreter: Interpreter, scope: Scope, depth: int = 0) -> str | None:

@@ -43,10 +43,10 @@ from mypy.nodes import (
 from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
-from mypy_asyncsession.semantic.syntax import dotted, returned, walk
+from mypy_asyncsession.semantic.syntax import dotted, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Node
 
@@ -72,19 +72,19 @@ _PLAIN: Final = frozenset(
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
-def footprint(function: FuncDef) -> str:
+def footprint(function: FuncDef, found: Contents) -> str:
     """The skeleton of an asynchronous function; empty where it awaits and enters nothing."""
     if not function.is_coroutine:
         return ""
-    nodes = list(walk(function.body))
-    awaited = [node for node in nodes if isinstance(node, AwaitExpr)]
-    if not awaited and not any(isinstance(node, WithStmt) and node.is_async for node in nodes):
+    if AwaitExpr not in found.kinds and not any(node.is_async for node in found.of_kind(WithStmt)):
         return ""
-    ends = any(isinstance(node, MemberExpr) and node.name in _ENDING for node in nodes)
-    return ";".join(_parts(nodes, ends=ends))
+    ends = not found.words.isdisjoint(_ENDING) and any(
+        node.name in _ENDING for node in found.of_kind(MemberExpr)
+    )
+    return ";".join(_parts(found.nodes, ends=ends))
 
 
-def _parts(nodes: list[Node], *, ends: bool) -> Iterator[str]:
+def _parts(nodes: Sequence[Node], *, ends: bool) -> Iterator[str]:
     inside: set[int] = set()
     for node in nodes:
         if isinstance(node, AwaitExpr):
@@ -124,13 +124,13 @@ def _text(node: Expression) -> str:
     return dotted(node) or "_"
 
 
-def initialised(function: FuncDef) -> str:
+def initialised(found: Contents) -> str:
     """What an ``__init__`` puts into attributes as it is given it, or makes of it."""
     return ";".join(
         f"{[_text(each) for each in node.lvalues]}={_text(node.rvalue)}"
         if isinstance(node, AssignmentStmt)
         else _text(node)
-        for node in walk(function.body)
+        for node in found.nodes
         if (
             isinstance(node, AssignmentStmt)
             and isinstance(node.rvalue, (CallExpr, NameExpr))
@@ -194,22 +194,23 @@ def injected(function: FuncDef, contents: Contents, source: ModuleSource) -> str
 
 def asked(found: Contents) -> list[str]:
     """What a function asks for what only an open session has."""
+    if found.words.isdisjoint(CONNECTING_ATTRIBUTES):
+        return []
     return sorted(
         {
             dotted(node.expr) or "_"
-            for node in walk(function.body)
-            if isinstance(node, MemberExpr) and node.name in CONNECTING_ATTRIBUTES
+            for node in found.of_kind(MemberExpr)
+            if node.name in CONNECTING_ATTRIBUTES
         }
     )
 
 
-def made_of_parameters(function: FuncDef) -> list[str]:
+def made_of_parameters(function: FuncDef, found: Contents) -> list[str]:
     """What a function returns that is made of its parameters, where it returns nothing else."""
-    names = {argument.variable.name for argument in function.arguments}
-    results = returned(function)
-    if not all(isinstance(each, CallExpr) for each in results):
+    made = [each for each in found.returned if isinstance(each, CallExpr)]
+    if not made or len(made) < len(found.returned):
         return []
-    made = [each for each in results if isinstance(each, CallExpr)]
+    names = {argument.variable.name for argument in function.arguments}
     given = (argument for each in made for argument in each.args)
     if not any(isinstance(each, NameExpr) and each.name in names for each in given):
         return []
