@@ -11,6 +11,7 @@ from mypy.nodes import (
     AwaitExpr,
     CallExpr,
     CastExpr,
+    ClassDef,
     ConditionalExpr,
     DictExpr,
     DictionaryComprehension,
@@ -242,6 +243,10 @@ class LeadingValues:
             node = stack.pop()
             if isinstance(node, NameExpr):
                 if node.name in leads or node.name in unit.local or node.name in SEEDS:
+                    return True
+                # In the body of a class it may be one of its members.
+                body = unit.node
+                if isinstance(body, ClassDef) and body.name in self._owners.get(node.name, ()):
                     return True
             elif isinstance(node, MemberExpr):
                 if self._member_leads(node, unit):
