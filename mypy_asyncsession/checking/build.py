@@ -195,14 +195,13 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             say("errors", path, messages)
 
     if job.parsed:
-        unreadable = _unreadable(job, options)
-        if unreadable:
-            return Stop([], None, unreadable)
 
         def found(path: str, messages: list[str]) -> None:
             say("errors", path, messages)
 
         asked = look(sources, options, found, frozenset(job.only))
+        if isinstance(asked, list):
+            return Stop([], None, _unreadable(job, options))
         _say_looked(say, asked, packages)
         return None
     try:

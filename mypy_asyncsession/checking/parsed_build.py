@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.checking.shared_work import shared
 from mypy_asyncsession.plugin.codes import declare
 from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.plugin.module_pass import ModulePass
@@ -12,6 +14,7 @@ from mypy_asyncsession.semantic.declarations.program import ParsedProgram
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
@@ -53,6 +56,8 @@ class ParsedModules:
         overlays.begin(self._build.parse)
         declared = Declared(overlays, self._program, types)
         self._lasting: ProgramCache = {}
+        self._resources = config.config.resources
+        self._surveys = config.survey
 
         def fresh_pass() -> ModulePass:
             return ModulePass(
@@ -61,6 +66,29 @@ class ParsedModules:
 
         self._fresh_pass = fresh_pass
         self._pass = fresh_pass()
+
+    def narrow(self, sources: Sequence[BuildSource]) -> list[BuildSource]:
+        """Read all modules, to look at what may have to do with a provider alone.
+
+        Returns:
+            The modules that cannot be parsed; if there are any, nothing is narrowed.
+        """
+        gc.disable()  # nothing of a tree is garbage
+        trees = [self._program.modules.get(source.module) for source in sources]
+        unreadable = [each for each, tree in zip(sources, trees, strict=True) if tree is None]
+        if not unreadable and not self._surveys:
+            leads = self._pass.leads = Leads(self._resources)
+            for tree in filter(None, trees):
+                leads.add(tree)
+            leads.follow()
+            self._program.concerns = leads.concerns
+        gc.freeze()
+        gc.enable()
+        return unreadable
+
+    def concerns(self, module: str) -> bool:
+        """Whether anything in a module may have to do with a provider."""
+        return self._pass.leads is None or self._pass.leads.concerns_module(module)
 
     def look(self, module: str) -> tuple[str, list[str]] | None:
         """Look at a module: its path and what was found there, a JSON object each.
@@ -103,7 +131,7 @@ def look(
     options: Options,
     flush: Callable[[str, list[str]], None],
     only: frozenset[str] = frozenset(),
-) -> Mapping[str, os.stat_result | None]:
+) -> Mapping[str, os.stat_result | None] | list[BuildSource]:
     """Look at the modules of a program, one after the other.
 
     Args:
@@ -113,13 +141,23 @@ def look(
         only: The paths of the modules to look at; all of them if empty.
 
     Returns:
-        What was asked about on disk; ``None`` for what was not there.
+        What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
+        be parsed, if there are any: then nothing was looked at.
     """
     modules = ParsedModules(sources, options)
-    for source in sources:
-        if only and source.path not in only:
-            continue
-        found = modules.look(source.module)
-        if found is not None:
+    wanted = [source for source in sources if not only or source.path in only]
+    unreadable = modules.narrow(sources)
+    if unreadable:
+        return unreadable
+    concerned = [source.module for source in wanted if modules.concerns(source.module)]
+    for source in wanted:
+        if source.path is not None and not modules.concerns(source.module):
+            flush(source.path, [])
+    asked: dict[str, os.stat_result | None] = {}
+    processes = options.num_workers
+    for position, found in shared(concerned, modules.look, modules.looked_at, processes):
+        if position < 0:
+            asked.update(found)
+        elif found is not None:
             flush(*found)
-    return modules.looked_at()
+    return {**asked, **modules.looked_at()}

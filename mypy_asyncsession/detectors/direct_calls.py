@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.values import Origin, Value
 
 #: Names of functions and methods that call their first argument with the others, somewhere else.
-_RUNNING_NAMES = frozenset(
+#: The names of what calls what it is given.
+RUNNING_NAMES = frozenset(
     name.rpartition(".")[2] for name in RUNNING_LATER | RUNNING_IN_THREADS
 ) | {"add_task", *RUNNING_LATER_METHODS}
 
@@ -74,7 +75,7 @@ class DirectCalls:
         callee = call.callee
         if isinstance(callee, SuperExpr):
             return True
-        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _RUNNING_NAMES:
+        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in RUNNING_NAMES:
             return bool(call.args)
         if isinstance(node, Decorator):
             node = node.func
@@ -147,7 +148,7 @@ class DirectCalls:
     def _target(self, call: CallExpr, scope: Scope, where: Where) -> tuple[Expression | None, int]:
         """What a call calls in the end, and how many of its arguments are not for that."""
         callee = call.callee
-        if not isinstance(callee, (MemberExpr, NameExpr)) or callee.name not in _RUNNING_NAMES:
+        if not isinstance(callee, (MemberExpr, NameExpr)) or callee.name not in RUNNING_NAMES:
             return callee, 0
         if isinstance(callee, MemberExpr) and callee.name == "add_task":
             tasks = self._interpreter.value(callee.expr, scope, where)

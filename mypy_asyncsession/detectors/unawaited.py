@@ -39,7 +39,7 @@ from mypy_asyncsession.semantic.syntax import children, dotted, walk
 from mypy_asyncsession.semantic.values import ObjectValue, members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy.nodes import Expression, Node
 
@@ -60,6 +60,8 @@ class UnawaitedCoroutines:
     def __init__(self, interpreter: Interpreter, module: str) -> None:
         self._interpreter = interpreter
         self._module = module
+        #: A quick look: whether a value may be a session at all.
+        self.may_lead: Callable[[Expression], bool] = lambda _: True
 
     def of_statement(self, statement: Node, point: ProgramPoint) -> Iterator[Unawaited]:
         """What a statement drops, tests or stores in vain."""
@@ -151,6 +153,8 @@ class UnawaitedCoroutines:
         """Whether a call makes a coroutine of an async session's, or connection's."""
         callee = call.callee
         if not isinstance(callee, MemberExpr) or not self._may_be_one(call):
+            return False
+        if not self.may_lead(callee.expr):
             return False
         receivers = [
             each

@@ -53,7 +53,7 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy.nodes import Expression
     from mypy.types import Type
@@ -83,9 +83,13 @@ class UnenteredUses:
         self._interpreter = interpreter
         self._module = module
         self._attributes = EnteredAttributes(interpreter)
+        #: A quick look: whether a value may hold a session at all.
+        self.may_lead: Callable[[Expression], bool] = lambda _: True
 
     def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``cm.execute``: an attribute of the session, asked of what holds it."""
+        if not self.may_lead(member.expr):
+            return
         if member.name in CONNECTING_ATTRIBUTES or member.name in ("commit", "rollback"):
             yield from self._of_unstarted(member, point)
         found = self._holder(member.expr, point)
@@ -128,7 +132,7 @@ class UnenteredUses:
         """``uow.session``, which only entering ``uow`` sets, where nobody enters it."""
         function = point.body.function()
         name = member.expr.name if isinstance(member.expr, NameExpr) else None
-        if function is None or name is None:
+        if function is None or name is None or not self.may_lead(member.expr):
             return
         bindings = point.scope.names.bindings.get(name, ())
         if len(bindings) != 1 or bindings[0].kind != "assign":
@@ -213,7 +217,9 @@ class UnenteredUses:
 
     def _may_be_handed(self, argument: Expression, point: ProgramPoint) -> bool:
         """A quick look: whether an argument may hold a session that is yet to be got at."""
-        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)):
+        if not isinstance(argument, (CallExpr, MemberExpr, NameExpr)) or not self.may_lead(
+            argument
+        ):
             return False
         if not self._interpreter.program.analysed:
             value = self._interpreter.value(argument, point.scope, point.where)
@@ -285,6 +291,8 @@ class UnenteredUses:
             return
         target = statement.lvalues[0]
         declared = statement.type
+        if not self.may_lead(statement.rvalue):
+            return
         if declared is None and isinstance(target, MemberExpr):
             declared = self._interpreter.declared_attribute(target, point.scope, point.where)
         if declared is not None and is_session(declared, self._interpreter.types):
@@ -295,7 +303,11 @@ class UnenteredUses:
     ) -> Iterator[UnenteredUse]:
         if not isinstance(expression, (CallExpr, MemberExpr, NameExpr)):
             return
-        if self._accepted(situation, expression) or is_of_fixture(expression, point):
+        if (
+            not self.may_lead(expression)
+            or self._accepted(situation, expression)
+            or is_of_fixture(expression, point)
+        ):
             return
         found = self._holder(expression, point)
         if found is not None:

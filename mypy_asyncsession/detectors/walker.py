@@ -33,6 +33,7 @@ from mypy.nodes import (
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.callees import Callees
+from mypy_asyncsession.detectors.candidates import Candidates
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
 from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.values import Value
 
@@ -136,6 +138,7 @@ class Walker:
         getters: bool = False,
         probes: bool = False,
         exhaustive: bool = False,
+        leads: Leads | None = None,
     ) -> None:
         """Begin with one module.
 
@@ -146,7 +149,9 @@ class Walker:
         getters: Whether definitions of providers are collected too.
         probes: Whether questions at run time about what a provider gave are collected too.
         exhaustive: Whether uses are collected that need no look to be right.
+        leads: What may have to do with a provider, where that was found out: the rest is left out.
         """
+        self._candidates = Candidates(leads, source)
         self._exhaustive = exhaustive
         self._getters = Getters(interpreter, source.module) if getters else None
         self._interpreter = interpreter
@@ -178,6 +183,8 @@ class Walker:
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._given = GivenProviders(interpreter)
+        if leads is not None:
+            self._raw.may_lead = self._unawaited.may_lead = self._candidates.may_lead
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
@@ -187,8 +194,10 @@ class Walker:
     # The walk
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
-        for statement in statements:
+        for statement in self._candidates.among(statements, body):
+            around = self._candidates.enter(statement)
             yield from self._statement(statement, body)
+            self._candidates.unit = around
             if isinstance(statement, WithStmt):
                 yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
@@ -199,6 +208,8 @@ class Walker:
         elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
             yield from self._definition(statement, point)
         elif isinstance(statement, ClassDef):
+            if not self._candidates.holds_any(statement):
+                return
             for expression in (*statement.decorators, *statement.base_type_exprs):
                 yield from self._expression(expression, point)
             yield from self._overrides.of_class(statement, self._source.scope)
@@ -276,7 +287,7 @@ class Walker:
         function = definition_of(statement)
         if function is None:
             return
-        if self._getters is not None:
+        if self._getters is not None and self._candidates.gives(statement):
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
             yield from self._decorated(statement, point)
@@ -579,6 +590,12 @@ class Walker:
 
         In these two pairings no definition that contradicts its annotation can be the wrong one.
         """
+        if (
+            pairing is Pairing.AWAIT
+            and not self._exhaustive
+            and not self._candidates.may_lead(expression)
+        ):
+            return True
         if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
             return False
         if self._exhaustive:

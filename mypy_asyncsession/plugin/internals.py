@@ -39,6 +39,7 @@ from mypy.version import __version__ as mypy_version
 
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.selection import Selection
+from mypy_asyncsession.semantic.package_folders import PackageFolders
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -648,6 +649,7 @@ class ParsedBuild(ErrorList):
         self._options = options
         self._named = {source.module: source.path for source in sources if source.path}
         self._disk = FileSystemCache()
+        self._folders = PackageFolders(self._disk.listdir, self._named)
         paths = compute_search_paths(sources, options, str(Path(mypy.build.__file__).parent))
         self._finder = FindModuleCache(paths, self._disk, options)
 
@@ -665,8 +667,12 @@ class ParsedBuild(ErrorList):
         named = self._named.get(module)
         if named is not None:
             return named
+        if not self._folders.may_hold(module):
+            return None
         found = self._finder.find_module(module)
-        return found if isinstance(found, str) and not self._disk.isdir(found) else None
+        if not isinstance(found, str) or self._disk.isdir(found):
+            return None
+        return self._folders.take(module, found)
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file, or a text; ``None`` if that fails."""
@@ -701,6 +707,7 @@ class ParsedBuild(ErrorList):
         """Ask the disk again: files may have changed, appeared or gone."""
         self._disk.flush()
         self._finder.clear()
+        self._folders = PackageFolders(self._disk.listdir, self._named)
 
     def turn_to(self, tree: MypyFile) -> None:
         """Make *tree* the module that is reported on, under its own configuration."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.declared import Declared
     from mypy_asyncsession.semantic.from_mypy_types import Types
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
+    from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.program import Program
 
 
@@ -98,6 +99,8 @@ class ModulePass:
         )
         #: Under dmypy, what is done with a module in place of a pass over it alone.
         self.in_daemon: InDaemon | None = None
+        #: What may have to do with a provider at all, where that was found out.
+        self.leads: Leads | None = None
 
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
@@ -141,6 +144,7 @@ class ModulePass:
                 getters=self._survey or getters,
                 probes=probes,
                 exhaustive=self._survey,
+                leads=None if self._survey else self.leads,
             )
             records = [(record, tuple(problems(record))) for record in collector.records()]
             if self._survey:

@@ -9,10 +9,10 @@ from mypy.types import CallableType
 
 from mypy_asyncsession.semantic.declarations.classes import functions_of, mark, parts_of
 from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
-from mypy_asyncsession.semantic.syntax import definition_of, statements
+from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mypy.nodes import Node, TypeInfo
 
@@ -21,8 +21,17 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.scopes import Scope
 
 
-def analyse(source: ModuleSource, symbols: Symbols) -> None:
-    """Give the classes of a module their records, and its annotations their types."""
+def analyse(
+    source: ModuleSource, symbols: Symbols, concerns: Callable[[Node], bool] | None = None
+) -> None:
+    """Give the classes of a module their records, and its annotations their types.
+
+    Args:
+        source: The module.
+        symbols: What names stand for.
+        concerns: Whether a function of the module or of a class in it will be looked at; all will
+            if ``None``.
+    """
     # Each body with the scope around its definition, the class it is in, and the function.
     stack: list[tuple[Sequence[Node], Scope | None, TypeInfo | None]] = [
         (source.tree.defs, None, None)
@@ -36,6 +45,10 @@ def analyse(source: ModuleSource, symbols: Symbols) -> None:
                 inner = source.scope_in(statement, scope) if scope is not None else None
                 stack.append((statement.defs.body, inner, record))
             elif isinstance(statement, (FuncDef, Decorator, OverloadedFuncDef)):
+                if scope is None and concerns is not None and not concerns(statement):
+                    function = definition_of(statement)
+                    if function is None or not is_stub_body(function):
+                        continue  # others ask for what a body without a word is annotated with
                 if scope is not None:
                     mark(statement, klass, in_class=klass is not None)
                     _name(statement, scope, klass)

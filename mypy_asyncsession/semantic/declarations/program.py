@@ -17,7 +17,7 @@ from mypy_asyncsession.semantic.syntax import dotted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy.nodes import Expression, FuncItem, RefExpr, SymbolNode
+    from mypy.nodes import Expression, FuncItem, Node, RefExpr, SymbolNode
     from mypy.types import ProperType, Type
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -28,6 +28,8 @@ class ParsedProgram(Program):
     """The modules of a program, each parsed on demand."""
 
     analysed = False
+    #: Whether a function will be looked at; all will if ``None``.
+    concerns: Callable[[Node], bool] | None = None
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class ParsedProgram(Program):
         assert source is not None and source.tree is tree
         if source.module not in self._analysed:
             self._analysed.add(source.module)
-            analyse(source, self._symbols)
+            analyse(source, self._symbols, self.concerns)
         self.current = source
         return source
 

@@ -1,0 +1,158 @@
+"""What may have to do with a provider, told by names; and work that processes share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import textwrap
+from typing import TYPE_CHECKING
+
+from mypy.options import Options
+
+from mypy_asyncsession.checking.shared_work import shared
+from mypy_asyncsession.plugin.internals import ParsedBuild
+from mypy_asyncsession.semantic.leads import Leads
+from mypy_asyncsession.semantic.syntax import definition_of, statements
+
+if TYPE_CHECKING:
+    from mypy.nodes import MypyFile
+
+
+def _concerned(modules: dict[str, str]) -> set[str]:
+    """The functions of some modules that may have to do with a provider."""
+    build = ParsedBuild([], Options())
+    trees: list[MypyFile] = []
+    leads = Leads()
+    for name, text in modules.items():
+        tree = build.parse(f"{name}.py", name, textwrap.dedent(text))
+        assert tree is not None
+        trees.append(tree)
+        leads.add(tree)
+    leads.follow()
+    return {
+        f"{tree.fullname}.{function.name}"
+        for tree in trees
+        for statement in statements(tree.defs, into_functions=True)
+        if leads.concerns(statement) and (function := definition_of(statement)) is not None
+    }
+
+
+_DATABASE = """
+    from contextlib import asynccontextmanager
+
+    class Database:
+        def __init__(self, maker):
+            self.maker = maker
+
+        async def stream(self):
+            yield self.maker()
+
+        def count(self) -> int:
+            return 1
+
+    @asynccontextmanager
+    async def opened():
+        yield 1
+"""
+
+
+def test_what_mentions_no_provider_is_left_out() -> None:
+    use = """
+        from database import Database, opened as begun
+
+        def named():
+            return begun()
+
+        def through_another():
+            return named()
+
+        async def used(database: Database):
+            await database.stream()
+
+        async def entered():
+            async with through_another():
+                pass
+
+        def counted(database: Database) -> int:
+            return database.count()
+
+        def unrelated(values: list[int]) -> int:
+            return sum(value for value in values)
+    """
+    found = _concerned({"database": _DATABASE, "use": use})
+    assert {"use.named", "use.through_another", "use.used", "use.entered"} <= found
+    assert found.isdisjoint({"use.counted", "use.unrelated", "database.count"})
+
+
+def test_a_dependency_leads_through_an_alias_and_a_call() -> None:
+    use = """
+        from typing import Annotated
+        from fastapi import Depends, Query
+
+        def number() -> int:
+            return 1
+
+        Number = Annotated[int, Depends(number)]
+
+        def handler(value: Number) -> int:
+            return value
+
+        def limited(limit: int = Query(1)) -> int:
+            return limit
+
+        def calls_it() -> int:
+            return handler()
+
+        def calls_the_other() -> int:
+            return limited()
+
+        def calls_neither() -> int:
+            return number()
+    """
+    found = _concerned({"use": use})
+    assert {"use.handler", "use.calls_it", "use.calls_the_other"} <= found
+    assert "use.calls_neither" not in found
+
+
+def test_attributes_are_told_apart_by_their_class() -> None:
+    use = """
+        from sqlalchemy.ext.asyncio import AsyncSession
+
+        class Service:
+            def __init__(self, session: AsyncSession) -> None:
+                self.get = session
+
+            def used(self):
+                return self.get.execute("select 1")
+
+        class Cache:
+            def __init__(self) -> None:
+                self.get = 1
+
+            def unused(self):
+                return self.get + 1
+    """
+    found = _concerned({"use": use})
+    assert "use.used" in found
+    assert "use.unused" not in found
+
+
+def test_shared_work_gives_what_one_process_gives() -> None:
+    items = list(range(100))
+    alone = dict(shared(items, lambda item: item * item, list, 1))
+    together = dict(shared(items, lambda item: item * item, list, 3))
+    assert {key: value for key, value in together.items() if key >= 0} == alone
+
+
+def test_what_a_killed_process_leaves_is_done_by_this_one() -> None:
+    own = os.getpid()
+
+    def work(item: int) -> int:
+        if os.getpid() != own:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    found = dict(shared(list(range(100)), work, list, 2))
+    assert {key: value for key, value in found.items() if key >= 0} == dict(
+        zip(range(100), range(100), strict=True)
+    )
