@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.place import FOLDER
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.cli.fixable import asked
@@ -122,6 +124,7 @@ class TestFixable:
             "try: main.main(['check', 'app'])\n"
             "except SystemExit: print('libcst' in sys.modules)\n"
         )
+        shutil.rmtree(app / FOLDER, ignore_errors=True)
         for imported in ("True", "False"):
             done = subprocess.run(
                 [sys.executable, "-c", program],
