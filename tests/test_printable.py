@@ -94,12 +94,15 @@ def test_every_form(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert forms["text"].count(": error: ") == len(NAMES)
     assert r"# \x1b]0;title\x07 \u202e" in forms["text"]
     # For programs they are what they are.
-    assert {json.loads(line)["file"] for line in forms["json"].splitlines()} == set(NAMES)
+    told = [json.loads(line) for line in forms["json"].splitlines()]
+    assert {each["file"] for each in told if each["code"]} == set(NAMES)
+    assert [each["file"] for each in told if not each["code"]] == ["broken\x1b[31m.py"]
     assert ET.fromstring(forms["junit"]).get("failures") == str(len(NAMES))
     assert {each["location"]["path"] for each in json.loads(forms["gitlab"])} == set(NAMES)
     assert len(json.loads(forms["sarif"])["runs"][0]["results"]) == len(NAMES)
-    found = forms["github"].splitlines()
+    *found, unchecked = forms["github"].splitlines()
     assert len(found) == len(NAMES)
+    assert unchecked.startswith("::warning file=") and not HARMFUL.search(unchecked)
     assert all(line.startswith("::error file=") and not HARMFUL.search(line) for line in found)
     # A property ends with its first colon or comma.
     assert all(line[2:].partition("::")[0].count(",") == 5 for line in found)
@@ -121,7 +124,7 @@ def test_every_command(odd: Path, arguments: tuple[str, ...]) -> None:
     baseline = {"version": 1, "findings": [{**entry, "text": "##[error]\x1b"}]}
     (odd.parent / "old.json").write_text(json.dumps(baseline))
     found = command(odd, *arguments)
-    assert found.status == 1
+    assert found.status == 2
     assert harmless(found.stdout)
     assert harmless(found.stderr)
     assert r"broken\x1b[31m.py:1: warning: " in found.stderr
@@ -141,7 +144,7 @@ def test_a_diff_of_odd_names_can_be_applied(odd: Path, tmp_path: Path) -> None:
         capture_output=True,
         check=False,
     )
-    assert found.returncode == 1
+    assert found.returncode == 2
     names = [line for line in found.stdout.split(b"\n") if line.startswith((b"+++", b"---"))]
     assert len(names) == 2 * len(NAMES)
     tree(tmp_path, {"db.py": PROVIDER, **dict.fromkeys(NAMES, USE)})

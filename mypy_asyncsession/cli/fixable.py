@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.fix_answers import FixAnswers
 from mypy_asyncsession.checking.place import place
+from mypy_asyncsession.checking.report import CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,11 @@ def asked(
         on_progress: Called while mypy runs: how many files are done, and how many there are.
     """
     directory = os.path.abspath(os.curdir)
-    kept = FixAnswers(place(directory, options.cache_dir).private, options)
+    try:
+        private = place(directory, options.cache_dir).private
+    except CannotRun:  # it could not be made, as the run before has found
+        private = None
+    kept = FixAnswers(private, options)
     keys = [*map(kept.key, findings)]
     unknown = [
         (key, found) for key, found in zip(keys, findings, strict=True) if key not in kept.answers
