@@ -102,7 +102,8 @@ def test_every_form(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(json.loads(forms["sarif"])["runs"][0]["results"]) == len(NAMES)
     *found, unchecked = forms["github"].splitlines()
     assert len(found) == len(NAMES)
-    assert unchecked.startswith("::warning file=") and not HARMFUL.search(unchecked)
+    assert unchecked.startswith("::warning file=")
+    assert not HARMFUL.search(unchecked)
     assert all(line.startswith("::error file=") and not HARMFUL.search(line) for line in found)
     # A property ends with its first colon or comma.
     assert all(line[2:].partition("::")[0].count(",") == 5 for line in found)

@@ -43,7 +43,7 @@ def shell(directory: Path, script: str) -> tuple[int, str, str]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("refused")
     tree(root, {**DIRTY, "broken.py": "def :\n"})
-    assert shell(root, "$M check")[0] == 1  # from now on it is quick
+    assert shell(root, "$M check")[0] == 2  # for what is broken; from now on it is quick
     return root
 
 
