@@ -79,7 +79,7 @@ def test_one_line(root: Path, script: str, reason: str) -> None:
 )
 def test_nobody_reads_what_is_said_beside(root: Path, script: str) -> None:
     status, stdout, _ = shell(root, script)
-    assert status == 1
+    assert status == 2
     assert stdout.startswith("use.py:3: error: ")
 
 
@@ -99,7 +99,7 @@ def test_an_encoding_that_has_no_such_names(root: Path) -> None:
     plain = "LANG=C LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
     status, stdout, stderr = shell(root, f"{plain} $M check")
     (root / "ż.py").unlink()
-    assert (status, stdout[:17]) == (1, "use.py:3: error: ")
+    assert (status, stdout[:17]) == (2, "use.py:3: error: ")
     if "its name is not" in stderr:
         assert ": its name is not ascii, as the locale has it: it is left out" in stderr
 

@@ -201,7 +201,12 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
 
         asked = look(sources, options, found, frozenset(job.only))
         if isinstance(asked, list):
-            return Stop([], None, _unreadable(job, options))
+            unreadable = _unreadable(job, options)
+            if unreadable:
+                return Stop([], None, unreadable)
+            # What mypy would not stop at either, or what nobody wants to have looked at.
+            asked = look(sources, options, found, frozenset(job.only), anyway=True)
+        assert not isinstance(asked, list)
         _say_looked(say, asked, packages)
         return None
     try:

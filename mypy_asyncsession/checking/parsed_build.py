@@ -131,6 +131,8 @@ def look(
     options: Options,
     flush: Callable[[str, list[str]], None],
     only: frozenset[str] = frozenset(),
+    *,
+    anyway: bool = False,
 ) -> Mapping[str, os.stat_result | None] | list[BuildSource]:
     """Look at the modules of a program, one after the other.
 
@@ -139,6 +141,7 @@ def look(
         options: mypy's options; the file that they name has our settings.
         flush: Called for each module with its path and what was found there, a JSON object each.
         only: The paths of the modules to look at; all of them if empty.
+        anyway: Whether to look at the others where some cannot be parsed.
 
     Returns:
         What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
@@ -147,7 +150,7 @@ def look(
     modules = ParsedModules(sources, options)
     wanted = [source for source in sources if not only or source.path in only]
     unreadable = modules.narrow(sources)
-    if unreadable:
+    if unreadable and not anyway:
         return unreadable
     concerned = [source.module for source in wanted if modules.concerns(source.module)]
     for source in wanted:

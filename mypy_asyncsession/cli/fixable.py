@@ -55,7 +55,10 @@ def asked(
         from mypy_asyncsession.fixes.engine.fixable import tried
 
         answers = tried([found for _, found in unknown], report, paths, options, on_progress)
-        kept.add((key, answer) for (key, _), answer in zip(unknown, answers, strict=True))
+        try:
+            kept.add((key, answer) for (key, _), answer in zip(unknown, answers, strict=True))
+        except (CannotRun, OSError):  # the disk is full, say: what was found is shown all the same
+            return list(findings)
     return [
         replace(found, fixable=kept.answers[key]) for key, found in zip(keys, findings, strict=True)
     ]
