@@ -311,7 +311,7 @@ class TestStatus:
             (CLEAN, ["--config-file", "gone.toml"], "gone.toml: cannot be read: No such file"),
             (CLEAN, ["--workers", "x"], "Invalid value for '--workers'"),
             (CLEAN, ["--output", "xml"], "Invalid value for '--output'"),
-            (CLEAN, ["--colour"], "No such option"),
+            (CLEAN, ["--colour"], 'there is no option "--colour"'),
             (CLEAN, ["--cache-dir", "a.py"], 'the cache directory "a.py" cannot be written to: '),
             (
                 {**CLEAN, "pyproject.toml": "[tool.mypy-asyncsession]\nresorces = []\n"},
@@ -558,7 +558,8 @@ class TestHelp:
     def test_a_command_that_is_not_there(self, tmp_path: Path) -> None:
         failed = run(tmp_path, "chekc")
         assert failed.status == 2
-        assert failed.stderr.startswith("mypy-asyncsession: error: No such command 'chekc'")
+        said = 'there is no command "chekc" (did you mean "check"?)'
+        assert failed.stderr.startswith(f"mypy-asyncsession: error: {said}")
 
     def test_it_is_shown_without_importing_mypy(self) -> None:
         code = "import sys, mypy_asyncsession.cli; print('mypy' in sys.modules)"

@@ -53,7 +53,7 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
     is_open = _are_open(tree)
     for path, content in _outside(tree, {name, *others}):
         overrides = _OVERRIDING in content
-        if not is_open and not overrides and path.endswith(".py"):
+        if not overrides and not is_open:
             continue
         source = tree.file_around(path, content)
         if source is None or _may_override(tree, source, {name, *others}):
