@@ -96,7 +96,9 @@ class ReportCache:
         # Another run may write the same file at the same time.
         new = f"{self._path}.{os.getpid()}"
         try:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)  # noqa: PTH103
+            # Not those above it: they are there, and marked as ours, or could not be made.
+            with suppress(FileExistsError):
+                os.mkdir(os.path.dirname(self._path))  # noqa: PTH102
             with open(new, "wb") as opened:
                 opened.write(_digest(body).encode() + b"\n" + body)
             os.replace(new, self._path)  # noqa: PTH105

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.fix_answers import FixAnswers
 from mypy_asyncsession.checking.place import place
-from mypy_asyncsession.checking.report import CannotRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,11 +38,7 @@ def asked(
         on_progress: Called while mypy runs: how many files are done, and how many there are.
     """
     directory = os.path.abspath(os.curdir)
-    try:
-        private = place(directory, options.cache_dir).private
-    except CannotRun:  # it could not be made, as the run before has found
-        private = None
-    kept = FixAnswers(private, options)
+    kept = FixAnswers(place(directory, options.cache_dir).private, options)
     keys = [*map(kept.key, findings)]
     unknown = [
         (key, found) for key, found in zip(keys, findings, strict=True) if key not in kept.answers
@@ -55,10 +50,7 @@ def asked(
         from mypy_asyncsession.fixes.engine.fixable import tried
 
         answers = tried([found for _, found in unknown], report, paths, options, on_progress)
-        try:
-            kept.add((key, answer) for (key, _), answer in zip(unknown, answers, strict=True))
-        except (CannotRun, OSError):  # the disk is full, say: what was found is shown all the same
-            return list(findings)
+        kept.add((key, answer) for (key, _), answer in zip(unknown, answers, strict=True))
     return [
         replace(found, fixable=kept.answers[key]) for key, found in zip(keys, findings, strict=True)
     ]

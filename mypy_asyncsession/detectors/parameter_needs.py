@@ -129,14 +129,16 @@ def _returned_function(outer: FuncDef) -> FuncDef | None:
 
 
 def _is_sure_free(uses: list[tuple[PointKind, Node, int]], flow: FunctionFlow) -> bool:
-    graph = flow.graph
-    points = [
+    return flow.always(_points_of(uses, flow.graph))
+
+
+def _points_of(uses: list[tuple[PointKind, Node, int]], graph: Graph) -> list[int]:
+    return [
         index
         for kind, node, position in uses
         for index in graph.points_of(node)
         if graph.points[index].kind is kind and graph.points[index].item in (-1, position)
     ]
-    return flow.always(points)
 
 
 def kept(init: FuncDef, owner: ClassDef) -> dict[str, Need]:
@@ -174,9 +176,7 @@ def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionF
     graph = flow.graph
     points = [
         index
-        for kind, node, position in uses
-        for index in graph.points_of(node)
-        if graph.points[index].kind is kind and graph.points[index].item in (-1, position)
+        for index in _points_of(uses, graph)
         # Before that it may have been put in order.
         if flow.bindings.reaching(index, name) == {Graph.ENTRY}
     ]

@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
-    AssignmentStmt,
     CallExpr,
     ClassDef,
     Decorator,
     FuncDef,
-    NameExpr,
     OverloadedFuncDef,
     TypeInfo,
     Var,
@@ -22,7 +20,7 @@ from mypy_asyncsession.models.builtin import PARTIAL_METHOD
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.evidence import denied
-from mypy_asyncsession.semantic.interpreter.fields import field_of, is_field
+from mypy_asyncsession.semantic.interpreter.fields import field_names, field_of, is_field
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
@@ -111,13 +109,7 @@ def _field_default_stands(info: TypeInfo, name: str, at: Context) -> bool:
     located = source.class_named(info.name) if source is not None else None
     if source is None or located is None or len(info.mro) > 2:
         return False
-    fields = [
-        statement.lvalues[0].name
-        for statement in located[0].defs.body
-        if isinstance(statement, AssignmentStmt)
-        and isinstance(statement.lvalues[0], NameExpr)
-        and statement.unanalyzed_type is not None
-    ]
+    fields = field_names(located[0])
     return name in fields and any(
         site.leaves_out(fields.index(name), name) for site in source.calls(info.name)
     )

@@ -13,7 +13,7 @@ from mypy_asyncsession.semantic.values import UNKNOWN, UNSURE, ClassValue, Objec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import TypeInfo
+    from mypy.nodes import ClassDef, TypeInfo
 
     from mypy_asyncsession.semantic.interpreter.context import Context
 
@@ -61,15 +61,19 @@ def filled_fields(
         located = source.class_named(info.name) if source is not None else None
         if located is None or any("dataclass" in base.metadata for base in info.mro[1:]):
             return ()
-        names = [
-            statement.lvalues[0].name
-            for statement in located[0].defs.body
-            if isinstance(statement, AssignmentStmt)
-            and isinstance(statement.lvalues[0], NameExpr)
-            and statement.unanalyzed_type is not None
-        ]
-        found.update(zip(names, arguments, strict=False))
+        found.update(zip(field_names(located[0]), arguments, strict=False))
     return tuple((name, value) for name, value in found.items() if value is not UNKNOWN)
+
+
+def field_names(node: ClassDef) -> list[str]:
+    """The fields that the body of a class declares, in the order of its ``__init__``."""
+    return [
+        statement.lvalues[0].name
+        for statement in node.defs.body
+        if isinstance(statement, AssignmentStmt)
+        and isinstance(statement.lvalues[0], NameExpr)
+        and statement.unanalyzed_type is not None
+    ]
 
 
 def field_of(made: ObjectValue, name: str, at: Context) -> Value | None:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.survey import WAYS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_asyncsession.audit.inventory import Row
     from mypy_asyncsession.survey import Provider
+
+
+_DEPENDS: Final = "{name}: Annotated[{holds}, Depends({provider})]"
+_ENTER: Final = "with {provider}() as {name}:"
+
+#: How a provider of each shape is used, and what it holds where that is not known.
+_RIGHT_USES: Final[Mapping[Shape, tuple[str, str]]] = {
+    Shape.ASYNC_GENERATOR: (_DEPENDS, "AsyncSession"),
+    Shape.GENERATOR: (_DEPENDS, "Session"),
+    Shape.ASYNC_CONTEXT_MANAGER: (f"async {_ENTER}", ""),
+    Shape.CONTEXT_MANAGER: (_ENTER, ""),
+    Shape.SESSION: (f"async {_ENTER}", ""),
+    Shape.SYNC_SESSION: (_ENTER, ""),
+    Shape.COROUTINE: ("{name} = await {provider}()", ""),
+}
 
 
 def described(row: Row, bound: str | None = None) -> str:
@@ -54,21 +72,9 @@ def _annotation(provider: Provider) -> str:
 
 def right_use(provider: Provider, bound: str | None = None) -> str | None:
     """How to use it, in one line of code."""
-    name = bound or "session"
-    call = f"{provider.name}()"
-    shape = provider.shape
-    if shape == "an async generator":
-        return f"{name}: Annotated[{provider.holds or 'AsyncSession'}, Depends({provider.name})]"
-    if shape == "an async context manager":
-        return f"async with {call} as {name}:"
-    if shape in {"a context manager", "a sync context manager"}:
-        return f"with {call} as {name}:"
-    if shape == "a coroutine":
-        return f"{name} = await {call}"
-    if shape == "a session":
-        return f"async with {call} as {name}:"
-    if shape == "a sync session":
-        return f"with {call} as {name}:"
-    if shape in {"a generator", "a sync generator"}:
-        return f"{name}: Annotated[{provider.holds or 'Session'}, Depends({provider.name})]"
-    return None
+    use = _RIGHT_USES.get(Shape(provider.shape))
+    if use is None:
+        return None
+    pattern, holds = use
+    name, held = bound or "session", provider.holds or holds
+    return pattern.format(name=name, provider=provider.name, holds=held)
