@@ -25,7 +25,7 @@ from mypy_asyncsession.semantic.syntax import statements, yields
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mypy.nodes import Block, ClassDef
+    from mypy.nodes import ClassDef
 
     from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
 
@@ -164,11 +164,6 @@ def _evaluates(point: Point) -> bool:
     # The next round of a loop is not yet that in which its iterable is evaluated.
     is_target = point.kind is PointKind.BIND and isinstance(statement, ForStmt)
     return point.kind not in _PASSING and not is_target
-
-
-def always_raises(block: Block) -> bool:
-    """Whether a block always ends in an exception."""
-    return not may_reach(build(block, may_swallow=_may_swallow), Graph.ENTRY, Graph.EXIT)
 
 
 def _may_swallow(item: WithItem, _: Way) -> bool:

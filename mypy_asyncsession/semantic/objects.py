@@ -112,12 +112,3 @@ def root_of(object_: Object) -> Variable | Made:
     while isinstance(object_, Attribute):
         object_ = object_.base
     return object_
-
-
-def attributes_of(object_: Object) -> set[str]:
-    """The attributes through which an object is got."""
-    names: set[str] = set()
-    while isinstance(object_, Attribute):
-        names.add(object_.name)
-        object_ = object_.base
-    return names
