@@ -14,6 +14,7 @@ from mypy_asyncsession.fixes.rewrites import (
     given,
     loading,
     loops,
+    reused,
     with_items,
     wraps,
 )
@@ -32,6 +33,7 @@ FIXES: Final[tuple[Fix, ...]] = (
     wraps.FIX,
     depends.FIX,
     depends.CALL,
+    reused.FIX,
 )
 
 __all__ = ["FIXES", "CannotFix", "Fix", "Site", "Style"]

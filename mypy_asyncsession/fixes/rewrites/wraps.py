@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import libcst as cst
 import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change, Draft
-from mypy_asyncsession.fixes.editing.names import assigned, binding_of, fresh, only_binding
+from mypy_asyncsession.fixes.editing.names import (
+    assigned,
+    binding_of,
+    binds,
+    fresh,
+    mentions,
+    only_binding,
+)
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block, check_given
@@ -22,15 +29,19 @@ from mypy_asyncsession.fixes.rewrites.with_items import enter
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
+    from mypy_asyncsession.fixes.editing.source_file import SourceFile
 
 _NEXT = ("ANEXT", "NEXT")
 _BY_HAND = ("AENTER", "ANEXT_METHOD", "NEXT_METHOD")
+_BEGINNING = ("begin", "begin_nested")
+#: What is done by hand with a transaction that was awaited.
+_ENDING = ("close", "commit", "is_active", "rollback")
 _UNCALLED = ("FUNCTION", "CLASS", "SESSIONMAKER")
 
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
     if misuse.record == "UnenteredUse":
-        return misuse.how in ("ATTRIBUTE", "ARGUMENT")
+        return misuse.how in ("ATTRIBUTE", "ARGUMENT", "UNOPENED", "UNSTARTED")
     if misuse.record == "EarlyExit":
         return misuse.how == "ANEXT"
     if misuse.record != "Use" or misuse.via is not None:
@@ -67,7 +78,9 @@ def _draft(site: Site) -> Draft:
         raise CannotFix("it is awaited by a function that it is given to")
     if misuse.how == "AWAIT" and _await_alone(site, draft, expression, outer):
         return draft
-    if misuse.record == "UnenteredUse" and isinstance(expression, cst.Name):
+    if misuse.how == "UNSTARTED" and _is_begun(site, expression):
+        _await_above(site, draft, expression)
+    elif misuse.record == "UnenteredUse" and _is_made_above(site, expression):
         _made_above(site, draft, expression)
     elif isinstance(expression, cst.Name) and not _is_uncalled(site):
         _stepped_through(site, draft, expression, outer)
@@ -129,9 +142,62 @@ def _await_alone(
     return False
 
 
+def _is_made_above(site: Site, expression: cst.BaseExpression) -> TypeGuard[cst.Name]:
+    """Whether an expression is a name that what was made is kept in."""
+    if not isinstance(expression, cst.Name):
+        return False
+    function = site.source.function(expression)
+    bound = binds(function.body) if function is not None else set()
+    return not _is_uncalled(site) or expression.value in bound
+
+
+def _is_begun(site: Site, expression: cst.BaseExpression) -> TypeGuard[cst.Name]:
+    """Whether this is a transaction that ``begin()`` or ``begin_nested()`` is to start."""
+    callee = site.misuse.callee or ""
+    return isinstance(expression, cst.Name) and callee.rpartition(".")[2] in _BEGINNING
+
+
+def _await_above(site: Site, draft: Draft, name: cst.Name) -> None:
+    """``savepoint = session.begin_nested()`` above, which is then ended by hand: it is awaited."""
+    source = site.source
+    binding, value = binding_of(source, name)
+    if not isinstance(value, cst.Call) or not source.in_async(value):
+        raise CannotFix('only an "async def" can await it')
+    function = source.function(name)
+    assert function is not None
+    for found in mentions(function, name.value):
+        used = source.parent(found)
+        if isinstance(used, (cst.AssignTarget, cst.AnnAssign)):
+            continue
+        if not isinstance(used, cst.Attribute) or used.attr.value not in _ENDING:
+            raise CannotFix(f'"{name.value}" is used in other places as well')
+    draft.key = ("await", source.path, id(value))
+    draft.replace(source, value, cst.Await(value))
+    draft.change(source, binding, lambda old: unignored(old, HOLDING))
+
+
+def _check_gives_itself(site: Site, value: cst.BaseExpression) -> None:
+    """Whether entering what is made by a class's call gives that object itself.
+
+    Raises:
+        CannotFix: It gives something else, or that cannot be told.
+    """
+    made = site.tree.class_named(site.source, value.func) if isinstance(value, cst.Call) else None
+    enters = [
+        each
+        for each in (made[1].body.body if made is not None else ())
+        if isinstance(each, cst.FunctionDef) and each.name.value in ("__aenter__", "__enter__")
+    ]
+    returns = [found for each in enters for found in m.findall(each.body, m.Return())]
+    if not returns or not all(m.matches(each, m.Return(m.Name("self"))) for each in returns):
+        raise CannotFix("whether the session or what holds it is meant cannot be told")
+
+
 def _made_above(site: Site, draft: Draft, name: cst.Name) -> None:
     """``session = get_db()`` above: the block begins there."""
     binding, value = binding_of(site.source, name)
+    if site.misuse.how == "UNOPENED":
+        _check_gives_itself(site, value)
     made = _manager(site, value)
     _enter_rest(site, draft, binding, name.value, made)
     statement = site.source.statement(name)
@@ -258,11 +324,17 @@ def _inside(
         raise CannotFix("it is not a session, and may have to stay open")
     if isinstance(statement.body[0], cst.Return) and statement.body[0].value is outer:
         raise CannotFix("it is returned, to be used by others")
-    _check_kept(statement, outer)
     check_given(site, outer)
+    held = _holder(source, statement, outer)
+    if held is not None:
+        block, (first, last) = held
+    else:
+        _check_kept(statement, outer)
     made = _manager(site, expression)
     name = fresh(source, outer, ("session", "db_session"))
     manager_expression = adopt(draft, site, made)
+    draft.key = ("inside", source.path, id(outer))
+    draft.replace(source, outer, cst.Name(name))
 
     def entered(old: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(old, cst.SimpleStatementLine)
@@ -275,9 +347,37 @@ def _inside(
             leading_lines=old.leading_lines,
         )
 
-    draft.key = ("inside", source.path, id(outer))
-    draft.replace(source, outer, cst.Name(name))
-    draft.change(source, statement, entered)
+    def entered_rest(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.IndentedBlock)
+        body = list(old.body)
+        inner = entered(body[first])
+        assert isinstance(inner, cst.With)
+        inside = [*inner.body.body, *body[first + 1 : last + 1]]
+        body[first : last + 1] = [inner.with_changes(body=cst.IndentedBlock(body=inside))]
+        return old.with_changes(body=body)
+
+    if held is not None:
+        draft.change(source, block, entered_rest)
+    else:
+        draft.change(source, statement, entered)
+
+
+def _holder(
+    source: SourceFile, statement: cst.SimpleStatementLine, outer: cst.BaseExpression
+) -> tuple[cst.IndentedBlock, tuple[int, int]] | None:
+    """``repository = Repository(get_db())``: the statements that have to do with the holder.
+
+    Raises:
+        CannotFix: It is used where no block can reach.
+    """
+    target = _target(statement.body[0])
+    value = statement.body[0].value if target is not None else None  # type: ignore[attr-defined]
+    block = source.parent(statement)
+    if target is None or not isinstance(value, cst.Call) or not isinstance(block, cst.IndentedBlock):
+        return None
+    if not any(argument.value is outer for argument in value.args):
+        return None
+    return block, region(source, block, statement, target)
 
 
 _ALWAYS = (
