@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall
-from mypy_asyncsession.detectors.provider_records import Getter
+from mypy_asyncsession.detectors.provider_records import Double, Getter, Override
 from mypy_asyncsession.detectors.record import EarlyExit, Reuse, UnenteredUse, Use
 from mypy_asyncsession.detectors.state_records import ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
@@ -76,6 +76,10 @@ def misuse(record: Record) -> Misuse:
             parameter=record.parameter,
             role=record.role,
         )
+    if isinstance(record, Double):
+        return _of(kind, record.there.shape.name, record.double, record.target, record.here)
+    if isinstance(record, Override):
+        return _of(kind, record.there.shape.name, record.method, record.owner, record.here)
     if isinstance(record, DirectCall):
         return Misuse(kind, callee=record.callee, parameter=record.parameter)
     return Misuse(kind)

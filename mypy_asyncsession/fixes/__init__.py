@@ -9,11 +9,13 @@ from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import (
     awaited,
     depends,
+    doubles,
     function_scope,
     getter,
     given,
     loading,
     loops,
+    overriding,
     reused,
     with_items,
     wraps,
@@ -34,6 +36,8 @@ FIXES: Final[tuple[Fix, ...]] = (
     depends.FIX,
     depends.CALL,
     reused.FIX,
+    doubles.FIX,
+    overriding.FIX,
 )
 
 __all__ = ["FIXES", "CannotFix", "Fix", "Site", "Style"]

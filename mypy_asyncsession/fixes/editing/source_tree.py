@@ -229,6 +229,15 @@ class Tree:
             for path, text in self.around(name).items()
         )
 
+    def file_of(self, place: Place) -> SourceFile | None:
+        """The file that something is defined in, if it is one of these and can be read."""
+        if place.path not in self._modules:
+            return None
+        try:
+            return self.file(place.path)
+        except CannotFix:
+            return None
+
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""
         if place is None or place.path not in self._modules:
@@ -254,7 +263,7 @@ class Tree:
                 for alias in aliases(line):
                     if (alias.evaluated_alias or alias.evaluated_name) == name:
                         text = module_of(line)
-                        return self._absolute(source, text), text, alias.evaluated_name
+                        return self.absolute(source, text), text, alias.evaluated_name
         return None
 
     def origin(self, source: SourceFile, node: cst.BaseExpression) -> tuple[str, str] | None:
@@ -341,7 +350,7 @@ class Tree:
             return None
         return self._exported(imported[0], source, imported[2], kind, steps - 1)
 
-    def _absolute(self, source: SourceFile, text: str) -> str:
+    def absolute(self, source: SourceFile, text: str) -> str:
         """The full name of a module that is written relative to a file."""
         level = len(text) - len(text.lstrip("."))
         if not level:

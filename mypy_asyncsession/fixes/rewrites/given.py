@@ -126,7 +126,7 @@ def _stack_of(source: SourceFile, call: cst.Call, name: str) -> cst.With | None:
         if (
             isinstance(around, cst.With)
             and len(around.items) == 1
-            and m.matches(around.items[0].asname, m.AsName(m.Name(name)))
+            and m.matches(around.items[0], m.WithItem(asname=m.AsName(m.Name(name))))
             and isinstance(around.items[0].item, cst.Call)
             and not around.items[0].item.args
         ):

@@ -14,7 +14,6 @@ from mypy_asyncsession.fixes.editing.names import (
     binding_of,
     binds,
     fresh,
-    mentions,
     only_binding,
 )
 from mypy_asyncsession.fixes.editing.source_file import written
@@ -25,6 +24,7 @@ from mypy_asyncsession.fixes.rewrites.blocks import beginning
 from mypy_asyncsession.fixes.rewrites.loops import check_doubles, enter_loop
 from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, primary
 from mypy_asyncsession.fixes.rewrites.regions import region
+from mypy_asyncsession.fixes.rewrites.starting import await_above, check_gives_itself
 from mypy_asyncsession.fixes.rewrites.with_items import enter
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 _NEXT = ("ANEXT", "NEXT")
 _BY_HAND = ("AENTER", "ANEXT_METHOD", "NEXT_METHOD")
 _BEGINNING = ("begin", "begin_nested")
-#: What is done by hand with a transaction that was awaited.
-_ENDING = ("close", "commit", "is_active", "rollback")
 _UNCALLED = ("FUNCTION", "CLASS", "SESSIONMAKER")
 
 
@@ -78,9 +76,9 @@ def _draft(site: Site) -> Draft:
         raise CannotFix("it is awaited by a function that it is given to")
     if misuse.how == "AWAIT" and _await_alone(site, draft, expression, outer):
         return draft
-    if misuse.how == "UNSTARTED" and _is_begun(site, expression):
-        _await_above(site, draft, expression)
-    elif misuse.record == "UnenteredUse" and _is_made_above(site, expression):
+    if misuse.how == "UNSTARTED" and _is_begun(expression, site):
+        await_above(site, draft, expression)
+    elif misuse.record == "UnenteredUse" and _is_made_above(expression, site):
         _made_above(site, draft, expression)
     elif isinstance(expression, cst.Name) and not _is_uncalled(site):
         _stepped_through(site, draft, expression, outer)
@@ -142,7 +140,7 @@ def _await_alone(
     return False
 
 
-def _is_made_above(site: Site, expression: cst.BaseExpression) -> TypeGuard[cst.Name]:
+def _is_made_above(expression: cst.BaseExpression, site: Site) -> TypeGuard[cst.Name]:
     """Whether an expression is a name that what was made is kept in."""
     if not isinstance(expression, cst.Name):
         return False
@@ -151,53 +149,17 @@ def _is_made_above(site: Site, expression: cst.BaseExpression) -> TypeGuard[cst.
     return not _is_uncalled(site) or expression.value in bound
 
 
-def _is_begun(site: Site, expression: cst.BaseExpression) -> TypeGuard[cst.Name]:
+def _is_begun(expression: cst.BaseExpression, site: Site) -> TypeGuard[cst.Name]:
     """Whether this is a transaction that ``begin()`` or ``begin_nested()`` is to start."""
     callee = site.misuse.callee or ""
     return isinstance(expression, cst.Name) and callee.rpartition(".")[2] in _BEGINNING
-
-
-def _await_above(site: Site, draft: Draft, name: cst.Name) -> None:
-    """``savepoint = session.begin_nested()`` above, which is then ended by hand: it is awaited."""
-    source = site.source
-    binding, value = binding_of(source, name)
-    if not isinstance(value, cst.Call) or not source.in_async(value):
-        raise CannotFix('only an "async def" can await it')
-    function = source.function(name)
-    assert function is not None
-    for found in mentions(function, name.value):
-        used = source.parent(found)
-        if isinstance(used, (cst.AssignTarget, cst.AnnAssign)):
-            continue
-        if not isinstance(used, cst.Attribute) or used.attr.value not in _ENDING:
-            raise CannotFix(f'"{name.value}" is used in other places as well')
-    draft.key = ("await", source.path, id(value))
-    draft.replace(source, value, cst.Await(value))
-    draft.change(source, binding, lambda old: unignored(old, HOLDING))
-
-
-def _check_gives_itself(site: Site, value: cst.BaseExpression) -> None:
-    """Whether entering what is made by a class's call gives that object itself.
-
-    Raises:
-        CannotFix: It gives something else, or that cannot be told.
-    """
-    made = site.tree.class_named(site.source, value.func) if isinstance(value, cst.Call) else None
-    enters = [
-        each
-        for each in (made[1].body.body if made is not None else ())
-        if isinstance(each, cst.FunctionDef) and each.name.value in ("__aenter__", "__enter__")
-    ]
-    returns = [found for each in enters for found in m.findall(each.body, m.Return())]
-    if not returns or not all(m.matches(each, m.Return(m.Name("self"))) for each in returns):
-        raise CannotFix("whether the session or what holds it is meant cannot be told")
 
 
 def _made_above(site: Site, draft: Draft, name: cst.Name) -> None:
     """``session = get_db()`` above: the block begins there."""
     binding, value = binding_of(site.source, name)
     if site.misuse.how == "UNOPENED":
-        _check_gives_itself(site, value)
+        check_gives_itself(site, value)
     made = _manager(site, value)
     _enter_rest(site, draft, binding, name.value, made)
     statement = site.source.statement(name)
@@ -326,9 +288,7 @@ def _inside(
         raise CannotFix("it is returned, to be used by others")
     check_given(site, outer)
     held = _holder(source, statement, outer)
-    if held is not None:
-        block, (first, last) = held
-    else:
+    if held is None:
         _check_kept(statement, outer)
     made = _manager(site, expression)
     name = fresh(source, outer, ("session", "db_session"))
@@ -347,6 +307,11 @@ def _inside(
             leading_lines=old.leading_lines,
         )
 
+    if held is None:
+        draft.change(source, statement, entered)
+        return
+    block, (first, last) = held
+
     def entered_rest(old: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(old, cst.IndentedBlock)
         body = list(old.body)
@@ -356,10 +321,7 @@ def _inside(
         body[first : last + 1] = [inner.with_changes(body=cst.IndentedBlock(body=inside))]
         return old.with_changes(body=body)
 
-    if held is not None:
-        draft.change(source, block, entered_rest)
-    else:
-        draft.change(source, statement, entered)
+    draft.change(source, block, entered_rest)
 
 
 def _holder(
