@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.detectors.record import Record
 
+
 def misuse(record: Record) -> Misuse:
     """What a fix has to know of *record*; for most kinds there is no fix, and it is little."""
     kind = type(record).__name__
@@ -81,7 +82,13 @@ def misuse(record: Record) -> Misuse:
     if isinstance(record, Override):
         return _of(kind, record.there.shape.name, record.method, record.owner, record.here)
     if isinstance(record, DirectCall):
-        return Misuse(kind, callee=record.callee, parameter=record.parameter)
+        return Misuse(
+            kind,
+            callee=record.callee,
+            holds=_holds(record.handed),
+            yields=_yields(record.handed),
+            parameter=record.parameter,
+        )
     return Misuse(kind)
 
 

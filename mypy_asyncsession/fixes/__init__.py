@@ -9,6 +9,7 @@ from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import (
     awaited,
     depends,
+    direct,
     doubles,
     function_scope,
     getter,
@@ -37,6 +38,7 @@ FIXES: Final[tuple[Fix, ...]] = (
     depends.CALL,
     reused.FIX,
     doubles.FIX,
+    direct.FIX,
     overriding.FIX,
 )
 

@@ -85,9 +85,7 @@ def _double_of(node: cst.CSTNode, misuse: Misuse) -> cst.Arg | None:
     return found[0] if len(found) == 1 else None
 
 
-def _of_mock(
-    site: Site, draft: Draft, call: cst.Call, mock: cst.Call, *, configured: bool
-) -> None:
+def _of_mock(site: Site, draft: Draft, call: cst.Call, mock: cst.Call, *, configured: bool) -> None:
     """``AsyncMock(...)``, in the place of what gives a context manager or a generator."""
     options = {
         argument.keyword.value if argument.keyword is not None else "spec": argument
@@ -114,9 +112,7 @@ def _of_mock(
     if result is None or _is_manager(site, result.value, held):
         return
     _check_session(site, result.value, held)
-    item = cst.DictElement(
-        cst.SimpleString('"return_value.__aenter__.return_value"'), result.value
-    )
+    item = cst.DictElement(cst.SimpleString('"return_value.__aenter__.return_value"'), result.value)
     draft.replace(
         site.source,
         result,

@@ -70,7 +70,7 @@ def _make_async(site: Site, draft: Draft, call: cst.Call) -> None:
     """
     source = site.source
     assert isinstance(call.func, cst.Attribute)
-    if site.misuse.how not in ("ENTER_CONTEXT",) or not isinstance(call.func.value, cst.Name):
+    if site.misuse.how != "ENTER_CONTEXT" or not isinstance(call.func.value, cst.Name):
         raise CannotFix("the stack has to be an AsyncExitStack")
     if not source.in_async(call):
         raise CannotFix('only an "async def" can enter it')

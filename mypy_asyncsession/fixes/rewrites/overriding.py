@@ -8,6 +8,7 @@ import libcst as cst
 import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
+from mypy_asyncsession.fixes.editing.definitions import defined_at
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.imports import aliases, module_of, reachable, top_level
 from mypy_asyncsession.fixes.editing.source_file import written
@@ -99,24 +100,14 @@ def _method(site: Site) -> tuple[SourceFile, cst.FunctionDef]:
     Raises:
         CannotFix: It is none of a class at the top level of a module that may be edited.
     """
-    place = site.finding.provider
-    owner = site.tree.file_of(place) if place is not None else None
-    if place is None or owner is None:
+    found = defined_at(site.tree, site.finding.provider)
+    if found is None or found[0].around(found[1], cst.ClassDef) is None:
         raise CannotFix(_UNDECIDED)
-    class_name, _, name = place.fullname.removeprefix(f"{site.tree.module(owner)}.").rpartition(".")
-    found = [
-        method
-        for each in owner.module.body
-        if isinstance(each, cst.ClassDef) and each.name.value == class_name
-        for method in each.body.body
-        if isinstance(method, cst.FunctionDef) and method.name.value == name
-    ]
-    if len(found) != 1:
-        raise CannotFix(_UNDECIDED)
-    for decorator in found[0].decorators:
+    name = found[1].name.value
+    for decorator in found[1].decorators:
         if written(decorator.decorator).rpartition(".")[2] not in _BESIDE:
             raise CannotFix(f'"{name}" is decorated')
-    return owner, found[0]
+    return found
 
 
 def _class_around(source: SourceFile, node: cst.CSTNode) -> cst.ClassDef:
@@ -181,8 +172,7 @@ def _is_used_otherwise(source: SourceFile, found: cst.Attribute) -> bool:
     if isinstance(around, cst.Arg):
         outer = source.parent(around)
         return not (
-            isinstance(outer, cst.Call)
-            and written(outer.func).rpartition(".")[2] in _ENTERING
+            isinstance(outer, cst.Call) and written(outer.func).rpartition(".")[2] in _ENTERING
         )
     return not isinstance(around, (cst.WithItem, cst.Expr))
 

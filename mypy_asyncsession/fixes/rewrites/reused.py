@@ -86,9 +86,7 @@ def _check_same(source: SourceFile, value: cst.Call, function: Function, *, loca
         raise CannotFix("it is made with what may be something else by now")
 
 
-def _is_spare(
-    site: Site, name: cst.Name, binding: cst.SimpleStatementLine, *, local: bool
-) -> bool:
+def _is_spare(site: Site, name: cst.Name, binding: cst.SimpleStatementLine, *, local: bool) -> bool:
     """Whether nobody needs what was made once any more."""
     source = site.source
     around = source.function(name) if local else source.module

@@ -38,9 +38,7 @@ def as_generator(
         if source.function(found) is function
     ]
     yields = [
-        found
-        for found in m.findall(function.body, m.Yield())
-        if source.function(found) is function
+        found for found in m.findall(function.body, m.Yield()) if source.function(found) is function
     ]
     if (
         function.asynchronous is None

@@ -335,7 +335,11 @@ def _holder(
     target = _target(statement.body[0])
     value = statement.body[0].value if target is not None else None  # type: ignore[attr-defined]
     block = source.parent(statement)
-    if target is None or not isinstance(value, cst.Call) or not isinstance(block, cst.IndentedBlock):
+    if (
+        target is None
+        or not isinstance(value, cst.Call)
+        or not isinstance(block, cst.IndentedBlock)
+    ):
         return None
     if not any(argument.value is outer for argument in value.args):
         return None
