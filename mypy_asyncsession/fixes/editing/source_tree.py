@@ -32,7 +32,7 @@ _DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
 _STANDS_FOR = (
     rb"(?:patch[\w.]*|setattr)\s*\([^()]*[\"'](?:[\w.]*\.)?NAME[\"']"
     rb"|dependency_overrides\s*\[[\w.]*\bNAME\s*\]"
-    rb"|\bNAME(?:\.\w+)*\s*=[^=]"
+    rb"|DOT\bNAME(?:\.\w+)*\s*=[^=]"
 )
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
@@ -191,14 +191,16 @@ class Tree:
                     return True
         return False
 
-    def only_iterated(self, name: str, module: str | None) -> str | None:
+    def only_iterated(self, name: str, module: str | None, *, member: bool = False) -> str | None:
         """A file with a double of a provider that can be iterated over and nothing else.
 
         Args:
             name: The provider.
             module: The last part of the module that it has to be put in, if it is a certain one.
+            member: Whether it is got at as the attribute of something.
         """
-        stands_for = re.compile(_STANDS_FOR.replace(b"NAME", re.escape(name.encode())))
+        pattern = _STANDS_FOR.replace(b"NAME", re.escape(name.encode()))
+        stands_for = re.compile(pattern.replace(b"DOT", rb"\." if member else b""))
         files = {source.path: source.content for source in self.mentioning(b"__aiter__")}
         for path, text in (*files.items(), *self.around("__aiter__").items()):
             if module is not None and module.encode() not in text:

@@ -60,43 +60,96 @@ def _fits(_finding: Finding, misuse: Misuse) -> bool:
 
 def _draft(site: Site) -> Draft:
     source, misuse = site.source, site.misuse
-    call = source.find(site.finding.span, lambda node: _calls(source, node, misuse.callee))
+    try:
+        call = source.find(site.finding.span, lambda node: _calls(source, node, misuse.callee))
+    except CannotFix:
+        raise CannotFix(_UNDECIDED) from None
     assert isinstance(call, cst.Call)
     found = defined_at(site.tree, site.finding.provider)
     if found is None or any(argument.star for argument in call.args):
         raise CannotFix(_UNDECIDED)
     owner, function = found
-    parameter = next(
-        (
-            each
-            for each in (*function.params.params, *function.params.kwonly_params)
-            if each.name.value == misuse.parameter
-        ),
-        None,
-    )
-    default = parameter.default if parameter is not None else None
-    if parameter is None or not isinstance(default, cst.Call):
+    left_out = [
+        each for each in _left_out(owner, function, call, misuse.callee) if _is_filled_in(each)
+    ]
+    if not any(each.name.value == misuse.parameter for each in left_out):
         raise CannotFix(_UNDECIDED)
-    draft = Draft(key=("direct", source.path, id(call), misuse.parameter))
-    maker = written(default.func).rpartition(".")[2]
-    if maker in _FROM_REQUEST:
-        _give(draft, source, call, parameter, _constant(default))
-        return draft
-    if maker not in _DEPENDING or len(default.args) != 1 or default.args[0].keyword is not None:
+    draft = Draft(key=("direct", source.path, id(call)))
+    given = [
+        _given(each, _value(site, draft, call, owner, each, alone=len(left_out) == 1))
+        for each in left_out
+    ]
+
+    def with_arguments(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.Call)
+        return old.with_changes(args=[*old.args, *given])
+
+    draft.change(source, call, with_arguments)
+    return draft
+
+
+def _left_out(
+    owner: SourceFile, function: cst.FunctionDef, call: cst.Call, callee: str | None
+) -> list[cst.Param]:
+    """The parameters that a call leaves to their defaults."""
+    listed = [*function.params.posonly_params, *function.params.params]
+    is_method = owner.around(function, cst.ClassDef) is not None
+    if is_method and not any(
+        m.matches(each.decorator, m.Name("staticmethod")) for each in function.decorators
+    ):
+        listed = listed[1:]
+    keywords = {each.keyword.value for each in call.args if each.keyword is not None}
+    in_order = sum(each.keyword is None for each in call.args)
+    in_order -= written(call.func) != callee  # the function itself comes first
+    return [
+        each
+        for each in (*listed[in_order:], *function.params.kwonly_params)
+        if each.name.value not in keywords
+    ]
+
+
+def _is_filled_in(parameter: cst.Param) -> bool:
+    """Whether a default is there for FastAPI alone."""
+    default = parameter.default
+    return isinstance(default, cst.Call) and written(default.func).rpartition(".")[2] in (
+        *_DEPENDING,
+        *_FROM_REQUEST,
+    )
+
+
+def _value(
+    site: Site,
+    draft: Draft,
+    call: cst.Call,
+    owner: SourceFile,
+    parameter: cst.Param,
+    *,
+    alone: bool,
+) -> cst.BaseExpression:
+    """What to give to a parameter.
+
+    Raises:
+        CannotFix: That has to be decided.
+    """
+    default = parameter.default
+    assert isinstance(default, cst.Call)
+    if written(default.func).rpartition(".")[2] in _FROM_REQUEST:
+        return _constant(default)
+    if len(default.args) != 1 or default.args[0].keyword is not None:
         raise CannotFix(_UNDECIDED)
     provider = default.args[0].value
-    around = source.function(call)
+    around = site.source.function(call)
     if not isinstance(around, cst.FunctionDef):
         raise CannotFix(_UNDECIDED)
     known = _known(site, around, owner, provider)
     if known is not None:
-        _give(draft, source, call, parameter, cst.Name(known))
-    elif _is_driven(around):
+        return cst.Name(known)
+    if not alone:
+        raise CannotFix(_UNDECIDED)
+    if _is_driven(around):
         _ask_for(site, draft, owner, parameter, around)
-        _give(draft, source, call, parameter, cst.Name(parameter.name.value))
-    else:
-        _enter(site, draft, call, owner, parameter, provider)
-    return draft
+        return cst.Name(parameter.name.value)
+    return cst.Name(_enter(site, draft, call, owner, parameter, provider))
 
 
 def _calls(source: SourceFile, node: cst.CSTNode, callee: str | None) -> bool:
@@ -127,23 +180,6 @@ def _given(parameter: cst.Param, value: cst.BaseExpression) -> cst.Arg:
     bare = cst.SimpleWhitespace("")
     equal = cst.AssignEqual(whitespace_before=bare, whitespace_after=bare)
     return cst.Arg(value, keyword=cst.Name(parameter.name.value), equal=equal)
-
-
-def _give(
-    draft: Draft,
-    source: SourceFile,
-    call: cst.Call,
-    parameter: cst.Param,
-    value: cst.BaseExpression,
-) -> None:
-    """Give a call one more argument."""
-    given = _given(parameter, value)
-
-    def with_argument(old: cst.CSTNode) -> cst.CSTNode:
-        assert isinstance(old, cst.Call)
-        return old.with_changes(args=[*old.args, given])
-
-    draft.change(source, call, with_argument)
 
 
 def _known(
@@ -227,12 +263,31 @@ def _ask_for(
         listed = list(getattr(params, field))
         last = new
         if listed and isinstance(listed[-1].comma, cst.Comma):
-            last = new.with_changes(comma=listed[-1].comma)
-            between = cst.Comma(whitespace_after=old.whitespace_before_params)
+            between, comma = _commas(listed[-1].comma, old.whitespace_before_params)
+            last = new.with_changes(comma=comma)
             listed[-1] = listed[-1].with_changes(comma=between)
         return old.with_changes(params=params.with_changes(**{field: [*listed, last]}))
 
     draft.change(source, around, asking)
+
+
+def _commas(
+    comma: cst.Comma, before: cst.BaseParenthesizableWhitespace
+) -> tuple[cst.Comma, cst.Comma]:
+    """The commas before and behind a new last parameter, where there is one behind the last now.
+
+    A comment stays with the parameter that it stands behind.
+    """
+    after = comma.whitespace_after
+    if isinstance(after, cst.ParenthesizedWhitespace) and isinstance(
+        before, cst.ParenthesizedWhitespace
+    ):
+        between = before.with_changes(first_line=after.first_line)
+        first = after.first_line.with_changes(comment=None, whitespace=cst.SimpleWhitespace(""))
+        return cst.Comma(whitespace_after=between), comma.with_changes(
+            whitespace_after=after.with_changes(first_line=first)
+        )
+    return cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")), comma
 
 
 def _is_attribute(source: SourceFile, name: cst.Name) -> bool:
@@ -249,8 +304,11 @@ def _enter(
     owner: SourceFile,
     parameter: cst.Param,
     provider: cst.BaseExpression,
-) -> None:
+) -> str:
     """Outside of FastAPI: a block that enters the dependency, around the statement.
+
+    Returns:
+        The name that what it gives has in the block.
 
     Raises:
         CannotFix: It is no generator of the project's own, or the statement does more.
@@ -279,7 +337,6 @@ def _enter(
     make_visible(draft, site.tree, owner, source, provider.value)
     name = fresh(source, call, (parameter.name.value, "session"))
     entered = adopt(draft, site, manager(site, cst.Call(provider.deep_clone())))
-    _give(draft, source, call, parameter, cst.Name(name))
 
     def inside(old: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(old, cst.SimpleStatementLine)
@@ -291,6 +348,7 @@ def _enter(
         )
 
     draft.change(source, statement, inside)
+    return name
 
 
 FIX = Fix(

@@ -234,11 +234,9 @@ def _check_uses(site: Site, name: cst.Name | None, given: cst.Name | None = None
 
 def _is_manager(site: Site, value: cst.BaseExpression, held: Held | None) -> bool:
     """Whether what a double gives is to be entered, as what the provider gives is."""
-    if held is not None:
-        return bool(Can(held.can) & Can.ASYNC_ENTER) and not held.resource
-    return isinstance(value, cst.Name) and any(
-        name in _ENTERED for name in _attributes(site, value)
-    )
+    if isinstance(value, cst.Name) and not _attributes(site, value).isdisjoint(_ENTERED):
+        return True
+    return held is not None and bool(Can(held.can) & Can.ASYNC_ENTER) and not held.resource
 
 
 def _check_session(site: Site, value: cst.BaseExpression, held: Held | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -139,7 +140,12 @@ def _check_users(site: Site, owner: SourceFile, around: cst.ClassDef) -> None:
 def _in_reach(site: Site, owner: SourceFile, name: str) -> Iterator[SourceFile]:
     """The files that name a class, and those that these import from."""
     tree = site.tree
-    naming = [owner, *(each for each in tree.mentioning(name.encode()) if each is not owner)]
+    meant, word = (tree.module(owner), name), re.compile(rb"\.\s*" + name.encode() + rb"\b")
+    naming = [
+        each
+        for each in tree.mentioning(name.encode())
+        if each is owner or tree.origin(each, cst.Name(name)) == meant or word.search(each.content)
+    ]
     seen: set[str] = set()
     for source in naming:
         imported = [
