@@ -19,6 +19,7 @@ from mypy_asyncsession.semantic.footprints import (
     asked,
     depends,
     footprint,
+    given_back,
     initialised,
     injected,
     is_plain,
@@ -27,6 +28,7 @@ from mypy_asyncsession.semantic.footprints import (
 )
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
+from mypy_asyncsession.semantic.initializers import FILLING, is_property
 from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closed_by, closes_own, opens_in
@@ -161,8 +163,10 @@ class _Facts:
             self._evaluate(partial(_over_time, statement, function, scope, name))
         elif is_stub_body(function):
             self._lines.append(f"{name} says nothing")
-        if function.name == "__init__" and (put := initialised(found)):
+        if function.name in FILLING and (put := initialised(found)):
             self._lines.append(f"{name} puts {put}")
+        if isinstance(statement, Decorator) and is_property(statement):
+            self._lines.append(f"{name} gives {given_back(found)} {initialised(found)}")
         if done := footprint(function, found):
             self._lines.append(f"{name} does {done}")
         if found.returned and (given := injected(function, found, self._source)):

@@ -140,6 +140,11 @@ def initialised(found: Contents) -> str:
     )
 
 
+def given_back(found: Contents) -> str:
+    """What a property returns."""
+    return ";".join(_text(each) for each in found.returned)
+
+
 def made(binding: Binding) -> str | None:
     """What a sessionmaker is told of commits, where a name is bound to a new one."""
     call = binding.node
@@ -168,9 +173,9 @@ def depends(binding: Binding) -> str | None:
     index = binding.node
     if binding.kind != "assign" or not isinstance(index, IndexExpr):
         return None
-    items = index.index.items[1:] if isinstance(index.index, TupleExpr) else []
-    told = [_text(each) for each in items if isinstance(each, CallExpr)]
-    return ";".join(told) or None
+    items = index.index.items if isinstance(index.index, TupleExpr) else []
+    told = [_text(each) for each in items[1:] if isinstance(each, CallExpr)]
+    return ";".join([_text(items[0]), *told]) if told else None
 
 
 def injected(function: FuncDef, contents: Contents, source: ModuleSource) -> str:
