@@ -63,9 +63,7 @@ class HelperLoads:
                 session = _seen_from(each.session, call, function)
                 if session is None:
                     return []
-                place = each.place or Place(
-                    function.name, function.path, each.query.made.line
-                )
+                place = each.place or Place(function.name, function.path, each.query.made.line)
                 result.append(
                     replace(
                         each,

@@ -253,7 +253,9 @@ class LoadsInSight:
         suspects = [
             call
             for call in self.calls
-            if id(call) not in loading and self._may_load(call, names, sessions, relationship)
+            if id(call) not in loading
+            and self._may_load(call, names, sessions, relationship)
+            and not (loading and self._only_adds(call, relationship))
         ]
         if not suspects:
             return False
@@ -299,6 +301,12 @@ class LoadsInSight:
             receiver = dotted(callee.expr)
             return receiver in roots and not self._is_seen(call, relationship)
         return False
+
+    def _only_adds(self, call: CallExpr, relationship: Relationship) -> bool:
+        """Whether a call makes the other end: a collection that is not loaded is not filled."""
+        value = self._interpreter.value(call.callee, self._body.scope, None)
+        is_target = isinstance(value, ClassValue) and value.fullname == relationship.target
+        return relationship.many is True and is_target
 
     def _is_seen(self, call: CallExpr, relationship: Relationship) -> bool:
         """Whether a callee in the same module says nothing of the relationship."""

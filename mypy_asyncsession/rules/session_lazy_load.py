@@ -2,11 +2,12 @@
 
 ## What it does
 Rejects the read of a relationship of an instance that a `select` or `get`, of the same function or
-of one that it awaits, has loaded through an async session without it: no loader option names it, its `lazy` is the default,
-and nothing on the way loads, refreshes or sets it. So it does with a collection of a new instance
-that was neither passed nor touched before the instance was flushed or committed. Where anything on
-the way is out of sight (options from elsewhere, a function that is given the instance or the
-session, a many-to-one whose other end the session may hold), nothing is said.
+of one that it awaits, has loaded through an async session without it: no loader option names it,
+its `lazy` is the default, and nothing on the way loads, refreshes or sets it. So it does with a
+collection of a new instance that was neither passed nor touched before the instance was flushed or
+committed, and with what is assigned to a collection that is not loaded. Where anything on the way
+is out of sight (options from elsewhere, a function that is given the instance or the session, a
+many-to-one whose other end the session may hold), nothing is said.
 
 ## Why is this bad
 A lazy load is a query from within an attribute, and an attribute cannot be awaited: SQLAlchemy

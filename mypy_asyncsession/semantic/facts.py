@@ -23,6 +23,7 @@ from mypy_asyncsession.semantic.footprints import (
     initialised,
     injected,
     is_plain,
+    loads,
     made,
     made_of_parameters,
 )
@@ -169,6 +170,8 @@ class _Facts:
             self._lines.append(f"{name} gives {given_back(found)} {initialised(found)}")
         if done := footprint(function, found):
             self._lines.append(f"{name} does {done}")
+        if loaded := loads(function, found):
+            self._lines.append(f"{name} loads {loaded}")
         if found.returned and (given := injected(function, found, self._source)):
             self._lines.append(f"{name} is given {given}")
         if self._asks and (owners := asked(found)):

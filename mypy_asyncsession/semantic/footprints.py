@@ -69,6 +69,8 @@ _PLAIN: Final = frozenset(
         UnaryExpr,
     }
 )
+#: What names the class whose instances are loaded.
+_LOADING: Final = frozenset({"get", "get_one", "select"})
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
@@ -143,6 +145,17 @@ def initialised(found: Contents) -> str:
 def given_back(found: Contents) -> str:
     """What a property returns."""
     return ";".join(_text(each) for each in found.returned)
+
+
+def loads(function: FuncDef, found: Contents) -> str:
+    """What a function asks for that returns what it has loaded, loader options included."""
+    if not function.is_coroutine or not found.returned or found.words.isdisjoint(_LOADING):
+        return ""
+    return ";".join(
+        f"{_text(node)}{[each.value for each in walk(node) if isinstance(each, StrExpr)]}"
+        for node in found.nodes
+        if isinstance(node, CallExpr)
+    )
 
 
 def made(binding: Binding) -> str | None:
