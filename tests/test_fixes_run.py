@@ -73,7 +73,7 @@ def called(root: Path, cases: list[Case]) -> dict[tuple[str, str], Outcome]:
 
 def left_lines(root: Path, case: Case, result: Result) -> set[tuple[str, int]]:
     """The lines of a case on which something is left, or nothing was to be said."""
-    lines = set()
+    lines: set[tuple[str, int]] = set()
     for path in case.tree(1):
         text = (root / case.package / path).read_text(encoding="utf-8")
         at = headers(text)
@@ -122,7 +122,9 @@ def harm(folder: Path, cases: list[Case]) -> tuple[list[str], int]:
         found += [
             f"{case.source} {entry}: {now.error} while the module is imported"
             for (package, entry), now in after.items()
-            if package == case.package and entry == "import" and now.error is not None
+            if package == case.package
+            and entry == "import"
+            and now.error is not None
             and (package, entry) not in before
         ]
     return found, mended
