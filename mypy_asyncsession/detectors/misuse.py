@@ -24,7 +24,7 @@ def misuse(record: Record) -> Misuse:
         wrong = record.wrong()
         return Misuse(
             kind,
-            record.pairing.name,
+            "OF_SYNC" if record.of_sync else record.pairing.name,
             record.text,
             record.callee,
             _holds(wrong),

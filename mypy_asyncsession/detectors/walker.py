@@ -50,6 +50,7 @@ from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.given_providers import GivenProviders
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.object_info import object_info
+from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.detectors.open_stubs import is_open_stub
 from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
@@ -59,16 +60,18 @@ from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
 from mypy_asyncsession.detectors.router_factories import RouterFactories
-from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.spans import written
+from mypy_asyncsession.detectors.sync_results import is_of_sync_session
 from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
+from mypy_asyncsession.detectors.uses import use_of
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.summaries import Summaries
 from mypy_asyncsession.semantic.syntax import BACKWARDS, children, definition_of, dotted, push
 from mypy_asyncsession.semantic.values import (
@@ -512,6 +515,10 @@ class Walker:
         point: ProgramPoint,
         target: Expression | None,
     ) -> Iterator[Use]:
+        if pairing is Pairing.AWAIT and is_of_sync_session(expression, self._interpreter, point):
+            result = (ObjectInfo(Shape.RESULT, Can.NOTHING),)
+            yield use_of(pairing, result, expression, point, target)._replace(of_sync=True)
+            return
         if self._evidently_right(pairing, expression) or self._is_open(expression, point):
             return
         if isinstance(expression, AwaitExpr) and any(
@@ -564,26 +571,7 @@ class Walker:
             # Which of its possibilities a name has at one place is for the flow to say.
             value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
         )
-        function = point.body.function()
-        call = expression if isinstance(expression, CallExpr) else None
-        return Use(
-            pairing=pairing,
-            given=known_ones,
-            exact=exact,
-            text=written(expression),
-            callee=written(call.callee) if call is not None else None,
-            arguments=bool(call is not None and call.args),
-            target=written(target) if target is not None else None,
-            in_async=isinstance(function, FuncDef) and function.is_coroutine,
-            function=point.body.outermost(),
-            span=span_of(expression),
-            lines=tuple(
-                range(
-                    min(point.statement.line, expression.line),
-                    (expression.end_line or expression.line) + 1,
-                )
-            ),
-        )
+        return use_of(pairing, known_ones, expression, point, target, exact=exact)
 
     def _evidently_right(self, pairing: Pairing, expression: Expression) -> bool:
         """Whether mypy's type settles it: most uses are of this kind, and need no second look.
