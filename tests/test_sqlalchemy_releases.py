@@ -37,9 +37,7 @@ CASES: Final = [
 _OTHER: Final = "sqlalchemy>=2.0,<2.1"
 
 
-def failing(
-    python: str, workspace: Workspace, *script: str
-) -> dict[tuple[str, str], str | None]:
+def failing(python: str, workspace: Workspace, *script: str) -> dict[tuple[str, str], str | None]:
     """The functions of the cases, with the error that each has failed with.
 
     Args:
