@@ -215,6 +215,8 @@ def _shown(type_: Type) -> str:
         return "Any"
     if isinstance(proper, TypedDictType):
         return proper.fallback.type.name
+    if isinstance(proper, CallableType):
+        return f"Callable[..., {_shown(proper.ret_type)}]"
     return str(proper)
 
 
