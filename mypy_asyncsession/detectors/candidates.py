@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef
 
-from mypy_asyncsession.detectors.direct_calls import RUNNING_NAMES
-from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.syntax import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import CallExpr, Expression, Node
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.mentions import Unit
@@ -78,17 +76,3 @@ class Candidates:
         return (
             self._leads is None or self.unit is None or self._leads.may_lead(expression, self.unit)
         )
-
-    def may_inject(self, call: CallExpr) -> bool:
-        """Whether a call may leave a dependency out."""
-        name = last_name(call.callee)
-        if self._leads is None or self.unit is None or name is None or name in RUNNING_NAMES:
-            return True
-        return any(map(self._leads.may_inject, self._leads.names_of(name, self.unit)))
-
-    def may_expect(self, call: CallExpr) -> bool:
-        """Whether a call takes objects that have providers."""
-        name = last_name(call.callee)
-        if self._leads is None or self.unit is None or name is None:
-            return True
-        return any(map(self._leads.may_expect, self._leads.names_of(name, self.unit)))

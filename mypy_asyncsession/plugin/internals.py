@@ -71,6 +71,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "parallel_worker",
         "search_paths",
         "source_set",
+        "workers",
     ),
     FileSystemCache: ("stat_or_none_cache",),
     Errors: (
@@ -572,6 +573,17 @@ class Build(ErrorList):
     def in_worker(self) -> bool:
         """Whether this process is one of mypy's workers, whose errors another one prints."""
         return self._manager.parallel_worker
+
+    @property
+    def checks_all_here(self) -> bool:
+        """Whether this process checks modules, all that are to be checked in this run.
+
+        Where others do (``BuildManager.workers``), it parses no bodies.
+        """
+        manager = self._manager
+        if self.in_daemon or manager.parallel_worker or manager.workers:
+            return False
+        return any(tree.defs for tree in self.modules.values())
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
