@@ -75,7 +75,9 @@ class AsyncSessionPlugin(Plugin):
                 self._engine.show_misfits()
         if self._build.in_daemon or self._made is not None:
             self._engine.begin()
-        if self._build.checks_all_here:
+        if not (self._build.in_daemon or self._build.is_shared) and any(
+            tree.defs for tree in modules.values()
+        ):
             self._engine.narrow(self._cached)
 
     @property

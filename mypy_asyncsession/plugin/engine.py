@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
@@ -79,23 +80,24 @@ class Engine:
             unparsed: The paths of modules that mypy may have in its cache, by name.
         """
         own = [tree for tree in self._build.modules.values() if not is_foreign(tree.path)]
-        kept = {
+        cached = {
             module: path
             for module, path in unparsed.items()
             if module not in self._build.modules and not is_foreign(path)
         }
-        if self._settings.survey or len(own) <= len(kept):
+        if self._settings.survey or len(own) <= len(cached):
             return
-        leads = Leads(self._settings.config.resources)
-        for module, path in kept.items():
-            parsed = self._build.parse(path, module, None)
-            if parsed is None:
-                return
-            leads.add(parsed)
-        for tree in own:
-            leads.add(tree)
-        leads.follow()
-        leads.settle()
+        parsed = [self._build.parse(path, module, None) for module, path in cached.items()]
+        try:
+            leads = Leads(self._settings.config.resources)
+            for tree in own + [each for each in parsed if each is not None]:
+                leads.add(tree)
+            leads.follow()
+            leads.settle(cached)
+        except Exception:
+            if "MYPY_ASYNCSESSION_RAISE" in os.environ:
+                raise
+            return  # then all of it is looked at
         self.module_pass.leads = self._recovery.leads = leads
 
     def show_misfits(self) -> None:

@@ -65,6 +65,8 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mypy.nodes import Expression, Node
 
 #: The methods that a call of a class, or of an object, is a call of.
@@ -150,13 +152,22 @@ class Leads(LeadingValues):
             self._flow(unit)
         self._concern_mixtures()
 
-    def settle(self) -> None:
-        """Let go of the bodies of what was read: what leads to a provider stays known."""
-        for module in self._modules.values():
+    def settle(self, over: Collection[str]) -> None:
+        """Let go of bodies: what leads to a provider stays known.
+
+        Args:
+            over: The modules of which nothing will be asked.
+        """
+        for name, module in self._modules.items():
             for unit in module.units:
                 unit.flows.clear()
                 unit.words.clear()
                 unit.named = None
+                if name in over:
+                    del self._by_node[id(unit.node)]
+                    self._nodes.discard(id(unit.node))
+            if name in over:
+                module.units.clear()
         self._mentions.clear()
         self._defined.clear()
         self._types.clear()
