@@ -61,8 +61,6 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.leading_modules import ReadModule
 
-#: The methods that a call of a class, or of an object, is a call of.
-_CALLED: Final = frozenset({"__call__", "__init__"})
 _OPEN: Final = frozenset({"Any", "object"})
 #: Which part of the classes that have an attribute of a name must lead to a provider by it, for
 #: any attribute of that name to count.

@@ -71,10 +71,6 @@ if TYPE_CHECKING:
 
 #: The methods that a call of a class, or of an object, is a call of.
 _CALLED: Final = frozenset({"__call__", "__init__"})
-_OPEN: Final = frozenset({"Any", "object"})
-#: Which part of the classes that have an attribute of a name must lead to a provider by it, for
-#: any attribute of that name to count.
-_MOST: Final = 3
 _ME: Final = frozenset({"cls", "self"})
 
 
@@ -126,7 +122,8 @@ class Leads(LeadingValues):
             for star in module.stars:
                 self._importing_all[star].append(module.name)
             for unit in module.units:
-                self._by_node[id(unit.node)] = unit
+                for node in unit.definitions():
+                    self._by_node[id(node)] = unit
                 for word in unit.words:
                     self._mentions[word].append(unit)
                 self._define_all(unit)
@@ -164,7 +161,8 @@ class Leads(LeadingValues):
                 unit.words.clear()
                 unit.named = None
                 if name in over:
-                    del self._by_node[id(unit.node)]
+                    for node in unit.definitions():
+                        self._by_node.pop(id(node), None)
                     self._nodes.discard(id(unit.node))
             if name in over:
                 module.units.clear()
