@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import FuncDef, LambdaExpr, NameExpr, ReturnStmt, YieldExpr
-from mypy.subtypes import is_subtype
 from mypy.types import (
     CallableType,
     Instance,
@@ -111,6 +110,7 @@ class ResultTypes:
             if isinstance(value, ObjectValue) and value.type is not None
         ]
         exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
+        is_subtype = self._interpreter.program.is_subtype
         return bool(exact) and any(
             not is_subtype(each, declared)
             and not is_subtype(declared, each)
@@ -211,7 +211,9 @@ class ResultTypes:
             types.get(each.name) for each in returned(function.node) if isinstance(each, NameExpr)
         ]
         return any(
-            informative(each) and each is not None and not is_subtype(each, declared)
+            informative(each)
+            and each is not None
+            and not self._interpreter.program.is_subtype(each, declared)
             for each in given
         )
 

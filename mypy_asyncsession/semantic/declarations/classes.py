@@ -222,6 +222,9 @@ class ClassBuilder:
             part._fullname = fullname  # noqa: SLF001
             part.info = info
         for inner in functions_of(statement):
+            # What is written there mypy could not compare: ``Symbols.complete`` binds it.
+            inner.unanalyzed_type = inner.unanalyzed_type or inner.type
+            inner.type = None
             if info.is_protocol and inner.abstract_status == NOT_ABSTRACT:
                 inner.abstract_status = IS_ABSTRACT
         if function.name not in info.names:

@@ -25,6 +25,7 @@ from mypy.nodes import (
 from mypy.types import (
     AnyType,
     CallableType,
+    Instance,
     Overloaded,
     ProperType,
     Type,
@@ -32,6 +33,7 @@ from mypy.types import (
     TypeVarType,
     get_proper_type,
 )
+from mypy.typestate import type_state
 
 from mypy_asyncsession.models.contextlib import (
     ASYNC_CONTEXT_MANAGER_DECORATORS,
@@ -52,6 +54,7 @@ from mypy_asyncsession.semantic.declarations.classes import (
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
+from mypy_asyncsession.semantic.from_mypy_types import classes_in
 from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
@@ -97,6 +100,7 @@ class Symbols:
         self._places: dict[SymbolNode, tuple[Node, TypePlace]] = {}
         self._bound: dict[SymbolNode, Type | None] = {}
         self._binding: set[SymbolNode] = set()
+        self._complete: set[TypeInfo] = set()
         self._binder = TypeBinder(self.resolve, self._alias)
         self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
 
@@ -114,6 +118,7 @@ class Symbols:
         self._bound = {
             symbol: type_ for symbol, type_ in self._bound.items() if symbol in self._places
         }
+        self._complete = {info for info in self._complete if not is_stale(info.module_name)}
 
     def names(self, module: str) -> Declared | None:
         """What a module declares, or ``None`` where it is not there."""
@@ -352,6 +357,35 @@ class Symbols:
             known = getattr(scope.node, "info", None)
             klass = known if type(known) is TypeInfo else None
         return self.signature(function, TypePlace(scope.module, klass, function, scope))
+
+    def complete(self, type_: Type) -> None:
+        """Give the members of the classes in a type their types, for mypy to compare them."""
+        for info in classes_in(type_):
+            if info in self._complete:
+                continue
+            self._complete.add(info)
+            type_state.reset_all_subtype_caches()
+            for base in info.mro:
+                for entry in base.names.values():
+                    if entry.node is not None:
+                        self._complete_member(entry.node)
+
+    def _complete_member(self, symbol: SymbolNode) -> None:
+        found = self.type_of(symbol)
+        if found is None:
+            return
+        if isinstance(symbol, FuncDef):
+            symbol.unanalyzed_type = symbol.unanalyzed_type or symbol.type
+            symbol.type = get_proper_type(found)
+        elif isinstance(symbol, Decorator):
+            symbol.var.type = found
+        elif isinstance(symbol, OverloadedFuncDef):
+            symbol.type = get_proper_type(found)
+        elif isinstance(symbol, Var):
+            symbol.type = found
+        for info in classes_in(found):
+            if info.is_protocol:
+                self.complete(Instance(info, []))
 
     def bind(self, type_: Type, place: TypePlace) -> Type:
         """The type that an annotation at a place means."""

@@ -254,7 +254,7 @@ class TypeBinder:
                 bound = self._bound_of(argument, where, depth)
             elif keyword in _VARIANCES and dotted(argument) == "True":
                 variance = _VARIANCES[keyword]
-        id_ = TypeVarId(-1, namespace="@")
+        id_ = TypeVarId(-1, namespace=var.fullname)
         return self.variable(var.name, var.fullname, id_, bound, where, variance)
 
     def _bound_of(self, argument: Expression, where: TypePlace, depth: int) -> Type | None:

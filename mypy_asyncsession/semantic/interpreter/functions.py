@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mypy.expandtype import expand_type
 from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
 from mypy.types import CallableType
 
 from mypy_asyncsession.semantic.combine import combine_result, is_none
+from mypy_asyncsession.semantic.interpreter.call_types import of_function
 from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import FuncItem, Node
+    from mypy.types import Type, TypeVarId
 
     from mypy_asyncsession.semantic.interpreter.context import Context
 
@@ -53,6 +57,8 @@ def result(
     if frame.calls >= CALLS:
         frame.trace.lasts = False
         return UNKNOWN
+    # What is not relevant to the body may decide what a type variable stands for.
+    variables = {} if at.program.analysed else of_function(function, arguments, named, at)
     arguments = [relevant(value) for value in arguments]
     named = {name: relevant(value) for name, value in named.items()}
     key = (
@@ -60,6 +66,7 @@ def result(
         identity(function),
         tuple(identity(value) for value in arguments),
         tuple((name, identity(value)) for name, value in named.items()),
+        tuple((id_, str(type_)) for id_, type_ in variables.items()),
     )
     general = is_general(function) and all(
         value is UNKNOWN for value in (*arguments, *named.values())
@@ -68,12 +75,16 @@ def result(
         key,
         function.scope.module,
         general,
-        lambda inner: _passed_on(_result(function, arguments, named, inner), function),
+        lambda inner: _passed_on(_result(function, arguments, named, variables, inner), function),
     )
 
 
 def _result(
-    function: FunctionValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+    function: FunctionValue,
+    arguments: Sequence[Value],
+    named: Mapping[str, Value],
+    variables: Mapping[TypeVarId, Type],
+    at: Context,
 ) -> Value:
     node = function.node
     source = at.source(function.scope.module)
@@ -82,7 +93,7 @@ def _result(
     outside = at.within(function.scope)
     declared: Value = UNKNOWN
     if isinstance(node, FuncDef):
-        declared = _return_annotation(function, outside)
+        declared = _return_annotation(function, outside, variables)
         final = (
             declared.item if isinstance(declared, ObjectValue) and node.is_coroutine else declared
         )
@@ -222,14 +233,19 @@ def _item(function: FunctionValue, declared: Value, at: Context) -> Value:
     return declared
 
 
-def _return_annotation(function: FunctionValue, at: Context) -> Value:
+def _return_annotation(
+    function: FunctionValue,
+    at: Context,
+    variables: Mapping[TypeVarId, Type] = MappingProxyType({}),
+) -> Value:
     declared = _overlaid(function, at)
     if declared is not UNKNOWN:
         return declared
     type_ = signature(function.node, function.scope, at.program)
     found: Value = UNKNOWN
     if isinstance(type_, CallableType):
-        found = at.types.value(type_.ret_type)
+        result = expand_type(type_.ret_type, variables) if variables else type_.ret_type
+        found = at.types.value(result)
     unanalysed = function.node.unanalyzed_type or function.node.type
     if isinstance(unanalysed, CallableType) and (
         found is UNKNOWN or (isinstance(found, ObjectValue) and found.item is UNKNOWN)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ClassDef, Expression, NameExpr, TypeInfo
+from mypy.nodes import CallExpr, ClassDef, Expression, FuncItem, NameExpr, TypeInfo
 from mypy.types import NoneType
 
 from mypy_asyncsession.semantic.bindings import ITERATING
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.combine import is_none
+from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.containers import element, values_of
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.interpreter.definitions import defined
@@ -24,9 +25,11 @@ from mypy_asyncsession.semantic.values import (
     UNSURE,
     ClassValue,
     ContainerValue,
+    LiteralValue,
     ModuleValue,
     NamedValue,
     ObjectValue,
+    UnionValue,
     Value,
     join,
 )
@@ -41,7 +44,28 @@ def name_expression(expr: NameExpr, at: Context) -> Value:
     """What a name that is used as an expression may be."""
     if expr.name == "None":
         return ObjectValue(Shape.NONE, type=NoneType(), label="None")
-    return named(expr.name, at)
+    if at.program.analysed:
+        return named(expr.name, at)
+    if expr.name in ("False", "True"):
+        return LiteralValue(expr.name == "True", expr)
+    found = named(expr.name, at)
+    return _tested(expr, found, at) if isinstance(found, UnionValue) else found
+
+
+def _tested(expr: NameExpr, found: UnionValue, at: Context) -> Value:
+    """What a name may be where it is used, without ``None`` if the way there leads past a test."""
+    node = at.scope.node
+    if not isinstance(node, FuncItem) or not any(map(is_none, found.members)):
+        return found
+    source = at.source(at.scope.module)
+    is_own = expr.name in at.scope.names.bindings or argument_of(node, expr.name) is not None
+    if source is None or not is_own or expr.name in at.scope.names.outer:
+        return found
+    flow = source.flow_of(node)
+    if not flow.is_tested(expr.name, flow.graph.points_of(expr)):
+        return found
+    rest = [member for member in found.members if not is_none(member)]
+    return join(rest, exact=found.exact) if rest else found
 
 
 def named(name: str, at: Context) -> Value:
@@ -83,7 +107,16 @@ def _reaching(name: str, at: Context) -> Value:
             # Where it is bound later alone, what is there to be found is a round of a loop ago.
             live, _ = source.bindings_at(name, at.scope, at.where)
             bindings = live or [each for each in bindings if "comprehension" not in each.kind]
-    return _bound(bindings, at)
+    return _annotated(name, _bound(bindings, at), at)
+
+
+def _annotated(name: str, value: Value, at: Context) -> Value:
+    """What a local variable may be: what it is given, or what it is annotated with."""
+    if value is not UNKNOWN or at.scope.node is None or isinstance(at.scope.node, ClassDef):
+        return value
+    written = at.scope.names.annotated.get(name)
+    type_ = at.program.annotation(written, at.scope) if written is not None else None
+    return at.types.value(type_) if informative(type_) else value
 
 
 def _parameter(name: str, at: Context) -> Value:
