@@ -169,6 +169,30 @@ class Leads(LeadingValues):
             self._queued.discard(unit)
             self._flow(unit)
         self._concern_mixtures()
+        self._concern_stand_ins()
+
+    def _concern_stand_ins(self) -> None:
+        """Look at calls that may give an object in the place of one that has a provider.
+
+        What stands in for a protocol may be anything; for another class, it is of a third one.
+        """
+        holding = self._holding()
+        for name, functions in self._by_name.items():
+            expected = {
+                klass
+                for function in functions
+                for signature in [signature_of(function)]
+                if signature is not None
+                for type_ in signature.arg_types
+                for klass in holding.intersection(self._names_in(type_))
+            }
+            if not expected:
+                continue
+            others = holding - expected
+            is_open = any("Protocol" in self._family(klass) for klass in expected)
+            for unit in self._mentions.get(name, ()):
+                if is_open or not others.isdisjoint(unit.words):
+                    self._concern(unit)
 
     def _concern_mixtures(self) -> None:
         """Look at classes that take members from several others, one of which has a provider."""

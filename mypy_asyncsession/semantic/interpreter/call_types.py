@@ -14,7 +14,7 @@ from mypy.constraints import SUPERTYPE_OF, infer_constraints
 from mypy.erasetype import erase_typevars
 from mypy.expandtype import expand_type
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import ArgKind
+from mypy.nodes import ArgKind, TypeInfo
 from mypy.solve import solve_constraints
 from mypy.typeops import get_all_type_vars
 from mypy.types import (
@@ -22,11 +22,13 @@ from mypy.types import (
     CallableType,
     Instance,
     Overloaded,
+    TypeType,
     TypeVarId,
     TypeVarType,
     get_proper_type,
     has_type_vars,
 )
+from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.semantic.interpreter.argument_types import (
     ANY,
@@ -96,6 +98,43 @@ def solution(
 ) -> dict[TypeVarId, Type]:
     """What the arguments of a call make of the type variables of a function, as far as known."""
     return _solved(callee, _given(arguments, named, at))
+
+
+def bound_type(type_: ProperType, owner: Instance | TypeInfo, is_class: bool) -> ProperType:
+    """The type of a method, without what an object or a class fills in.
+
+    Args:
+        type_: The type of the method itself.
+        owner: The type of the object, or the class.
+        is_class: Whether it is a class method.
+    """
+    if isinstance(type_, Overloaded):
+        items = [bound_type(each, owner, is_class) for each in type_.items]
+        return Overloaded([each for each in items if isinstance(each, CallableType)])
+    if not isinstance(type_, CallableType) or not type_.arg_types:
+        return type_
+    if isinstance(owner, TypeInfo) and not is_class:
+        return type_
+    receiver = owner if isinstance(owner, Instance) else fill_typevars(owner)
+    me = TypeType.make_normalized(receiver) if is_class else receiver
+    given = _Given([me], [ArgKind.ARG_POS], [None], starred=True)
+    first = type_.copy_modified(
+        arg_types=type_.arg_types[:1],
+        arg_kinds=type_.arg_kinds[:1],
+        arg_names=type_.arg_names[:1],
+    )
+    found = _solved(first, given)
+    if isinstance(receiver, Instance):
+        # What is written as ``Self``.
+        for base in receiver.type.mro:
+            found.setdefault(TypeVarId(0, namespace=base.fullname), receiver)
+    rest = type_.copy_modified(
+        arg_types=type_.arg_types[1:],
+        arg_kinds=type_.arg_kinds[1:],
+        arg_names=type_.arg_names[1:],
+    )
+    bound = get_proper_type(expand_type(rest, found))
+    return bound if type_.arg_kinds[0] is ArgKind.ARG_POS else type_
 
 
 def of_function(

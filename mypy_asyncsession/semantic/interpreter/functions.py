@@ -132,7 +132,10 @@ def _result(
         if _is_implemented_otherwise(function, declared, at):
             return UNSURE
         return declared.made_by(function.origin())
-    found = combine_result(_returned(node, inside), declared)
+    returned_there = _returned(node, inside)
+    if variables and isinstance(returned_there, FunctionValue):
+        declared = _return_annotation(function, outside)  # the function it returns says more
+    found = combine_result(returned_there, declared)
     if isinstance(found, ObjectValue) and found.origin is None:
         return found.made_by(function.origin())
     return found

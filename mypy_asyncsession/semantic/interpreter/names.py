@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, ClassDef, Expression, FuncItem, NameExpr, TypeInfo
-from mypy.types import NoneType
+from mypy.types import Instance, NoneType, has_type_vars
 
 from mypy_asyncsession.semantic.bindings import ITERATING
 from mypy_asyncsession.semantic.call_sites import last_name
@@ -111,12 +111,29 @@ def _reaching(name: str, at: Context) -> Value:
 
 
 def _annotated(name: str, value: Value, at: Context) -> Value:
-    """What a local variable may be: what it is given, or what it is annotated with."""
-    if value is not UNKNOWN or at.scope.node is None or isinstance(at.scope.node, ClassDef):
-        return value
+    """What a variable may be: what it is given, or what it is annotated with.
+
+    What it is given says more, but for what a class is generic in.
+    """
     written = at.scope.names.annotated.get(name)
-    type_ = at.program.annotation(written, at.scope) if written is not None else None
-    return at.types.value(type_) if informative(type_) else value
+    if written is None or isinstance(at.scope.node, ClassDef):
+        return value
+    if value is not UNKNOWN and not _is_generic(value):
+        return value
+    type_ = at.program.annotation(written, at.scope)
+    if not informative(type_):
+        return value
+    declared = at.types.value(type_)
+    if not isinstance(value, ObjectValue) or not isinstance(declared, ObjectValue):
+        return declared if value is UNKNOWN else value
+    one, other = value.type, declared.type
+    same = isinstance(one, Instance) and isinstance(other, Instance) and one.type is other.type
+    return declared if same else value
+
+
+def _is_generic(value: Value) -> bool:
+    """Whether an object is of a generic class, and it is not known what for."""
+    return isinstance(value, ObjectValue) and value.type is not None and has_type_vars(value.type)
 
 
 def _parameter(name: str, at: Context) -> Value:
@@ -223,7 +240,8 @@ def _module_attribute(module: str, name: str, where: Where, at: Context) -> Valu
     bindings = source.scope.names.bindings.get(name)
     if bindings:
         live, _ = source.bindings_at(name, source.scope, where, at_end=where is None)
-        value = _bound(live or bindings, at.within(source.scope))
+        inside = at.within(source.scope)
+        value = _annotated(name, _bound(live or bindings, inside), inside)
         if name in source.put_by_name() and where is None:
             return UNSURE
         again = source.rebound().get(name) if where is None else None
