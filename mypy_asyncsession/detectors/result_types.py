@@ -12,6 +12,7 @@ from mypy.types import (
     Instance,
     NoneType,
     TypeType,
+    TypeVarId,
     TypeVarType,
     UnionType,
     get_proper_type,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy.nodes import Expression
-    from mypy.types import Type, TypeVarId
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
@@ -237,8 +238,11 @@ class ResultTypes:
         own = get_proper_type(signature.arg_types[0]) if signature.arg_types else None
         if isinstance(own, TypeType):
             own = own.item
-        # ``Self``, in either spelling.
-        return expand_type(type_, {own.id: receiver}) if isinstance(own, TypeVarType) else type_
+        # ``Self``, in either spelling; with no annotation of its own, it is that of a class.
+        found = {TypeVarId(0, namespace=base.fullname): receiver for base in receiver.type.mro}
+        if isinstance(own, TypeVarType):
+            found[own.id] = receiver
+        return expand_type(type_, found)
 
 
 def without_none(type_: Type) -> Type:

@@ -35,6 +35,7 @@ from mypy.types import (
     TypeVarType,
 )
 
+from mypy_asyncsession.semantic.declarations.dataclass_init import add_init
 from mypy_asyncsession.semantic.declarations.type_binding import TYPED_DICT, TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements, yields
 
@@ -282,6 +283,12 @@ class ClassBuilder:
                 info.metadata["attrs"] = {}
             elif fullname.rpartition(".")[2] == "dataclass":
                 info.metadata["dataclass"] = {}
+                function = self._binder.instance("builtins.function", place)
+                if function is not None:
+                    add_init(node, info, decorator, function)
+                    init = info.names["__init__"].node
+                    if isinstance(init, FuncDef):
+                        self._declare(init, init, TypePlace(place.module, info, None, place.scope))
 
 
 def _find_abstract(info: TypeInfo) -> None:

@@ -256,8 +256,8 @@ def _is_ambiguous(type_: ProperType | None) -> bool:
 def _depends_on_arguments(callee: Value, at: Context) -> bool:
     """Whether what a call gives may depend on what it is given."""
     if not at.program.analysed:
-        if isinstance(callee, TypedCallable):
-            return depends_on_types(callee.type)
+        if isinstance(callee, TypedCallable) and depends_on_types(callee.type):
+            return True
         if isinstance(callee, ClassValue) and callee.info is not None and callee.info.type_vars:
             return True
     if isinstance(callee, (FunctionValue, ManagerFactory, BoundMethod, WrapsMarker)):
