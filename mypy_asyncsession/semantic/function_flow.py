@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentExpr,
+    AssignmentStmt,
     CallExpr,
     ComparisonExpr,
     ForStmt,
@@ -22,10 +23,10 @@ from mypy.nodes import (
 from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
 from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
-from mypy_asyncsession.semantic.syntax import statements, yields
+from mypy_asyncsession.semantic.syntax import dotted, statements, yields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from mypy.nodes import ClassDef, Node
 
@@ -147,13 +148,14 @@ class FunctionFlow:
         return found
 
     def is_tested(self, name: str, points: Collection[int]) -> bool:
-        """Whether a name was found to be something on every way to some points.
+        """Whether a dotted name was found to be something on every way to some points.
 
         That is, since it was last bound, a condition held in which ``None`` does not: ``if x``,
         ``x is not None``, or ``isinstance(x, Session)``.
         """
         graph = self.graph
-        bound = self.bindings.of(name)
+        first, _, rest = name.partition(".")
+        bound = {*self.bindings.of(first), *(self._setting(name) if rest else ())}
         seen = set(points)
         stack = list(seen)
         while stack:
@@ -168,6 +170,13 @@ class FunctionFlow:
                 seen.add(source)
                 stack.append(source)
         return bool(seen)
+
+    def _setting(self, name: str) -> Iterator[int]:
+        """The points at which an attribute is set, as written."""
+        for point in self.graph.points:
+            node = point.node
+            if isinstance(node, AssignmentStmt) and name in map(dotted, node.lvalues):
+                yield point.index
 
     def always(self, points: Collection[int]) -> bool:
         """Whether the body comes through one of some points, unless an exception leaves it."""
@@ -200,7 +209,7 @@ def _is_name(node: Node, name: str) -> bool:
     """Whether an expression is a name, or binds it to what it gives."""
     if isinstance(node, AssignmentExpr):
         node = node.target
-    return isinstance(node, NameExpr) and node.name == name
+    return isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name
 
 
 def _evaluates(point: Point) -> bool:

@@ -21,6 +21,7 @@ from mypy.nodes import (
     TypeAliasStmt,
     TypeInfo,
     Var,
+    type_aliases,
 )
 from mypy.types import (
     AnyType,
@@ -155,7 +156,7 @@ class Symbols:
         if key in self._entries:
             return self._entries[key]
         if key in self._busy:
-            return None
+            return self._begun(module, name)
         self._busy.add(key)
         try:
             found = self._entry(module, name)
@@ -163,6 +164,13 @@ class Symbols:
             self._busy.discard(key)
         self._entries[key] = found
         return found
+
+    def _begun(self, module: str, name: str) -> TypeInfo | None:
+        """The record of a class that is being made; what it descends from may not be known yet."""
+        declared = self.names(module)
+        node = declared.nodes[name][0] if declared is not None and name in declared.nodes else None
+        info = node.info if isinstance(node, ClassDef) else None
+        return info if type(info) is TypeInfo else None
 
     def _entry(self, module: str, name: str) -> SymbolNode | None:
         declared = self.names(module)
@@ -184,6 +192,11 @@ class Symbols:
             return imported
         place = TypePlace(module)
         fullname = f"{module}.{name}"
+        meant = type_aliases.get(fullname)
+        if meant is not None:
+            # ``typing.Dict`` is written as an object there, and known to mypy.
+            home, _, known_as = meant.rpartition(".")
+            return self.entry(home, known_as)
         if isinstance(node, ClassDef):
             return self.class_record(node, fullname, place)
         if isinstance(node, (FuncDef, Decorator, OverloadedFuncDef)):

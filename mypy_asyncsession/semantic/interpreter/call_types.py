@@ -30,6 +30,7 @@ from mypy.types import (
 )
 from mypy.typevars import fill_typevars
 
+from mypy_asyncsession.semantic.from_mypy_types import classes_in
 from mypy_asyncsession.semantic.interpreter.argument_types import (
     ANY,
     bound_signature,
@@ -97,19 +98,22 @@ def solution(
     callee: CallableType, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
 ) -> dict[TypeVarId, Type]:
     """What the arguments of a call make of the type variables of a function, as far as known."""
-    return _solved(callee, _given(arguments, named, at))
+    return _solved(callee, _given(arguments, named, at), at)
 
 
-def bound_type(type_: ProperType, owner: Instance | TypeInfo, is_class: bool) -> ProperType:
+def bound_type(
+    type_: ProperType, owner: Instance | TypeInfo, is_class: bool, at: Context
+) -> ProperType:
     """The type of a method, without what an object or a class fills in.
 
     Args:
         type_: The type of the method itself.
         owner: The type of the object, or the class.
         is_class: Whether it is a class method.
+        at: Where it is asked.
     """
     if isinstance(type_, Overloaded):
-        items = [bound_type(each, owner, is_class) for each in type_.items]
+        items = [bound_type(each, owner, is_class, at) for each in type_.items]
         return Overloaded([each for each in items if isinstance(each, CallableType)])
     if not isinstance(type_, CallableType) or not type_.arg_types:
         return type_
@@ -123,7 +127,7 @@ def bound_type(type_: ProperType, owner: Instance | TypeInfo, is_class: bool) ->
         arg_kinds=type_.arg_kinds[:1],
         arg_names=type_.arg_names[:1],
     )
-    found = _solved(first, given)
+    found = _solved(first, given, at)
     if isinstance(receiver, Instance):
         # What is written as ``Self``.
         for base in receiver.type.mro:
@@ -193,7 +197,7 @@ def _given(arguments: Sequence[Value], named: Mapping[str, Value], at: Context) 
 
 def _applied(callee: CallableType, given: _Given, at: Context, *, check: bool) -> Type | None:
     """What a call of one signature gives; ``None`` if it is to be checked and does not fit."""
-    found = _solved(callee, given)
+    found = _solved(callee, given, at)
     if check and not _fits(callee, given, found, at):
         return None
     return expand_type(callee.ret_type, found) if found else callee.ret_type
@@ -222,7 +226,7 @@ def _fits(
     return True
 
 
-def _solved(callee: CallableType, given: _Given) -> dict[TypeVarId, Type]:
+def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId, Type]:
     variables = [
         each
         for each in dict.fromkeys(
@@ -241,6 +245,9 @@ def _solved(callee: CallableType, given: _Given) -> dict[TypeVarId, Type]:
     constraints = []
     for formal, actuals in zip(callee.arg_types, _mapped(callee, given), strict=True):
         template = expand_type(formal, fresh)
+        if actuals and any(each.is_protocol for each in classes_in(formal)):
+            for each in (formal, *(given.types[actual] for actual in actuals)):
+                at.program.complete(each)
         for actual in actuals:
             if not isinstance(get_proper_type(given.types[actual]), AnyType):
                 constraints += infer_constraints(template, given.types[actual], SUPERTYPE_OF)

@@ -295,7 +295,7 @@ def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Cont
             return at.types.value(found.ret_type)
         function = definition_of(node)
         if not at.program.analysed and function is not None and not function.is_static:
-            found = bound_type(found, type_ if type_ is not None else info, function.is_class)
+            found = bound_type(found, type_ if type_ is not None else info, function.is_class, at)
         return TypedCallable(found, origin)
     return value
 

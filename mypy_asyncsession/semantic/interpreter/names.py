@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ClassDef, Expression, FuncItem, NameExpr, TypeInfo
+from mypy.nodes import CallExpr, ClassDef, Expression, NameExpr, TypeInfo
 from mypy.types import Instance, NoneType, has_type_vars
 
 from mypy_asyncsession.semantic.bindings import ITERATING
@@ -15,6 +15,7 @@ from mypy_asyncsession.semantic.interpreter.containers import element, values_of
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.interpreter.definitions import defined
 from mypy_asyncsession.semantic.interpreter.instances import class_of
+from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
 from mypy_asyncsession.semantic.interpreter.parameters import parameter
 from mypy_asyncsession.semantic.interpreter.protocols import entered, iterated
 from mypy_asyncsession.semantic.interpreter.symbols import symbol
@@ -29,7 +30,6 @@ from mypy_asyncsession.semantic.values import (
     ModuleValue,
     NamedValue,
     ObjectValue,
-    UnionValue,
     Value,
     join,
 )
@@ -48,24 +48,7 @@ def name_expression(expr: NameExpr, at: Context) -> Value:
         return named(expr.name, at)
     if expr.name in ("False", "True"):
         return LiteralValue(expr.name == "True", expr)
-    found = named(expr.name, at)
-    return _tested(expr, found, at) if isinstance(found, UnionValue) else found
-
-
-def _tested(expr: NameExpr, found: UnionValue, at: Context) -> Value:
-    """What a name may be where it is used, without ``None`` if the way there leads past a test."""
-    node = at.scope.node
-    if not isinstance(node, FuncItem) or not any(map(is_none, found.members)):
-        return found
-    source = at.source(at.scope.module)
-    is_own = expr.name in at.scope.names.bindings or argument_of(node, expr.name) is not None
-    if source is None or not is_own or expr.name in at.scope.names.outer:
-        return found
-    flow = source.flow_of(node)
-    if not flow.is_tested(expr.name, flow.graph.points_of(expr)):
-        return found
-    rest = [member for member in found.members if not is_none(member)]
-    return join(rest, exact=found.exact) if rest else found
+    return past_tests(expr, named(expr.name, at), at)
 
 
 def named(name: str, at: Context) -> Value:
