@@ -49,8 +49,10 @@ demo: venv
 	@echo
 	@cat test-data/demo/what-to-write.txt
 
+# The cases keep all cores busy by themselves; everything else is shared out, file by file.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/test_data.py
+	$(BIN)/python -m pytest tests/test_data.py
 
 AXIS ?= cold
 quick: venv

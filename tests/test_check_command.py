@@ -182,6 +182,8 @@ class TestStandardInput:
     def test_a_file_that_is_not_there_yet(self, app: Path) -> None:
         done = run(app, "-", "--stdin-filename", "app/new.py", "--output", "json", text=USE)
         assert lines_of(done) == [("app/new.py", 4), ("app/new.py", 8), ("app/new.py", 12)]
+        fixable = [json.loads(line)["fixable"] for line in done.stdout.splitlines()]
+        assert fixable == [True, True, False]
         assert not (app / "app" / "new.py").exists()
 
     def test_a_text_that_cannot_be_parsed(self, app: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.run import check
+from mypy_asyncsession.cli import main
 from mypy_asyncsession.fixes.engine.driver import Options as FixOptions
 from mypy_asyncsession.fixes.engine.driver import fix
 from mypy_asyncsession.fixes.engine.guard import Guard
@@ -159,3 +161,43 @@ def test_fix_stays_in_each(root: Path, tmp_path: Path) -> None:
     assert "async with get_db() as s: s\n" in new["services/b/app/use.py"]
     assert "async for" not in new["services/b/app/use.py"]
     assert [each.finding.path for each in result.left] == []
+
+
+def test_rollout_has_a_list_for_each(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root)
+    flags = ("--cache-dir", str(tmp_path / "cache"))
+    # What has no list of its own shares that of the root.
+    shared = root / "pyproject.toml"
+    shared.write_text(f"{shared.read_text()}[tool.mypy-asyncsession]\n")
+    own = root / "services" / "b" / "pyproject.toml"
+    own.write_text("[tool.mypy-asyncsession]\nstrict = []\n")
+    (root / "services" / "b" / "app" / "use.py").write_text("from app.db import get_db\n")
+
+    def ended(*arguments: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as raised:
+            main.main(["rollout", *arguments, *flags])
+        return raised.value.code, capsys.readouterr().out
+
+    _, out = ended("--output", "json")
+    found = json.loads(out)["projects"]
+    assert {name: each["ready"] for name, each in found.items()} == {
+        ".": ["provider", "shared_db"],
+        "services/a": [],
+        "services/b": ["app.*"],
+    }
+    _, text = ended()
+    assert text.splitlines()[0] == ".:"
+    assert "services/b:" in text.splitlines()
+    status, out = ended("--write", "--yes")
+    assert status == 0
+    assert "services/b/pyproject.toml is written." in out
+    assert 'strict = ["app.*"]' in own.read_text()
+    assert 'strict = ["provider", "shared_db"]' in shared.read_text()
+    (root / "services" / "b" / "app" / "use.py").write_text(WITH.format("app.db"))
+    assert ended("--check")[0] == 0
+    (root / "services" / "b" / "app" / "use.py").write_text(WITH.format("app.db") + FOR)
+    status, out = ended("--check")
+    assert status == 1
+    assert "services/b/app/use.py:5: error: " in out

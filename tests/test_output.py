@@ -148,6 +148,33 @@ def test_junit() -> None:
     assert len(second) == 1
 
 
+def _unread(*, incomplete: bool) -> Report:
+    problem = Problem("odd.py", 4, "invalid syntax", unchecked=True)
+    return Report([found("a.py", 3)], [problem], 2, incomplete=incomplete)
+
+
+@pytest.mark.parametrize(("incomplete", "severity"), [(True, "major"), (False, "info")])
+def test_gitlab_says_what_was_not_checked(incomplete: bool, severity: str) -> None:
+    (text,) = FORMATS["gitlab"](_unread(incomplete=incomplete), Terminal())
+    _, entry = json.loads(text)
+    assert (entry["check_name"], entry["severity"]) == ("not-checked", severity)
+    assert entry["location"] == {"path": "odd.py", "lines": {"begin": 4, "end": 4}}
+
+
+@pytest.mark.parametrize(("incomplete", "kind"), [(True, "error"), (False, "skipped")])
+def test_junit_says_what_was_not_checked(incomplete: bool, kind: str) -> None:
+    (text,) = FORMATS["junit"](_unread(incomplete=incomplete), Terminal())
+    root = ET.fromstring(text)
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == (
+        "2",
+        "1",
+        str(int(incomplete)),
+    )
+    (case,) = root[1]
+    assert case.get("file") == "odd.py"
+    assert [(each.tag, each.get("message")) for each in case] == [(kind, "invalid syntax")]
+
+
 def test_junit_without_findings() -> None:
     root = ET.fromstring(printed("junit"))
     assert (root.get("tests"), root.get("failures")) == ("1", "0")

@@ -21,6 +21,7 @@ _FILES: Final = (
     "expired-given",
     "lazy-load",
     "transaction",
+    "units-of-work",
 )
 _CASES: Final = [
     case

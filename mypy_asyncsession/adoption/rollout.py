@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.audit.inventory import Package, inventory
+from mypy_asyncsession.checking.projects import apart
+from mypy_asyncsession.checking.report import shown
+from mypy_asyncsession.config import Config, discover, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_asyncsession.checking.report import Report
-    from mypy_asyncsession.config import Config
     from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.survey import Provider
 
@@ -82,6 +84,17 @@ class Rollout:
                 found += step.modules
         return [pattern for pattern in found if _is_pattern(pattern)]
 
+    def forbids(self, pattern: str) -> bool:
+        """Whether a pattern would make a module strict that is not ready to be."""
+        listed = Config(strict=(pattern,))
+        done = (State.READY, State.STRICT)
+        return any(
+            listed.is_strict(module)
+            for step in self.steps
+            if step.state not in done
+            for module in step.modules
+        )
+
     def nearly(self) -> Iterator[tuple[Step, Provider]]:
         """The packages that one more annotation makes ready, and where it is missing."""
         for step in self.steps:
@@ -90,6 +103,67 @@ class Rollout:
                     if provider.resource:
                         yield step, provider
                         break
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """How far one of several projects is; or the only one.
+
+    Attributes:
+        name: Its directory, as it is shown.
+        file: The file whose list of strict modules counts for it; it need not be there.
+        config: What that file says.
+        rollout: How far it is.
+        ready: What to add to that list.
+        paths: The files that were looked at.
+    """
+
+    name: str
+    file: Path
+    config: Config
+    rollout: Rollout
+    ready: tuple[str, ...]
+    paths: frozenset[str]
+
+
+def projects(report: Report, directory: Path) -> list[Project]:
+    """How far each project is.
+
+    Args:
+        report: A check of them with all rules, and with surveys.
+        directory: The working directory.
+
+    Raises:
+        ConfigError: A configuration cannot be used.
+    """
+    found = []
+    for folder, part in apart(report, str(directory)):
+        file = discover(None, folder)
+        config = load(file) if file is not None else Config()
+        of_it = rollout(part, config)
+        found.append(
+            Project(
+                shown(folder, str(directory)),
+                file or Path(folder, "pyproject.toml"),
+                config,
+                of_it,
+                tuple(of_it.patterns()),
+                part.paths,
+            )
+        )
+    return [
+        replace(
+            each,
+            ready=tuple(
+                pattern
+                for pattern in each.ready
+                if not any(
+                    other.rollout.forbids(pattern) for other in found if other.file == each.file
+                )
+            ),
+        )
+        for each in found
+    ]
 
 
 def rollout(report: Report, config: Config) -> Rollout:
@@ -104,7 +178,12 @@ def rollout(report: Report, config: Config) -> Rollout:
     folders: dict[str, list[str]] = {}
     for path, module in sorted(names.items()):
         folders.setdefault(os.path.dirname(path), []).append(module)
-    own = {_package(path, module): folders[os.path.dirname(path)] for path, module in names.items()}
+    own: dict[str, list[str]] = {}
+    for path, module in names.items():
+        name = _package(path, module)
+        # What is in no package stands for itself, whatever else is in its directory.
+        alone = name == module and not _is_package(path)
+        own[name] = [module] if alone else folders[os.path.dirname(path)]
     packages = {package.name: package for package in found.packages}
     for name in own:
         # One that uses what others define can be strict as well.
@@ -130,9 +209,13 @@ def _state(package: Package, *, strict: bool) -> State:
 
 
 def _package(path: str, module: str) -> str:
-    if os.path.basename(path) in ("__init__.py", "__init__.pyi"):
+    if _is_package(path):
         return module
     return module.rpartition(".")[0] or module
+
+
+def _is_package(path: str) -> bool:
+    return os.path.basename(path) in ("__init__.py", "__init__.pyi")
 
 
 def _module(path: str, names: dict[str, str]) -> str:

@@ -78,7 +78,7 @@ class Inventory:
         findings: The findings.
         problems: What was in the way.
         checked: How many files were looked at.
-        directories: The packages that directories are.
+        directories: The packages that directories are, and the modules that are in none, by path.
     """
 
     rows: tuple[Row, ...]
@@ -89,9 +89,13 @@ class Inventory:
     directories: Mapping[str, str] = field(default_factory=dict)
 
     def package_of(self, path: str) -> str:
-        """The package that a file is in, or its directory where the name is not known."""
+        """The package that a file is in, or its directory where the name is not known.
+
+        A module that is in no package stands for itself.
+        """
         directory = os.path.dirname(path)
-        return self.directories.get(directory) or directory.replace(os.sep, ".") or "."
+        known = self.directories.get(path) or self.directories.get(directory)
+        return known or directory.replace(os.sep, ".") or "."
 
     def ways(self) -> tuple[str, ...]:
         """The ways in which anything is used, in the order of ``WAYS``."""
@@ -138,11 +142,11 @@ def _uses(surveys: Iterable[Survey]) -> Iterator[Used]:
 
 
 def _directories(rows: Iterable[Row], surveys: Iterable[Survey]) -> Iterator[tuple[str, str]]:
-    for row in rows:
-        path = row.provider.place.path
-        yield os.path.dirname(path), _package(row.provider.module, path)
-    for found in surveys:
-        yield os.path.dirname(found.path), _package(found.module, found.path)
+    modules = [(row.provider.place.path, row.provider.module) for row in rows]
+    for path, module in (*modules, *((found.path, found.module) for found in surveys)):
+        package = _package(module, path)
+        alone = package == module and not _is_package(path)
+        yield path if alone else os.path.dirname(path), package
 
 
 def _packages(found: Inventory) -> Iterator[Package]:
@@ -161,6 +165,10 @@ def _packages(found: Inventory) -> Iterator[Package]:
 
 def _package(module: str, path: str) -> str:
     """The package that a module is in; a package is in itself."""
-    if os.path.basename(path) in ("__init__.py", "__init__.pyi"):
+    if _is_package(path):
         return module
     return module.rpartition(".")[0] or module
+
+
+def _is_package(path: str) -> bool:
+    return os.path.basename(path) in ("__init__.py", "__init__.pyi")

@@ -16,7 +16,7 @@ from mypy_asyncsession.reading import read_bytes
 from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from mypy_asyncsession.checking.options import Options
@@ -35,16 +35,19 @@ class FixAnswers:
         answers: Whether it would be fixed, by what the answer depends on.
     """
 
-    def __init__(self, folder: Path | None, options: Options) -> None:
+    def __init__(
+        self, folder: Path | None, options: Options, texts: Mapping[str, bytes] | None = None
+    ) -> None:
         """Read them.
 
         Args:
             folder: The directory that is kept between runs; ``None`` if there is none.
             options: How what was found is checked.
+            texts: By path as it is shown, what is to be taken for the content of a file.
         """
         self.answers: dict[str, bool] = {}
         self._path = folder / _NAME if folder is not None else None
-        self._contents: dict[str, bytes] = {}
+        self._contents = {path: _digest(text).encode() for path, text in (texts or {}).items()}
         how = (options.config_file, options.strict, options.engine)
         self._by = _digest(repr([how, *installed()]).encode(errors="surrogateescape"))
         if self._path is not None:

@@ -84,6 +84,18 @@ def merged(reports: Iterable[tuple[str, Report]], directory: str) -> Report:
     )
 
 
+def apart(report: Report, directory: str) -> list[tuple[str, Report]]:
+    """The report of each project, with paths as they are shown in a directory.
+
+    Args:
+        report: What was found, of several projects or of one.
+        directory: The directory, absolute; that of the project, if there is but one.
+    """
+    if not report.parts:
+        return [(directory, report)]
+    return [(folder, _Moved(folder, directory).report(found)) for folder, found in report.parts]
+
+
 class _Moved:
     """What was found in one directory, as another one shows it."""
 

@@ -230,7 +230,9 @@ def _once(request: _Request, old: Baseline | None, *, update: bool = False) -> i
     if old is not None:
         report = _compared(report, old, update=update, quiet=quiet)
     wanted = output in _SAYS_FIXABLE and not (output == "text" and quiet)
-    if report.findings and wanted and not request.texts:
+    # Of a text in an unknown encoding it cannot be asked.
+    legible = not any("\ufffd" in each for each in request.texts.values())
+    if report.findings and wanted and legible:
         findings = common.fixable(
             report.findings, whole, request.paths, request.options, quiet=quiet
         )

@@ -32,13 +32,14 @@ def asked(
 
     Args:
         findings: The findings.
-        report: All that was found with them.
+        report: All that was found with them, and the texts that are not what is on disk.
         paths: The files and directories that were checked.
         options: How they were checked.
         on_progress: Called while mypy runs: how many files are done, and how many there are.
     """
     directory = os.path.abspath(os.curdir)
-    kept = FixAnswers(place(directory, options.cache_dir).private, options)
+    texts = {path: text.encode() for path, text in report.texts.items()}
+    kept = FixAnswers(place(directory, options.cache_dir).private, options, texts)
     keys = [*map(kept.key, findings)]
     unknown = [
         (key, found) for key, found in zip(keys, findings, strict=True) if key not in kept.answers

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mypy_asyncsession.adoption.edit import shown
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import FOUND, NOTHING
 from mypy_asyncsession.cli.terminal import Terminal, tell
@@ -17,7 +18,7 @@ from mypy_asyncsession.printable import json_text, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_asyncsession.adoption.rollout import Rollout, Step
+    from mypy_asyncsession.adoption.rollout import Project, Rollout, Step
 
 
 @click.command(short_help="Say which packages are ready to be strict, and keep them so.")
@@ -66,43 +67,67 @@ def rollout(
     The exit status is 0, with --check 1 if something has become worse, with --write 1 if edits are
     left to be made, and 2 if it could not run.
     """  # noqa: D301
-    from mypy_asyncsession.adoption import rollout as rolling
-    from mypy_asyncsession.adoption.strict_list import dropped, earlier, with_strict
+    from mypy_asyncsession.adoption.rollout import projects
     from mypy_asyncsession.checking.options import Options
-    from mypy_asyncsession.config import Config, discover, load
 
-    file = discover(None, Path.cwd())
-    config = load(file) if file is not None else Config()
-    file = file or Path.cwd() / "pyproject.toml"
-    before = earlier(file, against) if guard else []
-    options = Options(cache_dir=cache_dir, strict=True, survey=True)
+    options = Options(cache_dir=cache_dir, strict=True, survey=True, projects=True)
     report = common.run(paths, options)
-    found = rolling.rollout(report, config)
+    found = projects(report, Path.cwd())
     terminal = Terminal.of_stdout()
     if guard:
-        if before is None:
-            tell("note: git does not know an earlier list: it is not compared")
-        lost = list(dropped(before or [], config, report.paths))
-        terminal.print(_guarded(found, lost, incomplete=report.incomplete))
-        return common.status(report, found=bool(lost or found.regressed))
-    terminal.print(_as_json(found) if output == "json" else _as_text(found, terminal, write=write))
+        worse = [_print_guarded(each, against, terminal) for each in found]
+        if report.incomplete:
+            click.echo('Not everything was read: "mypy-asyncsession check" says what was not')
+        elif not any(worse):
+            click.echo(f"Success: what is strict stays so (checked {report.checked} source files)")
+        return common.status(report, found=any(worse))
+    if output == "json":
+        terminal.print(_as_json(found))
+    else:
+        terminal.print(_as_text(found, terminal, write=write))
     if not write:
         return NOTHING
-    edit = with_strict(file, found.patterns())
-    if not edit.diff():
+    return _written(found, terminal, yes=yes)
+
+
+def _print_guarded(project: Project, against: str | None, terminal: Terminal) -> bool:
+    """Print what has become worse in a project: whether anything has."""
+    from mypy_asyncsession.adoption.strict_list import dropped, earlier
+
+    before = earlier(project.file, against)
+    if before is None:
+        tell("note: git does not know an earlier list: it is not compared")
+    lost = list(dropped(before or [], project.config, project.paths))
+    terminal.print(_guarded(project.rollout, lost))
+    return bool(lost or project.rollout.regressed)
+
+
+def _written(found: list[Project], terminal: Terminal, *, yes: bool) -> int:
+    """Make the edits that are wanted: the exit status."""
+    from mypy_asyncsession.adoption.strict_list import with_strict
+
+    files: dict[Path, list[str]] = {}
+    for project in found:
+        files.setdefault(project.file, []).extend(project.ready)
+    edits = [with_strict(file, dict.fromkeys(patterns)) for file, patterns in files.items()]
+    edits = [edit for edit in edits if edit.diff()]
+    if not edits:
         click.echo("There is nothing to add to the list.")
         return NOTHING
-    terminal.print(printable(line, keep="\t") for line in edit.diff())
+    for edit in edits:
+        terminal.print(printable(line, keep="\t") for line in edit.diff())
     asks = terminal.interactive and sys.stdin.isatty()
-    if yes or (asks and click.confirm("Make this edit?", default=True)):
-        edit.apply()
-        click.echo(f"{file.name} is written.")
+    these = "this edit" if len(edits) == 1 else "these edits"
+    if yes or (asks and click.confirm(f"Make {these}?", default=True)):
+        for edit in edits:
+            edit.apply()
+            click.echo(f"{printable(shown(edit.path))} is written.")
         return NOTHING
-    click.echo("Nothing was changed: --yes makes this edit.")
+    click.echo(f"Nothing was changed: --yes makes {these}.")
     return FOUND
 
 
-def _guarded(found: Rollout, lost: list[str], *, incomplete: bool) -> Iterator[str]:
+def _guarded(found: Rollout, lost: list[str]) -> Iterator[str]:
     for finding in found.regressed:
         place = printable(f"{finding.path}:{finding.span.line}")
         yield f"{place}: error: {printable(finding.message)}  [{finding.code}]"
@@ -110,15 +135,22 @@ def _guarded(found: Rollout, lost: list[str], *, incomplete: bool) -> Iterator[s
         yield from (f"{place}: note: {printable(hint)}" for hint in hints)
     for pattern in lost:
         yield f'error: "{printable(pattern)}" was strict, and is not in the list any more'
-    if incomplete:
-        yield 'Not everything was read: "mypy-asyncsession check" says what was not'
-    elif not lost and not found.regressed:
-        yield f"Success: what is strict stays so (checked {found.checked} source files)"
 
 
-def _as_text(found: Rollout, terminal: Terminal, *, write: bool) -> Iterator[str]:
+def _as_text(found: list[Project], terminal: Terminal, *, write: bool) -> Iterator[str]:
+    for number, project in enumerate(found):
+        if len(found) > 1:
+            yield from ("",) * bool(number)
+            yield terminal.style(f"{printable(project.name)}:", bold=True)
+        yield from _project(project, terminal)
+    if any(project.ready for project in found) and not write:
+        yield '"mypy-asyncsession rollout --write" makes them strict.'
+
+
+def _project(project: Project, terminal: Terminal) -> Iterator[str]:
     from mypy_asyncsession.adoption.rollout import State
 
+    found = project.rollout
     rows = [("package", "providers", "precise", "state", "findings"), *map(_row, found.steps)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     colors = {State.STRICT: "green", State.READY: "cyan", State.REGRESSED: "red"}
@@ -140,14 +172,14 @@ def _as_text(found: Rollout, terminal: Terminal, *, write: bool) -> Iterator[str
             f"{printable(step.package.name)} is one annotation away: {provider.name} "
             f"({printable(provider.place.path)}:{provider.place.line}) needs {annotation}"
         )
-    patterns = found.patterns()
-    if patterns:
+    if project.ready:
         width = terminal.width if terminal.interactive else 100
         yield from textwrap.wrap(
-            f"Ready: {', '.join(patterns)}", width, break_on_hyphens=False, break_long_words=False
+            f"Ready: {', '.join(project.ready)}",
+            width,
+            break_on_hyphens=False,
+            break_long_words=False,
         )
-        if not write:
-            yield '"mypy-asyncsession rollout --write" makes them strict.'
     else:
         yield "No further package is ready."
 
@@ -163,31 +195,35 @@ def _row(step: Step) -> tuple[str, str, str, str, str]:
     )
 
 
-def _as_json(found: Rollout) -> Iterator[str]:
-    yield json_text(
-        {
-            "packages": [
-                {
-                    "name": step.package.name,
-                    "state": step.state.name.lower(),
-                    "providers": step.package.providers,
-                    "precise": step.package.precise,
-                    "findings": dict(sorted(step.package.findings.items())),
-                    "missing": [
-                        {
-                            "provider": each.fullname,
-                            "file": each.place.path,
-                            "line": each.place.line,
-                            "annotation": each.right,
-                        }
-                        for each in step.missing
-                        if each.resource
-                    ],
-                }
-                for step in found.steps
-            ],
-            "ready": found.patterns(),
-            "checked": found.checked,
-        },
-        indent=2,
-    )
+def _as_json(found: list[Project]) -> Iterator[str]:
+    """An object for the project; of several, one that holds them by their directory."""
+    objects = {project.name: _as_object(project) for project in found}
+    (first, *others) = objects.values()
+    yield json_text({"projects": objects} if others else first, indent=2)
+
+
+def _as_object(project: Project) -> dict[str, Any]:
+    return {
+        "packages": [
+            {
+                "name": step.package.name,
+                "state": step.state.name.lower(),
+                "providers": step.package.providers,
+                "precise": step.package.precise,
+                "findings": dict(sorted(step.package.findings.items())),
+                "missing": [
+                    {
+                        "provider": each.fullname,
+                        "file": each.place.path,
+                        "line": each.place.line,
+                        "annotation": each.right,
+                    }
+                    for each in step.missing
+                    if each.resource
+                ],
+            }
+            for step in project.rollout.steps
+        ],
+        "ready": list(project.ready),
+        "checked": project.rollout.checked,
+    }

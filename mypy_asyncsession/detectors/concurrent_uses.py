@@ -30,6 +30,7 @@ from mypy_asyncsession.semantic.async_sessions import is_for_one_task
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.objects import Made, Variable, root_of
+from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.task_elements import Element, Elements
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname, members
 
@@ -135,7 +136,7 @@ class ConcurrentUses:
             object_ = act.object
             if not act.awaited or act.guarded or not is_for_one_task(object_.value):
                 continue
-            if _is_named(object_, element.own):
+            if _is_named(object_, element.own) or _is_made_by(object_, element):
                 continue
             acts.setdefault(object_, act)
         return list(acts.values())
@@ -319,6 +320,16 @@ def _defined(object_: Object) -> frozenset[int]:
 def _is_named(object_: Object, names: frozenset[str]) -> bool:
     root = root_of(object_)
     return isinstance(root, Variable) and root.name in names
+
+
+def _is_made_by(object_: Object, element: Element) -> bool:
+    """Whether each round of a comprehension makes an object of its own: ``Users().get(key)``."""
+    root = root_of(object_)
+    return (
+        element.many
+        and isinstance(root, Made)
+        and any(node is root.call for node in walk(element.call))
+    )
 
 
 def _joined(

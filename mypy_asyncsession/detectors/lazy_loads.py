@@ -96,7 +96,9 @@ class LazyLoads:
         sight: LoadsInSight | None = None
         model = self._responses.of_handler(function, body)
         nodes = list(self._reads(function.body, body))
-        reads = [each for each, _ in nodes if isinstance(each, MemberExpr)]
+        reads = [
+            each for each, at in nodes if isinstance(each, MemberExpr) and not _is_target(each, at)
+        ]
         for member, statement in nodes:
             point = ProgramPoint(body, statement)
             if isinstance(member, CallExpr):
@@ -106,7 +108,10 @@ class LazyLoads:
                         seen.add(load.key)
                         yield self._record(member, load.relationship, load.found[0], point)
                 continue
+            is_target = _is_target(member, statement)
             if isinstance(member.expr, NameExpr) and self._is_made(member.expr.name, body):
+                if is_target:
+                    continue
                 sight = sight or LoadsInSight(function, body, self._interpreter)
                 new = self._new.read(member, point, sight.calls)
                 if new is not None and (id(new.made), member.name) not in seen:
@@ -124,6 +129,8 @@ class LazyLoads:
                 each.query.mapped is not first.query.mapped for each in found
             ):
                 continue
+            if is_target and relationship.many is not True:
+                continue  # it need not know what was there
             key = (id(first.query.made), member.name)
             if key in seen or not self._is_lazy(relationship, found):
                 continue
@@ -131,7 +138,7 @@ class LazyLoads:
             if sight.may_be_loaded(relationship, found, member):
                 continue
             seen.add(key)
-            yield self._record(member, relationship, first, point)
+            yield self._record(member, relationship, first, point)._replace(assigned=is_target)
 
         if model is not None:
             sight = sight or LoadsInSight(function, body, self._interpreter)
@@ -236,8 +243,10 @@ class LazyLoads:
             entity=new.mapped.name,
             how=Lacking.NEW,
             session=new.session,
+            assigned=False,
             made=span_of(new.made),
             made_text=written(new.made),
+            place=None,
             span=span,
             function=point.body.outermost(),
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
@@ -261,8 +270,10 @@ class LazyLoads:
             entity=query.entity,
             how=Lacking.SELECT if query.is_select else Lacking.GET,
             session=loaded.session,
+            assigned=False,
             made=made,
             made_text=written(query.made),
+            place=loaded.place,
             span=span,
             function=point.body.outermost(),
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
@@ -296,7 +307,7 @@ class LazyLoads:
             if isinstance(node, CallExpr):
                 if isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS:
                     yield node, statement
-            elif isinstance(node, MemberExpr) and not _is_target(node, statement):
+            elif isinstance(node, MemberExpr):
                 yield node, statement
             stack.extend(reversed(list(children(node))))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AwaitExpr, CallExpr, IndexExpr, IntExpr, MemberExpr, NameExpr
 
+from mypy_asyncsession.detectors.helper_loads import HelperLoads
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import dotted
@@ -15,6 +16,8 @@ from mypy_asyncsession.semantic.values import ObjectValue, members
 if TYPE_CHECKING:
     from mypy.nodes import Expression
 
+    from mypy_asyncsession.detectors.helper_loads import Helper
+    from mypy_asyncsession.findings import Place
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.queries import Queries, Query
     from mypy_asyncsession.semantic.scopes import Scope
@@ -64,6 +67,8 @@ class Loaded:
         session: The session, as written.
         asked: The call of the session's method.
         names: The names that it has gone through.
+        helpers: The functions that it has come from.
+        place: The one of them that has loaded it.
     """
 
     kind: str
@@ -71,6 +76,8 @@ class Loaded:
     session: str
     asked: CallExpr
     names: frozenset[str] = frozenset()
+    helpers: tuple[Helper, ...] = ()
+    place: Place | None = None
 
 
 class LoadedInstances:
@@ -79,6 +86,7 @@ class LoadedInstances:
     def __init__(self, interpreter: Interpreter, queries: Queries) -> None:
         self._interpreter = interpreter
         self._queries = queries
+        self._helpers = HelperLoads(interpreter, self)
 
     def of(
         self, expression: Expression, scope: Scope, where: Where, depth: int = 0
@@ -96,7 +104,8 @@ class LoadedInstances:
         if isinstance(expression, NameExpr):
             return self._of_name(expression.name, scope, where, depth)
         if isinstance(expression, AwaitExpr):
-            return self._asked(expression.expr, scope, where)
+            asked = self._asked(expression.expr, scope, where)
+            return asked or self._helpers.of(expression.expr, scope, where)
         if isinstance(expression, IndexExpr):
             if isinstance(expression.index, IntExpr):
                 found = self.of(expression.base, scope, where, depth + 1)

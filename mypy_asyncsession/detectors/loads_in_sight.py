@@ -85,8 +85,10 @@ class LoadsInSight:
         self._body = body
         self._interpreter = interpreter
         self._graph: Graph | None = None
-        #: The relationships that something loads or fills, whichever instance's.
+        #: The relationships that something loads, whichever instance's.
         self._filled: set[str] = set()
+        #: Those that something is assigned to.
+        self._assigned: set[str] = set()
         #: Whether something is done that may load whatever there is.
         self._blind = False
         #: The calls, in source order.
@@ -100,7 +102,7 @@ class LoadsInSight:
             targets = node.lvalues if isinstance(node, AssignmentStmt) else [node.lvalue]
             for target in targets:
                 items = target.items if isinstance(target, (ListExpr, TupleExpr)) else [target]
-                self._filled.update(each.name for each in items if isinstance(each, MemberExpr))
+                self._assigned.update(each.name for each in items if isinstance(each, MemberExpr))
         elif isinstance(node, MemberExpr):
             if isinstance(node.expr, MemberExpr) and node.expr.name == "awaitable_attrs":
                 self._filled.add(node.name)
@@ -141,11 +143,28 @@ class LoadsInSight:
             else:
                 self._blind = True
 
-    def may_be_loaded(self, relationship: Relationship, found: list[Loaded], read: Node) -> bool:
-        """Whether a relationship may be loaded where it is read."""
+    def may_be_loaded(
+        self,
+        relationship: Relationship,
+        found: Sequence[Loaded],
+        read: Node,
+        *,
+        inside: bool = False,
+    ) -> bool:
+        """Whether a relationship may be loaded where it is read.
+
+        Args:
+            relationship: The relationship.
+            found: What has loaded the instance.
+            read: Where it is read, or returned.
+            inside: Whether the function was given the session by the one that is looked at.
+        """
         if self._blind or relationship.name in self._filled:
             return True
-        if relationship.reverse is not None and relationship.reverse in self._filled:
+        ends = {relationship.name, relationship.reverse}
+        # A collection that is not loaded is not filled from its other end, and to assign to it
+        # loads what it had.
+        if relationship.many is not True and not ends.isdisjoint(self._assigned | self._filled):
             return True
         mapped = found[0].query.mapped
         names = frozenset().union(*(each.names for each in found))
@@ -154,11 +173,20 @@ class LoadsInSight:
             return True
         if relationship.many is not True and (mapped.has_foreign_keys or not mapped.complete):
             # The other end of a many-to-one may be there already.
-            if not all(self._is_fresh(session) for session in sessions):
+            if not inside and not all(map(self._is_fresh, sessions)):
                 return True
             if self._is_asked_for(relationship.target_name, found):
                 return True
-        return self._something_unseen_before(read, names, sessions, relationship)
+        loading = frozenset(id(each.asked) for each in found)
+        if self._something_unseen_before(read, names, sessions, relationship, loading):
+            return True
+        return any(
+            LoadsInSight(helper.function, helper.body, self._interpreter).may_be_loaded(
+                relationship, helper.found, helper.returned, inside=True
+            )
+            for each in found
+            for helper in each.helpers[-1:]
+        )
 
     def may_be_set(self, new: NewInstance, read: Node, same: Sequence[Node]) -> bool:
         """Whether a relationship of a new instance may be there where it is read.
@@ -169,7 +197,8 @@ class LoadsInSight:
             same: All the reads of it.
         """
         relationship = new.relationship
-        if self._blind or not {relationship.name, relationship.reverse}.isdisjoint(self._filled):
+        ends = {relationship.name, relationship.reverse}
+        if self._blind or not ends.isdisjoint(self._filled | self._assigned):
             return True
         if relationship.lazy != DEFAULT_LAZY and refreshed(self.calls, new.name):
             return True  # what loads with an instance is loaded again with it
@@ -181,8 +210,8 @@ class LoadsInSight:
         )
 
     def _is_built(self, relationship: Relationship, name: str) -> bool:
-        """Whether an instance of either class is made here."""
-        made = {name, relationship.target_name}
+        """Whether an instance is made here that may be the one that is read, or fill it."""
+        made = {name} if relationship.many is True else {name, relationship.target_name}
         return any(
             isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in made
             for call in self.calls
@@ -202,7 +231,7 @@ class LoadsInSight:
         bindings = self._body.scope.names.bindings.get(session, [])
         return len(bindings) == 1 and bindings[0].kind == "async with"
 
-    def _is_asked_for(self, target: str | None, found: list[Loaded]) -> bool:
+    def _is_asked_for(self, target: str | None, found: Sequence[Loaded]) -> bool:
         """Whether the function gets instances of the other end as well."""
         made = {id(each.query.made) for each in found}
         return target is None or any(
@@ -218,10 +247,15 @@ class LoadsInSight:
         names: frozenset[str],
         sessions: set[str],
         relationship: Relationship,
+        loading: frozenset[int] = frozenset(),
     ) -> bool:
         """Whether a call that may load anything may run before the read."""
         suspects = [
-            call for call in self.calls if self._may_load(call, names, sessions, relationship)
+            call
+            for call in self.calls
+            if id(call) not in loading
+            and self._may_load(call, names, sessions, relationship)
+            and not (loading and self._only_adds(call, relationship))
         ]
         if not suspects:
             return False
@@ -267,6 +301,12 @@ class LoadsInSight:
             receiver = dotted(callee.expr)
             return receiver in roots and not self._is_seen(call, relationship)
         return False
+
+    def _only_adds(self, call: CallExpr, relationship: Relationship) -> bool:
+        """Whether a call makes the other end: a collection that is not loaded is not filled."""
+        value = self._interpreter.value(call.callee, self._body.scope, None)
+        is_target = isinstance(value, ClassValue) and value.fullname == relationship.target
+        return relationship.many is True and is_target
 
     def _is_seen(self, call: CallExpr, relationship: Relationship) -> bool:
         """Whether a callee in the same module says nothing of the relationship."""

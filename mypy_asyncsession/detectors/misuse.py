@@ -56,6 +56,8 @@ def misuse(record: Record) -> Misuse:
         return Misuse(kind, annotation=record.right, imports=record.imports)
     if isinstance(record, Unawaited):
         return Misuse(kind, record.how.name, record.text, record.callee)
+    if isinstance(record, LazyLoad) and record.place is not None:
+        return Misuse(kind, "HELPER")
     if isinstance(record, LazyLoad):
         return Misuse(
             kind,

@@ -10,7 +10,7 @@ from mypy_asyncsession.models.pydantic import MODEL_CLASSES, READING_METHODS
 from mypy_asyncsession.semantic.values import ClassValue, fullname
 
 if TYPE_CHECKING:
-    from mypy.nodes import TypeInfo
+    from mypy.nodes import Expression, TypeInfo
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
@@ -85,6 +85,8 @@ class SerializedReads:
                         name for name in rvalue.arg_names if name is not None
                     ):
                         return frozenset()
+                    if _is_relationship(rvalue):
+                        continue  # of a table of SQLModel's: what is made of it is without
                     if isinstance(target, NameExpr) and statement.unanalyzed_type is not None:
                         found.add(target.name)
             if not _OTHER_WAYS.isdisjoint(base.names) or "Config" in base.names:
@@ -93,3 +95,11 @@ class SerializedReads:
                 if not _OTHER_WAYS.isdisjoint(base.names) or not _OTHER_WAYS.isdisjoint(inner):
                     return frozenset()
         return frozenset(found) if is_model else frozenset()
+
+
+def _is_relationship(rvalue: Expression) -> bool:
+    return (
+        isinstance(rvalue, CallExpr)
+        and isinstance(rvalue.callee, (MemberExpr, NameExpr))
+        and rvalue.callee.name == "Relationship"
+    )

@@ -95,8 +95,10 @@ class LazyLoad(NamedTuple):
         entity: The class, as the query writes it.
         how: Why it is without the relationship.
         session: The session, as written.
+        assigned: Whether it is assigned to, which loads what a collection had.
         made: Where the query is made, or the instance: the call that makes it.
         made_text: That call, as written.
+        place: The function that makes it, where it is another one.
         span: Where it is read.
         function: As in ``Use``.
         lines: As in ``Use``.
@@ -109,8 +111,10 @@ class LazyLoad(NamedTuple):
     entity: str
     how: Lacking
     session: str
+    assigned: bool
     made: Span
     made_text: str
+    place: Place | None
     span: Span
     function: str
     lines: tuple[int, ...]

@@ -27,13 +27,14 @@ from mypy.nodes import (
     UnaryExpr,
     WhileStmt,
 )
-from mypy.types import AnyType, Instance, get_proper_type
+from mypy.types import AnyType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, SYNC_ONLY_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import children, dotted, walk
 from mypy_asyncsession.semantic.values import ObjectValue, members
@@ -145,9 +146,15 @@ class UnawaitedCoroutines:
         if not isinstance(call.callee, MemberExpr):
             return False
         found = get_proper_type(self._interpreter.type_of(call, self._module))
-        if found is None or isinstance(found, AnyType) or self._interpreter.past_types:
+        if found is None or self._interpreter.past_types:
             return True
-        return isinstance(found, Instance) and found.type.fullname in COROUTINE_TYPES
+        # What may be ``None`` is called as well.
+        items = map(get_proper_type, found.items) if isinstance(found, UnionType) else [found]
+        return any(
+            isinstance(each, AnyType)
+            or (isinstance(each, Instance) and each.type.fullname in COROUTINE_TYPES)
+            for each in items
+        )
 
     def _is_coroutine(self, call: CallExpr, point: ProgramPoint) -> bool:
         """Whether a call makes a coroutine of an async session's, or connection's."""
@@ -156,11 +163,8 @@ class UnawaitedCoroutines:
             return False
         if not self.may_lead(callee.expr):
             return False
-        receivers = [
-            each
-            for each in members(self._interpreter.value(callee.expr, point.scope, point.where))
-            if not (isinstance(each, ObjectValue) and each.shape is Shape.NONE)
-        ]
+        found = list(members(self._interpreter.value(callee.expr, point.scope, point.where)))
+        receivers = [each for each in found if not is_none(each)]
         if not receivers or not all(
             isinstance(each, ObjectValue)
             and each.shape is Shape.SESSION
@@ -173,7 +177,16 @@ class UnawaitedCoroutines:
             if callee.name not in COROUTINE_METHODS:
                 return False
         else:
-            made = list(members(self._interpreter.value(call, point.scope, point.where)))
+            if len(receivers) < len(found):
+                # ``None`` has no methods, so nothing is known of the call as such.
+                made = [
+                    self._interpreter.called(
+                        self._interpreter.attribute(each, callee.name), [], point.scope
+                    )
+                    for each in receivers
+                ]
+            else:
+                made = list(members(self._interpreter.value(call, point.scope, point.where)))
             if not made or not all(
                 isinstance(each, ObjectValue)
                 and each.shape is Shape.COROUTINE

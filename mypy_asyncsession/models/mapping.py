@@ -30,6 +30,8 @@ ASYNC_ATTRS: Final = frozenset(
 )
 #: The annotations of mapped attributes.
 MAPPED: Final = frozenset({"Mapped"})
+#: Those of what is no field of a model of SQLModel's.
+NOT_FIELDS: Final = frozenset({"ClassVar", "PrivateAttr"})
 #: Those that say themselves how a relationship is loaded: as a query, when it is asked for.
 DYNAMIC: Final = {"DynamicMapped": "dynamic", "WriteOnlyMapped": "write_only"}
 #: What ``lazy`` may be besides a string.

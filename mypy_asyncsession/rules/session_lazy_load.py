@@ -1,16 +1,18 @@
 """A relationship that would be loaded lazily through an async session.
 
 ## What it does
-Rejects the read of a relationship of an instance that a `select` or `get` of the same function has
-loaded through an async session without it: no loader option names it, its `lazy` is the default,
-and nothing on the way loads, refreshes or sets it. So it does with a collection of a new instance
-that was neither passed nor touched before the instance was flushed or committed. Where anything on
-the way is out of sight (options from elsewhere, a function that is given the instance or the
-session, a many-to-one whose other end the session may hold), nothing is said.
+Rejects the read of a relationship of an instance that a `select` or `get`, of the same function or
+of one that it awaits, has loaded through an async session without it: no loader option names it,
+its `lazy` is the default, and nothing on the way loads, refreshes or sets it. So it does with a
+collection of a new instance that was neither passed nor touched before the instance was flushed or
+committed, and with what is assigned to a collection that is not loaded. Where anything on the way
+is out of sight (options from elsewhere, a function that is given the instance or the session, a
+many-to-one whose other end the session may hold), nothing is said.
 
 ## Why is this bad
 A lazy load is a query from within an attribute, and an attribute cannot be awaited: SQLAlchemy
-raises `MissingGreenlet`. A `join` loads nothing.
+raises `MissingGreenlet`. A `join` loads nothing, and what is assigned to a collection that is not
+loaded loads it first.
 
 ## Example
 ```python
@@ -65,11 +67,17 @@ def check(load: LazyLoad) -> Problem | None:
     read = f'"{load.text}"'
     if load.reader is not None:
         read += f', which "{load.reader}" reads,'
+    if load.assigned:
+        read = f"What {read} had before the assignment"
     message = f"{read} would be loaded lazily, which an async session cannot do: "
     option = f"selectinload({load.entity}.{load.attribute})"
     if load.how is Lacking.NEW:
         message += f'"{load.instance}" is new, and was written without it'
         hint = f'Write "await {load.session}.refresh({load.instance}, ["{load.attribute}"])" before'
+    elif load.place is not None:
+        message += f'"{load.place.fullname}" loads "{load.entity}" without it'
+        added = f"options=[{option}]" if load.how is Lacking.GET else f".options({option})"
+        hint = f'Add "{added}" to "{load.made_text}" in "{load.place.fullname}"'
     else:
         message += f'line {line} loads "{load.entity}" without it'
         added = f"options=[{option}]" if load.how is Lacking.GET else f".options({option})"

@@ -16,7 +16,7 @@ from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import Variable
 from mypy_asyncsession.semantic.syntax import yields
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ManagerFactory, fullname
+from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, fullname
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,8 +87,8 @@ class Expiry:
         if any(kind.is_star() for kind in made.arg_kinds):
             return False
         callee = self._objects.value(made.callee, body, at)
-        if isinstance(callee, ClassValue):
-            return callee.fullname in ASYNC_SESSIONS
+        if fullname(callee) in ASYNC_SESSIONS:
+            return True
         if isinstance(callee, (FunctionValue, ManagerFactory)):
             return self._provided(callee, depth)
         return isinstance(made.callee, NameExpr) and self._maker_expires(

@@ -19,14 +19,17 @@ from mypy_asyncsession.semantic.footprints import (
     asked,
     depends,
     footprint,
+    given_back,
     initialised,
     injected,
     is_plain,
+    loads,
     made,
     made_of_parameters,
 )
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
+from mypy_asyncsession.semantic.initializers import FILLING, is_property
 from mypy_asyncsession.semantic.late_commits import LateCommits
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses, described, may_map
 from mypy_asyncsession.semantic.session_ownership import closed_by, closes_own, opens_in
@@ -161,10 +164,14 @@ class _Facts:
             self._evaluate(partial(_over_time, statement, function, scope, name))
         elif is_stub_body(function):
             self._lines.append(f"{name} says nothing")
-        if function.name == "__init__" and (put := initialised(found)):
+        if function.name in FILLING and (put := initialised(found)):
             self._lines.append(f"{name} puts {put}")
+        if isinstance(statement, Decorator) and is_property(statement):
+            self._lines.append(f"{name} gives {given_back(found)} {initialised(found)}")
         if done := footprint(function, found):
             self._lines.append(f"{name} does {done}")
+        if loaded := loads(function, found):
+            self._lines.append(f"{name} loads {loaded}")
         if found.returned and (given := injected(function, found, self._source)):
             self._lines.append(f"{name} is given {given}")
         if self._asks and (owners := asked(found)):

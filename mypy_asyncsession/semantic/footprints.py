@@ -69,6 +69,8 @@ _PLAIN: Final = frozenset(
         UnaryExpr,
     }
 )
+#: What names the class whose instances are loaded.
+_LOADING: Final = frozenset({"get", "get_one", "select"})
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
@@ -140,6 +142,22 @@ def initialised(found: Contents) -> str:
     )
 
 
+def given_back(found: Contents) -> str:
+    """What a property returns."""
+    return ";".join(_text(each) for each in found.returned)
+
+
+def loads(function: FuncDef, found: Contents) -> str:
+    """What a function asks for that returns what it has loaded, loader options included."""
+    if not function.is_coroutine or not found.returned or found.words.isdisjoint(_LOADING):
+        return ""
+    return ";".join(
+        f"{_text(node)}{[each.value for each in walk(node) if isinstance(each, StrExpr)]}"
+        for node in found.nodes
+        if isinstance(node, CallExpr)
+    )
+
+
 def made(binding: Binding) -> str | None:
     """What a sessionmaker is told of commits, where a name is bound to a new one."""
     call = binding.node
@@ -168,9 +186,9 @@ def depends(binding: Binding) -> str | None:
     index = binding.node
     if binding.kind != "assign" or not isinstance(index, IndexExpr):
         return None
-    items = index.index.items[1:] if isinstance(index.index, TupleExpr) else []
-    told = [_text(each) for each in items if isinstance(each, CallExpr)]
-    return ";".join(told) or None
+    items = index.index.items if isinstance(index.index, TupleExpr) else []
+    told = [_text(each) for each in items[1:] if isinstance(each, CallExpr)]
+    return ";".join([_text(items[0]), *told]) if told else None
 
 
 def injected(function: FuncDef, contents: Contents, source: ModuleSource) -> str:

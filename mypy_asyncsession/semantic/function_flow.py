@@ -6,10 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    AssignmentExpr,
-    AssignmentStmt,
     CallExpr,
-    ComparisonExpr,
     ForStmt,
     FuncItem,
     GlobalDecl,
@@ -23,12 +20,12 @@ from mypy.nodes import (
 from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
 from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
-from mypy_asyncsession.semantic.syntax import dotted, statements, yields
+from mypy_asyncsession.semantic.syntax import statements, yields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
-    from mypy.nodes import ClassDef, Node
+    from mypy.nodes import ClassDef
 
     from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
 
@@ -147,37 +144,6 @@ class FunctionFlow:
                 found.setdefault(id(point.statement), []).append(point.index)
         return found
 
-    def is_tested(self, name: str, points: Collection[int]) -> bool:
-        """Whether a dotted name was found to be something on every way to some points.
-
-        That is, since it was last bound, a condition held in which ``None`` does not: ``if x``,
-        ``x is not None``, or ``isinstance(x, Session)``.
-        """
-        graph = self.graph
-        first, _, rest = name.partition(".")
-        bound = {*self.bindings.of(first), *(self._setting(name) if rest else ())}
-        seen = set(points)
-        stack = list(seen)
-        while stack:
-            index = stack.pop()
-            if index == Graph.ENTRY:
-                return False
-            for source, kind in graph.before[index]:
-                if source in seen or _is_test(graph.points[source], name, kind):
-                    continue
-                if source in bound and not kind & (EdgeKind.RAISING | EdgeKind.FALSE):
-                    return False
-                seen.add(source)
-                stack.append(source)
-        return bool(seen)
-
-    def _setting(self, name: str) -> Iterator[int]:
-        """The points at which an attribute is set, as written."""
-        for point in self.graph.points:
-            node = point.node
-            if isinstance(node, AssignmentStmt) and name in map(dotted, node.lvalues):
-                yield point.index
-
     def always(self, points: Collection[int]) -> bool:
         """Whether the body comes through one of some points, unless an exception leaves it."""
         return self.returns and on_every_path(
@@ -188,28 +154,6 @@ class FunctionFlow:
     def returns(self) -> bool:
         """Whether the body may be left other than by an exception."""
         return may_reach(self.graph, Graph.ENTRY, Graph.EXIT)
-
-
-def _is_test(point: Point, name: str, kind: int) -> bool:
-    """Whether a name is surely not ``None`` where an edge of a kind leaves a condition."""
-    node = point.node
-    if point.kind is not PointKind.BRANCH:
-        return False
-    if isinstance(node, ComparisonExpr):
-        first, second = node.operands[0], node.operands[-1]
-        asked = isinstance(second, NameExpr) and second.name == "None"
-        wanted = {"is": EdgeKind.FALSE, "is not": EdgeKind.TRUE}.get(node.operators[0])
-        return len(node.operators) == 1 and asked and kind == wanted and _is_name(first, name)
-    if isinstance(node, CallExpr) and _is_name(node.callee, "isinstance") and node.args:
-        return kind == EdgeKind.TRUE and _is_name(node.args[0], name)
-    return kind == EdgeKind.TRUE and node is not None and _is_name(node, name)
-
-
-def _is_name(node: Node, name: str) -> bool:
-    """Whether an expression is a name, or binds it to what it gives."""
-    if isinstance(node, AssignmentExpr):
-        node = node.target
-    return isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name
 
 
 def _evaluates(point: Point) -> bool:

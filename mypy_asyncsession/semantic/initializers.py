@@ -1,10 +1,12 @@
-"""The ``__init__`` of a class, and what it puts into the attributes of its objects."""
+"""What puts objects into the attributes of a class: ``__init__``, ``__aenter__``, properties."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import ClassDef, Expression, FuncDef, FuncItem, TypeInfo
+from mypy.nodes import ClassDef, Decorator, Expression, FuncDef, FuncItem, NameExpr, TypeInfo
+
+from mypy_asyncsession.semantic.syntax import returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
+
+#: The methods that fill an object before others use it.
+FILLING: Final = frozenset({"__aenter__", "__enter__", "__init__"})
 
 
 class Initializers:
@@ -59,8 +64,16 @@ class Initializers:
         node, scope = located
         return node, source.scope_in(node, scope)
 
-    def of_attribute(self, info: TypeInfo, name: str) -> tuple[Expression, FunctionBody] | None:
-        """The one expression that is ever assigned to an attribute, if an ``__init__`` does it."""
+    def of_attribute(
+        self, info: TypeInfo, name: str, filling: frozenset[str] = FILLING
+    ) -> tuple[Expression, FunctionBody] | None:
+        """The one expression that is ever assigned to an attribute, if it is before any use.
+
+        Args:
+            info: The class.
+            name: The attribute.
+            filling: The methods that run before it is used.
+        """
         found: tuple[Expression, FunctionBody] | None = None
         for base in info.mro:
             located = self._located(base)
@@ -72,7 +85,38 @@ class Initializers:
             if name in source.open_attributes(node):
                 return None
             for expression, method in source.attributes(node).get(name, ()):
-                if found is not None or method is None or method.name != "__init__":
+                if isinstance(expression, NameExpr) and expression.name == "None":
+                    continue  # nothing is there yet, or any more
+                if found is not None or method is None or method.name not in filling:
                     return None
                 found = expression, self._body(method, scope)
         return found
+
+    def of_property(self, info: TypeInfo, name: str) -> tuple[Expression, FunctionBody] | None:
+        """The one expression that a property returns, and the body of its function."""
+        for base in info.mro:
+            if name not in base.names:
+                continue
+            located = self._located(base)
+            if located is None:
+                return None
+            node, scope = located
+            for statement in node.defs.body:
+                if not isinstance(statement, Decorator) or statement.func.name != name:
+                    continue
+                results = returned(statement.func)
+                if not is_property(statement) or len(results) != 1:
+                    return None
+                return results[0], self._body(statement.func, scope)
+            return None
+        return None
+
+
+def is_property(statement: Decorator) -> bool:
+    """Whether a method is read as an attribute, by the one decorator that it has."""
+    decorators = statement.original_decorators
+    return (
+        len(decorators) == 1
+        and isinstance(decorators[0], NameExpr)
+        and decorators[0].name in ("cached_property", "property")
+    )

@@ -44,7 +44,7 @@ from mypy_asyncsession.semantic.leading_names import (
     PLAIN_MANAGERS,
     SPECIAL_METHODS,
 )
-from mypy_asyncsession.semantic.leading_values import LeadingValues
+from mypy_asyncsession.semantic.leading_stand_ins import StandIns
 from mypy_asyncsession.semantic.mentions import (
     ASYNC_BLOCK,
     ENTERED,
@@ -76,7 +76,7 @@ _MOST: Final = 3
 _ME: Final = frozenset({"cls", "self"})
 
 
-class Leads(LeadingValues):
+class Leads(StandIns):
     """What leads to a provider in a program, and what mentions it."""
 
     def add(self, tree: MypyFile) -> None:
@@ -94,26 +94,6 @@ class Leads(LeadingValues):
     def may_lead(self, expression: Expression, unit: Unit) -> bool:
         """Whether the value of an expression of a unit may be a provider, or hold one."""
         return self._leads(expression, unit)
-
-    def may_expect(self, name: str) -> bool:
-        """Whether a function or class of that name takes objects with a provider among methods."""
-        found = self._expecting.get(name)
-        if found is None:
-            found = self._expecting[name] = any(
-                klass in self._holding()
-                for function in self._by_name.get(name, ())
-                for signature in [signature_of(function)]
-                if signature is not None
-                for type_ in signature.arg_types
-                for klass in self._names_in(type_)
-            )
-        return found
-
-    def _holding(self) -> set[str]:
-        """The names of the classes that have something under the name of a provider."""
-        if not self._holders:
-            self._holders = {klass for name in self._owners for klass in self._having.get(name, ())}
-        return self._holders
 
     def gives(self, node: Node) -> bool:
         """Whether a function of a module or class may give a provider."""
@@ -170,39 +150,6 @@ class Leads(LeadingValues):
             self._flow(unit)
         self._concern_mixtures()
         self._concern_stand_ins()
-
-    def _concern_stand_ins(self) -> None:
-        """Look at calls that may give an object in the place of one that has a provider.
-
-        What stands in for a protocol may be anything; for another class, it is of a third one.
-        """
-        holding = self._holding()
-        for name, functions in self._by_name.items():
-            expected = {
-                klass
-                for function in functions
-                for signature in [signature_of(function)]
-                if signature is not None
-                for type_ in signature.arg_types
-                for klass in holding.intersection(self._names_in(type_))
-            }
-            if not expected:
-                continue
-            others = holding - expected
-            is_open = any("Protocol" in self._family(klass) for klass in expected)
-            for unit in self._mentions.get(name, ()):
-                if is_open or not others.isdisjoint(unit.words):
-                    self._concern(unit)
-
-    def _concern_mixtures(self) -> None:
-        """Look at classes that take members from several others, one of which has a provider."""
-        owning = set().union(*self._owners.values())
-        for module in self._modules.values():
-            for unit in module.units:
-                if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
-                    continue
-                if not owning.isdisjoint(self._family(unit.node.name)):
-                    self._concern(unit)
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""

@@ -26,6 +26,7 @@ from mypy_asyncsession.models.mapping import (
     DECLARED_ATTR,
     DYNAMIC,
     MAPPED,
+    NOT_FIELDS,
     RELATIONSHIPS,
 )
 from mypy_asyncsession.semantic.relationships import (
@@ -84,6 +85,9 @@ class _Body:
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    #: The attributes with an annotation alone, which are columns of a table of SQLModel's.
+    annotated: set[str] = field(default_factory=set)
+    is_table: bool = False
     has_foreign_keys: bool = False
 
 
@@ -113,7 +117,7 @@ class MappedClasses:
         relationships: dict[str, Relationship] = {}
         columns: set[str] = set()
         taken: set[str] = set()
-        has_foreign_keys = False
+        has_foreign_keys = is_table = False
         complete = not info.fallback_to_any or self._bases_are_made(klass)
         for base in info.mro:
             located = self._located(base)
@@ -125,7 +129,8 @@ class MappedClasses:
             relationships |= {
                 name: each for name, each in body.relationships.items() if name not in taken
             }
-            columns |= body.columns - taken
+            is_table = is_table or (base is info and body.is_table)
+            columns |= (body.columns | body.annotated if is_table else body.columns) - taken
             has_foreign_keys = has_foreign_keys or body.has_foreign_keys
             taken |= body.relationships.keys() | body.columns | body.others
         if not relationships and not columns:
@@ -176,6 +181,8 @@ class MappedClasses:
         inner = source.scope_in(node, scope)
         owner = f"{source.module}.{node.name}"
         patched = source.patched(node.name)
+        table = node.keywords.get("table")
+        body.is_table = isinstance(table, NameExpr) and table.name == "True"
         body.has_foreign_keys = any(map(_is_foreign_key, walk(node.defs)))
         for statement in node.defs.body:
             if isinstance(statement, AssignmentStmt):
@@ -209,6 +216,8 @@ class MappedClasses:
                 return
         wrapper = annotation.name.rpartition(".")[2] if isinstance(annotation, UnboundType) else ""
         (body.columns if wrapper in MAPPED else body.others).add(name)
+        if isinstance(annotation, UnboundType) and wrapper not in NOT_FIELDS:
+            body.annotated.add(name)
 
     def _declared(
         self,
@@ -293,7 +302,9 @@ class MappedClasses:
 
 
 def may_map(node: ClassDef) -> bool:
-    """Whether the body of a class may define a relationship: a quick look."""
+    """Whether a class may define a relationship or a table: a quick look."""
+    if "table" in node.keywords:
+        return True
     for statement in node.defs.body:
         if isinstance(statement, AssignmentStmt):
             call = statement.rvalue
@@ -319,7 +330,7 @@ def described(body: _Body) -> str:
         f"{each.name}:{each.target}:{each.lazy}:{each.many}:{each.reverse}"
         for each in body.relationships.values()
     ]
-    return ", ".join([*sorted(parts), str(body.has_foreign_keys)])
+    return ", ".join([*sorted(parts), str(body.has_foreign_keys), str(body.is_table)])
 
 
 def _called(call: CallExpr) -> str:

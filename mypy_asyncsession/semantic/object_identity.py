@@ -2,8 +2,8 @@
 
 An attribute that an ``__init__``
 has from one of its arguments is that argument, so ``Users(db).session`` is ``db``, and two
-repositories that were given one session have one session. What may be one object or another is
-none that is known.
+repositories that were given one session have one session, be it in ``__init__``, in ``__aenter__``
+or by a property. What may be one object or another is none that is known.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody
-from mypy_asyncsession.semantic.initializers import Initializers
+from mypy_asyncsession.semantic.initializers import FILLING, Initializers
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import FREE, MODULE, Attribute, Made, Object, Variable
 from mypy_asyncsession.semantic.syntax import walk
@@ -193,12 +193,14 @@ class Objects:
         symbol = info.get(name)
         if symbol is not None:
             if not isinstance(symbol.node, Var) or symbol.node.is_property:
-                return None
+                return self._got(base, info, name, depth)
             if value is UNKNOWN and informative(symbol.node.type):
                 value = self._interpreter.types.value(symbol.node.type)
         elif info.get("__getattr__") is not None:
             return None
         given = self._initialised(base, info, name, depth)
+        if given is None and isinstance(base, Made) and base.is_transient:
+            return None  # another one each time
         if given is None:
             return Attribute(base, name, value, text)
         if isinstance(given, Attribute):
@@ -226,8 +228,34 @@ class Objects:
         self, made: Made, base: Object, info: TypeInfo, init: FunctionBody, depth: int
     ) -> Made | None:
         """What an ``__init__`` makes, with the arguments that it was itself given."""
-        given = {name: self._given(base, info, init, name, depth + 1) for name in init.parameters()}
+        own, *others = init.parameters()
+        given: dict[str, Object | None] = {own: base}
+        given |= {name: self._given(base, info, init, name, depth + 1) for name in others}
         return replace(made, given=given)
+
+    def _got(self, base: Object, info: TypeInfo, name: str, depth: int) -> Object | None:
+        """What a property gives: an object of its owner's, or one that it makes of these."""
+        located = self._initializers.of_property(info, name)
+        if located is None:
+            return None
+        expression, body = located
+        parameters = list(body.parameters())
+        at = body.at(expression)
+        if at is None or len(parameters) != 1:
+            return None
+        given = {parameters[0]: base}
+        is_kept = isinstance(expression, MemberExpr) and _is_bound_in(expression.name, body)
+        if is_kept and isinstance(expression, MemberExpr):
+            # ``if self._users is None: self._users = Users(self.session)``
+            once = self._initializers.of_attribute(info, expression.name, frozenset({name}))
+            at = body.at(once[0]) if once is not None else None
+            if once is None or at is None:
+                return None
+            expression = once[0]
+        found = self.of(expression, body, at, depth + 1)
+        if isinstance(found, Made):
+            return replace(found, given=given, is_transient=not is_kept)
+        return self.substitute(found, body, given, depth + 1) if found is not None else None
 
     def _given(
         self, base: Object, info: TypeInfo, init: FunctionBody, parameter: str, depth: int
@@ -357,7 +385,7 @@ def _owner(name: str, scope: Scope) -> Scope | None:
 
 def _is_bound_in(attribute: str, body: FunctionBody) -> bool:
     """Whether a function binds an attribute of that name, of whatever object."""
-    if isinstance(body.node, FuncDef) and body.node.name == "__init__":
+    if isinstance(body.node, FuncDef) and body.node.name in FILLING:
         return False
     return any(patched.rpartition(".")[2] == attribute for patched in body.scope.names.patched)
 

@@ -76,6 +76,7 @@ class Made:
         value: What it may be.
         given: What the arguments are, where the function was called with known ones.
         name: The name that it has got.
+        is_transient: Whether a property makes another one for each use.
     """
 
     call: CallExpr
@@ -84,6 +85,7 @@ class Made:
     value: Value
     given: Mapping[str, Object | None] | None = None
     name: str = ""
+    is_transient: bool = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Made) and self._key() == other._key()

@@ -127,6 +127,10 @@ def united(summaries: Iterable[Summary]) -> Summary:
     return Summary(tuple(acts), frozenset(exposed)) if acts or exposed else NOTHING
 
 
+def _exposing(object_: Object | None) -> Summary:
+    return Summary((), frozenset({object_})) if object_ is not None else NOTHING
+
+
 class Summaries:
     """Makes the summaries of functions, each once."""
 
@@ -270,8 +274,11 @@ class Summaries:
         expression = statement.expr[point.item]
         at = body.at(expression)
         if isinstance(expression, (NameExpr, MemberExpr)):
-            if at is None or not is_for_one_task(self.objects.value(expression, body, at)):
+            if at is None:
                 return NOTHING
+            if not is_for_one_task(self.objects.value(expression, body, at)):
+                # What holds a session may have another one now.
+                return _exposing(self.objects.of(expression, body, at))
             if point.kind is PointKind.LEAVE:
                 return self._act("close", expression, body, at)
             return NOTHING
@@ -288,7 +295,13 @@ class Summaries:
             if callee.name == "begin" and point.way is not None:
                 return self._act(_ENDS[point.way], callee.expr, body, at)
             return NOTHING
-        return self._exposed(expression, body, at)
+        found = self._exposed(expression, body, at)
+        target = statement.target[point.item]
+        if point.kind is PointKind.LEAVE and isinstance(target, NameExpr):
+            held = self.objects.of(target, body, point.index)
+            if held is not None and not may_be_for_one_task(held.value):
+                found = united([found, _exposing(held)])
+        return found
 
     def _called(self, call: CallExpr, body: FunctionBody, at: int) -> Summary:
         """What a call does at once, before anything is awaited."""

@@ -11,6 +11,7 @@ from mypy.nodes import (
     DictExpr,
     DictionaryComprehension,
     GeneratorExpr,
+    IntExpr,
     ListComprehension,
     ListExpr,
     MemberExpr,
@@ -30,7 +31,7 @@ from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.values import fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mypy.nodes import Expression
 
@@ -107,11 +108,12 @@ class Elements:
                 else:
                     yield from self.one(item, body)
         elif isinstance(expression, (ListComprehension, SetComprehension)):
-            yield from self._many(expression.generator.left_expr, body)
+            generator = expression.generator
+            yield from self._many(generator.left_expr, body, once=_is_once(generator))
         elif isinstance(expression, GeneratorExpr):
             yield from self._generated(expression, body)
         elif isinstance(expression, DictionaryComprehension):
-            yield from self._many(expression.value, body)
+            yield from self._many(expression.value, body, once=_is_once(expression))
         elif isinstance(expression, DictExpr):
             for _, value in expression.items:
                 yield from self.one(value, body)
@@ -123,16 +125,17 @@ class Elements:
         elif isinstance(expression, CallExpr):
             yield from self._called(expression, body, depth)
 
-    def _many(self, element: Expression, body: FunctionBody) -> Iterator[Element]:
+    def _many(self, element: Expression, body: FunctionBody, *, once: bool) -> Iterator[Element]:
         for found in self.one(element, body):
-            yield replace(found, many=True)
+            yield replace(found, many=not once)
 
     def _generated(self, expression: GeneratorExpr, body: FunctionBody) -> Iterator[Element]:
         """The elements of a generator expression, whose graph is one of its own."""
         at = body.at(expression)
         if at is not None and isinstance(expression.left_expr, CallExpr):
             own = {name.name for index in expression.indices for name in names_in(index)}
-            yield Element(expression.left_expr, at, many=True, own=frozenset(own))
+            many = not _is_once(expression)
+            yield Element(expression.left_expr, at, many=many, own=frozenset(own))
 
     def _called(self, call: CallExpr, body: FunctionBody, depth: int) -> Iterator[Element]:
         callee = call.callee
@@ -182,6 +185,26 @@ class Elements:
             elif callee.name in _EXTENDING:
                 for each in self.several(call.args[0], body, depth + 1):
                     yield replace(each, collected=index, anew=anew, grows=True)
+
+
+def _is_once(comprehension: DictionaryComprehension | GeneratorExpr) -> bool:
+    """Whether a comprehension has one round: ``for _ in range(1)``."""
+    return all(
+        (isinstance(each, (ListExpr, SetExpr, TupleExpr)) and _is_alone(each.items))
+        or (
+            isinstance(each, CallExpr)
+            and isinstance(each.callee, NameExpr)
+            and each.callee.name == "range"
+            and len(each.args) == 1
+            and isinstance(each.args[0], IntExpr)
+            and each.args[0].value <= 1
+        )
+        for each in comprehension.sequences
+    )
+
+
+def _is_alone(items: Sequence[Expression]) -> bool:
+    return len(items) == 1 and not isinstance(items[0], StarExpr)
 
 
 def _behind(name: str, at: int, body: FunctionBody) -> set[int]:

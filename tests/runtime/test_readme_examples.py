@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,22 @@ def test_the_page(example: dict[str, Any]) -> None:
         assert f"`{name}`" in page
     for name in ("SessionGuardMiddleware", "LeakDetector", "SessionMonitor", "TaskDetector"):
         assert f"## `{name}`" in page
+
+
+@pytest.mark.parametrize("checker", ["mypy --strict", f"pyright --pythonpath {sys.executable}"])
+def test_type_checkers_agree(checker: str, tmp_path: Path) -> None:
+    """Only the calls that the runtime refuses are wrong: mypy would reject a needless comment."""
+    page = (Path(runtime.__file__).parent / "README.md").read_text(encoding="utf-8")
+    module = tmp_path / "examples.py"
+    module.write_text("\n".join([PREAMBLE, examples(), *code_in(page)]), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", *checker.split(), module.name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_public_name_has_its_example() -> None:

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
 def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
     """A suite for each file with findings, and in it a failed test for each of these.
 
-    Without any finding it is one test, which has passed: a file without tests looks to most
+    What was not checked is a test that could not run, or that was skipped where that is allowed.
+    Without any of these it is one test, which has passed: a file without tests looks to most
     readers as if nothing had run.
     """
     number = len(report.findings)
+    unchecked = list(coverage.notes(report))
     root = ET.Element(
         "testsuites",
         name="mypy-asyncsession",
-        tests=str(number or 1),
+        tests=str(number + len(unchecked) or 1),
         failures=str(number),
-        errors="0",
+        errors=str(len(unchecked) if report.incomplete else 0),
     )
     for path, group in groupby(report.findings, key=lambda found: found.path):
         findings = list(group)
@@ -44,7 +47,21 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
             )
             failure = ET.SubElement(case, "failure", type=found.code, message=_text(found.message))
             failure.text = _text("\n".join(filter(None, (f"{place}: {found.message}", found.hint))))
-    if not number:
+    if unchecked:
+        kind = "error" if report.incomplete else "skipped"
+        suite = _suite(root, "not checked", tests=len(unchecked), failures=0)
+        suite.set("errors" if report.incomplete else "skipped", str(len(unchecked)))
+        for problem in unchecked:
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                name=_text(f"not checked: {problem.path}"),
+                classname=_text(problem.path),
+                file=_text(problem.path),
+                line=str(max(problem.line, 1)),
+            )
+            ET.SubElement(case, kind, message=_text(problem.message))
+    if not number and not unchecked:
         suite = _suite(root, "mypy-asyncsession", tests=1, failures=0)
         ET.SubElement(suite, "testcase", name="check", classname="mypy-asyncsession")
     ET.indent(root)

@@ -38,13 +38,14 @@ def tried(
 
     Args:
         findings: The findings.
-        report: All that was found with them.
+        report: All that was found with them, and the texts that are not what is on disk.
         paths: The files and directories that were checked.
         options: How they were checked.
         on_progress: Called while mypy runs: how many files are done, and how many there are.
     """
     guard = Guard(os.path.abspath(os.curdir), writes=False)
-    how = FixOptions(check=options, others=False, rounds=_ROUNDS)
+    texts = {path: text.encode() for path, text in report.texts.items()}
+    how = FixOptions(check=options, others=False, rounds=_ROUNDS, texts=texts)
     with tempfile.TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
         run = FixRun(paths, guard, how, Path(folder), on_progress, report)
         keys = run.restrict(findings)

@@ -23,65 +23,29 @@ from mypy.nodes import (
     Var,
     type_aliases,
 )
-from mypy.types import (
-    AnyType,
-    CallableType,
-    Instance,
-    Overloaded,
-    ProperType,
-    Type,
-    TypeOfAny,
-    TypeVarType,
-    get_proper_type,
-)
-from mypy.typestate import type_state
 
-from mypy_asyncsession.models.contextlib import (
-    ASYNC_CONTEXT_MANAGER_DECORATORS,
-    CONTEXT_MANAGER_DECORATORS,
-)
-from mypy_asyncsession.models.typing import (
-    ASYNC_GENERATOR_TYPES,
-    ASYNC_ITERATOR_TYPES,
-    GENERATOR_TYPES,
-    ITERATOR_TYPES,
-)
 from mypy_asyncsession.semantic.declarations.classes import (
     ClassBuilder,
     functions_of,
     mark,
     parts_of,
 )
+from mypy_asyncsession.semantic.declarations.function_types import FunctionTypes
+from mypy_asyncsession.semantic.declarations.member_types import MemberTypes
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
-from mypy_asyncsession.semantic.from_mypy_types import classes_in
 from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy.nodes import Expression, Node, SymbolNode
+    from mypy.types import ProperType, Type
 
     from mypy_asyncsession.semantic.declarations.modules import ModuleTable
     from mypy_asyncsession.semantic.scopes import Scope
 
-#: Decorators after which a function has the type that it was written with.
-_KEEPING: Final = frozenset(
-    {
-        "abstractmethod",
-        "cached_property",
-        "classmethod",
-        "deprecated",
-        "final",
-        "overload",
-        "override",
-        "property",
-        "setter",
-        "staticmethod",
-        "type_check_only",
-    }
-)
 _NEW_TYPES: Final = frozenset({"typing.NewType", "typing_extensions.NewType"})
 
 
@@ -101,9 +65,10 @@ class Symbols:
         self._places: dict[SymbolNode, tuple[Node, TypePlace]] = {}
         self._bound: dict[SymbolNode, Type | None] = {}
         self._binding: set[SymbolNode] = set()
-        self._complete: set[TypeInfo] = set()
         self._binder = TypeBinder(self.resolve, self._alias)
         self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
+        self._functions = FunctionTypes(self._binder, self.resolve, self.type_of)
+        self._members = MemberTypes(self.type_of)
 
     def forget(self, is_stale: Callable[[str], bool]) -> None:
         """Let go of what was looked up in some modules: nothing else may lead into them."""
@@ -119,7 +84,7 @@ class Symbols:
         self._bound = {
             symbol: type_ for symbol, type_ in self._bound.items() if symbol in self._places
         }
-        self._complete = {info for info in self._complete if not is_stale(info.module_name)}
+        self._members.forget(is_stale)
 
     def names(self, module: str) -> Declared | None:
         """What a module declares, or ``None`` where it is not there."""
@@ -347,9 +312,9 @@ class Symbols:
         if isinstance(symbol, FuncDef):
             return self.signature(symbol, place)
         if isinstance(symbol, Decorator):
-            return self._decorated(symbol, place)
+            return self._functions.decorated(symbol, place)
         if isinstance(symbol, OverloadedFuncDef):
-            return self._overloaded(symbol, place)
+            return self._functions.overloaded(symbol, place)
         if isinstance(symbol, Var) and isinstance(node, AssignmentStmt):
             written = node.unanalyzed_type
             if written is not None and not says_nothing(written):
@@ -358,10 +323,11 @@ class Symbols:
 
     def signature(self, function: FuncDef, place: TypePlace) -> ProperType | None:
         """A function's own signature, decorators aside; ``None`` where it has no annotation."""
-        written = function.unanalyzed_type or function.type
-        if not isinstance(written, CallableType):
-            return None
-        return self._binder.signature(written, place, function)
+        return self._functions.signature(function, place)
+
+    def complete(self, type_: Type) -> None:
+        """Give the members of the classes in a type their types, for mypy to compare them."""
+        self._members.complete(type_)
 
     def local_signature(self, function: FuncDef, scope: Scope) -> ProperType | None:
         """The signature of a function that stands in a scope, at any depth."""
@@ -371,35 +337,6 @@ class Symbols:
             klass = known if type(known) is TypeInfo else None
         return self.signature(function, TypePlace(scope.module, klass, function, scope))
 
-    def complete(self, type_: Type) -> None:
-        """Give the members of the classes in a type their types, for mypy to compare them."""
-        for info in classes_in(type_):
-            if info in self._complete:
-                continue
-            self._complete.add(info)
-            type_state.reset_all_subtype_caches()
-            for base in info.mro:
-                for entry in base.names.values():
-                    if entry.node is not None:
-                        self._complete_member(entry.node)
-
-    def _complete_member(self, symbol: SymbolNode) -> None:
-        found = self.type_of(symbol)
-        if found is None:
-            return
-        if isinstance(symbol, FuncDef):
-            symbol.unanalyzed_type = symbol.unanalyzed_type or symbol.type
-            symbol.type = get_proper_type(found)
-        elif isinstance(symbol, Decorator):
-            symbol.var.type = found
-        elif isinstance(symbol, OverloadedFuncDef):
-            symbol.type = get_proper_type(found)
-        elif isinstance(symbol, Var):
-            symbol.type = found
-        for info in classes_in(found):
-            if info.is_protocol:
-                self.complete(Instance(info, []))
-
     def bind(self, type_: Type, place: TypePlace) -> Type:
         """The type that an annotation at a place means."""
         return self._binder.bind(type_, place)
@@ -407,72 +344,6 @@ class Symbols:
     def expression(self, expression: Expression, scope: Scope) -> Type | None:
         """The type that an expression in a scope means where a type is expected."""
         return self._binder.bind_expression(expression, TypePlace(scope.module, None, None, scope))
-
-    def _overloaded(self, symbol: OverloadedFuncDef, place: TypePlace) -> Type | None:
-        types: list[CallableType] = []
-        for item in symbol.items:
-            found = (
-                self._decorated(item, place)
-                if isinstance(item, Decorator)
-                else self.signature(item, place)
-            )
-            proper = get_proper_type(found) if found is not None else None
-            if not isinstance(proper, CallableType):
-                return None
-            if symbol.is_property:
-                return proper
-            types.append(proper)
-        return Overloaded(types) if types else None
-
-    def _decorated(self, symbol: Decorator, place: TypePlace) -> Type | None:
-        found: Type | None = self.signature(symbol.func, place)
-        for decorator in reversed(symbol.original_decorators):
-            name = dotted(decorator) or ""
-            if name.rpartition(".")[2] in _KEEPING:
-                continue
-            proper = get_proper_type(found) if found is not None else None
-            if not isinstance(proper, CallableType):
-                return None
-            found = self._applied(decorator, proper, place)
-        return found
-
-    def _applied(
-        self, decorator: Expression, function: CallableType, place: TypePlace
-    ) -> Type | None:
-        """The type of a function under a decorator, where that can be told."""
-        called = getattr(decorator, "callee", None)
-        name = dotted(called if called is not None else decorator)
-        symbol = self.resolve(name, place) if name is not None else None
-        if symbol is None:
-            return None
-        if symbol.fullname in ASYNC_CONTEXT_MANAGER_DECORATORS:
-            kinds = ASYNC_GENERATOR_TYPES | ASYNC_ITERATOR_TYPES
-            return self._managed(function, kinds, "contextlib._AsyncGeneratorContextManager", place)
-        if symbol.fullname in CONTEXT_MANAGER_DECORATORS:
-            kinds = GENERATOR_TYPES | ITERATOR_TYPES
-            return self._managed(function, kinds, "contextlib._GeneratorContextManager", place)
-        declared = get_proper_type(self.type_of(symbol))
-        if called is not None and isinstance(declared, CallableType):
-            declared = get_proper_type(declared.ret_type)
-        if not isinstance(declared, CallableType) or not declared.arg_types:
-            return None
-        taken, given = get_proper_type(declared.arg_types[0]), get_proper_type(declared.ret_type)
-        same = isinstance(taken, TypeVarType) and isinstance(given, TypeVarType)
-        return function if same and taken == given else None
-
-    def _managed(
-        self, function: CallableType, kinds: frozenset[str], made: str, place: TypePlace
-    ) -> Type | None:
-        result = get_proper_type(function.ret_type)
-        manager = self._binder.instance(made, place)
-        item = getattr(result, "args", ())
-        if manager is None or not item or getattr(result, "type", None) is None:
-            return None
-        if result.type.fullname not in kinds:  # type: ignore[attr-defined]
-            return None
-        arguments = [item[0]]
-        arguments += [AnyType(TypeOfAny.special_form)] * (len(manager.type.defn.type_vars) - 1)
-        return function.copy_modified(ret_type=manager.copy_modified(args=arguments))
 
 
 __all__ = ["Symbols"]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from mypy.expandtype import expand_type
 from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
-from mypy.types import CallableType
+from mypy.types import CallableType, Instance
 
 from mypy_asyncsession.semantic.combine import combine_result, is_none
+from mypy_asyncsession.semantic.from_mypy_types import with_self
 from mypy_asyncsession.semantic.interpreter.call_types import of_function
 from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
+from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
 from mypy_asyncsession.semantic.interpreter.signatures import (
@@ -33,6 +35,7 @@ from mypy_asyncsession.semantic.value_identity import identity, is_general, rele
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
+    ClassValue,
     FunctionValue,
     ObjectValue,
     Value,
@@ -247,8 +250,8 @@ def _return_annotation(
     type_ = signature(function.node, function.scope, at.program)
     found: Value = UNKNOWN
     if isinstance(type_, CallableType):
-        result = expand_type(type_.ret_type, variables) if variables else type_.ret_type
-        found = at.types.value(result)
+        result = _of_receiver(type_, function, at)
+        found = at.types.value(expand_type(result, variables) if variables else result)
     unanalysed = function.node.unanalyzed_type or function.node.type
     if isinstance(unanalysed, CallableType) and (
         found is UNKNOWN or (isinstance(found, ObjectValue) and found.item is UNKNOWN)
@@ -262,6 +265,17 @@ def _return_annotation(
             if found is UNKNOWN:
                 return written
     return found
+
+
+def _of_receiver(signature: CallableType, function: FunctionValue, at: Context) -> Type:
+    """What a function says to return, with what it is bound to for ``Self``, however spelled."""
+    receiver = function.receiver
+    if isinstance(receiver, ClassValue):
+        receiver = instance(receiver, at)
+    type_ = receiver.type if isinstance(receiver, ObjectValue) else None
+    if not isinstance(type_, Instance):
+        return signature.ret_type
+    return with_self(signature, type_).ret_type
 
 
 def _is_generator(function: FunctionValue, at: Context) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, ClassDef, Expression, NameExpr, TypeInfo
@@ -17,7 +18,7 @@ from mypy_asyncsession.semantic.interpreter.definitions import defined
 from mypy_asyncsession.semantic.interpreter.instances import class_of
 from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
 from mypy_asyncsession.semantic.interpreter.parameters import parameter
-from mypy_asyncsession.semantic.interpreter.protocols import entered, iterated
+from mypy_asyncsession.semantic.interpreter.protocols import awaited, entered, iterated
 from mypy_asyncsession.semantic.interpreter.symbols import symbol
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.value_identity import environment
@@ -26,6 +27,7 @@ from mypy_asyncsession.semantic.values import (
     UNSURE,
     ClassValue,
     ContainerValue,
+    FunctionValue,
     LiteralValue,
     ModuleValue,
     NamedValue,
@@ -200,8 +202,22 @@ def _bind(binding: Binding, at: Context) -> Value:
     if binding.element is not None:
         return UNKNOWN
     if binding.kind in ("with", "async with"):
-        return entered(value)
+        found = entered(value)
+        return _given_by_enter(value, binding.kind, at) if found is UNKNOWN else found
     return iterated(value, at)
+
+
+def _given_by_enter(manager: Value, kind: str, at: Context) -> Value:
+    """What the ``__aenter__`` of a class returns, where it does not declare that."""
+    if not isinstance(manager, ObjectValue) or not isinstance(manager.type, Instance):
+        return UNKNOWN
+    name = "__aenter__" if kind == "async with" else "__enter__"
+    # By its class: what is known of managers as such was asked before.
+    method = at.attribute(replace(manager, shape=Shape.OTHER), name)
+    if not isinstance(method, FunctionValue) or method.node.type is not None:
+        return UNKNOWN
+    given = at.called(replace(method, receiver=manager))
+    return awaited(given) if kind == "async with" else given
 
 
 def module_attribute(module: str, name: str, where: Where, at: Context) -> Value:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.types import CallableType, ProperType
+from mypy.nodes import TupleExpr
+from mypy.types import CallableType, ProperType, UnboundType
 
+from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.values import UNKNOWN, Value, fullname
+from mypy_asyncsession.semantic.values import UNKNOWN, AliasValue, Value, fullname
 
 if TYPE_CHECKING:
     from mypy.nodes import FuncItem
@@ -21,9 +23,28 @@ if TYPE_CHECKING:
 
 def annotated(type_: Type, at: Context) -> Value:
     """What an annotation says that mypy could not analyse, because a package is missing."""
+    if isinstance(type_, UnboundType):
+        if resolve(type_.name, at) in ANNOTATED:
+            return annotated(type_.args[0], at) if type_.args else UNKNOWN
+        alias = _alias(type_.name, at) if not type_.args else None
+        if alias is not None:
+            return unresolved_annotations.resource(alias, at.types.resources)
     return unresolved_annotations.annotated(
         type_, lambda name: resolve(name, at), at.types.resources
     )
+
+
+def _alias(name: str, at: Context) -> str | None:
+    """The class that ``SessionDep = Annotated[AsyncSession, Depends(get)]`` stands for."""
+    first, *rest = name.split(".")
+    value = at.within(at.scope).name(first)
+    for part in rest:
+        value = at.attribute(value, part)
+    if not isinstance(value, AliasValue):
+        return None
+    index = value.node.index
+    meant = index.items[0] if isinstance(index, TupleExpr) and index.items else None
+    return fullname(at.within(value.scope).value(meant)) if meant is not None else None
 
 
 def resolve(dotted: str, at: Context) -> str | None:
