@@ -48,6 +48,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.models.builtin import PROBES
+from mypy_asyncsession.semantic.bound_names import Binding, BoundName
 from mypy_asyncsession.semantic.imports import source_of
 from mypy_asyncsession.semantic.syntax import (
     children,
@@ -60,10 +61,10 @@ from mypy_asyncsession.semantic.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy_asyncsession.semantic.index import Contents
+    from mypy.types import Type
 
-    #: The blocks around something, outermost first, each with the position inside.
-    Blocks = tuple[tuple[int, int], ...]
+    from mypy_asyncsession.semantic.bound_names import Blocks
+    from mypy_asyncsession.semantic.index import Contents
 
 
 #: The kinds of binding that go through the elements of something.
@@ -89,29 +90,6 @@ _BINDING_NOTHING = frozenset(
 
 
 @dataclass(slots=True, eq=False)
-class Binding:
-    """One place where a name gets a value; never changed, and not frozen because that is slow.
-
-    Attributes:
-        kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``comprehension``,
-            ``async comprehension``, ``def``, ``class``, ``import``, ``from`` or ``other``.
-        node: The definition, the expression assigned, entered or iterated over, or the import.
-        element: The position in a tuple target, or ``None``.
-        blocks: The blocks around it, outermost first, each with the position inside.
-        target: The module imported, and the name imported from it.
-        fallback: Whether it stands in an ``except``, and so counts only if the ``try`` fails.
-    """
-
-    kind: str
-    node: Node | None
-    element: int | None = None
-    blocks: tuple[tuple[int, int], ...] = ()
-    target: tuple[str, str | None] = ("", None)
-    line: int = 0
-    fallback: bool = False
-
-
-@dataclass(slots=True, eq=False)
 class Names:
     """The bindings of one function, class or module body.
 
@@ -122,6 +100,7 @@ class Names:
         patched: The attributes that the body assigns to, as written.
         stars: The modules that it imports all names of.
         places: For every statement, the blocks around it: where a use stands among the bindings.
+        annotated: For every name with an annotation, that of the first statement with one.
     """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
@@ -130,7 +109,16 @@ class Names:
     patched: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
     places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    annotated: dict[str, Type] = field(default_factory=dict)
     _statements: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+    _ordered: dict[str, BoundName] = field(default_factory=dict)
+
+    def ordered(self, name: str) -> BoundName:
+        """The bindings of a name, by where they stand."""
+        found = self._ordered.get(name)
+        if found is None:
+            found = self._ordered[name] = BoundName(self.bindings.get(name, ()))
+        return found
 
     def statement_at(self, where: tuple[tuple[int, int], ...]) -> int:
         """The id of the statement at a place; 0 where there is none."""
@@ -241,6 +229,8 @@ class _Reader:
         elif isinstance(statement, AssignmentStmt):
             for lvalue in statement.lvalues:
                 self._target(lvalue, "assign", statement.rvalue, here)
+                if statement.unanalyzed_type is not None and isinstance(lvalue, NameExpr):
+                    self.names.annotated.setdefault(lvalue.name, statement.unanalyzed_type)
             self.read(statement.rvalue, here)
         elif isinstance(statement, TypeAliasStmt):
             for result in returned(statement.value):

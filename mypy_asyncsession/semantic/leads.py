@@ -44,7 +44,7 @@ from mypy_asyncsession.semantic.leading_names import (
     PLAIN_MANAGERS,
     SPECIAL_METHODS,
 )
-from mypy_asyncsession.semantic.leading_values import LeadingValues
+from mypy_asyncsession.semantic.leading_stand_ins import StandIns
 from mypy_asyncsession.semantic.mentions import (
     ASYNC_BLOCK,
     ENTERED,
@@ -65,18 +65,16 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mypy.nodes import Expression, Node
 
 #: The methods that a call of a class, or of an object, is a call of.
 _CALLED: Final = frozenset({"__call__", "__init__"})
-_OPEN: Final = frozenset({"Any", "object"})
-#: Which part of the classes that have an attribute of a name must lead to a provider by it, for
-#: any attribute of that name to count.
-_MOST: Final = 3
 _ME: Final = frozenset({"cls", "self"})
 
 
-class Leads(LeadingValues):
+class Leads(StandIns):
     """What leads to a provider in a program, and what mentions it."""
 
     def add(self, tree: MypyFile) -> None:
@@ -94,26 +92,6 @@ class Leads(LeadingValues):
     def may_lead(self, expression: Expression, unit: Unit) -> bool:
         """Whether the value of an expression of a unit may be a provider, or hold one."""
         return self._leads(expression, unit)
-
-    def may_expect(self, name: str) -> bool:
-        """Whether a function or class of that name takes objects with a provider among methods."""
-        found = self._expecting.get(name)
-        if found is None:
-            found = self._expecting[name] = any(
-                klass in self._holding()
-                for function in self._by_name.get(name, ())
-                for signature in [signature_of(function)]
-                if signature is not None
-                for type_ in signature.arg_types
-                for klass in self._names_in(type_)
-            )
-        return found
-
-    def _holding(self) -> set[str]:
-        """The names of the classes that have something under the name of a provider."""
-        if not self._holders:
-            self._holders = {klass for name in self._owners for klass in self._having.get(name, ())}
-        return self._holders
 
     def gives(self, node: Node) -> bool:
         """Whether a function of a module or class may give a provider."""
@@ -144,7 +122,8 @@ class Leads(LeadingValues):
             for star in module.stars:
                 self._importing_all[star].append(module.name)
             for unit in module.units:
-                self._by_node[id(unit.node)] = unit
+                for node in unit.definitions():
+                    self._by_node[id(node)] = unit
                 for word in unit.words:
                     self._mentions[word].append(unit)
                 self._define_all(unit)
@@ -169,16 +148,29 @@ class Leads(LeadingValues):
             self._queued.discard(unit)
             self._flow(unit)
         self._concern_mixtures()
+        self._concern_stand_ins()
 
-    def _concern_mixtures(self) -> None:
-        """Look at classes that take members from several others, one of which has a provider."""
-        owning = set().union(*self._owners.values())
-        for module in self._modules.values():
+    def settle(self, over: Collection[str]) -> None:
+        """Let go of bodies: what leads to a provider stays known.
+
+        Args:
+            over: The modules of which nothing will be asked.
+        """
+        for name, module in self._modules.items():
             for unit in module.units:
-                if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
-                    continue
-                if not owning.isdisjoint(self._family(unit.node.name)):
-                    self._concern(unit)
+                unit.flows.clear()
+                unit.words.clear()
+                unit.named = None
+                if name in over:
+                    for node in unit.definitions():
+                        self._by_node.pop(id(node), None)
+                    self._nodes.discard(id(unit.node))
+            if name in over:
+                module.units.clear()
+        self._mentions.clear()
+        self._by_name.clear()
+        self._defined.clear()
+        self._types.clear()
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""
@@ -234,9 +226,8 @@ class Leads(LeadingValues):
     def _inject(self, function: FuncDef, unit: Unit) -> None:
         """Take in that FastAPI is to fill in a parameter of a function, or of one inside it."""
         outermost = definition_of(unit.node) or function
-        self._injected |= {function.name, outermost.name}
         if outermost.name in _CALLED and unit.klass is not None:
-            self._injected.add(unit.klass)
+            self._lead(unit.module, unit.klass)
         self._lead_function(function, unit)
         self._lead_function(outermost, unit)
 
@@ -321,6 +312,8 @@ class Leads(LeadingValues):
             for target in node.lvalues:
                 if isinstance(target, NameExpr):
                     self._depend(target.name, unit)
+            if isinstance(unit.node, ClassDef):
+                self._lead(unit.module, unit.node.name)  # it may be a field of a dataclass
         written = node.unanalyzed_type
         if written is not None and not self._is_open(written):
             leading = self._are_leading(written, unit)
