@@ -89,8 +89,8 @@ def instead(use: Use, handed: ObjectInfo) -> str | None:
     """
     if use.via is not None:
         return _given(use, handed)
-    if not _is_literal(use):
-        return None
+    if not _is_literal(use) or use.callee in ("aiter", "iter"):
+        return None  # what is wrong is what that is given
     if use.target is None and use.pairing not in _STATEMENTS:
         use = use._replace(target=_bound(handed))
     return _instead(use, handed)

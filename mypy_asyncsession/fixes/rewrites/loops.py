@@ -43,6 +43,8 @@ def _iterate(site: Site) -> Draft:
         raise CannotFix("a comprehension has no place for it")
     if misuse.several:
         raise CannotFix("it may be one of several things")
+    if misuse.callee in ("aiter", "iter"):
+        raise CannotFix("what is wrong is what that is given")
     draft = Draft(key=("loop", source.path, id(loop)))
     check_block(site, source, [loop.body], loop.target)
     new, holds = expression, list(misuse.holds)
