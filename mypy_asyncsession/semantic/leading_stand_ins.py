@@ -6,6 +6,7 @@ from mypy.nodes import ClassDef
 
 from mypy_asyncsession.semantic.leading_values import LeadingValues
 from mypy_asyncsession.semantic.mentions import signature_of
+from mypy_asyncsession.semantic.syntax import definition_of
 
 
 class StandIns(LeadingValues):
@@ -46,7 +47,13 @@ class StandIns(LeadingValues):
 
         What stands in for a protocol may be anything; for another class, it is of a third one.
         """
-        holding = self._holding()
+        classes = {
+            unit.node.name
+            for module in self._modules.values()
+            for unit in module.units
+            if isinstance(unit.node, ClassDef)
+        }
+        holding = classes & self._holding()
         for name, functions in self._by_name.items():
             expected = {
                 klass
@@ -61,5 +68,7 @@ class StandIns(LeadingValues):
             others = holding - expected
             is_open = any("Protocol" in self._family(klass) for klass in expected)
             for unit in self._mentions.get(name, ()):
+                if definition_of(unit.node) in functions:
+                    continue
                 if is_open or not others.isdisjoint(unit.words):
                     self._concern(unit)
