@@ -323,4 +323,4 @@ class LeadingValues:
 
     def may_inject(self, name: str) -> bool:
         """Whether a function of that name may be left to a dependency of FastAPI's."""
-        return name in self._injected
+        return not self._injected.isdisjoint(self._family(name))

@@ -208,6 +208,7 @@ class Leads(StandIns):
         self._injected |= {function.name, outermost.name}
         if outermost.name in _CALLED and unit.klass is not None:
             self._injected.add(unit.klass)
+            self._lead(unit.module, unit.klass)  # for the classes below it
         self._lead_function(function, unit)
         self._lead_function(outermost, unit)
 
@@ -289,6 +290,10 @@ class Leads(StandIns):
 
     def _assign(self, node: AssignmentStmt, unit: Unit) -> None:
         if isinstance(unit.node, (ClassDef, MypyFile)) and self._is_dependency(node.rvalue):
+            if isinstance(unit.node, ClassDef) and isinstance(node.rvalue, CallExpr):
+                # A field of a dataclass.
+                self._injected.add(unit.node.name)
+                self._lead(unit.module, unit.node.name)
             for target in node.lvalues:
                 if isinstance(target, NameExpr):
                     self._depend(target.name, unit)
