@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import CallExpr, Expression, RefExpr
 from mypy.types import (
     AnyType,
+    CallableType,
     Instance,
     LiteralType,
     NoneType,
@@ -176,6 +177,8 @@ def _shown(type_: Type) -> str:
         return "Any"
     if isinstance(proper, TypedDictType):
         return proper.fallback.type.name
+    if isinstance(proper, CallableType):
+        return f"Callable[..., {_shown(proper.ret_type)}]"
     return str(proper)
 
 

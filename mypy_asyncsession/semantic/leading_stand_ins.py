@@ -12,26 +12,6 @@ from mypy_asyncsession.semantic.syntax import definition_of
 class StandIns(LeadingValues):
     """What is known of calls and classes that take an object for another one."""
 
-    def may_expect(self, name: str) -> bool:
-        """Whether a function or class of that name takes objects with a provider among methods."""
-        found = self._expecting.get(name)
-        if found is None:
-            found = self._expecting[name] = any(
-                klass in self._holding()
-                for function in self._by_name.get(name, ())
-                for signature in [signature_of(function)]
-                if signature is not None
-                for type_ in signature.arg_types
-                for klass in self._names_in(type_)
-            )
-        return found
-
-    def _holding(self) -> set[str]:
-        """The names of the classes that have something under the name of a provider."""
-        if not self._holders:
-            self._holders = {klass for name in self._owners for klass in self._having.get(name, ())}
-        return self._holders
-
     def _concern_mixtures(self) -> None:
         """Look at classes that take members from several others, one of which has a provider."""
         owning = set().union(*self._owners.values())
@@ -53,7 +33,13 @@ class StandIns(LeadingValues):
             for unit in module.units
             if isinstance(unit.node, ClassDef)
         }
-        holding = classes & self._holding()
+        # The classes that have something under the name of a provider.
+        holding = {
+            klass
+            for name in self._owners
+            for klass in self._having.get(name, ())
+            if klass in classes
+        }
         for name, functions in self._by_name.items():
             expected = {
                 klass

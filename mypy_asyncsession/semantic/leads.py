@@ -65,14 +65,12 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mypy.nodes import Expression, Node
 
 #: The methods that a call of a class, or of an object, is a call of.
 _CALLED: Final = frozenset({"__call__", "__init__"})
-_OPEN: Final = frozenset({"Any", "object"})
-#: Which part of the classes that have an attribute of a name must lead to a provider by it, for
-#: any attribute of that name to count.
-_MOST: Final = 3
 _ME: Final = frozenset({"cls", "self"})
 
 
@@ -124,7 +122,8 @@ class Leads(StandIns):
             for star in module.stars:
                 self._importing_all[star].append(module.name)
             for unit in module.units:
-                self._by_node[id(unit.node)] = unit
+                for node in unit.definitions():
+                    self._by_node[id(node)] = unit
                 for word in unit.words:
                     self._mentions[word].append(unit)
                 self._define_all(unit)
@@ -150,6 +149,28 @@ class Leads(StandIns):
             self._flow(unit)
         self._concern_mixtures()
         self._concern_stand_ins()
+
+    def settle(self, over: Collection[str]) -> None:
+        """Let go of bodies: what leads to a provider stays known.
+
+        Args:
+            over: The modules of which nothing will be asked.
+        """
+        for name, module in self._modules.items():
+            for unit in module.units:
+                unit.flows.clear()
+                unit.words.clear()
+                unit.named = None
+                if name in over:
+                    for node in unit.definitions():
+                        self._by_node.pop(id(node), None)
+                    self._nodes.discard(id(unit.node))
+            if name in over:
+                module.units.clear()
+        self._mentions.clear()
+        self._by_name.clear()
+        self._defined.clear()
+        self._types.clear()
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""
@@ -205,10 +226,8 @@ class Leads(StandIns):
     def _inject(self, function: FuncDef, unit: Unit) -> None:
         """Take in that FastAPI is to fill in a parameter of a function, or of one inside it."""
         outermost = definition_of(unit.node) or function
-        self._injected |= {function.name, outermost.name}
         if outermost.name in _CALLED and unit.klass is not None:
-            self._injected.add(unit.klass)
-            self._lead(unit.module, unit.klass)  # for the classes below it
+            self._lead(unit.module, unit.klass)
         self._lead_function(function, unit)
         self._lead_function(outermost, unit)
 
@@ -292,11 +311,12 @@ class Leads(StandIns):
         if isinstance(unit.node, (ClassDef, MypyFile)) and self._is_dependency(node.rvalue):
             if isinstance(unit.node, ClassDef) and isinstance(node.rvalue, CallExpr):
                 # A field of a dataclass.
-                self._injected.add(unit.node.name)
                 self._lead(unit.module, unit.node.name)
             for target in node.lvalues:
                 if isinstance(target, NameExpr):
                     self._depend(target.name, unit)
+            if isinstance(unit.node, ClassDef):
+                self._lead(unit.module, unit.node.name)  # it may be a field of a dataclass
         written = node.unanalyzed_type
         if written is not None and not self._is_open(written):
             leading = self._are_leading(written, unit)
