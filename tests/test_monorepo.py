@@ -147,7 +147,8 @@ def test_a_template_is_checked_by_the_configuration_around_it(root: Path, tmp_pa
     template = root / "templates" / "{{name}}"
     template.mkdir(parents=True)
     (template / "pyproject.toml").write_text("{% if typed %}\n[tool.mypy]\n{% endif %}\n")
-    (template / "made.py").write_text(f"{GENERATOR}async def one():\n    async with get_db(): ...\n")
+    made = f"{GENERATOR}async def one():\n    async with get_db(): ...\n"
+    (template / "made.py").write_text(made)
     place = ("templates/{{name}}/made.py", 4)
     report = run(root, cache=tmp_path / "cache")
     assert places(report) == FOUND | {place}
