@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy
 import sqlalchemy.ext.asyncio
-from sqlalchemy import DDL, Integer, Table, event, text
+from sqlalchemy import Integer, Table, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
@@ -59,8 +59,8 @@ def redirect(server: str) -> None:
             connect_args={"server_settings": {"search_path": _schema(url)}},
         )
 
-    sqlalchemy.create_engine = sync_engine
-    sqlalchemy.ext.asyncio.create_async_engine = async_engine
+    vars(sqlalchemy)["create_engine"] = sync_engine
+    vars(sqlalchemy.ext.asyncio)["create_async_engine"] = async_engine
 
 
 @event.listens_for(Table, "after_create")
@@ -69,7 +69,7 @@ def _leave_room(table: Table, connection: Any, **_options: Any) -> None:
     for column in table.primary_key.columns:
         if isinstance(column.type, Integer) and not column.foreign_keys:
             sequence = f'"{table.name}_{column.name}_seq"'
-            connection.execute(DDL(f"alter sequence {sequence} restart with {_FIRST_KEY}"))
+            connection.execute(text(f"alter sequence {sequence} restart with {_FIRST_KEY}"))
 
 
 def main() -> None:
