@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, Decorator, FuncDef, OverloadedFuncDef
 
-from mypy_asyncsession.detectors.direct_calls import RUNNING_NAMES
-from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.syntax import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import CallExpr, Expression, Node
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.mentions import Unit
@@ -22,14 +20,10 @@ if TYPE_CHECKING:
 
 
 class Candidates:
-    """Quick looks at the parts of one module; without leads, all of them are worth another one.
-
-    Attributes:
-        unit: The function or body at hand.
-    """
+    """Quick looks at the parts of one module; without leads, all of them are worth another one."""
 
     def __init__(self, leads: Leads | None, source: ModuleSource) -> None:
-        """Begin at the body of a module.
+        """Begin with one module.
 
         Args:
             leads: What leads to a provider, if that was found out.
@@ -37,14 +31,6 @@ class Candidates:
         """
         self._leads = leads
         self._tree = source.tree
-        self.unit: Unit | None = leads.unit_of(source.tree) if leads is not None else None
-
-    def enter(self, statement: Node) -> Unit | None:
-        """Turn to a statement, which may be a unit of its own; what was at hand before."""
-        around = self.unit
-        if self._leads is not None:
-            self.unit = self._leads.unit_of(statement) or around
-        return around
 
     def among(self, statements: Sequence[Node], body: Body) -> Sequence[Node]:
         """The statements of a body that may have to do with a provider."""
@@ -73,22 +59,19 @@ class Candidates:
         """Whether a function may give a provider."""
         return self._leads is None or self._leads.gives(statement)
 
-    def may_lead(self, expression: Expression) -> bool:
-        """Whether a value may be a provider, or hold one."""
-        return (
-            self._leads is None or self.unit is None or self._leads.may_lead(expression, self.unit)
-        )
-
-    def may_inject(self, call: CallExpr) -> bool:
-        """Whether a call may leave a dependency out."""
-        name = last_name(call.callee)
-        if self._leads is None or self.unit is None or name is None or name in RUNNING_NAMES:
+    def may_lead(self, expression: Expression, body: Body) -> bool:
+        """Whether the value of an expression in a body may be a provider, or hold one."""
+        if self._leads is None:
             return True
-        return any(map(self._leads.may_inject, self._leads.names_of(name, self.unit)))
+        unit = self._unit(body, self._leads)
+        return unit is None or self._leads.may_lead(expression, unit)
 
-    def may_expect(self, call: CallExpr) -> bool:
-        """Whether a call takes objects that have providers."""
-        name = last_name(call.callee)
-        if self._leads is None or self.unit is None or name is None:
-            return True
-        return any(map(self._leads.may_expect, self._leads.names_of(name, self.unit)))
+    def _unit(self, body: Body, leads: Leads) -> Unit | None:
+        """The function or body that a body is, or is inside."""
+        current: Body | None = body
+        while current is not None:
+            unit = leads.unit_of(current.node or self._tree)
+            if unit is not None:
+                return unit
+            current = current.parent
+        return None

@@ -117,7 +117,11 @@ class ExpiredReads:
             if act.method in ("commit", "rollback") and _is_from_outside(act.object, body)
         }
         for name in names if sessions else ():
-            yield from self._passed.of(name, body, sessions)
+            passed = list(self._passed.of(name, body, sessions))
+            yield from passed
+            if not passed and not self._passed.is_called_here(body):
+                owned = self._tracked.owned(name, body)
+                yield from (each for each in owned if each.session in sessions)
 
     # What happens to it
 

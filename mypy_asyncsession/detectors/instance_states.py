@@ -123,7 +123,7 @@ class InstanceStates:
                 if any(attribute_of(each, tracked.name) for each in node.lvalues):
                     made.append(Change(State.CHANGED, frozenset({State.EXPIRED}), _DONE))
             elif point.kind is PointKind.CALL and isinstance(node, CallExpr):
-                if _forgets(node):
+                if _forgets(node, tracked.name):
                     made.append(Change(None))
             elif point.kind is PointKind.LEAVE and isinstance(node, WithStmt):
                 target = node.target[point.item]
@@ -192,5 +192,9 @@ def _is_given(name: str, point: Point) -> bool:
     return any(isinstance(each, NameExpr) and each.name == name for each in given)
 
 
-def _forgets(call: CallExpr) -> bool:
-    return isinstance(call.callee, (MemberExpr, NameExpr)) and call.callee.name in _FORGETTING
+def _forgets(call: CallExpr, name: str) -> bool:
+    """Whether a call may take an instance out of its session: that one, not another by name."""
+    if not isinstance(call.callee, (MemberExpr, NameExpr)) or call.callee.name not in _FORGETTING:
+        return False
+    given = [each.name if isinstance(each, NameExpr) else None for each in call.args]
+    return not given or None in given or name in given

@@ -30,7 +30,7 @@ from mypy_asyncsession.semantic.syntax import mentions, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from mypy.nodes import Block, Expression, Node
 
@@ -57,11 +57,7 @@ class LateUses:
         """Where a session is returned, or given to a function of the project that queries it."""
         flow = point.body.flow()
         yield from returns(flow, name)
-        for index in flow.graph.of_kind(PointKind.CALL):
-            call = flow.graph.points[index].node
-            assert isinstance(call, CallExpr)
-            if not any(is_named(each, name) for each in call.args):
-                continue
+        for index, call in flow.given.get(name, ()):
             statement = flow.graph.points[index].statement
             where = point.scope.names.places.get(id(statement))
             function = self._interpreter.value(call.callee, point.scope, where)
@@ -73,17 +69,9 @@ class LateUses:
 
     def of_attribute(self, name: str, attribute: str, flow: FunctionFlow) -> Iterator[Use]:
         """Where the session in an attribute of an object is used: ``uow.session.execute``."""
-        for point in flow.graph.points:
-            for read in point.reads:
-                if (
-                    isinstance(read, MemberExpr)
-                    and read.name in CONNECTING_ATTRIBUTES
-                    and isinstance(read.expr, MemberExpr)
-                    and read.expr.name == attribute
-                    and is_named(read.expr.expr, name)
-                    and name not in point.inner
-                ):
-                    yield point.index, read
+        for index, read in flow.inner_attributes.get((name, attribute), ()):
+            if read.name in CONNECTING_ATTRIBUTES:
+                yield index, read
 
     def of_names(
         self,
@@ -161,14 +149,11 @@ class LateUses:
     def _given_to_awaiting(self, name: str, point: ProgramPoint) -> Iterator[Use]:
         """Where something is given to ``gather`` and the like, alone or with a star."""
         flow = point.body.flow()
-        for index in flow.graph.of_kind(PointKind.CALL):
-            call = flow.graph.points[index].node
-            assert isinstance(call, CallExpr)
-            if any(is_named(each, name) for each in call.args):
-                where = point.scope.names.places.get(id(flow.graph.points[index].statement))
-                callee = fullname(self._interpreter.value(call.callee, point.scope, where))
-                if callee in AWAITING | AWAITING_LATER:
-                    yield index, call
+        for index, call in flow.given.get(name, ()):
+            where = point.scope.names.places.get(id(flow.graph.points[index].statement))
+            callee = fullname(self._interpreter.value(call.callee, point.scope, where))
+            if callee in AWAITING | AWAITING_LATER:
+                yield index, call
 
     def _collected(
         self, block: Block, names: dict[str, Held], point: ProgramPoint
@@ -328,12 +313,9 @@ def is_given_anew(name: str, point: ProgramPoint) -> bool:
     )
 
 
-def returns(flow: FunctionFlow, name: str) -> Iterator[Use]:
+def returns(flow: FunctionFlow, name: str) -> Sequence[Use]:
     """Where a function returns what a name stands for."""
-    for index in flow.graph.of_kind(PointKind.RETURN):
-        node = flow.graph.points[index].node
-        if isinstance(node, ReturnStmt) and is_named(node.expr, name):
-            yield index, node
+    return flow.returned.get(name, ())
 
 
 def is_named(expression: Node | None, name: str) -> bool:

@@ -82,6 +82,11 @@ class PassedInstances:
                     yield passed
                     return
 
+    def is_called_here(self, body: FunctionBody) -> bool:
+        """Whether something in the module calls a function, and decides what it is passed."""
+        source = self._interpreter.program.source(body.scope.module)
+        return source is None or bool(source.calls(body.node.name))
+
     def _caller(self, site: CallSite, source: ModuleSource) -> FunctionBody | None:
         """The function that a call stands in."""
         if not site.chain:

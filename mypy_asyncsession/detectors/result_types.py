@@ -23,6 +23,7 @@ from mypy.typevars import fill_typevars_with_any
 from mypy_asyncsession.detectors.literal_types import literal_type
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
+from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, yields
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue
@@ -128,10 +129,20 @@ class ResultTypes:
                 each.expr is None or (isinstance(each.expr, NameExpr) and each.expr.name == "None")
             ):
                 return True
-        values = [value for _, value in self._given_out(function)]
-        return not values or not all(
-            isinstance(value, ObjectValue) and value.type is not None and not is_none(value)
-            for value in values
+        given = list(self._given_out(function))
+        return not given or not all(
+            (isinstance(value, ObjectValue) and value.type is not None and not is_none(value))
+            or self._is_tested(expression, function)
+            for expression, value in given
+        )
+
+    def _is_tested(self, expression: Expression, function: FunctionValue) -> bool:
+        """Whether a function has made sure that what it returns is not ``None``."""
+        source = self._interpreter.program.source(function.scope.module)
+        return (
+            source is not None
+            and isinstance(expression, NameExpr)
+            and is_ruled_out(expression, source.flow_of(function.node).graph)
         )
 
     def _given_out(self, function: FunctionValue) -> Iterator[tuple[Expression, Value]]:

@@ -11,6 +11,7 @@ from mypy_asyncsession.detectors.injected_instances import InjectedInstances
 from mypy_asyncsession.semantic.async_sessions import is_async_session
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.instances import Instances
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,8 @@ class State(Enum):
 
 #: What says of the instance that it is given that it is one of the session's own.
 _OWNING = frozenset({"delete", "refresh"})
+#: Functions that look at what they are given, and no more.
+_ASKING = frozenset({"bool", "getattr", "hasattr", "isinstance", "setattr", "type"})
 
 
 class Tracked(NamedTuple):
@@ -105,6 +108,19 @@ class TrackedInstances:
             state = State.AT_REST if given.at_rest else State.LOADED
             yield Tracked(name, Graph.ENTRY, Graph.ENTRY, state, given.mapped, session)
 
+    def owned(self, name: str, body: FunctionBody) -> Iterator[Tracked]:
+        """The instance of a parameter that must be one of its session's, or the function fails.
+
+        It is refreshed or deleted there, and nothing that may have added it before that is given
+        it.
+        """
+        if body.bindings.of(name) or _is_handed_on(name, body):
+            return
+        for each in self.of(body):
+            kind = body.graph.points[each.bound].kind
+            if each.name == name and kind is PointKind.AWAIT and each.state is State.LOADED:
+                yield each._replace(bound=Graph.ENTRY, begins=Graph.ENTRY)
+
     def _bound(self, name: str, at: int, body: FunctionBody) -> Iterator[Tracked]:
         source = self._instances.bound(name, at, body)
         if source is not None and source.mapped is not None:
@@ -141,3 +157,14 @@ class TrackedInstances:
             and self._instances.new(node.rvalue, body, defined) is not None
             for defined in reaching
         )
+
+
+def _is_handed_on(name: str, body: FunctionBody) -> bool:
+    """Whether anything is given what a name holds, but for what asks about it."""
+    return any(
+        isinstance(node, CallExpr)
+        and any(isinstance(each, NameExpr) and each.name == name for each in node.args)
+        and not (isinstance(node.callee, MemberExpr) and node.callee.name in _OWNING)
+        and not (isinstance(node.callee, NameExpr) and node.callee.name in _ASKING)
+        for node in walk(body.node.body)
+    )

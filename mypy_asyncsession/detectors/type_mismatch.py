@@ -215,6 +215,8 @@ def _shown(type_: Type) -> str:
         return "Any"
     if isinstance(proper, TypedDictType):
         return proper.fallback.type.name
+    if isinstance(proper, CallableType):
+        return f"Callable[..., {_shown(proper.ret_type)}]"
     return str(proper)
 
 
@@ -257,11 +259,19 @@ def is_stand_in(override: Injection, real: Injection) -> bool:
         return True
     if one.type.fallback_to_any or other.type.fallback_to_any or other.type.is_protocol:
         return True
-    if one.type.get("__getattr__") is not None:
-        return True
-    if _is_builtin(other.type):
+    if _has_any_attribute(one.type) or _is_builtin(other.type):
         return True
     return not _is_builtin(one.type) and not _public(one.type).isdisjoint(_public(other.type))
+
+
+def _has_any_attribute(info: TypeInfo) -> bool:
+    """Whether objects of a class may have attributes that it does not name: mocks, namespaces."""
+    return any(
+        name in base.names
+        for base in info.mro
+        if not _is_builtin(base)
+        for name in ("__getattr__", "__getattribute__")
+    )
 
 
 def _is_builtin(info: TypeInfo) -> bool:

@@ -40,10 +40,11 @@ from mypy_asyncsession.semantic.syntax import children, dotted, walk
 from mypy_asyncsession.semantic.values import ObjectValue, members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
@@ -58,11 +59,10 @@ _COROUTINES: Final = frozenset({"Coroutine", "CoroutineType"})
 class UnawaitedCoroutines:
     """Finds the coroutines of one module that nobody awaits."""
 
-    def __init__(self, interpreter: Interpreter, module: str) -> None:
+    def __init__(self, interpreter: Interpreter, module: str, candidates: Candidates) -> None:
         self._interpreter = interpreter
         self._module = module
-        #: A quick look: whether a value may be a session at all.
-        self.may_lead: Callable[[Expression], bool] = lambda _: True
+        self._candidates = candidates
 
     def of_statement(self, statement: Node, point: ProgramPoint) -> Iterator[Unawaited]:
         """What a statement drops, tests or stores in vain."""
@@ -161,7 +161,7 @@ class UnawaitedCoroutines:
         callee = call.callee
         if not isinstance(callee, MemberExpr) or not self._may_be_one(call):
             return False
-        if not self.may_lead(callee.expr):
+        if not self._candidates.may_lead(callee.expr, point.body):
             return False
         found = list(members(self._interpreter.value(callee.expr, point.scope, point.where)))
         receivers = [each for each in found if not is_none(each)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
-    ArgKind,
     AssignmentStmt,
     AwaitExpr,
     Block,
@@ -24,13 +23,10 @@ from mypy.nodes import (
     OperatorAssignmentStmt,
     OverloadedFuncDef,
     ReturnStmt,
-    SuperExpr,
     TryStmt,
-    TypeInfo,
     WithStmt,
     YieldFromExpr,
 )
-from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.callees import Callees
 from mypy_asyncsession.detectors.candidates import Candidates
@@ -39,55 +35,41 @@ from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
 from mypy_asyncsession.detectors.depends_calls import DependsCalls
-from mypy_asyncsession.detectors.direct_calls import DirectCalls
 from mypy_asyncsession.detectors.doubles import DOUBLING, Doubles
 from mypy_asyncsession.detectors.early_exits import EarlyExits
 from mypy_asyncsession.detectors.escapes import Escapes
 from mypy_asyncsession.detectors.expected import Expected
 from mypy_asyncsession.detectors.expired_reads import ExpiredReads
-from mypy_asyncsession.detectors.fixtures import is_of_fixture
 from mypy_asyncsession.detectors.getters import Getters
+from mypy_asyncsession.detectors.given_holders import GivenHolders
 from mypy_asyncsession.detectors.given_providers import GivenProviders
+from mypy_asyncsession.detectors.injecting_calls import InjectingCalls
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
-from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.open_stubs import is_open_stub
+from mypy_asyncsession.detectors.left_open import LeftOpen
 from mypy_asyncsession.detectors.overrides import Overrides
+from mypy_asyncsession.detectors.pairings import Pairings
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.parameter_needs import may_need
 from mypy_asyncsession.detectors.probes import PROBING, Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
-from mypy_asyncsession.detectors.router_factories import RouterFactories
-from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
-from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER, AWAITING_METHODS
+from mypy_asyncsession.detectors.using_calls import USING, UsingCalls
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
-from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.summaries import Summaries
-from mypy_asyncsession.semantic.syntax import BACKWARDS, children, definition_of, dotted, push
-from mypy_asyncsession.semantic.values import (
-    UNKNOWN,
-    UNSURE,
-    ClassValue,
-    FunctionValue,
-    ModuleValue,
-    ObjectValue,
-    UnionValue,
-    fullname,
-    members,
-)
+from mypy_asyncsession.semantic.syntax import BACKWARDS, children, definition_of, push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import Expression, Node, SymbolNode
+    from mypy.nodes import Node
     from mypy.types import CallableType
 
     from mypy_asyncsession.detectors.record import Record
@@ -95,35 +77,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
-    from mypy_asyncsession.semantic.values import Value
 
-_METHODS = {
-    "__aenter__": Pairing.AENTER,
-    "__enter__": Pairing.ENTER,
-    "__aiter__": Pairing.AITER_METHOD,
-    "__anext__": Pairing.ANEXT_METHOD,
-    "__iter__": Pairing.ITER_METHOD,
-    "__next__": Pairing.NEXT_METHOD,
-}
-_STACK_METHODS = {
-    "enter_async_context": Pairing.ENTER_ASYNC_CONTEXT,
-    "enter_context": Pairing.ENTER_CONTEXT,
-    "enterAsyncContext": Pairing.TEST_ENTER_ASYNC_CONTEXT,
-    "enterContext": Pairing.TEST_ENTER_CONTEXT,
-    "push_async_exit": Pairing.PUSH_ASYNC_EXIT,
-}
-_AWAITING_NAMES = frozenset(name.rpartition(".")[2] for name in AWAITING | AWAITING_LATER)
-#: The names of what does in a call what a statement does.
-_USING_CALLS = (
-    _METHODS.keys()
-    | _STACK_METHODS.keys()
-    | _AWAITING_NAMES
-    | AWAITING_METHODS
-    | {"anext", "asend", "next"}
-)
 #: The statements without blocks that are of interest.
 _SIMPLE = frozenset({AssignmentStmt, ExpressionStmt, OperatorAssignmentStmt, ReturnStmt})
-_BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 
 
 class Walker:
@@ -152,7 +108,6 @@ class Walker:
         leads: What may have to do with a provider, where that was found out: the rest is left out.
         """
         self._candidates = Candidates(leads, source)
-        self._exhaustive = exhaustive
         self._getters = Getters(interpreter, source.module) if getters else None
         self._interpreter = interpreter
         self._source = source
@@ -160,9 +115,15 @@ class Walker:
         self._overrides = Overrides(interpreter)
         self._escapes = Escapes(interpreter)
         self._exits = EarlyExits(interpreter)
-        self._raw = UnenteredUses(interpreter, source.module)
+        self._open = LeftOpen(interpreter, source)
+        self._pairings = Pairings(
+            interpreter, source.module, self._candidates, self._open, exhaustive=exhaustive
+        )
+        self._using = UsingCalls(interpreter, self._pairings, self._exits)
+        self._raw = UnenteredUses(interpreter, source.module, self._candidates)
+        self._holders = GivenHolders(interpreter, source.module, self._candidates)
         self._lazy = LazyLoads(interpreter, source, self._expected)
-        self._unawaited = UnawaitedCoroutines(interpreter, source.module)
+        self._unawaited = UnawaitedCoroutines(interpreter, source.module, self._candidates)
         summaries = Summaries(interpreter)
         self._concurrent = ConcurrentUses(summaries)
         depends = DependsCalls(interpreter)
@@ -177,14 +138,13 @@ class Walker:
         self._dependencies = Dependencies(interpreter, source, framework, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
         self._requests = RequestEscapes(interpreter, framework, depends, dependencies)
-        self._factories = RouterFactories(interpreter, self._dependencies, depends)
-        self._direct_calls = DirectCalls(interpreter, depends)
         self._callees = Callees(interpreter)
+        self._injecting = InjectingCalls(
+            interpreter, self._dependencies, self._dependency_overrides, depends, self._callees
+        )
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
         self._given = GivenProviders(interpreter)
-        if leads is not None:
-            self._raw.may_lead = self._unawaited.may_lead = self._candidates.may_lead
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
@@ -195,9 +155,7 @@ class Walker:
 
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
         for statement in self._candidates.among(statements, body):
-            around = self._candidates.enter(statement)
             yield from self._statement(statement, body)
-            self._candidates.unit = around
             if isinstance(statement, WithStmt):
                 yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
@@ -227,7 +185,7 @@ class Walker:
         else:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
-                yield from self._use(pairing, statement.expr, point, statement.index)
+                yield from self._pairings.of(pairing, statement.expr, point, statement.index)
                 yield from self._reuses.of_use(pairing, statement.expr, point, statement.index)
                 yield from self._exits.of_loop(statement, point)
                 yield from self._escapes.of_loop(statement, point)
@@ -252,7 +210,7 @@ class Walker:
                 yield from self._dependency_overrides.of_statement(
                     statement, point.scope, point.where, point.body.outermost()
                 )
-            yield from self._raw.of_assignment(statement, point)
+            yield from self._holders.of_assignment(statement, point)
             if self._injects and point.body.node is not None:
                 if isinstance(statement.rvalue, CallExpr):
                     yield from self._dependencies.of_assignment(statement, point)
@@ -268,7 +226,7 @@ class Walker:
                     yield from self._expression(lvalue, point)
         elif isinstance(statement, ReturnStmt):
             if statement.expr is not None:
-                yield from self._raw.of_return(statement, point)
+                yield from self._holders.of_return(statement, point)
                 yield from self._expression(statement.expr, point)
         elif isinstance(statement, OperatorAssignmentStmt):
             if may_override(statement.lvalue):
@@ -333,7 +291,7 @@ class Walker:
             return
         function = self._interpreter.defined(statement.func, point.scope)
         value = self._interpreter.called(function, [], point.scope)
-        use = self._made(need.pairing, value, decorator, point, None)
+        use = self._pairings.made(need.pairing, value, decorator, point, None)
         if use is not None:
             name = statement.func.name
             yield use._replace(text=name, callee=name, via=written(decorator))
@@ -341,7 +299,7 @@ class Walker:
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         for expression, target in zip(statement.expr, statement.target, strict=False):
-            yield from self._use(pairing, expression, point, target)
+            yield from self._pairings.of(pairing, expression, point, target)
             yield from self._raw.of_property(expression, point)
             yield from self._reuses.of_use(pairing, expression, point, target)
             yield from self._expression(expression, point)
@@ -367,13 +325,12 @@ class Walker:
             elif kind is Block:
                 continue
             elif isinstance(node, AwaitExpr):
-                yield from self._use(Pairing.AWAIT, node.expr, point, None)
+                yield from self._pairings.of(Pairing.AWAIT, node.expr, point, None)
                 yield from self._raw.of_property(node.expr, point)
                 if isinstance(node.expr, CallExpr):
-                    for argument in self._awaited(node.expr, point, AWAITING_LATER):
-                        yield from self._use(Pairing.AWAIT, argument, point, None)
+                    yield from self._using.awaited_later(node.expr, point)
             elif isinstance(node, YieldFromExpr):
-                yield from self._use(Pairing.YIELD_FROM, node.expr, point, None)
+                yield from self._pairings.of(Pairing.YIELD_FROM, node.expr, point, None)
             elif isinstance(node, IndexExpr):
                 if isinstance(node.base, CallExpr):
                     yield from self._unawaited.of_expression(node, point)
@@ -387,7 +344,7 @@ class Walker:
                     node.indices, node.sequences, node.is_async, strict=False
                 ):
                     pairing = Pairing.ASYNC_FOR if is_async else Pairing.FOR
-                    yield from self._use(pairing, sequence, point, index)
+                    yield from self._pairings.of(pairing, sequence, point, index)
             elif kind in NEGLECTING:
                 yield from self._unawaited.of_expression(node, point)
             push(stack, node, fields)
@@ -401,17 +358,17 @@ class Walker:
                 yield from self._raw.of_unopened(member, point)
         if member.name in SESSION_ATTRIBUTES:
             yield from self._raw.of_property(member.expr, point)
-        if self._raw.may_hold(member) and not self._is_open(member.expr, point):
+        if self._raw.may_hold(member) and not self._open.has(member.expr, point):
             yield from self._raw.of_attribute(member, point)
 
     def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
         callee = call.callee
         name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None
-        if name in _USING_CALLS:
-            yield from self._using_call(call, point)
+        if name in USING:
+            yield from self._using.of_call(call, point)
         node = self._callees.of(call, point)
         if self._injects:
-            yield from self._injecting(call, node, point)
+            yield from self._injecting.of_call(call, node, point)
         if not call.args:
             return
         type_: CallableType | None = None
@@ -425,248 +382,9 @@ class Walker:
                         protocol, argument, point.scope, point.where, point.body.outermost()
                     )
         if may_need(call, point.scope, self._interpreter.program):
-            yield from self._given.of_call(call, point, self._made)
-        yield from self._raw.of_call(call, type_, point)
+            yield from self._given.of_call(call, point, self._pairings.made)
+        yield from self._holders.of_call(call, type_, point)
         if name in DOUBLING:
             yield from self._doubles.of_call(call, point)
         if self._probes is not None and name in PROBING:
             yield from self._probes.of_call(call, point)
-
-    def _using_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
-        """A call that does what a ``with``, a ``for`` or an ``await`` does."""
-        callee = call.callee
-        if isinstance(callee, MemberExpr):
-            pairing = _STACK_METHODS.get(callee.name)
-            if pairing is not None and len(call.args) == 1 and self._is_stack(callee.expr, point):
-                yield from self._use(pairing, call.args[0], point, None)
-            pairing = _METHODS.get(callee.name)
-            if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
-                yield from self._use(pairing, callee.expr, point, None)
-            if pairing is Pairing.AENTER:
-                yield from self._exits.of_entering(callee.expr, call, point)
-            if pairing is Pairing.ANEXT_METHOD or _is_first_send(call):
-                yield from self._exits.of_step(callee.expr, call, point)
-        elif isinstance(callee, NameExpr) and callee.name in ("anext", "next") and call.args:
-            name = fullname(self._interpreter.value(callee, point.scope, point.where))
-            if name in _BUILTINS:
-                yield from self._use(_BUILTINS[name], call.args[0], point, None)
-                if callee.name == "anext":
-                    yield from self._exits.of_step(call.args[0], call, point)
-                else:
-                    yield from self._exits.of_sync_step(call.args[0], call, point)
-        for argument in self._awaited(call, point, AWAITING):
-            for use in self._use(Pairing.AWAIT, argument, point, None):
-                # Until Python 3.12 asyncio takes a generator for a coroutine.
-                if not any(each.shape is Shape.GENERATOR for each in use.given):
-                    yield use
-
-    def _injecting(
-        self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint
-    ) -> Iterator[Record]:
-        """What a call of a function has to do with the dependencies of FastAPI."""
-        if call.args and self._dependencies.may_name_one(call):
-            yield from self._dependencies.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
-        if call.args and self._dependency_overrides.may_be_one(call):
-            yield from self._dependency_overrides.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
-        if self._direct_calls.may_name_depends(self._callees.named(call.callee, point)):
-            yield from self._factories.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
-        if id(call) in self._dependencies.called:
-            return  # that it is called is the mistake, and has been said
-        if self._direct_calls.may_be_one(call, node):
-            yield from self._direct_calls.of_call(
-                call, point.scope, point.where, point.body.outermost()
-            )
-
-    def _awaited(
-        self, call: CallExpr, point: ProgramPoint, functions: AbstractSet[str]
-    ) -> list[Expression]:
-        """The arguments that a call of one of *functions* awaits."""
-        callee = call.callee
-        if not isinstance(callee, (MemberExpr, NameExpr)) or not call.args:
-            return []
-        if isinstance(callee, MemberExpr) and callee.name in AWAITING_METHODS:
-            return call.args[:1]
-        if callee.name not in _AWAITING_NAMES:
-            return []
-        name = fullname(self._interpreter.value(callee, point.scope, point.where))
-        if name not in functions:
-            return []
-        return [
-            argument
-            for argument, kind in zip(call.args, call.arg_kinds, strict=True)
-            if kind is ArgKind.ARG_POS
-        ][: None if callee.name == "gather" else 1]
-
-    # One use
-
-    def _use(
-        self,
-        pairing: Pairing,
-        expression: Expression,
-        point: ProgramPoint,
-        target: Expression | None,
-    ) -> Iterator[Use]:
-        if self._evidently_right(pairing, expression) or self._is_open(expression, point):
-            return
-        if isinstance(expression, AwaitExpr) and any(
-            use.wrong() for use in self._use(Pairing.AWAIT, expression.expr, point, None)
-        ):
-            return  # one mistake is reported once, where it is made
-        value = self._interpreter.value(expression, point.scope, point.where)
-        if not self._exhaustive and all(
-            isinstance(each, ObjectValue) and each.can & pairing.needs for each in members(value)
-        ):
-            return  # right, whichever it is
-        use = self._made(pairing, value, expression, point, target)
-        if use is not None and not (use.wrong() and self._is_open_member(expression, point)):
-            yield use
-
-    def _is_open_member(self, expression: Expression, point: ProgramPoint) -> bool:
-        """Whether this calls a member of a protocol that leaves open what it is.
-
-        ``async def f(self) -> AsyncGenerator: ...`` is a coroutine function by its word, and an
-        async generator function in every class that implements it, as a rule.
-        """
-        if not isinstance(expression, CallExpr):
-            return False
-        callee = self._interpreter.value(expression.callee, point.scope, point.where)
-        if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
-            return False
-        owner = callee.scope.node
-        info = self._interpreter.program.symbol(callee.fullname.rpartition(".")[0])
-        return (
-            isinstance(owner, ClassDef)
-            and isinstance(info, TypeInfo)
-            and is_open_stub(callee.node, info)
-        )
-
-    def _made(
-        self,
-        pairing: Pairing,
-        value: Value,
-        expression: Expression,
-        point: ProgramPoint,
-        target: Expression | None,
-    ) -> Use | None:
-        if value is UNKNOWN or value is UNSURE:
-            return None
-        given = [object_info(member, self._interpreter, point.scope) for member in members(value)]
-        known_ones = tuple(each for each in given if each is not None)
-        if not known_ones or len(known_ones) < len(given):
-            return None
-        exact = not isinstance(value, UnionValue) or (
-            # Which of its possibilities a name has at one place is for the flow to say.
-            value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
-        )
-        function = point.body.function()
-        call = expression if isinstance(expression, CallExpr) else None
-        return Use(
-            pairing=pairing,
-            given=known_ones,
-            exact=exact,
-            text=written(expression),
-            callee=written(call.callee) if call is not None else None,
-            arguments=bool(call is not None and call.args),
-            target=written(target) if target is not None else None,
-            in_async=isinstance(function, FuncDef) and function.is_coroutine,
-            function=point.body.outermost(),
-            span=span_of(expression),
-            lines=tuple(
-                range(
-                    min(point.statement.line, expression.line),
-                    (expression.end_line or expression.line) + 1,
-                )
-            ),
-        )
-
-    def _evidently_right(self, pairing: Pairing, expression: Expression) -> bool:
-        """Whether mypy's type settles it: most uses are of this kind, and need no second look.
-
-        In these two pairings no definition that contradicts its annotation can be the wrong one.
-        """
-        if (
-            pairing is Pairing.AWAIT
-            and not self._exhaustive
-            and not self._candidates.may_lead(expression)
-        ):
-            return True
-        if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
-            return False
-        if self._exhaustive:
-            return False
-        found = self._interpreter.type_of(expression, self._source.module)
-        proper = get_proper_type(found) if found is not None else None
-        return isinstance(proper, (TupleType, Instance)) and bool(
-            self._interpreter.types.can(
-                proper.partial_fallback.type if isinstance(proper, TupleType) else proper.type
-            )
-            & pairing.needs
-        )
-
-    def _is_open(self, expression: Expression, point: ProgramPoint) -> bool:
-        """Whether the code finds out for itself what it is, or puts another in its place."""
-        if is_of_fixture(expression, point):
-            return True
-        probed = {name for scope in point.scope.chain() for name in scope.names.probed}
-        outside = probed - point.scope.names.probed
-        patched = {name for scope in point.scope.chain() for name in scope.names.patched}
-        current: Node = expression
-        while True:
-            name = dotted(current)
-            if name is not None and name in probed:
-                return True
-            if isinstance(current, MemberExpr):
-                # Inside a nested function mypy forgets what the function around has asked.
-                if dotted(current.expr) in outside:
-                    return True
-                if name in patched:
-                    owner = self._interpreter.value(current.expr, point.scope, point.where)
-                    if isinstance(owner, ModuleValue):
-                        return True
-                if self._source.patches(current.name) and self._is_patched(current, point):
-                    return True
-            if isinstance(current, IndexExpr) and isinstance(current.base, NameExpr):
-                return current.base.name in self._source.mutated()
-            if isinstance(current, CallExpr):
-                current = current.callee
-            elif isinstance(current, AwaitExpr):
-                current = current.expr
-            else:
-                return False
-
-    def _is_patched(self, member: MemberExpr, point: ProgramPoint) -> bool:
-        """Whether the module puts another method in the place of this one, in its class."""
-        owner = self._interpreter.value(member.expr, point.scope, point.where)
-        type_ = owner.type if isinstance(owner, ObjectValue) else None
-        name = type_.type.name if isinstance(type_, Instance) else None
-        if isinstance(owner, ClassValue):
-            name = owner.fullname.rpartition(".")[2]
-        return name is not None and member.name in self._source.patched(name)
-
-    def _is_stack(self, receiver: Expression, point: ProgramPoint) -> bool:
-        value = self._interpreter.value(receiver, point.scope, point.where)
-        if not isinstance(value, ObjectValue):
-            return True
-        info = value.type.type if isinstance(value.type, Instance) else None
-        return (
-            value.label is None
-            or "ExitStack" in value.label
-            or (info is not None and info.get("addAsyncCleanup") is not None)
-        )
-
-
-def _is_first_send(call: CallExpr) -> bool:
-    """Whether a call is ``generator.asend(None)``, which is ``anext(generator)``."""
-    return (
-        isinstance(call.callee, MemberExpr)
-        and call.callee.name == "asend"
-        and len(call.args) == 1
-        and isinstance(call.args[0], NameExpr)
-        and call.args[0].name == "None"
-    )

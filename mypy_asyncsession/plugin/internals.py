@@ -15,6 +15,7 @@ import sys
 from abc import abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import mypy.build
@@ -71,6 +72,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "parallel_worker",
         "search_paths",
         "source_set",
+        "workers",
     ),
     FileSystemCache: ("stat_or_none_cache",),
     Errors: (
@@ -215,18 +217,12 @@ def spare_suggestions() -> None:
     """
 
     def matcher(*args: Any, **kwargs: Any) -> object:
-        return _Unlike() if kwargs.keys() == {"a", "b"} else real(*args, **kwargs)
+        unlike = SimpleNamespace(ratio=lambda: 0.0)
+        return unlike if kwargs.keys() == {"a", "b"} else real(*args, **kwargs)
 
     real = difflib.SequenceMatcher
     if isinstance(real, type):
         difflib.SequenceMatcher = matcher  # type: ignore[assignment, misc]
-
-
-class _Unlike:
-    """What is compared has nothing in common."""
-
-    def ratio(self) -> float:
-        return 0.0
 
 
 def announce(module: str, configuration: str, options: Options) -> None:
@@ -572,6 +568,11 @@ class Build(ErrorList):
     def in_worker(self) -> bool:
         """Whether this process is one of mypy's workers, whose errors another one prints."""
         return self._manager.parallel_worker
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes check the modules: none of them parses all of the bodies."""
+        return self._manager.parallel_worker or bool(self._manager.workers)
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""

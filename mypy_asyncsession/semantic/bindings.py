@@ -48,6 +48,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.models.builtin import PROBES
+from mypy_asyncsession.semantic.bound_names import Binding, BoundName
 from mypy_asyncsession.semantic.imports import source_of
 from mypy_asyncsession.semantic.syntax import (
     children,
@@ -60,10 +61,8 @@ from mypy_asyncsession.semantic.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_asyncsession.semantic.bound_names import Blocks
     from mypy_asyncsession.semantic.index import Contents
-
-    #: The blocks around something, outermost first, each with the position inside.
-    Blocks = tuple[tuple[int, int], ...]
 
 
 #: The kinds of binding that go through the elements of something.
@@ -89,29 +88,6 @@ _BINDING_NOTHING = frozenset(
 
 
 @dataclass(slots=True, eq=False)
-class Binding:
-    """One place where a name gets a value; never changed, and not frozen because that is slow.
-
-    Attributes:
-        kind: ``assign``, ``with``, ``async with``, ``for``, ``async for``, ``comprehension``,
-            ``async comprehension``, ``def``, ``class``, ``import``, ``from`` or ``other``.
-        node: The definition, the expression assigned, entered or iterated over, or the import.
-        element: The position in a tuple target, or ``None``.
-        blocks: The blocks around it, outermost first, each with the position inside.
-        target: The module imported, and the name imported from it.
-        fallback: Whether it stands in an ``except``, and so counts only if the ``try`` fails.
-    """
-
-    kind: str
-    node: Node | None
-    element: int | None = None
-    blocks: tuple[tuple[int, int], ...] = ()
-    target: tuple[str, str | None] = ("", None)
-    line: int = 0
-    fallback: bool = False
-
-
-@dataclass(slots=True, eq=False)
 class Names:
     """The bindings of one function, class or module body.
 
@@ -131,6 +107,14 @@ class Names:
     stars: list[str] = field(default_factory=list)
     places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     _statements: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
+    _ordered: dict[str, BoundName] = field(default_factory=dict)
+
+    def ordered(self, name: str) -> BoundName:
+        """The bindings of a name, by where they stand."""
+        found = self._ordered.get(name)
+        if found is None:
+            found = self._ordered[name] = BoundName(self.bindings.get(name, ()))
+        return found
 
     def statement_at(self, where: tuple[tuple[int, int], ...]) -> int:
         """The id of the statement at a place; 0 where there is none."""

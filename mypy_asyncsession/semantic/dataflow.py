@@ -215,6 +215,8 @@ def dominates(graph: Graph, one: int, other: int, *, along: int = EdgeKind.ANY) 
 
 #: What bindings a use sees: the point of each, or the entry, where the name was bound before.
 Definitions = frozenset[int]
+#: How often a body is walked through for a name before all is found out about that.
+_WALKS: Final = 4
 #: The kinds of edge on which a point has bound nothing yet.
 _UNDONE: Final = EdgeKind.RAISING
 
@@ -222,12 +224,16 @@ _UNDONE: Final = EdgeKind.RAISING
 class Bindings:
     """Where the names of a body are bound, and which of these a use may see.
 
-    Each question is answered by a walk from where it is asked, as far as the next bindings.
+    Each question is answered by a walk from where it is asked, as far as the next bindings. Where
+    many are asked of a name that is bound far away, all of them are answered at once.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._points: dict[str, set[int]] = {}
+        #: How many points were walked through for a name, and what was found once for all of them.
+        self._walked: dict[str, int] = {}
+        self._solved: dict[str, Solution[Definitions]] = {}
         for point in graph.points:
             for name in bound_at(point):
                 self._points.setdefault(name, set()).add(point.index)
@@ -242,6 +248,12 @@ class Bindings:
         The entry is among them where the name may not have been bound on the way.
         """
         bound = self._points.get(name, set())
+        if along == EdgeKind.ANY:
+            solved = self._solved.get(name)
+            if solved is not None:
+                return solved.before[point] or frozenset()
+            if not bound and self._graph.before[point]:
+                return frozenset({Graph.ENTRY})  # each point can be reached from there
         found: set[int] = set()
         seen = {point}
         stack = [point]
@@ -257,6 +269,10 @@ class Bindings:
                 elif source not in seen:
                     seen.add(source)
                     stack.append(source)
+        if along == EdgeKind.ANY:
+            walked = self._walked[name] = self._walked.get(name, 0) + len(seen)
+            if walked > _WALKS * len(self._graph.points):
+                self._solved[name] = solve(self._graph, _Reaching(bound))
         return frozenset(found)
 
     def seeing(self, binding: int, name: str, *, along: int = EdgeKind.ANY) -> list[int]:
@@ -296,6 +312,32 @@ class Bindings:
                 seen.add(target)
                 stack.append(target)
         return False
+
+
+class _Reaching(Analysis[Definitions]):
+    """The bindings of one name that may hold, at every point."""
+
+    def __init__(self, bound: Collection[int]) -> None:
+        self._bound = bound
+
+    def start(self) -> Definitions:
+        """Where the body begins, the name may be bound outside."""
+        return frozenset({Graph.ENTRY})
+
+    def transfer(self, point: Point, before: Definitions) -> Definitions:
+        """A point that binds the name leaves nothing of what held before."""
+        return frozenset({point.index}) if point.index in self._bound else before
+
+    def edge(
+        self, point: Point, kind: int, before: Definitions, after: Definitions
+    ) -> Definitions | None:
+        """On some edges nothing is bound yet."""
+        del point
+        return after if _has_bound(kind) else before
+
+    def join(self, one: Definitions, other: Definitions) -> Definitions:
+        """Either may hold."""
+        return one if other <= one else one | other
 
 
 def _has_bound(kind: int) -> bool:

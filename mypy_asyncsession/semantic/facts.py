@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
     from mypy.types import Type
 
-    from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.bound_names import Binding
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mypy.expandtype import expand_type_by_instance
+from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import Decorator, FuncDef, OverloadedFuncDef, TypeInfo, Var
+from mypy.typeops import get_type_vars
 from mypy.types import (
     AnyType,
     CallableType,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from mypy.nodes import SymbolNode
+    from mypy.types import TypeVarId
 
 
 #: Types that do not say what an object is; ``_Wrapped`` forgets what it wraps too easily.
@@ -307,6 +309,21 @@ def declared_type(symbol: SymbolNode) -> Type | None:
     if isinstance(symbol, (FuncDef, OverloadedFuncDef, Var)):
         return symbol.type
     return None
+
+
+def with_self(method: CallableType, receiver: Instance) -> CallableType:
+    """The type of a method with the class of its object for ``Self``, in either spelling."""
+    own = get_proper_type(method.arg_types[0]) if method.arg_types else None
+    if isinstance(own, TypeType):
+        own = own.item
+    variables: dict[TypeVarId, Type] = {
+        each.id: receiver
+        for each in get_type_vars(method.ret_type)
+        if each.id.is_self() or (isinstance(own, TypeVarType) and own.id == each.id)
+    }
+    if not variables:
+        return method
+    return method.copy_modified(ret_type=expand_type(method.ret_type, variables))
 
 
 def informative(type_: Type | None) -> bool:

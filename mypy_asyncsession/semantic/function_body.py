@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import WithStmt
+from mypy.nodes import CallExpr, MemberExpr, WithStmt
 
 from mypy_asyncsession.semantic.cfg import build
 from mypy_asyncsession.semantic.dataflow import Bindings
-from mypy_asyncsession.semantic.syntax import statements
+from mypy_asyncsession.semantic.syntax import statements, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class FunctionBody:
         scope: The names inside it.
     """
 
-    __slots__ = ("_around", "_bindings", "_graph", "node", "scope")
+    __slots__ = ("_acquires", "_around", "_bindings", "_graph", "node", "scope")
 
     def __init__(self, node: FuncItem, scope: Scope) -> None:
         self.node = node
@@ -36,6 +36,7 @@ class FunctionBody:
         self._graph: Graph | None = None
         self._bindings: Bindings | None = None
         self._around: dict[int, tuple[WithStmt, ...]] | None = None
+        self._acquires: bool | None = None
 
     @property
     def graph(self) -> Graph:
@@ -50,6 +51,18 @@ class FunctionBody:
         if self._bindings is None:
             self._bindings = Bindings(self.graph)
         return self._bindings
+
+    @property
+    def acquires(self) -> bool:
+        """Whether it acquires something without a ``with``."""
+        if self._acquires is None:
+            self._acquires = any(
+                isinstance(node, CallExpr)
+                and isinstance(node.callee, MemberExpr)
+                and node.callee.name == "acquire"
+                for node in walk(self.node.body)
+            )
+        return self._acquires
 
     def at(self, node: Node) -> int | None:
         """A point at which a node is evaluated, if it ever is."""

@@ -14,6 +14,7 @@ from mypy.nodes import (
     MypyFile,
     NameExpr,
     NonlocalDecl,
+    ReturnStmt,
     WithStmt,
 )
 
@@ -85,6 +86,44 @@ class FunctionFlow:
                     and read.expr.name not in point.inner
                 ):
                     found.setdefault(read.expr.name, []).append((point.index, read))
+        return found
+
+    @cached_property
+    def inner_attributes(self) -> dict[tuple[str, str], list[tuple[int, MemberExpr]]]:
+        """The same for each attribute of a name: the attributes of what that stands for."""
+        found: dict[tuple[str, str], list[tuple[int, MemberExpr]]] = {}
+        for point in self.graph.points:
+            for read in point.reads:
+                owner = read.expr if isinstance(read, MemberExpr) else None
+                if (
+                    isinstance(read, MemberExpr)
+                    and isinstance(owner, MemberExpr)
+                    and isinstance(owner.expr, NameExpr)
+                    and owner.expr.name not in point.inner
+                ):
+                    key = owner.expr.name, owner.name
+                    found.setdefault(key, []).append((point.index, read))
+        return found
+
+    @cached_property
+    def given(self) -> dict[str, list[tuple[int, CallExpr]]]:
+        """For each name, the points of the calls that are given what it stands for, and which."""
+        found: dict[str, list[tuple[int, CallExpr]]] = {}
+        for index in self.graph.of_kind(PointKind.CALL):
+            call = self.graph.points[index].node
+            assert isinstance(call, CallExpr)
+            for name in {each.name for each in call.args if isinstance(each, NameExpr)}:
+                found.setdefault(name, []).append((index, call))
+        return found
+
+    @cached_property
+    def returned(self) -> dict[str, list[tuple[int, ReturnStmt]]]:
+        """For each name, the points at which what it stands for is returned."""
+        found: dict[str, list[tuple[int, ReturnStmt]]] = {}
+        for index in self.graph.of_kind(PointKind.RETURN):
+            node = self.graph.points[index].node
+            if isinstance(node, ReturnStmt) and isinstance(node.expr, NameExpr):
+                found.setdefault(node.expr.name, []).append((index, node))
         return found
 
     @cached_property

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import CallExpr, IntExpr, MemberExpr, NameExpr
 
 from mypy_asyncsession.semantic.combine import is_none
-from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import NamedValue, ObjectValue, members
 
 if TYPE_CHECKING:
@@ -31,12 +30,15 @@ class Guards:
 
     def at(self, body: FunctionBody, point: int) -> bool:
         """Whether a point of a function may be kept from two tasks at a time."""
-        return any(
-            self._may_be_lock(expression, body)
-            for statement in body.managers_around(point)
-            if statement.is_async
-            for expression in statement.expr
-        ) or _acquires(body)
+        return (
+            any(
+                self._may_be_lock(expression, body)
+                for statement in body.managers_around(point)
+                if statement.is_async
+                for expression in statement.expr
+            )
+            or body.acquires
+        )
 
     def _may_be_lock(self, expression: Expression, body: FunctionBody) -> bool:
         at = body.at(expression)
@@ -83,13 +85,3 @@ def _made_in_sight(expression: MemberExpr | NameExpr, body: FunctionBody) -> obj
         if bindings:
             return bindings[0].node if len(bindings) == 1 else None
     return None
-
-
-def _acquires(body: FunctionBody) -> bool:
-    """Whether a function acquires something without a ``with``."""
-    return any(
-        isinstance(node, CallExpr)
-        and isinstance(node.callee, MemberExpr)
-        and node.callee.name == "acquire"
-        for node in walk(body.node.body)
-    )

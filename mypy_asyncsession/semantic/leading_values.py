@@ -61,8 +61,6 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.leading_modules import ReadModule
 
-#: The methods that a call of a class, or of an object, is a call of.
-_CALLED: Final = frozenset({"__call__", "__init__"})
 _OPEN: Final = frozenset({"Any", "object"})
 #: Which part of the classes that have an attribute of a name must lead to a provider by it, for
 #: any attribute of that name to count.
@@ -100,17 +98,11 @@ class LeadingValues:
         self._dependencies = set(DEPENDS_NAMES)
         self._dependencies.update(name.rpartition(".")[2] for name in REQUEST_PARAMETERS)
         self._leading = 0
-        self._types: dict[int, set[str]] = {}
+        self._types: dict[int, tuple[Type, set[str]]] = {}
         self._queue: list[Unit] = []
         self._queued: set[Unit] = set()
         self._nodes: set[int] = set()
         self._by_node: dict[int, Unit] = {}
-        #: The names of functions and classes that have a dependency for a default.
-        self._injected: set[str] = set()
-        self._expecting: dict[str, bool] = {}
-        self._holders: set[str] = set()
-        #: The functions of a name, and for that of a class, its ``__init__``.
-        self._by_name: dict[str, list[FuncDef]] = defaultdict(list)
         self._concerned: set[str] = set()
 
     def _push(self, unit: Unit) -> None:
@@ -165,8 +157,9 @@ class LeadingValues:
     def _names_in(self, type_: Type) -> set[str]:
         found = self._types.get(id(type_))
         if found is None:
-            found = self._types[id(type_)] = names_in(type_)
-        return found
+            # That it is kept keeps others from being known by its number.
+            found = self._types[id(type_)] = (type_, names_in(type_))
+        return found[1]
 
     def _are_leading(self, type_: Type, unit: Unit) -> bool:
         leads = self._modules[unit.module].leads
@@ -315,12 +308,3 @@ class LeadingValues:
                 for names in map(self._names_in, signature.arg_types)
             )
         )
-
-    def names_of(self, name: str, unit: Unit) -> list[str]:
-        """A name, and what it was called where it was imported from."""
-        origins = self._modules[unit.module].imports.get(name, ())
-        return [name, *(original for _, original in origins if original not in (None, name))]
-
-    def may_inject(self, name: str) -> bool:
-        """Whether a function of that name may be left to a dependency of FastAPI's."""
-        return name in self._injected

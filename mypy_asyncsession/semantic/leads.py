@@ -65,14 +65,12 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mypy.nodes import Expression, Node
 
 #: The methods that a call of a class, or of an object, is a call of.
 _CALLED: Final = frozenset({"__call__", "__init__"})
-_OPEN: Final = frozenset({"Any", "object"})
-#: Which part of the classes that have an attribute of a name must lead to a provider by it, for
-#: any attribute of that name to count.
-_MOST: Final = 3
 _ME: Final = frozenset({"cls", "self"})
 
 
@@ -94,26 +92,6 @@ class Leads(LeadingValues):
     def may_lead(self, expression: Expression, unit: Unit) -> bool:
         """Whether the value of an expression of a unit may be a provider, or hold one."""
         return self._leads(expression, unit)
-
-    def may_expect(self, name: str) -> bool:
-        """Whether a function or class of that name takes objects with a provider among methods."""
-        found = self._expecting.get(name)
-        if found is None:
-            found = self._expecting[name] = any(
-                klass in self._holding()
-                for function in self._by_name.get(name, ())
-                for signature in [signature_of(function)]
-                if signature is not None
-                for type_ in signature.arg_types
-                for klass in self._names_in(type_)
-            )
-        return found
-
-    def _holding(self) -> set[str]:
-        """The names of the classes that have something under the name of a provider."""
-        if not self._holders:
-            self._holders = {klass for name in self._owners for klass in self._having.get(name, ())}
-        return self._holders
 
     def gives(self, node: Node) -> bool:
         """Whether a function of a module or class may give a provider."""
@@ -144,7 +122,8 @@ class Leads(LeadingValues):
             for star in module.stars:
                 self._importing_all[star].append(module.name)
             for unit in module.units:
-                self._by_node[id(unit.node)] = unit
+                for node in unit.definitions():
+                    self._by_node[id(node)] = unit
                 for word in unit.words:
                     self._mentions[word].append(unit)
                 self._define_all(unit)
@@ -169,6 +148,27 @@ class Leads(LeadingValues):
             self._queued.discard(unit)
             self._flow(unit)
         self._concern_mixtures()
+
+    def settle(self, over: Collection[str]) -> None:
+        """Let go of bodies: what leads to a provider stays known.
+
+        Args:
+            over: The modules of which nothing will be asked.
+        """
+        for name, module in self._modules.items():
+            for unit in module.units:
+                unit.flows.clear()
+                unit.words.clear()
+                unit.named = None
+                if name in over:
+                    for node in unit.definitions():
+                        self._by_node.pop(id(node), None)
+                    self._nodes.discard(id(unit.node))
+            if name in over:
+                module.units.clear()
+        self._mentions.clear()
+        self._defined.clear()
+        self._types.clear()
 
     def _concern_mixtures(self) -> None:
         """Look at classes that take members from several others, one of which has a provider."""
@@ -197,9 +197,6 @@ class Leads(LeadingValues):
             if isinstance(node, FuncDef):
                 self._own.add(node.name)
                 self._defined[unit.module, node.name].append((node, unit))
-                self._by_name[node.name].append(node)
-                if node.name == "__init__" and unit.klass is not None:
-                    self._by_name[unit.klass].append(node)
                 if definition_of(unit.node) is node:
                     self._having[node.name].add(unit.klass or unit.module)
                 if node.is_coroutine:
@@ -234,9 +231,8 @@ class Leads(LeadingValues):
     def _inject(self, function: FuncDef, unit: Unit) -> None:
         """Take in that FastAPI is to fill in a parameter of a function, or of one inside it."""
         outermost = definition_of(unit.node) or function
-        self._injected |= {function.name, outermost.name}
         if outermost.name in _CALLED and unit.klass is not None:
-            self._injected.add(unit.klass)
+            self._lead(unit.module, unit.klass)
         self._lead_function(function, unit)
         self._lead_function(outermost, unit)
 
@@ -321,6 +317,8 @@ class Leads(LeadingValues):
             for target in node.lvalues:
                 if isinstance(target, NameExpr):
                     self._depend(target.name, unit)
+            if isinstance(unit.node, ClassDef):
+                self._lead(unit.module, unit.node.name)  # it may be a field of a dataclass
         written = node.unanalyzed_type
         if written is not None and not self._is_open(written):
             leading = self._are_leading(written, unit)

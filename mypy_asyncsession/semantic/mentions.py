@@ -113,6 +113,18 @@ class Unit:
         #: The names of parameters and variables that were found to lead to a provider.
         self.local: set[str] = set()
 
+    def definitions(self) -> Iterator[Node]:
+        """What it is of, and the functions that this decorates or overloads."""
+        node = self.node
+        yield node
+        items = [node]
+        if isinstance(node, OverloadedFuncDef):
+            items = [*node.items, *([node.impl] if node.impl is not None else ())]
+            yield from items
+        for item in items:
+            if isinstance(item, Decorator):
+                yield item.func
+
 
 def units(tree: MypyFile) -> Iterator[Unit]:
     """The units of a module."""

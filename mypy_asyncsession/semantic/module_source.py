@@ -16,7 +16,6 @@ from mypy.nodes import (
     LambdaExpr,
     MemberExpr,
     NameExpr,
-    TempNode,
     TupleExpr,
     WithStmt,
 )
@@ -35,11 +34,12 @@ from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mypy.nodes import Expression, FuncItem, MypyFile, Node
 
-    from mypy_asyncsession.semantic.bindings import Binding, Names
+    from mypy_asyncsession.semantic.bindings import Names
+    from mypy_asyncsession.semantic.bound_names import Binding
     from mypy_asyncsession.semantic.call_sites import CallSite, Chain
     from mypy_asyncsession.semantic.values import FunctionValue
 
@@ -50,9 +50,6 @@ if TYPE_CHECKING:
 _CHANGES = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
 )
-
-#: The kinds of binding that are there once their statement is done.
-_DONE_AT_ONCE = frozenset({"assign", "class", "def", "from", "import"})
 
 
 @dataclass(slots=True, eq=False)
@@ -155,25 +152,19 @@ class ModuleSource:
             at_end: Whether the end of the body is meant.
         """
         names = scope.names
-        bindings = names.bindings.get(name, ())
-        own = [each for each in bindings if "comprehension" not in each.kind]
+        bound = names.ordered(name)
         if where is None and not at_end:
-            return own, any(len(each.blocks) <= 1 for each in own)
-        if where is not None:
-            # Such a name lives in its own statement alone.
-            inner = [each for each in bindings if each.blocks == where and each not in own]
-            if inner:
-                return inner[-1:], True
-        last = _last_in_block(own, where)
+            return bound.own, bound.surely
+        inner = bound.within(where) if where is not None else None
+        last = inner or bound.last_in_block(where)
         if last is not None:
             return [last], True
         flow = self.flow_of(scope.node or self.tree)
         found = flow.binders(name, names.statement_at(where) if where is not None else None)
         if not found:
-            return own, False
-        # What a lambda binds stands in no statement.
-        live = [e for e in own if not e.blocks or names.statement_at(e.blocks) in found - {0}]
-        return live, 0 not in found or any(not each.blocks for each in live)
+            return bound.own, False
+        live = bound.at([names.places[each] for each in found if each in names.places])
+        return live, 0 not in found or bool(bound.unplaced)
 
     def flow_of(self, node: FuncItem | ClassDef | MypyFile) -> FunctionFlow:
         """The control flow of a function or class of the module, or of the module itself."""
@@ -323,31 +314,6 @@ class ModuleSource:
                 return None
         assert found is not None
         return found, scope
-
-
-def _last_in_block(bindings: Sequence[Binding], where: Place | None) -> Binding | None:
-    """The last of some bindings before a use, where all stand in one block around it.
-
-    No graph is needed to know that what is above it in its block has been done.
-    """
-    if not bindings or not bindings[0].blocks:
-        return None
-    # ``name: type`` binds nothing.
-    if any(b.kind not in _DONE_AT_ONCE or isinstance(b.node, TempNode) for b in bindings):
-        return None
-    around, block = bindings[0].blocks[:-1], bindings[0].blocks[-1][0]
-    depth = len(around)
-    if not all(
-        len(b.blocks) == depth + 1 and b.blocks[depth][0] == block and b.blocks[:depth] == around
-        for b in bindings
-    ):
-        return None
-    if where is None:
-        return bindings[-1] if depth == 0 else None
-    if len(where) <= depth or where[:depth] != around or where[depth][0] != block:
-        return None
-    position = where[depth][1]
-    return next((b for b in reversed(bindings) if b.blocks[depth][1] < position), None)
 
 
 def _targets(statement: Node) -> Iterator[tuple[Node, Expression | None]]:

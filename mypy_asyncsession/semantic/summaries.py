@@ -247,8 +247,8 @@ class Summaries:
     ) -> Summary | None:
         """What a call of a coroutine function does, seen from the caller; ``None`` if unknown."""
         summary = self.of(function)
-        if summary is None:
-            return None
+        if summary is None or summary is NOTHING:
+            return summary  # it makes no difference what it is given
         given = self.objects.given_by(call, function, body, at)
         return self.seen(summary, function, given, body, at)
 

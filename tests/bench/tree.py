@@ -1,4 +1,4 @@
-"""What ``check`` and the plugin cost on a tree, beside mypy, ty, pyrefly and pyright, in one run.
+"""What ``check`` and the plugin cost on a tree, beside mypy and other checkers, in one run.
 
 usage: python -m tests.bench.tree [--rounds N] [--fast] TREE [PATH]
 
@@ -41,7 +41,7 @@ follow_imports = silent
 many_errors_threshold = -1
 """
 #: The other checkers, and the arguments with which they check a path.
-_OTHERS: Final = {"ty": ("check",), "pyrefly": ("check",), "pyright": ()}
+_OTHERS: Final = {"ty": ("check",), "zuban": ("check",), "pyrefly": ("check",), "pyright": ()}
 
 #: How often the memory of the processes is looked at, in seconds.
 _EVERY: Final = 0.2
@@ -91,7 +91,7 @@ def measured(arguments: list[str], directory: Path) -> Cost:
 
         def watch() -> None:
             while not ended.wait(_EVERY):
-                peak[0] = max(peak[0], sum(map(_memory, _family(process.pid))))
+                peak[0] = max(peak[0], sum(map(memory_of, family(process.pid))))
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -110,18 +110,18 @@ def measured(arguments: list[str], directory: Path) -> Cost:
     return Cost(wall, used.ru_utime + used.ru_stime, memory)
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
     """A process and all that it started, where /proc tells."""
     yield pid
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             for child in (thread / "children").read_text().split():
-                yield from _family(int(child))
+                yield from family(int(child))
     except OSError:
         return  # it has ended, or this is no Linux
 
 
-def _memory(pid: int) -> float:
+def memory_of(pid: int) -> float:
     """What a process holds of its own, its share of what it shares included, in MiB."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
@@ -152,6 +152,8 @@ class Bench:
                 yield Command(f"{name}, warm", run)
             alone = [*self._mypy("bare"), "-n", "2"]
             yield Command("mypy, cold, 2 workers", alone, self._without("bare"))
+            only_parsed = [*self._check(), "--engine", "parsed"]
+            yield Command("check, only parsed, cold", only_parsed, self._without("check"))
             yield Command("check, cold, 2 workers", self._check(2), self._without("check"))
             yield Command("check, cold, 1 process", self._check(0), self._without("check"))
         run = self._check(0)
@@ -170,9 +172,10 @@ class Bench:
         mypy = [sys.executable, "-m", "mypy", "--config-file", config, "--cache-dir", cache]
         return [*mypy, self.path]
 
-    def _check(self, workers: int) -> list[str]:
+    def _check(self, workers: int | None = None) -> list[str]:
         command = [sys.executable, "-m", "mypy_asyncsession", "check", self.path]
-        return [*command, "--cache-dir", str(self._home / "check"), "--workers", str(workers)]
+        number = [] if workers is None else ["--workers", str(workers)]
+        return [*command, "--cache-dir", str(self._home / "check"), *number]
 
     def _without(self, cache: str) -> Callable[[], None]:
         return lambda: shutil.rmtree(self._home / cache, ignore_errors=True)

@@ -7,6 +7,7 @@ left, a statement that binds a name. An edge says how one event comes after anot
 from __future__ import annotations
 
 import enum
+import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import CallExpr, MemberExpr, NameExpr
@@ -61,6 +62,9 @@ class PointKind(enum.Enum):
     CASE = "case"
     #: Several ways meet.
     JOIN = "join"
+
+    #: As quick as that of any object: points are kept by it.
+    __hash__ = object.__hash__
 
 
 class EdgeKind:
@@ -188,7 +192,7 @@ class Graph:
         before: The same edges backwards.
     """
 
-    __slots__ = ("_places", "after", "before", "points")
+    __slots__ = ("_kinds", "_places", "after", "before", "points")
 
     #: The indices of the points that every graph has.
     ENTRY: Final = 0
@@ -203,6 +207,7 @@ class Graph:
         self.after: list[list[tuple[int, int]]] = []
         self.before: list[list[tuple[int, int]]] = []
         self._places: dict[int, list[int]] | None = None
+        self._kinds: dict[PointKind, list[int]] = {}
         for kind in (PointKind.ENTRY, PointKind.EXIT, PointKind.RAISED, PointKind.ABANDONED):
             self.add(kind, None, None)
 
@@ -221,6 +226,7 @@ class Graph:
         self.points.append(Point(index, kind, node, statement, reads, item, way, inner))
         self.after.append([])
         self.before.append([])
+        self._kinds.setdefault(kind, []).append(index)
         return index
 
     def connect(self, source: int, target: int, kind: int) -> None:
@@ -244,7 +250,8 @@ class Graph:
 
     def of_kind(self, *kinds: PointKind) -> list[int]:
         """The points of some kinds, in the order in which they were built."""
-        return [point.index for point in self.points if point.kind in kinds]
+        found = [self._kinds.get(kind, ()) for kind in kinds]
+        return list(found[0]) if len(found) == 1 else sorted(itertools.chain(*found))
 
     def text(self) -> str:
         """The graph for a reader: a line for each point, with the points that may come next."""

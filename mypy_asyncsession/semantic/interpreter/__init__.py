@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mypy.nodes import ClassDef, Expression, FuncItem, MemberExpr, MypyFile, Node
     from mypy.types import CallableType, ProperType, Type
 
-    from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.bound_names import Binding
     from mypy_asyncsession.semantic.declared import Declared
     from mypy_asyncsession.semantic.from_mypy_types import Types
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache

@@ -18,7 +18,7 @@ from mypy.types import CallableType, Instance, get_proper_type
 
 from mypy_asyncsession.models.builtin import PARTIAL_METHOD
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
-from mypy_asyncsession.semantic.from_mypy_types import informative
+from mypy_asyncsession.semantic.from_mypy_types import informative, with_self
 from mypy_asyncsession.semantic.interpreter.evidence import denied
 from mypy_asyncsession.semantic.interpreter.fields import field_names, field_of, is_field
 from mypy_asyncsession.semantic.interpreter.functions import result
@@ -280,6 +280,8 @@ def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Cont
     origin = place(f"{info.fullname}.{name}", tree, at.program, getattr(node, "line", 1))
     if type_ is not None:
         found = at.types.method_type(type_, name)
+        if isinstance(found, CallableType):
+            found = with_self(found, type_)
     else:
         raw = at.program.type_of(node)
         found = get_proper_type(raw) if raw is not None else None

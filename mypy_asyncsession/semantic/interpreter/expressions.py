@@ -10,7 +10,6 @@ from mypy.nodes import (
     CallExpr,
     CastExpr,
     ClassDef,
-    ComparisonExpr,
     ConditionalExpr,
     DictExpr,
     Expression,
@@ -28,7 +27,6 @@ from mypy.nodes import (
     StrExpr,
     SuperExpr,
     TupleExpr,
-    UnaryExpr,
 )
 from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
@@ -47,6 +45,7 @@ from mypy_asyncsession.semantic.interpreter.context import (
 from mypy_asyncsession.semantic.interpreter.definitions import anonymous
 from mypy_asyncsession.semantic.interpreter.names import name_expression
 from mypy_asyncsession.semantic.interpreter.protocols import awaited
+from mypy_asyncsession.semantic.none_tests import none_test
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -168,7 +167,7 @@ def _operation(expr: OpExpr, at: Context) -> Value:
 
 
 def _conditional(expr: ConditionalExpr, at: Context) -> Value:
-    tested, is_none_first = _none_test(expr.cond)
+    tested, is_none_first = none_test(expr.cond)
     if tested is not None and is_none(at.structural(tested)) and _is_local(tested, at.scope):
         return at.value(expr.if_expr if is_none_first else expr.else_expr)
     return join([at.value(expr.if_expr), at.value(expr.else_expr)])
@@ -198,20 +197,6 @@ def _is_local(expr: Expression, scope: Scope) -> bool:
 def _generator(expr: GeneratorExpr, at: Context) -> Value:
     del expr, at
     return UNSURE  # mypy takes some asynchronous ones for generators
-
-
-def _none_test(condition: Expression) -> tuple[Expression | None, bool]:
-    """The name that a condition asks whether it is ``None``, and whether it holds if so."""
-    if isinstance(condition, UnaryExpr) and condition.op == "not":
-        tested, holds = _none_test(condition.expr)
-        return tested, not holds
-    if isinstance(condition, NameExpr):
-        return condition, False
-    if isinstance(condition, ComparisonExpr) and condition.operators in (["is"], ["is not"]):
-        first, second = condition.operands
-        if isinstance(first, NameExpr) and isinstance(second, NameExpr) and second.name == "None":
-            return first, condition.operators == ["is"]
-    return None, False
 
 
 def _stands_for_others(coroutine: Value) -> bool:

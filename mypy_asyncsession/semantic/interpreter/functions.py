@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
-from mypy.types import CallableType
+from mypy.types import CallableType, Instance
 
 from mypy_asyncsession.semantic.combine import combine_result, is_none
+from mypy_asyncsession.semantic.from_mypy_types import with_self
 from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
+from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
 from mypy_asyncsession.semantic.interpreter.signatures import (
@@ -30,6 +32,7 @@ from mypy_asyncsession.semantic.value_identity import identity, is_general, rele
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
+    ClassValue,
     FunctionValue,
     ObjectValue,
     Value,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import FuncItem, Node
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter.context import Context
 
@@ -229,7 +233,7 @@ def _return_annotation(function: FunctionValue, at: Context) -> Value:
     type_ = signature(function.node, function.scope, at.program)
     found: Value = UNKNOWN
     if isinstance(type_, CallableType):
-        found = at.types.value(type_.ret_type)
+        found = at.types.value(_of_receiver(type_, function, at))
     unanalysed = function.node.unanalyzed_type or function.node.type
     if isinstance(unanalysed, CallableType) and (
         found is UNKNOWN or (isinstance(found, ObjectValue) and found.item is UNKNOWN)
@@ -243,6 +247,17 @@ def _return_annotation(function: FunctionValue, at: Context) -> Value:
             if found is UNKNOWN:
                 return written
     return found
+
+
+def _of_receiver(signature: CallableType, function: FunctionValue, at: Context) -> Type:
+    """What a function says to return, with what it is bound to for ``Self``, however spelled."""
+    receiver = function.receiver
+    if isinstance(receiver, ClassValue):
+        receiver = instance(receiver, at)
+    type_ = receiver.type if isinstance(receiver, ObjectValue) else None
+    if not isinstance(type_, Instance):
+        return signature.ret_type
+    return with_self(signature, type_).ret_type
 
 
 def _is_generator(function: FunctionValue, at: Context) -> bool:

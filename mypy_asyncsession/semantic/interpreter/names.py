@@ -34,7 +34,7 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from mypy_asyncsession.semantic.bindings import Binding
+    from mypy_asyncsession.semantic.bound_names import Binding
     from mypy_asyncsession.semantic.interpreter.context import Context, Where
     from mypy_asyncsession.semantic.scopes import Scope
 
