@@ -305,7 +305,11 @@ class Dependencies:
         wanted = original.type if original is not None else None
         for found in self._of_named(Named(expression, value), replace(place, wanted=wanted)):
             driven = self._driving.driven(value, expression, place.scope)
-            fits = driven is None or original is None or is_stand_in(driven, original)
+            fits = (
+                driven is None
+                or original is None
+                or is_stand_in(driven, original, self._interpreter.program)
+            )
             detail = written(key) if key is not None else None
             yield found._replace(mismatch=None if fits else found.mismatch, detail=detail)
 
@@ -344,8 +348,8 @@ class Dependencies:
                 driven,
                 wanted,
                 self._interpreter.types,
+                self._interpreter.program,
                 none=none,
-                analysed=self._interpreter.program.analysed,
             )
         )
         span = place.span or span_of(expression)

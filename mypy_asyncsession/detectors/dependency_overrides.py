@@ -29,7 +29,7 @@ from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, Nam
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression, Node, OperatorAssignmentStmt
+    from mypy.nodes import Expression, Node, OperatorAssignmentStmt, SymbolNode
 
     from mypy_asyncsession.detectors.dependencies import Dependencies
     from mypy_asyncsession.detectors.dependency_records import Dependency
@@ -64,12 +64,16 @@ class DependencyOverrides:
             elif self._is_overrides(lvalue, scope, where):
                 yield from self._overrides(statement.rvalue, place)
 
-    def may_be_one(self, call: CallExpr) -> bool:
-        """Whether a call may override something: a quick look."""
+    def may_be_one(self, call: CallExpr, node: SymbolNode | None) -> bool:
+        """Whether a call may override something: a quick look.
+
+        Args:
+            call: The call.
+            node: The definition that its callee names, if that is known.
+        """
         callee = call.callee
         if isinstance(callee, MemberExpr) and callee.name in ("setdefault", "update"):
             return _named(callee.expr)
-        node = callee.node if isinstance(callee, RefExpr) else None
         if isinstance(node, FuncDef):
             program = self._interpreter.program
             return program.mentions(program.split(node.fullname)[0], _OVERRIDES)

@@ -109,6 +109,7 @@ class DirectCall(NamedTuple):
         parameter: The parameter that is left to its default.
         default: The default, as written: ``Depends(get_db)``, ``Query(...)``.
         place: Where the function is defined.
+        handed: What a call of the dependency gives, where the default names one.
         span: Where the call stands.
         function: As in ``Use``.
         lines: As in ``Use``.
@@ -118,6 +119,7 @@ class DirectCall(NamedTuple):
     parameter: str
     default: str
     place: Place | None
+    handed: ObjectInfo | None
     span: Span
     function: str
     lines: tuple[int, ...]

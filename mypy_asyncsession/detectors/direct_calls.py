@@ -18,7 +18,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.dependency_records import DirectCall
-from mypy_asyncsession.detectors.object_info import place_of
+from mypy_asyncsession.detectors.object_info import object_info, place_of
 from mypy_asyncsession.detectors.parameter_use import fails_on_another, is_read
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Argument, Expression, SymbolNode
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Origin, Value
@@ -139,6 +140,7 @@ class DirectCalls:
                     parameter=each.name,
                     default=shown,
                     place=place_of(function.origin),
+                    handed=self._given(each, function),
                     span=span_of(call),
                     function=owner,
                     lines=tuple(range(call.line, (call.end_line or call.line) + 1)),
@@ -223,6 +225,15 @@ class DirectCalls:
             info.fullname, self._interpreter.program.modules.get(info.module_name), node.line
         )
         return formal, _Called(f"{info.fullname}.__init__", scope, origin, None)
+
+    def _given(self, formal: _Formal, function: _Called) -> ObjectInfo | None:
+        """What a call of the dependency gives that a default names."""
+        depends = self._depends.call_in(formal.default, function.scope)
+        if depends is None or not depends.args:
+            return None
+        provider = self._interpreter.value(depends.args[0], function.scope, None)
+        called = self._interpreter.called(provider, [], function.scope)
+        return object_info(called, self._interpreter, function.scope)
 
     def _default(self, formal: _Formal, function: _Called) -> str | None:
         """A default that only FastAPI replaces, as messages write it."""

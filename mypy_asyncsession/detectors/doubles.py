@@ -165,7 +165,9 @@ class Doubles:
             if kind in _ASYNC_MOCKS:
                 effect = options.get("side_effect")
                 # It is a coroutine whatever its side effect is; one that only fails may do.
-                return _COROUTINE if effect is None or self._is_function(effect, point) else None
+                if effect is not None and not self._is_function(effect, point):
+                    return None
+                return _COROUTINE._replace(item=self._awaited(new, options, effect, point))
             if kind in _MOCKS:
                 if "side_effect" in options or self._is_changed(new, point):
                     return None
@@ -192,6 +194,21 @@ class Doubles:
         if "return_value" not in named or real.shape is Shape.COROUTINE or _COPYING & set(named):
             return None
         return self._given(named["return_value"], point)
+
+    def _awaited(
+        self,
+        new: Expression,
+        options: dict[str | None, Expression],
+        effect: Expression | None,
+        point: ProgramPoint,
+    ) -> ObjectInfo | None:
+        """What awaiting a call of an ``AsyncMock`` gives, as far as it is known."""
+        if effect is not None:
+            made = self._interpreter.value(effect, point.scope, point.where)
+            called = self._interpreter.called(made, [], point.scope)
+            return object_info(called, self._interpreter, point.scope)
+        result = options.get("return_value") or self._configured(new, point)
+        return self._given(result, point) if result is not None else None
 
     def _given(self, result: Expression, point: ProgramPoint) -> ObjectInfo | None:
         value = self._interpreter.value(result, point.scope, point.where)

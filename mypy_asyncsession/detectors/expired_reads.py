@@ -14,6 +14,7 @@ from mypy_asyncsession.detectors.state_records import ExpiredRead
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked, TrackedInstances
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.syntax import dotted
@@ -130,6 +131,7 @@ class ExpiredReads:
         reads: dict[int, list[Read]],
         body: FunctionBody,
     ) -> Iterator[tuple[Read, int, Act]]:
+        """The reads, each with the point at which the instance expired and what did that."""
         session = tracked.session
         done = self._passed.done(body)
         changes = self._states.changes(tracked, done, body)
@@ -141,6 +143,7 @@ class ExpiredReads:
             changes[index] = [Change(None, gone), *changes.get(index, ())]
         changes[tracked.begins] = [Change(tracked.state, when=_DONE, begins=True)]
         states = follow(body.graph, changes, list(reads))
+        found: list[tuple[int, Read, int, Act]] = []
         for index, expressions in reads.items():
             assigned = _assigned_before(tracked.name, body)
             for held in states.before.get(index, ()):
@@ -156,8 +159,14 @@ class ExpiredReads:
                 ).since
                 act = _expiring(done.get(since), session)
                 if left and act is not None:
-                    yield left[0], since, act
+                    found.append((index, left[0], since, act))
                     break
+        for index, read, since, act in found:
+            others = {at for at, _, behind, _ in found if behind == since and at != index}
+            quietly = reachable(body.graph, since, along=_DONE, first=EdgeKind.ANY)
+            # In a handler of the round that has raised for it, it is read once more.
+            if index in quietly or others.isdisjoint(quietly):
+                yield read, since, act
 
 
 def _record(

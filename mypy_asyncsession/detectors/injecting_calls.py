@@ -55,7 +55,9 @@ class InjectingCalls:
             yield from self._dependencies.of_call(
                 call, point.scope, point.where, point.body.outermost()
             )
-        if call.args and self._dependency_overrides.may_be_one(call):
+        if call.args and self._dependency_overrides.may_be_one(
+            call, self._callees.named(call.callee, point)
+        ):
             yield from self._dependency_overrides.of_call(
                 call, point.scope, point.where, point.body.outermost()
             )

@@ -84,8 +84,13 @@ class InstanceStates:
         acts = [act for act in summary.acts if act.object == session]
         point = body.graph.points[index]
         changes: list[Change[State]] = []
-        if summary.exposes(session):
+        if summary.enters(session):
             changes.append(Change(None))
+        elif summary.exposes(session):
+            # Whoever is given the session may end its transaction, or load what has expired. One
+            # that raises may have done so before.
+            changes.append(Change(State.AT_REST, frozenset({State.LOADED}), _DONE))
+            changes.append(Change(None, frozenset({State.NEW, State.EXPIRED, State.CHANGED})))
         if _is_given(tracked.name, point):
             # Whoever is given an instance may load it again.
             changes.append(Change(None, frozenset({State.EXPIRED, State.CHANGED})))
@@ -135,7 +140,8 @@ class InstanceStates:
 def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:
     """What one act of a session does to an instance of it."""
     if act.method in ("commit", "rollback") and act.function and not act.last:
-        return [Change(None, when=when)]
+        # A function that raises may have done so before.
+        return [Change(None, when=when & ~EdgeKind.RAISING)]
     if act.method == "commit":
         kept = State.EXPIRED if on_commit else State.AT_REST
         return [

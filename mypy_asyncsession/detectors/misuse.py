@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall
-from mypy_asyncsession.detectors.provider_records import Getter
-from mypy_asyncsession.detectors.record import EarlyExit, UnenteredUse, Use
+from mypy_asyncsession.detectors.provider_records import Double, Getter, Override
+from mypy_asyncsession.detectors.record import EarlyExit, Reuse, UnenteredUse, Use
 from mypy_asyncsession.detectors.state_records import ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
-from mypy_asyncsession.findings import Held, Misuse, Step
+from mypy_asyncsession.findings import Held, Misuse, Step, Yields
 from mypy_asyncsession.semantic.shapes import ABILITIES, Shape
 
 if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.detectors.record import Record
-    from mypy_asyncsession.findings import Yields
 
 
 def misuse(record: Record) -> Misuse:
@@ -25,15 +24,17 @@ def misuse(record: Record) -> Misuse:
         wrong = record.wrong()
         return Misuse(
             kind,
-            record.pairing.name,
+            "OF_SYNC" if record.of_sync else record.pairing.name,
             record.text,
             record.callee,
             _holds(wrong),
-            len(record.given) > 1,
-            _yields(wrong),
-            wrong.name if wrong else None,
+            several=_differ(record),
+            yields=_yields_of(record, wrong),
+            name=wrong.name if wrong else None,
             via=record.via,
         )
+    if isinstance(record, Reuse):
+        return _of(kind, record.pairing.name, record.text, record.made, record.handed)
     if isinstance(record, UnenteredUse):
         return _of(kind, record.situation.name, record.text, record.callee, record.handed)
     if isinstance(record, EarlyExit):
@@ -78,8 +79,18 @@ def misuse(record: Record) -> Misuse:
             parameter=record.parameter,
             role=record.role,
         )
+    if isinstance(record, Double):
+        return _of(kind, record.there.shape.name, record.double, record.target, record.here)
+    if isinstance(record, Override):
+        return _of(kind, record.there.shape.name, record.method, record.owner, record.here)
     if isinstance(record, DirectCall):
-        return Misuse(kind, callee=record.callee, parameter=record.parameter)
+        return Misuse(
+            kind,
+            callee=record.callee,
+            holds=_holds(record.handed),
+            yields=_yields(record.handed),
+            parameter=record.parameter,
+        )
     return Misuse(kind)
 
 
@@ -98,6 +109,28 @@ def _of(kind: str, how: str, text: str, callee: str | None, handed: ObjectInfo |
         _holds(handed),
         yields=_yields(handed),
         name=handed.name if handed else None,
+    )
+
+
+def _differ(record: Use) -> bool:
+    """Whether an expression may be one of several things that are not all used in one way."""
+    return len({_holds(each) for each in record.given}) > 1
+
+
+def _yields_of(record: Use, wrong: ObjectInfo | None) -> Yields | None:
+    """How what an expression may be yields: each of the generators, if there are several."""
+    if len(record.given) < 2 or _differ(record):
+        return _yields(wrong)
+    found = [_yields(each) for each in record.given]
+    known = [each for each in found if each is not None]
+    if len(known) < len(found):
+        return None
+    return Yields(
+        once=all(each.once for each in known),
+        code=any(each.code for each in known),
+        catches=any(each.catches for each in known),
+        swallows=any(each.swallows for each in known),
+        always=all(each.always for each in known),
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import AwaitExpr, CallExpr, FuncDef, IndexExpr, MemberExpr, NameExpr
+from mypy.nodes import AwaitExpr, IndexExpr, MemberExpr, NameExpr
 from mypy.types import Instance, TupleType, get_proper_type
 
 from mypy_asyncsession.detectors.object_info import object_info
-from mypy_asyncsession.detectors.record import Pairing, Use
-from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.object_record import ObjectInfo
+from mypy_asyncsession.detectors.record import Pairing
+from mypy_asyncsession.detectors.sync_results import is_of_sync_session
+from mypy_asyncsession.detectors.uses import use_of
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import UNKNOWN, UNSURE, ObjectValue, UnionValue, members
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.detectors.left_open import LeftOpen
+    from mypy_asyncsession.detectors.record import Use
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.values import Value
@@ -66,6 +70,10 @@ class Pairings:
             point: The statement that it stands in.
             target: What is bound to what it gives.
         """
+        if pairing is Pairing.AWAIT and is_of_sync_session(expression, self._interpreter, point):
+            result = (ObjectInfo(Shape.RESULT, Can.NOTHING),)
+            yield use_of(pairing, result, expression, point, target)._replace(of_sync=True)
+            return
         if self._is_evident(pairing, expression, point) or self._open.has(expression, point):
             return
         if isinstance(expression, AwaitExpr) and any(
@@ -108,26 +116,7 @@ class Pairings:
             # Which of its possibilities a name has at one place is for the flow to say.
             value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
         )
-        function = point.body.function()
-        call = expression if isinstance(expression, CallExpr) else None
-        return Use(
-            pairing=pairing,
-            given=known_ones,
-            exact=exact,
-            text=written(expression),
-            callee=written(call.callee) if call is not None else None,
-            arguments=bool(call is not None and call.args),
-            target=written(target) if target is not None else None,
-            in_async=isinstance(function, FuncDef) and function.is_coroutine,
-            function=point.body.outermost(),
-            span=span_of(expression),
-            lines=tuple(
-                range(
-                    min(point.statement.line, expression.line),
-                    (expression.end_line or expression.line) + 1,
-                )
-            ),
-        )
+        return use_of(pairing, known_ones, expression, point, target, exact=exact)
 
     def _is_evident(self, pairing: Pairing, expression: Expression, point: ProgramPoint) -> bool:
         """Whether mypy's type settles it: most uses are of this kind, and need no second look.

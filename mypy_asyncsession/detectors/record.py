@@ -104,6 +104,8 @@ class Use(NamedTuple):
         span: Where it stands.
         lines: The lines on which an ignore comment counts.
         via: The function that does it, where the expression is given to one.
+        of_sync: Whether it is what a method of a session gives that is a sync one by all that
+            is defined, and not by an annotation alone.
     """
 
     pairing: Pairing
@@ -118,6 +120,7 @@ class Use(NamedTuple):
     span: Span
     lines: tuple[int, ...] = ()
     via: str | None = None
+    of_sync: bool = False
 
     def wrong(self) -> ObjectInfo | None:
         """The first of the given objects that this use cannot work with, or ``None``."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import FuncDef, LambdaExpr, NameExpr, ReturnStmt, YieldExpr
-from mypy.subtypes import is_subtype
 from mypy.types import (
     CallableType,
     Instance,
     NoneType,
     TypeType,
+    TypeVarId,
     TypeVarType,
     UnionType,
     get_proper_type,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy.nodes import Expression
-    from mypy.types import Type, TypeVarId
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
@@ -112,6 +112,7 @@ class ResultTypes:
             if isinstance(value, ObjectValue) and value.type is not None
         ]
         exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
+        is_subtype = self._interpreter.program.is_subtype
         return bool(exact) and any(
             not is_subtype(each, declared)
             and not is_subtype(declared, each)
@@ -222,7 +223,9 @@ class ResultTypes:
             types.get(each.name) for each in returned(function.node) if isinstance(each, NameExpr)
         ]
         return any(
-            informative(each) and each is not None and not is_subtype(each, declared)
+            informative(each)
+            and each is not None
+            and not self._interpreter.program.is_subtype(each, declared)
             for each in given
         )
 
@@ -246,8 +249,11 @@ class ResultTypes:
         own = get_proper_type(signature.arg_types[0]) if signature.arg_types else None
         if isinstance(own, TypeType):
             own = own.item
-        # ``Self``, in either spelling.
-        return expand_type(type_, {own.id: receiver}) if isinstance(own, TypeVarType) else type_
+        # ``Self``, in either spelling; with no annotation of its own, it is that of a class.
+        found = {TypeVarId(0, namespace=base.fullname): receiver for base in receiver.type.mro}
+        if isinstance(own, TypeVarType):
+            found[own.id] = receiver
+        return expand_type(type_, found)
 
 
 def without_none(type_: Type) -> Type:

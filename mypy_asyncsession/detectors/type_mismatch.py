@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import CallExpr, Expression, RefExpr
-from mypy.subtypes import is_subtype
 from mypy.types import (
     AnyType,
     CallableType,
@@ -53,7 +52,7 @@ _NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots
 
 
 def mismatch(
-    driven: Injection, wanted: Type | None, types: Types, *, none: bool = True, analysed: bool
+    driven: Injection, wanted: Type | None, types: Types, program: Program, *, none: bool = True
 ) -> tuple[str, str] | None:
     """The types of what is injected and of what is wanted, if they do not go together.
 
@@ -61,9 +60,8 @@ def mismatch(
         driven: What is injected.
         wanted: The type of the parameter.
         types: Reads mypy's types.
+        program: Knows which types go together.
         none: Whether ``None`` among what is injected counts: the function may ask for it itself.
-        analysed: Whether mypy has analysed the classes. What their members decide is left open
-            where it has not.
     """
     if driven.drive not in _COMPARED:
         return None
@@ -81,15 +79,15 @@ def mismatch(
         return _undriven(driven, expected, types)
     if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
         return None
-    return compare(found, expected, analysed=analysed)
+    return compare(found, expected, program)
 
 
-def compare(found: ProperType, expected: ProperType, *, analysed: bool) -> tuple[str, str] | None:
+def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[str, str] | None:
     """The names of two types, if an object of the one cannot be taken for one of the other."""
     if isinstance(found, (AnyType, UninhabitedType)):
         return None
-    fits = is_subtype if analysed else _nominally
-    if fits(_opened(found), expected) is not False:
+    fits = program.is_subtype
+    if fits(_opened(found), expected):
         return None
     if (
         isinstance(found, Instance)
@@ -99,7 +97,7 @@ def compare(found: ProperType, expected: ProperType, *, analysed: bool) -> tuple
     ):
         # The same class, its arguments narrowed: a dependency made for the purpose does that.
         return None
-    if isinstance(found, Instance) and any(is_subtype(each, found) for each in _literals(expected)):
+    if isinstance(found, Instance) and any(fits(each, found) for each in _literals(expected)):
         return None
     shown = (_shown(found), _shown(expected))
     if shown[0] == shown[1]:
@@ -109,42 +107,6 @@ def compare(found: ProperType, expected: ProperType, *, analysed: bool) -> tuple
     if isinstance(found, Instance) and found.type.fullname == "builtins.dict":
         return None if any(isinstance(each, TypedDictType) for each in _items(expected)) else shown
     return shown
-
-
-def _nominally(found: Type, expected: Type) -> bool | None:
-    """Whether one type is a subtype of another by their classes; ``None`` if more decides."""
-    one, other = get_proper_type(found), get_proper_type(expected)
-    if isinstance(one, UnionType):
-        answers = [_nominally(item, other) for item in one.items]
-        return False if False in answers else None if None in answers else True
-    if isinstance(other, UnionType):
-        return _any([_nominally(one, item) for item in other.items])
-    if isinstance(one, Instance) and isinstance(other, Instance):
-        if other.type.is_protocol and not one.type.has_base(other.type.fullname):
-            names = [name for name in other.type.names if name not in _NOT_MEMBERS]
-            return None if all(one.type.get(name) is not None for name in names) else False
-        if any(_is_structural(each) for each in (*one.args, *other.args)):
-            return None if one.type.has_base(other.type.fullname) else False
-        return is_subtype(one, other)
-    if isinstance(one, (AnyType, NoneType, Instance)) and isinstance(other, (NoneType, Instance)):
-        return is_subtype(one, other)
-    if isinstance(one, LiteralType) and isinstance(other, (Instance, LiteralType, NoneType)):
-        return is_subtype(one, other)
-    if isinstance(one, CallableType) and isinstance(other, Instance) and not other.type.is_protocol:
-        return None if other.type.fullname in _OF_FUNCTIONS else False
-    return None
-
-
-def _any(answers: list[bool | None]) -> bool | None:
-    return True if True in answers else None if None in answers else False
-
-
-def _is_structural(type_: Type) -> bool:
-    """Whether the members of classes may decide what fits a type."""
-    proper = get_proper_type(type_)
-    if isinstance(proper, Instance):
-        return proper.type.is_protocol or any(_is_structural(each) for each in proper.args)
-    return not isinstance(proper, (AnyType, NoneType))
 
 
 def _undriven(driven: Injection, expected: ProperType, types: Types) -> tuple[str, str] | None:
@@ -215,6 +177,8 @@ def _shown(type_: Type) -> str:
         return "Any"
     if isinstance(proper, TypedDictType):
         return proper.fallback.type.name
+    if isinstance(proper, CallableType):
+        return f"Callable[..., {_shown(proper.ret_type)}]"
     return str(proper)
 
 
@@ -234,7 +198,7 @@ def annotation_of(type_: Type | None) -> str | None:
     return f"{proper.type.name}[{', '.join(filter(None, arguments))}]" if all(arguments) else None
 
 
-def is_stand_in(override: Injection, real: Injection) -> bool:
+def is_stand_in(override: Injection, real: Injection, program: Program) -> bool:
     """Whether an override may give another type: a fake has what the test uses, as a rule.
 
     A sync session is no fake of an async one, what is built in is none of a class of the
@@ -251,9 +215,11 @@ def is_stand_in(override: Injection, real: Injection) -> bool:
     other = get_proper_type(real.type) if real.type is not None else None
     if not isinstance(one, Instance) or not isinstance(other, Instance):
         return True
-    if not informative(one) or not informative(other) or is_subtype(_opened(one), other):
+    if not informative(one) or not informative(other):
         return True
-    if is_subtype(_opened(other), one):
+    if program.is_subtype(_opened(one), other):
+        return True
+    if program.is_subtype(_opened(other), one):
         return True
     if one.type.fallback_to_any or other.type.fallback_to_any or other.type.is_protocol:
         return True

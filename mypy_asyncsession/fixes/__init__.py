@@ -9,11 +9,15 @@ from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import (
     awaited,
     depends,
+    direct,
+    doubles,
     function_scope,
     getter,
     given,
     loading,
     loops,
+    overriding,
+    reused,
     with_items,
     wraps,
 )
@@ -32,6 +36,10 @@ FIXES: Final[tuple[Fix, ...]] = (
     wraps.FIX,
     depends.FIX,
     depends.CALL,
+    reused.FIX,
+    doubles.FIX,
+    direct.FIX,
+    overriding.FIX,
 )
 
 __all__ = ["FIXES", "CannotFix", "Fix", "Site", "Style"]

@@ -68,6 +68,12 @@ def awaiting(use: Use) -> Problem | None:
     """Whether *use* awaits what cannot be awaited."""
     if use.pairing is not Pairing.AWAIT:
         return None
+    if use.of_sync:
+        return Problem(
+            f'"{use.callee}" is a method of a sync session: what it gives cannot be awaited',
+            f'Write "{use.callee}({"..." if use.arguments else ""})", without "await"',
+            None,
+        )
     wrong = use.wrong()
     if wrong is None or wrong.shape in (Shape.NONE, Shape.RESULT):
         # That a result is awaited is, as a rule, the fault of an annotation as a sync session.

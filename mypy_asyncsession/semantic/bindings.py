@@ -61,6 +61,8 @@ from mypy_asyncsession.semantic.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy.types import Type
+
     from mypy_asyncsession.semantic.bound_names import Blocks
     from mypy_asyncsession.semantic.index import Contents
 
@@ -98,6 +100,7 @@ class Names:
         patched: The attributes that the body assigns to, as written.
         stars: The modules that it imports all names of.
         places: For every statement, the blocks around it: where a use stands among the bindings.
+        annotated: For every name with an annotation, that of the first statement with one.
     """
 
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
@@ -106,6 +109,7 @@ class Names:
     patched: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
     places: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    annotated: dict[str, Type] = field(default_factory=dict)
     _statements: dict[tuple[tuple[int, int], ...], int] = field(default_factory=dict)
     _ordered: dict[str, BoundName] = field(default_factory=dict)
 
@@ -225,6 +229,8 @@ class _Reader:
         elif isinstance(statement, AssignmentStmt):
             for lvalue in statement.lvalues:
                 self._target(lvalue, "assign", statement.rvalue, here)
+                if statement.unanalyzed_type is not None and isinstance(lvalue, NameExpr):
+                    self.names.annotated.setdefault(lvalue.name, statement.unanalyzed_type)
             self.read(statement.rvalue, here)
         elif isinstance(statement, TypeAliasStmt):
             for result in returned(statement.value):

@@ -54,7 +54,7 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     from mypy.nodes import SymbolNode
@@ -309,6 +309,26 @@ def declared_type(symbol: SymbolNode) -> Type | None:
     if isinstance(symbol, (FuncDef, OverloadedFuncDef, Var)):
         return symbol.type
     return None
+
+
+def classes_in(type_: Type) -> Iterator[TypeInfo]:
+    """The classes that a type is made of."""
+    stack = [type_]
+    while stack:
+        proper = get_proper_type(stack.pop())
+        if isinstance(proper, Instance):
+            yield proper.type
+            stack += proper.args
+        elif isinstance(proper, UnionType):
+            stack += proper.items
+        elif isinstance(proper, TupleType):
+            stack += [*proper.items, proper.partial_fallback]
+        elif isinstance(proper, CallableType):
+            stack += [*proper.arg_types, proper.ret_type]
+        elif isinstance(proper, TypeType):
+            stack.append(proper.item)
+        elif isinstance(proper, TypeVarType):
+            stack.append(proper.upper_bound)
 
 
 def with_self(method: CallableType, receiver: Instance) -> CallableType:

@@ -103,6 +103,8 @@ class LeadingValues:
         self._queued: set[Unit] = set()
         self._nodes: set[int] = set()
         self._by_node: dict[int, Unit] = {}
+        #: The functions of a name, and for that of a class, its ``__init__``.
+        self._by_name: dict[str, list[FuncDef]] = defaultdict(list)
         self._concerned: set[str] = set()
 
     def _push(self, unit: Unit) -> None:

@@ -44,7 +44,7 @@ from mypy_asyncsession.semantic.leading_names import (
     PLAIN_MANAGERS,
     SPECIAL_METHODS,
 )
-from mypy_asyncsession.semantic.leading_values import LeadingValues
+from mypy_asyncsession.semantic.leading_stand_ins import StandIns
 from mypy_asyncsession.semantic.mentions import (
     ASYNC_BLOCK,
     ENTERED,
@@ -74,7 +74,7 @@ _CALLED: Final = frozenset({"__call__", "__init__"})
 _ME: Final = frozenset({"cls", "self"})
 
 
-class Leads(LeadingValues):
+class Leads(StandIns):
     """What leads to a provider in a program, and what mentions it."""
 
     def add(self, tree: MypyFile) -> None:
@@ -148,6 +148,7 @@ class Leads(LeadingValues):
             self._queued.discard(unit)
             self._flow(unit)
         self._concern_mixtures()
+        self._concern_stand_ins()
 
     def settle(self, over: Collection[str]) -> None:
         """Let go of bodies: what leads to a provider stays known.
@@ -167,18 +168,9 @@ class Leads(LeadingValues):
             if name in over:
                 module.units.clear()
         self._mentions.clear()
+        self._by_name.clear()
         self._defined.clear()
         self._types.clear()
-
-    def _concern_mixtures(self) -> None:
-        """Look at classes that take members from several others, one of which has a provider."""
-        owning = set().union(*self._owners.values())
-        for module in self._modules.values():
-            for unit in module.units:
-                if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
-                    continue
-                if not owning.isdisjoint(self._family(unit.node.name)):
-                    self._concern(unit)
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""
@@ -197,6 +189,9 @@ class Leads(LeadingValues):
             if isinstance(node, FuncDef):
                 self._own.add(node.name)
                 self._defined[unit.module, node.name].append((node, unit))
+                self._by_name[node.name].append(node)
+                if node.name == "__init__" and unit.klass is not None:
+                    self._by_name[unit.klass].append(node)
                 if definition_of(unit.node) is node:
                     self._having[node.name].add(unit.klass or unit.module)
                 if node.is_coroutine:

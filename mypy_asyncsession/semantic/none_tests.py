@@ -4,46 +4,61 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ComparisonExpr, NameExpr, UnaryExpr
+from mypy.nodes import (
+    AssignmentExpr,
+    AssignmentStmt,
+    CallExpr,
+    ComparisonExpr,
+    MemberExpr,
+    NameExpr,
+    UnaryExpr,
+)
 
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
 from mypy_asyncsession.semantic.cfg.names import bound_at
 from mypy_asyncsession.semantic.dataflow import Analysis, solve
+from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Expression, Node, RefExpr
 
     from mypy_asyncsession.semantic.cfg import Graph, Point
 
 
 def none_test(condition: Node | None) -> tuple[Expression | None, bool]:
-    """The name that a condition asks whether it is ``None``, and whether it holds if so."""
+    """The name or attribute that a condition asks whether it is ``None``, and if it holds then."""
     if isinstance(condition, UnaryExpr) and condition.op == "not":
         tested, holds = none_test(condition.expr)
         return tested, not holds
-    if isinstance(condition, NameExpr):
+    if isinstance(condition, (MemberExpr, NameExpr)):
         return condition, False
+    if isinstance(condition, AssignmentExpr):
+        return condition.target, False
     if isinstance(condition, ComparisonExpr) and condition.operators in (["is"], ["is not"]):
         first, second = condition.operands
-        if isinstance(first, NameExpr) and isinstance(second, NameExpr) and second.name == "None":
+        first = first.target if isinstance(first, AssignmentExpr) else first
+        is_name = isinstance(first, (MemberExpr, NameExpr))
+        if is_name and isinstance(second, NameExpr) and second.name == "None":
             return first, condition.operators == ["is"]
     return None, False
 
 
-def is_ruled_out(read: NameExpr, graph: Graph) -> bool:
-    """Whether tests on every way to where a name is read leave no ``None`` to it."""
+def is_ruled_out(read: RefExpr, graph: Graph) -> bool:
+    """Whether tests on every way to where a name or attribute is read leave no ``None`` to it."""
     points = graph.points_of(read)
-    if not points:
+    name = dotted(read)
+    if not points or name is None:
         return False
-    solution = solve(graph, _Tested(read.name))
+    solution = solve(graph, _Tested(name))
     return all(solution.before[point] in (True, None) for point in points)
 
 
 class _Tested(Analysis[bool]):
-    """Whether a name has been found not to be ``None`` since it was bound."""
+    """Whether a dotted name has been found not to be ``None`` since it was bound."""
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._first = name.partition(".")[0]
 
     def start(self) -> bool:
         return False
@@ -52,7 +67,13 @@ class _Tested(Analysis[bool]):
         return one and other
 
     def transfer(self, point: Point, state: bool) -> bool:
-        return state and self._name not in bound_at(point)
+        return state and self._first not in bound_at(point) and not self._sets(point.node)
+
+    def _sets(self, node: Node | None) -> bool:
+        """Whether a statement sets an attribute, as written."""
+        return isinstance(node, AssignmentStmt) and any(
+            isinstance(each, MemberExpr) and dotted(each) == self._name for each in node.lvalues
+        )
 
     def edge(self, point: Point, kind: int, before: bool, after: bool) -> bool:
         del before
@@ -77,4 +98,4 @@ class _Tested(Analysis[bool]):
 
 
 def _is_name(node: Node, name: str) -> bool:
-    return isinstance(node, NameExpr) and node.name == name
+    return isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, SymbolNode, TypeInfo
+from mypy.subtypes import is_subtype
 from mypy.types import get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
@@ -236,6 +237,20 @@ class Program:
         """The type that an expression means where one is expected, or ``None``."""
         del expression, scope
         return None
+
+    def annotation(self, written: Type, scope: Scope) -> Type | None:
+        """The type that an annotation of a variable in a scope means; ``None`` if mypy says it."""
+        del written, scope
+        return None
+
+    def is_subtype(self, one: Type, other: Type) -> bool:
+        """Whether each object of one type can be taken for one of the other."""
+        self.complete(one)
+        self.complete(other)
+        return is_subtype(one, other)
+
+    def complete(self, type_: Type) -> None:
+        """See to it that the members of the classes in a type have their types."""
 
     def methods(self, info: TypeInfo) -> Iterator[FuncDef]:
         """The methods that a class defines itself, where its source is at hand."""

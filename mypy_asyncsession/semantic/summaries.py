@@ -95,19 +95,28 @@ class Summary:
     Attributes:
         acts: What it does with them itself, or through functions that are known.
         exposed: What it gives to what is not known.
+        entered: What it enters or leaves, so that what that holds may be closed, or another one.
     """
 
     acts: tuple[Act, ...] = ()
     exposed: frozenset[Object] = frozenset()
+    entered: frozenset[Object] = frozenset()
 
     def exposes(self, object_: Object) -> bool:
         """Whether an object, or one that it is got from, is given to what is not known."""
-        current: Object | None = object_
-        while current is not None:
-            if current in self.exposed:
-                return True
-            current = current.base if isinstance(current, Attribute) else None
-        return False
+        return self.enters(object_) or any(each in self.exposed for each in _owners(object_))
+
+    def enters(self, object_: Object) -> bool:
+        """Whether an object, or one that it is got from, is entered or left."""
+        return bool(self.entered) and any(each in self.entered for each in _owners(object_))
+
+
+def _owners(object_: Object) -> Iterator[Object]:
+    """An object, and those that it is an attribute of."""
+    current: Object | None = object_
+    while current is not None:
+        yield current
+        current = current.base if isinstance(current, Attribute) else None
 
 
 NOTHING: Final = Summary()
@@ -121,14 +130,18 @@ def united(summaries: Iterable[Summary]) -> Summary:
     """What several things do together."""
     acts: list[Act] = []
     exposed: set[Object] = set()
+    entered: set[Object] = set()
     for each in summaries:
         acts += each.acts
         exposed |= each.exposed
-    return Summary(tuple(acts), frozenset(exposed)) if acts or exposed else NOTHING
+        entered |= each.entered
+    if not acts and not exposed and not entered:
+        return NOTHING
+    return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
 
 
-def _exposing(object_: Object | None) -> Summary:
-    return Summary((), frozenset({object_})) if object_ is not None else NOTHING
+def _entering(object_: Object | None) -> Summary:
+    return Summary(entered=frozenset({object_})) if object_ is not None else NOTHING
 
 
 class Summaries:
@@ -154,8 +167,10 @@ class Summaries:
         done = list(self.points(body))
         acts: dict[Act, None] = {}
         exposed: set[Object] = set()
+        entered: set[Object] = set()
         for point, summary in done:
             exposed |= summary.exposed
+            entered |= summary.entered
             for act in summary.acts:
                 if act.method in _DECIDED and is_asked_for(point, body):
                     exposed.add(act.object)  # the caller decides
@@ -169,7 +184,7 @@ class Summaries:
                 if act.method in ENDING and _is_followed(act, point, done, body.graph):
                     ended = replace(ended, last=False)
                 acts.setdefault(ended)
-        return Summary(tuple(acts), frozenset(exposed))
+        return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
 
     def _ended(self, act: Act, graph: Graph, point: int) -> Act:
         """An act at a point, seen from where the function has ended."""
@@ -259,8 +274,11 @@ class Summaries:
             object_ = outside(act.object)
             if object_ is not None:
                 acts.append(replace(act, object=object_))
-        exposed = {outside(each) for each in summary.exposed} - {None}
-        return Summary(tuple(acts), frozenset(each for each in exposed if each is not None))
+        exposed, entered = (
+            frozenset(known for each in given_on if (known := outside(each)) is not None)
+            for given_on in (summary.exposed, summary.entered)
+        )
+        return Summary(tuple(acts), exposed, entered)
 
     def _act(self, method: str, receiver: Expression, body: FunctionBody, at: int) -> Summary:
         object_ = self.objects.of(receiver, body, at)
@@ -278,7 +296,7 @@ class Summaries:
                 return NOTHING
             if not is_for_one_task(self.objects.value(expression, body, at)):
                 # What holds a session may have another one now.
-                return _exposing(self.objects.of(expression, body, at))
+                return _entering(self.objects.of(expression, body, at))
             if point.kind is PointKind.LEAVE:
                 return self._act("close", expression, body, at)
             return NOTHING
@@ -300,7 +318,7 @@ class Summaries:
         if point.kind is PointKind.LEAVE and isinstance(target, NameExpr):
             held = self.objects.of(target, body, point.index)
             if held is not None and not may_be_for_one_task(held.value):
-                found = united([found, _exposing(held)])
+                found = united([found, _entering(held)])
         return found
 
     def _called(self, call: CallExpr, body: FunctionBody, at: int) -> Summary:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Make = Callable[[str, list[Type]], Instance | None]
 
 #: For each shape that holds something: its class, and the types after the one that it holds.
-_CLASSES = {
+CLASSES = {
     Shape.ASYNC_GENERATOR: "typing.AsyncGenerator",
     Shape.ASYNC_ITERATOR: "typing.AsyncIterator",
     Shape.ASYNC_CONTEXT_MANAGER: "contextlib.AbstractAsyncContextManager",
@@ -36,7 +36,7 @@ def session_inside(value: Value, depth: int = 0) -> ObjectValue | None:
         return None
     if value.resource is not None:
         return value
-    return session_inside(value.item, depth + 1) if value.shape in _CLASSES else None
+    return session_inside(value.item, depth + 1) if value.shape in CLASSES else None
 
 
 def precise(value: Value, make: Make) -> ProperType | None:
@@ -52,12 +52,14 @@ def precise(value: Value, make: Make) -> ProperType | None:
     if isinstance(known_type, Instance) and known_type.type.fullname in CONTEXT_MANAGERS_MADE:
         # What ``asynccontextmanager`` makes can do more than any context manager.
         return known_type.copy_modified(args=[item, *known_type.args[1:]])
+    return make(CLASSES[value.shape], arguments_of(value.shape, item))
+
+
+def arguments_of(shape: Shape, item: Type) -> list[Type]:
+    """The type arguments of the class of a shape, for the type of what it holds."""
     anything, nothing = AnyType(TypeOfAny.special_form), NoneType()
-    arguments: list[Type] = [item]
-    if value.shape is Shape.COROUTINE:
-        arguments = [anything, anything, item]
-    elif value.shape is Shape.ASYNC_GENERATOR:
-        arguments = [item, nothing]
-    elif value.shape is Shape.GENERATOR:
-        arguments = [item, nothing, nothing]
-    return make(_CLASSES[value.shape], arguments)
+    if shape is Shape.COROUTINE:
+        return [anything, anything, item]
+    if shape is Shape.ASYNC_GENERATOR:
+        return [item, nothing]
+    return [item, nothing, nothing] if shape is Shape.GENERATOR else [item]

@@ -4,8 +4,8 @@ import sqlite3
 
 from sqlalchemy import ForeignKey, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.pool import NullPool
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.pool import NullPool, StaticPool
 
 _FILE = "file:people?mode=memory&cache=shared"
 #: What keeps it in memory.
@@ -44,8 +44,11 @@ Keeping = async_sessionmaker(engine, expire_on_commit=False)
 #: Expires it, as SQLAlchemy does unless it is told otherwise.
 Expiring = async_sessionmaker(engine)
 
-Base.metadata.create_all(create_engine("sqlite://", creator=lambda: _kept))
-_kept.executescript("insert into users (id, name, visits) values (1, 'ann', 0), (2, 'bob', 0)")
+_setup = create_engine("sqlite://", creator=lambda: _kept, poolclass=StaticPool)
+Base.metadata.create_all(_setup)
+with Session(_setup) as _session:
+    _session.add_all([User(id=1, name="ann"), User(id=2, name="bob")])
+    _session.commit()
 
 
 async def get_expiring():

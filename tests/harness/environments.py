@@ -18,18 +18,21 @@ class NoEnvironmentError(Exception):
     """An environment could not be made; the message says why."""
 
 
-def environment(folder: Path, release: str, sqlalchemy: str = "sqlalchemy>=2.0") -> Path:
+def environment(
+    folder: Path, release: str, sqlalchemy: str = "sqlalchemy>=2.0", *others: str
+) -> Path:
     """The interpreter of an environment that has a release of FastAPI, which is made if need be.
 
     Args:
         folder: Where environments are kept from one run to the next.
         release: The version of FastAPI.
         sqlalchemy: The requirement for SQLAlchemy.
+        others: What else is needed.
 
     Raises:
         NoEnvironmentError: It cannot be made, for instance because pip reaches no index.
     """
-    requirements = (f"fastapi=={release}", *_REQUIREMENTS, sqlalchemy)
+    requirements = (f"fastapi=={release}", *_REQUIREMENTS, sqlalchemy, *others)
     made_with = hashlib.sha256(repr((sys.version, sys.prefix, requirements)).encode())
     place = folder / f"{release}-{made_with.hexdigest()[:8]}"
     if not place.exists():

@@ -13,7 +13,7 @@ from mypy_asyncsession.fixes.editing.draft import Change
 from mypy_asyncsession.fixes.editing.source_file import SourceFile, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from mypy_asyncsession.fixes.editing.draft import Draft
     from mypy_asyncsession.fixes.editing.source_tree import Tree
@@ -24,7 +24,8 @@ _OVERRIDING: Final = b"override"
 #: Whether files override what they do not name: a round asks it for each finding.
 _OPEN: Final[WeakKeyDictionary[Tree, bool]] = WeakKeyDictionary()
 
-_DEPENDING: Final = ("Depends", "Security", "asynccontextmanager", "contextmanager")
+#: The functions that depend on what they are given.
+DEPENDING: Final = ("Depends", "Security", "asynccontextmanager", "contextmanager")
 
 
 def overridden(tree: Tree) -> Iterator[tuple[SourceFile, cst.BaseExpression]]:
@@ -34,7 +35,12 @@ def overridden(tree: Tree) -> Iterator[tuple[SourceFile, cst.BaseExpression]]:
             yield source, key
 
 
-def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None:
+def check_seen(
+    tree: Tree,
+    owner: SourceFile,
+    named: cst.BaseExpression,
+    depending: Container[str] = DEPENDING,
+) -> None:
     """Whether everything is seen that puts something in the place of a dependency.
 
     What is not repointed would go on to name the old dependency, and a test would no longer use
@@ -44,6 +50,7 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
         tree: The files.
         owner: The file that names the dependency.
         named: The dependency.
+        depending: The names of the functions that depend on what they are given.
 
     Raises:
         CannotFix: A file may override it in a way that cannot be repointed.
@@ -66,7 +73,8 @@ def check_seen(tree: Tree, owner: SourceFile, named: cst.BaseExpression) -> None
         keys = {id(key) for key in _keys(source)}
         for node in m.findall(source.module, m.OneOf(*map(m.Name, (name, *others)))):
             assert isinstance(node, cst.Name)
-            key = _may_be_key(source, node, keys if node.value == name else set())
+            known = keys if node.value == name else set()
+            key = _may_be_key(source, node, known, depending)
             if key is None:
                 continue
             found = tree.function(source, key)
@@ -155,7 +163,12 @@ def _is_imported(source: SourceFile, key: cst.BaseExpression) -> bool:
     )
 
 
-def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> cst.BaseExpression | None:
+def _may_be_key(
+    source: SourceFile,
+    node: cst.CSTNode,
+    keys: set[int],
+    depending: Container[str] = DEPENDING,
+) -> cst.BaseExpression | None:
     """What may override a dependency, beside the known ones, where this mentions it."""
     parent = source.parent(node)
     if isinstance(parent, cst.Attribute) and parent.attr is node:
@@ -166,12 +179,22 @@ def _may_be_key(source: SourceFile, node: cst.CSTNode, keys: set[int]) -> cst.Ba
         call = source.parent(parent)
         if not isinstance(call, cst.Call) or parent.keyword is node:
             return None
-        return node if written(call.func).rpartition(".")[2] not in _DEPENDING else None
+        return node if written(call.func).rpartition(".")[2] not in depending else None
     if isinstance(parent, (cst.Assign, cst.AnnAssign, cst.NamedExpr, cst.Param)):
         values = (getattr(parent, "value", None), getattr(parent, "default", None))
         return node if any(value is node for value in values) else None
     handed = (cst.DictElement, cst.Element, cst.Index, cst.Return, cst.Yield)
+    if isinstance(parent, cst.Index) and _is_annotation(source, parent):
+        return None
     return node if isinstance(parent, handed) else None
+
+
+def _is_annotation(source: SourceFile, index: cst.Index) -> bool:
+    """Whether what stands in brackets is part of a type, and not a key."""
+    if source.around(index, cst.Annotation) is not None:
+        return True
+    around = source.around(index, cst.Subscript)
+    return around is not None and written(around.value).rpartition(".")[2] == "Annotated"
 
 
 def repoint(

@@ -32,7 +32,7 @@ _DOUBLE = re.compile(rb"__aiter__\s*(?:\.|=[^=])")
 _STANDS_FOR = (
     rb"(?:patch[\w.]*|setattr)\s*\([^()]*[\"'](?:[\w.]*\.)?NAME[\"']"
     rb"|dependency_overrides\s*\[[\w.]*\bNAME\s*\]"
-    rb"|\bNAME(?:\.\w+)*\s*=[^=]"
+    rb"|DOT\bNAME(?:\.\w+)*\s*=[^=]"
 )
 _FROM = re.compile(rb"\bfrom\s+[\w.]*?(\w+)\s+import\b")
 
@@ -191,14 +191,16 @@ class Tree:
                     return True
         return False
 
-    def only_iterated(self, name: str, module: str | None) -> str | None:
+    def only_iterated(self, name: str, module: str | None, *, member: bool = False) -> str | None:
         """A file with a double of a provider that can be iterated over and nothing else.
 
         Args:
             name: The provider.
             module: The last part of the module that it has to be put in, if it is a certain one.
+            member: Whether it is got at as the attribute of something.
         """
-        stands_for = re.compile(_STANDS_FOR.replace(b"NAME", re.escape(name.encode())))
+        pattern = _STANDS_FOR.replace(b"NAME", re.escape(name.encode()))
+        stands_for = re.compile(pattern.replace(b"DOT", rb"\." if member else b""))
         files = {source.path: source.content for source in self.mentioning(b"__aiter__")}
         for path, text in (*files.items(), *self.around("__aiter__").items()):
             if module is not None and module.encode() not in text:
@@ -229,6 +231,15 @@ class Tree:
             for path, text in self.around(name).items()
         )
 
+    def file_of(self, place: Place) -> SourceFile | None:
+        """The file that something is defined in, if it is one of these and can be read."""
+        if place.path not in self._modules:
+            return None
+        try:
+            return self.file(place.path)
+        except CannotFix:
+            return None
+
     def at(self, place: Place | None) -> tuple[SourceFile, cst.FunctionDef] | None:
         """The function at the top level of a module that is defined at *place*."""
         if place is None or place.path not in self._modules:
@@ -254,7 +265,7 @@ class Tree:
                 for alias in aliases(line):
                     if (alias.evaluated_alias or alias.evaluated_name) == name:
                         text = module_of(line)
-                        return self._absolute(source, text), text, alias.evaluated_name
+                        return self.absolute(source, text), text, alias.evaluated_name
         return None
 
     def origin(self, source: SourceFile, node: cst.BaseExpression) -> tuple[str, str] | None:
@@ -341,7 +352,7 @@ class Tree:
             return None
         return self._exported(imported[0], source, imported[2], kind, steps - 1)
 
-    def _absolute(self, source: SourceFile, text: str) -> str:
+    def absolute(self, source: SourceFile, text: str) -> str:
         """The full name of a module that is written relative to a file."""
         level = len(text) - len(text.lstrip("."))
         if not level:

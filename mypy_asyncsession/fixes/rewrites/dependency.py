@@ -10,7 +10,7 @@ import libcst.matchers as m
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change
 from mypy_asyncsession.fixes.editing.imports import Import, bound_names, reachable
-from mypy_asyncsession.fixes.editing.overrides import check_seen, overridden, repoint
+from mypy_asyncsession.fixes.editing.overrides import DEPENDING, check_seen, overridden, repoint
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.rewrites.dependency_places import (
     below,
@@ -76,6 +76,7 @@ def entering(
         is_async=bool(can & Can.ASYNC_ENTER) or awaited,
         value="session" if any(held.resource for held in holds) else "value",
         awaited=awaited,
+        depending=(*DEPENDING, *_helper(site, provider)),
     )
     if decorated:
         found = site.tree.at(site.finding.provider)
@@ -89,17 +90,32 @@ def entering(
     return maker.beside_use(provider, wrapped=wrapped)
 
 
+def _helper(site: Site, provider: cst.BaseExpression) -> list[str]:
+    """The function of the project's own that is called to depend on *provider*, if one is."""
+    argument = site.source.parent(provider) if provider in site.source else None
+    call = site.source.parent(argument) if isinstance(argument, cst.Arg) else None
+    return [written(call.func).rpartition(".")[2]] if isinstance(call, cst.Call) else []
+
+
 class _Maker:
     """Makes one such function."""
 
     def __init__(
-        self, site: Site, draft: Draft, *, is_async: bool, value: str, awaited: bool
+        self,
+        site: Site,
+        draft: Draft,
+        *,
+        is_async: bool,
+        value: str,
+        awaited: bool,
+        depending: Sequence[str],
     ) -> None:
         self._site = site
         self._draft = draft
         self._async = is_async
         self._value = value
         self._awaited = awaited
+        self._depending = depending
 
     def beside_provider(
         self, named: cst.BaseExpression, owner: SourceFile, function: cst.FunctionDef
@@ -343,7 +359,7 @@ class _Maker:
 
     def _repoint_overrides(self, owner: SourceFile, function: cst.FunctionDef, name: str) -> None:
         """``app.dependency_overrides[provider]``, in tests mostly, has to name the new one."""
-        check_seen(self._site.tree, owner, function.name)
+        check_seen(self._site.tree, owner, function.name, self._depending)
         for source, key in overridden(self._site.tree):
             if self._site.tree.function(source, key) == (owner, function):
                 new = self._named(source, key, owner, name)
@@ -352,7 +368,7 @@ class _Maker:
     def _repoint_overrides_of(self, owner: SourceFile, provider: str, name: str) -> None:
         """The same for a provider that is no function."""
         tree = self._site.tree
-        check_seen(tree, owner, cst.Name(provider))
+        check_seen(tree, owner, cst.Name(provider), self._depending)
         for source, key in overridden(tree):
             if tree.origin(source, key) == (tree.module(owner), provider):
                 repoint(self._draft, source, key, self._named(source, key, owner, name))
@@ -363,7 +379,7 @@ class _Maker:
         Raises:
             CannotFix: Another file overrides something of that name.
         """
-        check_seen(self._site.tree, self._site.source, named)
+        check_seen(self._site.tree, self._site.source, named, self._depending)
         for source, key in overridden(self._site.tree):
             if written(key).rpartition(".")[2] != written(named).rpartition(".")[2]:
                 continue

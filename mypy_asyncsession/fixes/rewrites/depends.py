@@ -9,13 +9,15 @@ import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
-from mypy_asyncsession.fixes.editing.imports import Import, bound_names
+from mypy_asyncsession.fixes.editing.imports import Import, bound_names, reachable
 from mypy_asyncsession.fixes.editing.overrides import check_seen, overridden, repoint
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.injected import check_injected
 from mypy_asyncsession.fixes.fix import Fix, Site
 from mypy_asyncsession.fixes.rewrites.dependency import entering
 from mypy_asyncsession.fixes.rewrites.managers import check_generator
+from mypy_asyncsession.fixes.rewrites.providing import awaiting, check_no_parameters, giving
+from mypy_asyncsession.fixes.rewrites.starting import check_gives_itself
 from mypy_asyncsession.fixes.rewrites.undecorated import undecorated
 
 if TYPE_CHECKING:
@@ -28,7 +30,18 @@ _DRIVEN_ONCE_NAMED = frozenset(
 )
 #: What FastAPI does with the dependencies that there is a fix for.
 _FIXED = frozenset(
-    {"ALIAS", "AWAITED", "CALLED", "MANAGER", "RAW", "SESSIONMAKER", "UNCALLABLE", "VALUE"}
+    {
+        "ALIAS",
+        "AWAITED",
+        "BARE",
+        "CALLED",
+        "MANAGER",
+        "RAW",
+        "SESSIONMAKER",
+        "UNCALLABLE",
+        "UNENTERED",
+        "VALUE",
+    }
 )
 _MANAGING = frozenset({"asynccontextmanager", "contextmanager"})
 
@@ -52,8 +65,18 @@ def _draft(site: Site) -> Draft:
     if site.misuse.how == "ALIAS":
         _annotate(site, draft, named)
         return draft
-    if site.misuse.how == "UNCALLABLE":
-        new = _function(named)
+    if site.misuse.how == "RAW" and _shape(site) == "COROUTINE" and isinstance(named, cst.Name):
+        return awaiting(site, named)
+    if site.misuse.how == "BARE":
+        text, imported = reachable(site.source, "fastapi", "Depends")
+        draft.need(site.source, imported)
+        new: cst.BaseExpression = cst.Call(cst.parse_expression(text), [cst.Arg(named)])
+    elif site.misuse.how == "UNENTERED":
+        check_gives_itself(site, cst.Call(named))
+        check_no_parameters(site, named)
+        new = _entered(site, draft, named)
+    elif site.misuse.how == "UNCALLABLE":
+        new = giving(site, named)
     elif site.misuse.how == "CALLED":
         new = _of_call(site, draft, named)
     elif site.misuse.how == "RAW":
@@ -75,7 +98,7 @@ def dependency(site: Site) -> cst.BaseExpression:
         CannotFix: It cannot be told which one it is.
     """
     source, misuse = site.source, site.misuse
-    if misuse.role == "OVERRIDE":
+    if misuse.role == "OVERRIDE" or misuse.how == "BARE":
         return source.expression(site.finding.span, misuse.text)
     found = []
     for node in source.on_lines(*_lines(site)):
@@ -118,13 +141,6 @@ def _argument(call: cst.Call) -> cst.BaseExpression | None:
 
 def _shape(site: Site) -> str:
     return site.misuse.holds[0].shape if site.misuse.holds else ""
-
-
-def _function(named: cst.BaseExpression) -> cst.BaseExpression:
-    """``Depends(get_settings())``: the function, where it was called without arguments."""
-    if not isinstance(named, cst.Call) or named.args:
-        raise CannotFix("decide what to depend on instead")
-    return named.func
 
 
 def _of_call(site: Site, draft: Draft, named: cst.BaseExpression) -> cst.BaseExpression:

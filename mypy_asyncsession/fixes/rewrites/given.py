@@ -11,6 +11,7 @@ from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.editing.imports import reachable
 from mypy_asyncsession.fixes.editing.names import mentions
+from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.callees import callees
 from mypy_asyncsession.fixes.engine.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block
@@ -19,13 +20,19 @@ from mypy_asyncsession.fixes.rewrites.managers import adopt, check_generator, ma
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
+    from mypy_asyncsession.fixes.editing.source_file import SourceFile
 
-_STACK = ("ENTER_ASYNC_CONTEXT", "ENTER_CONTEXT")
+#: The methods that enter a context manager asynchronously, and otherwise.
+_ASYNC = {
+    "ENTER_ASYNC_CONTEXT": "enter_async_context",
+    "TEST_ENTER_ASYNC_CONTEXT": "enterAsyncContext",
+}
+_SYNC = {"ENTER_CONTEXT": "enter_context", "TEST_ENTER_CONTEXT": "enterContext"}
 _MAKERS = {"ASYNC_GENERATOR": "asynccontextmanager", "GENERATOR": "contextmanager"}
 
 
 def _on_stack(_finding: Finding, misuse: Misuse) -> bool:
-    return misuse.record == "Use" and misuse.how in _STACK and misuse.via is None
+    return misuse.record == "Use" and misuse.how in {**_ASYNC, **_SYNC} and misuse.via is None
 
 
 def _enter_on_stack(site: Site) -> Draft:
@@ -35,23 +42,98 @@ def _enter_on_stack(site: Site) -> Draft:
     call = source.parent(argument) if isinstance(argument, cst.Arg) else None
     if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
         raise CannotFix("it is part of a larger expression")
-    is_async = misuse.how == "ENTER_ASYNC_CONTEXT"
+    is_async = misuse.how in _ASYNC
     made = manager(site, expression, prefer_async=is_async)
     _check_bound(site, call)
     draft = Draft(key=("stack", source.path, id(call)))
     draft.replace(source, expression, adopt(draft, site, made))
     if made.is_async and not is_async:
-        raise CannotFix("the stack has to be an AsyncExitStack")
+        _make_async(site, draft, call)
     if is_async and not made.is_async:
         awaited = source.parent(call)
         if not isinstance(awaited, cst.Await):
             raise CannotFix("it is part of a larger expression")
-        draft.replace(source, call.func.attr, cst.Name("enter_context"))
+        sync = "enterContext" if misuse.how.startswith("TEST") else "enter_context"
+        draft.replace(source, call.func.attr, cst.Name(sync))
         draft.change(source, awaited, lambda old: old.expression)  # type: ignore[attr-defined]
     statement = source.around(call, cst.SimpleStatementLine)
     if statement is not None:
         draft.change(source, statement, lambda old: unignored(old, HOLDING))
     return draft
+
+
+def _make_async(site: Site, draft: Draft, call: cst.Call) -> None:
+    """``stack.enter_context(SessionLocal())``: the stack becomes an ``AsyncExitStack``.
+
+    Raises:
+        CannotFix: It is made elsewhere, or used in a way that such a stack does not know.
+    """
+    source = site.source
+    assert isinstance(call.func, cst.Attribute)
+    if site.misuse.how != "ENTER_CONTEXT" or not isinstance(call.func.value, cst.Name):
+        raise CannotFix("the stack has to be an AsyncExitStack")
+    if not source.in_async(call):
+        raise CannotFix('only an "async def" can enter it')
+    name = call.func.value.value
+    statement = _stack_of(source, call, name)
+    if statement is None:
+        raise CannotFix("the stack has to be an AsyncExitStack")
+    for around in source.ancestors(call):
+        if isinstance(around, (cst.GeneratorExp, cst.Lambda)):
+            raise CannotFix("it is evaluated later")
+        if around is statement:
+            break
+    draft.replace(source, call.func.attr, cst.Name("enter_async_context"))
+    bracketed = isinstance(source.parent(call), (cst.Attribute, cst.Subscript, cst.Call))
+
+    def awaited(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.Call)
+        return cst.Await(
+            old,
+            lpar=[cst.LeftParen()] if bracketed else [],
+            rpar=[cst.RightParen()] if bracketed else [],
+        )
+
+    draft.change(source, call, awaited)
+    if statement.asynchronous is not None:
+        return
+    function = source.function(statement)
+    assert function is not None
+    for found in mentions(function, name):
+        used = source.parent(found)
+        if not isinstance(used, cst.AsName) and not (
+            isinstance(used, cst.Attribute)
+            and used.attr.value in ("callback", "enter_context", "push")
+            and isinstance(source.parent(used), cst.Call)
+        ):
+            raise CannotFix("the stack has to be an AsyncExitStack")
+    made = statement.items[0].item
+    assert isinstance(made, cst.Call)
+    text, imported = reachable(source, "contextlib", "AsyncExitStack")
+    draft.need(source, imported)
+    draft.replace(source, made.func, cst.parse_expression(text))
+    draft.change(source, statement, lambda old: old.with_changes(asynchronous=cst.Asynchronous()))
+    if isinstance(made.func, cst.Name) and site.tree.is_own(source, made.func.value):
+        draft.spare.append((source, made.func.value))
+
+
+def _stack_of(source: SourceFile, call: cst.Call, name: str) -> cst.With | None:
+    """The block that is there for the stack of that name alone."""
+    function = source.function(call)
+    for around in source.ancestors(call):
+        if around is function:
+            return None
+        if (
+            isinstance(around, cst.With)
+            and len(around.items) == 1
+            and m.matches(around.items[0], m.WithItem(asname=m.AsName(m.Name(name))))
+            and isinstance(around.items[0].item, cst.Call)
+            and not around.items[0].item.args
+        ):
+            made = written(around.items[0].item.func).rpartition(".")[2]
+            wanted = "ExitStack" if around.asynchronous is None else "AsyncExitStack"
+            return around if made == wanted else None
+    return None
 
 
 def _check_bound(site: Site, call: cst.Call) -> None:

@@ -239,7 +239,9 @@ def check_doubles(site: Site) -> None:
         CannotFix: A double stands for the generator that can only be iterated over.
     """
     provider = site.misuse.callee or site.misuse.name or site.misuse.text
-    path = site.tree.only_iterated(provider.rpartition(".")[2], _where_patched(site, provider))
+    path = site.tree.only_iterated(
+        provider.rpartition(".")[2], _where_patched(site, provider), member="." in provider
+    )
     if path is not None:
         raise CannotFix(f'a mock in "{path}" stands for it that can only be iterated over')
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import libcst as cst
 import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Change, Draft
-from mypy_asyncsession.fixes.editing.names import assigned, binding_of, fresh, only_binding
+from mypy_asyncsession.fixes.editing.names import (
+    assigned,
+    binding_of,
+    binds,
+    fresh,
+    only_binding,
+)
 from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.ignores import HOLDING, unignored
 from mypy_asyncsession.fixes.engine.session_kinds import check_block, check_given
@@ -18,19 +24,22 @@ from mypy_asyncsession.fixes.rewrites.blocks import beginning
 from mypy_asyncsession.fixes.rewrites.loops import check_doubles, enter_loop
 from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, primary
 from mypy_asyncsession.fixes.rewrites.regions import region
+from mypy_asyncsession.fixes.rewrites.starting import await_above, check_gives_itself
 from mypy_asyncsession.fixes.rewrites.with_items import enter
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
+    from mypy_asyncsession.fixes.editing.source_file import SourceFile
 
 _NEXT = ("ANEXT", "NEXT")
 _BY_HAND = ("AENTER", "ANEXT_METHOD", "NEXT_METHOD")
+_BEGINNING = ("begin", "begin_nested")
 _UNCALLED = ("FUNCTION", "CLASS", "SESSIONMAKER")
 
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
     if misuse.record == "UnenteredUse":
-        return misuse.how in ("ATTRIBUTE", "ARGUMENT")
+        return misuse.how in ("ATTRIBUTE", "ARGUMENT", "UNOPENED", "UNSTARTED")
     if misuse.record == "EarlyExit":
         return misuse.how == "ANEXT"
     if misuse.record != "Use" or misuse.via is not None:
@@ -67,7 +76,9 @@ def _draft(site: Site) -> Draft:
         raise CannotFix("it is awaited by a function that it is given to")
     if misuse.how == "AWAIT" and _await_alone(site, draft, expression, outer):
         return draft
-    if misuse.record == "UnenteredUse" and isinstance(expression, cst.Name):
+    if misuse.how == "UNSTARTED" and _is_begun(expression, site):
+        await_above(site, draft, expression)
+    elif misuse.record == "UnenteredUse" and _is_made_above(expression, site):
         _made_above(site, draft, expression)
     elif isinstance(expression, cst.Name) and not _is_uncalled(site):
         _stepped_through(site, draft, expression, outer)
@@ -129,9 +140,26 @@ def _await_alone(
     return False
 
 
+def _is_made_above(expression: cst.BaseExpression, site: Site) -> TypeGuard[cst.Name]:
+    """Whether an expression is a name that what was made is kept in."""
+    if not isinstance(expression, cst.Name):
+        return False
+    function = site.source.function(expression)
+    bound = binds(function.body) if function is not None else set()
+    return not _is_uncalled(site) or expression.value in bound
+
+
+def _is_begun(expression: cst.BaseExpression, site: Site) -> TypeGuard[cst.Name]:
+    """Whether this is a transaction that ``begin()`` or ``begin_nested()`` is to start."""
+    callee = site.misuse.callee or ""
+    return isinstance(expression, cst.Name) and callee.rpartition(".")[2] in _BEGINNING
+
+
 def _made_above(site: Site, draft: Draft, name: cst.Name) -> None:
     """``session = get_db()`` above: the block begins there."""
     binding, value = binding_of(site.source, name)
+    if site.misuse.how == "UNOPENED":
+        check_gives_itself(site, value)
     made = _manager(site, value)
     _enter_rest(site, draft, binding, name.value, made)
     statement = site.source.statement(name)
@@ -258,11 +286,15 @@ def _inside(
         raise CannotFix("it is not a session, and may have to stay open")
     if isinstance(statement.body[0], cst.Return) and statement.body[0].value is outer:
         raise CannotFix("it is returned, to be used by others")
-    _check_kept(statement, outer)
     check_given(site, outer)
+    held = _holder(source, statement, outer)
+    if held is None:
+        _check_kept(statement, outer)
     made = _manager(site, expression)
     name = fresh(source, outer, ("session", "db_session"))
     manager_expression = adopt(draft, site, made)
+    draft.key = ("inside", source.path, id(outer))
+    draft.replace(source, outer, cst.Name(name))
 
     def entered(old: cst.CSTNode) -> cst.CSTNode:
         assert isinstance(old, cst.SimpleStatementLine)
@@ -275,9 +307,43 @@ def _inside(
             leading_lines=old.leading_lines,
         )
 
-    draft.key = ("inside", source.path, id(outer))
-    draft.replace(source, outer, cst.Name(name))
-    draft.change(source, statement, entered)
+    if held is None:
+        draft.change(source, statement, entered)
+        return
+    block, (first, last) = held
+
+    def entered_rest(old: cst.CSTNode) -> cst.CSTNode:
+        assert isinstance(old, cst.IndentedBlock)
+        body = list(old.body)
+        inner = entered(body[first])
+        assert isinstance(inner, cst.With)
+        inside = [*inner.body.body, *body[first + 1 : last + 1]]
+        body[first : last + 1] = [inner.with_changes(body=cst.IndentedBlock(body=inside))]
+        return old.with_changes(body=body)
+
+    draft.change(source, block, entered_rest)
+
+
+def _holder(
+    source: SourceFile, statement: cst.SimpleStatementLine, outer: cst.BaseExpression
+) -> tuple[cst.IndentedBlock, tuple[int, int]] | None:
+    """``repository = Repository(get_db())``: the statements that have to do with the holder.
+
+    Raises:
+        CannotFix: It is used where no block can reach.
+    """
+    target = _target(statement.body[0])
+    value = statement.body[0].value if target is not None else None  # type: ignore[attr-defined]
+    block = source.parent(statement)
+    if (
+        target is None
+        or not isinstance(value, cst.Call)
+        or not isinstance(block, cst.IndentedBlock)
+    ):
+        return None
+    if not any(argument.value is outer for argument in value.args):
+        return None
+    return block, region(source, block, statement, target)
 
 
 _ALWAYS = (

@@ -25,8 +25,17 @@ from mypy.nodes import (
     TypeInfo,
     Var,
 )
-from mypy.types import Instance, TypeVarId, TypeVarLikeType, TypeVarType
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Instance,
+    TypeOfAny,
+    TypeVarId,
+    TypeVarLikeType,
+    TypeVarType,
+)
 
+from mypy_asyncsession.semantic.declarations.dataclass_init import add_init
 from mypy_asyncsession.semantic.declarations.type_binding import TYPED_DICT, TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements, yields
 
@@ -222,12 +231,29 @@ class ClassBuilder:
             part._fullname = fullname  # noqa: SLF001
             part.info = info
         for inner in functions_of(statement):
+            written = inner.type
+            if inner.unanalyzed_type is None and isinstance(written, CallableType):
+                inner.unanalyzed_type = written
+                inner.type = self._open(written, place)
             if info.is_protocol and inner.abstract_status == NOT_ABSTRACT:
                 inner.abstract_status = IS_ABSTRACT
         if function.name not in info.names:
             info.names[function.name] = SymbolTableNode(MDEF, statement)
             for symbol in (statement, *functions_of(statement)):
                 self._declare(symbol, symbol, place)
+
+    def _open(self, written: CallableType, place: TypePlace) -> CallableType | None:
+        """A signature that leaves its types open, until ``Symbols.complete`` binds them.
+
+        mypy cannot compare what the parser makes of annotations.
+        """
+        fallback = self._binder.instance("builtins.function", place)
+        if fallback is None:
+            return None
+        any_ = AnyType(TypeOfAny.special_form)
+        return written.copy_modified(
+            arg_types=[any_] * len(written.arg_types), ret_type=any_, fallback=fallback
+        )
 
     def _variable(
         self, name: str, statement: AssignmentStmt, info: TypeInfo, place: TypePlace
@@ -257,6 +283,12 @@ class ClassBuilder:
                 info.metadata["attrs"] = {}
             elif fullname.rpartition(".")[2] == "dataclass":
                 info.metadata["dataclass"] = {}
+                function = self._binder.instance("builtins.function", place)
+                if function is not None:
+                    add_init(node, info, decorator, function)
+                    init = info.names["__init__"].node
+                    if isinstance(init, FuncDef):
+                        self._declare(init, init, TypePlace(place.module, info, None, place.scope))
 
 
 def _find_abstract(info: TypeInfo) -> None:

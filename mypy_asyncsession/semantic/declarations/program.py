@@ -10,6 +10,7 @@ from mypy_asyncsession.semantic.declarations.analysis import analyse
 from mypy_asyncsession.semantic.declarations.modules import ModuleTable
 from mypy_asyncsession.semantic.declarations.symbols import Symbols
 from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
+from mypy_asyncsession.semantic.declarations.unsaid import says_nothing
 from mypy_asyncsession.semantic.program import Program
 from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.syntax import dotted
@@ -139,6 +140,16 @@ class ParsedProgram(Program):
                 self.class_record(scope.node, f"{scope.module}.{owner}", scope.parent)
             self._signatures[function] = self._symbols.local_signature(function, scope)
         return self._signatures[function]
+
+    def annotation(self, written: Type, scope: Scope) -> Type | None:
+        """The type that an annotation of a variable in a scope means, or ``None``."""
+        if says_nothing(written):
+            return None
+        return self._symbols.bind(written, TypePlace(scope.module, None, None, scope))
+
+    def complete(self, type_: Type) -> None:
+        """See to it that the members of the classes in a type have their types."""
+        self._symbols.complete(type_)
 
     def type_expression(self, expression: Expression, scope: Scope) -> Type | None:
         """The type that an expression means where one is expected, or ``None``."""

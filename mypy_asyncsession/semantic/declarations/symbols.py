@@ -21,34 +21,17 @@ from mypy.nodes import (
     TypeAliasStmt,
     TypeInfo,
     Var,
-)
-from mypy.types import (
-    AnyType,
-    CallableType,
-    Overloaded,
-    ProperType,
-    Type,
-    TypeOfAny,
-    TypeVarType,
-    get_proper_type,
+    type_aliases,
 )
 
-from mypy_asyncsession.models.contextlib import (
-    ASYNC_CONTEXT_MANAGER_DECORATORS,
-    CONTEXT_MANAGER_DECORATORS,
-)
-from mypy_asyncsession.models.typing import (
-    ASYNC_GENERATOR_TYPES,
-    ASYNC_ITERATOR_TYPES,
-    GENERATOR_TYPES,
-    ITERATOR_TYPES,
-)
 from mypy_asyncsession.semantic.declarations.classes import (
     ClassBuilder,
     functions_of,
     mark,
     parts_of,
 )
+from mypy_asyncsession.semantic.declarations.function_types import FunctionTypes
+from mypy_asyncsession.semantic.declarations.member_types import MemberTypes
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
@@ -58,26 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy.nodes import Expression, Node, SymbolNode
+    from mypy.types import ProperType, Type
 
     from mypy_asyncsession.semantic.declarations.modules import ModuleTable
     from mypy_asyncsession.semantic.scopes import Scope
 
-#: Decorators after which a function has the type that it was written with.
-_KEEPING: Final = frozenset(
-    {
-        "abstractmethod",
-        "cached_property",
-        "classmethod",
-        "deprecated",
-        "final",
-        "overload",
-        "override",
-        "property",
-        "setter",
-        "staticmethod",
-        "type_check_only",
-    }
-)
 _NEW_TYPES: Final = frozenset({"typing.NewType", "typing_extensions.NewType"})
 
 
@@ -99,6 +67,8 @@ class Symbols:
         self._binding: set[SymbolNode] = set()
         self._binder = TypeBinder(self.resolve, self._alias)
         self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
+        self._functions = FunctionTypes(self._binder, self.resolve, self.type_of)
+        self._members = MemberTypes(self.type_of)
 
     def forget(self, is_stale: Callable[[str], bool]) -> None:
         """Let go of what was looked up in some modules: nothing else may lead into them."""
@@ -114,6 +84,7 @@ class Symbols:
         self._bound = {
             symbol: type_ for symbol, type_ in self._bound.items() if symbol in self._places
         }
+        self._members.forget(is_stale)
 
     def names(self, module: str) -> Declared | None:
         """What a module declares, or ``None`` where it is not there."""
@@ -150,7 +121,7 @@ class Symbols:
         if key in self._entries:
             return self._entries[key]
         if key in self._busy:
-            return None
+            return self._begun(module, name)
         self._busy.add(key)
         try:
             found = self._entry(module, name)
@@ -158,6 +129,13 @@ class Symbols:
             self._busy.discard(key)
         self._entries[key] = found
         return found
+
+    def _begun(self, module: str, name: str) -> TypeInfo | None:
+        """The record of a class that is being made; what it descends from may not be known yet."""
+        declared = self.names(module)
+        node = declared.nodes[name][0] if declared is not None and name in declared.nodes else None
+        info = node.info if isinstance(node, ClassDef) else None
+        return info if type(info) is TypeInfo else None
 
     def _entry(self, module: str, name: str) -> SymbolNode | None:
         declared = self.names(module)
@@ -179,6 +157,11 @@ class Symbols:
             return imported
         place = TypePlace(module)
         fullname = f"{module}.{name}"
+        meant = type_aliases.get(fullname)
+        if meant is not None:
+            # ``typing.Dict`` is written as an object there, and known to mypy.
+            home, _, known_as = meant.rpartition(".")
+            return self.entry(home, known_as)
         if isinstance(node, ClassDef):
             return self.class_record(node, fullname, place)
         if isinstance(node, (FuncDef, Decorator, OverloadedFuncDef)):
@@ -329,9 +312,9 @@ class Symbols:
         if isinstance(symbol, FuncDef):
             return self.signature(symbol, place)
         if isinstance(symbol, Decorator):
-            return self._decorated(symbol, place)
+            return self._functions.decorated(symbol, place)
         if isinstance(symbol, OverloadedFuncDef):
-            return self._overloaded(symbol, place)
+            return self._functions.overloaded(symbol, place)
         if isinstance(symbol, Var) and isinstance(node, AssignmentStmt):
             written = node.unanalyzed_type
             if written is not None and not says_nothing(written):
@@ -340,10 +323,11 @@ class Symbols:
 
     def signature(self, function: FuncDef, place: TypePlace) -> ProperType | None:
         """A function's own signature, decorators aside; ``None`` where it has no annotation."""
-        written = function.unanalyzed_type or function.type
-        if not isinstance(written, CallableType):
-            return None
-        return self._binder.signature(written, place, function)
+        return self._functions.signature(function, place)
+
+    def complete(self, type_: Type) -> None:
+        """Give the members of the classes in a type their types, for mypy to compare them."""
+        self._members.complete(type_)
 
     def local_signature(self, function: FuncDef, scope: Scope) -> ProperType | None:
         """The signature of a function that stands in a scope, at any depth."""
@@ -360,72 +344,6 @@ class Symbols:
     def expression(self, expression: Expression, scope: Scope) -> Type | None:
         """The type that an expression in a scope means where a type is expected."""
         return self._binder.bind_expression(expression, TypePlace(scope.module, None, None, scope))
-
-    def _overloaded(self, symbol: OverloadedFuncDef, place: TypePlace) -> Type | None:
-        types: list[CallableType] = []
-        for item in symbol.items:
-            found = (
-                self._decorated(item, place)
-                if isinstance(item, Decorator)
-                else self.signature(item, place)
-            )
-            proper = get_proper_type(found) if found is not None else None
-            if not isinstance(proper, CallableType):
-                return None
-            if symbol.is_property:
-                return proper
-            types.append(proper)
-        return Overloaded(types) if types else None
-
-    def _decorated(self, symbol: Decorator, place: TypePlace) -> Type | None:
-        found: Type | None = self.signature(symbol.func, place)
-        for decorator in reversed(symbol.original_decorators):
-            name = dotted(decorator) or ""
-            if name.rpartition(".")[2] in _KEEPING:
-                continue
-            proper = get_proper_type(found) if found is not None else None
-            if not isinstance(proper, CallableType):
-                return None
-            found = self._applied(decorator, proper, place)
-        return found
-
-    def _applied(
-        self, decorator: Expression, function: CallableType, place: TypePlace
-    ) -> Type | None:
-        """The type of a function under a decorator, where that can be told."""
-        called = getattr(decorator, "callee", None)
-        name = dotted(called if called is not None else decorator)
-        symbol = self.resolve(name, place) if name is not None else None
-        if symbol is None:
-            return None
-        if symbol.fullname in ASYNC_CONTEXT_MANAGER_DECORATORS:
-            kinds = ASYNC_GENERATOR_TYPES | ASYNC_ITERATOR_TYPES
-            return self._managed(function, kinds, "contextlib._AsyncGeneratorContextManager", place)
-        if symbol.fullname in CONTEXT_MANAGER_DECORATORS:
-            kinds = GENERATOR_TYPES | ITERATOR_TYPES
-            return self._managed(function, kinds, "contextlib._GeneratorContextManager", place)
-        declared = get_proper_type(self.type_of(symbol))
-        if called is not None and isinstance(declared, CallableType):
-            declared = get_proper_type(declared.ret_type)
-        if not isinstance(declared, CallableType) or not declared.arg_types:
-            return None
-        taken, given = get_proper_type(declared.arg_types[0]), get_proper_type(declared.ret_type)
-        same = isinstance(taken, TypeVarType) and isinstance(given, TypeVarType)
-        return function if same and taken == given else None
-
-    def _managed(
-        self, function: CallableType, kinds: frozenset[str], made: str, place: TypePlace
-    ) -> Type | None:
-        result = get_proper_type(function.ret_type)
-        manager = self._binder.instance(made, place)
-        item = getattr(result, "args", ())
-        if manager is None or not item or getattr(result, "type", None) is None:
-            return None
-        if result.type.fullname not in kinds:  # type: ignore[attr-defined]
-            return None
-        arguments = [item[0]]
-        arguments += [AnyType(TypeOfAny.special_form)] * (len(manager.type.defn.type_vars) - 1)
-        return function.copy_modified(ret_type=manager.copy_modified(args=arguments))
 
 
 __all__ = ["Symbols"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mypy.expandtype import expand_type
 from mypy.exprtotype import TypeTranslationError, expr_to_unanalyzed_type
 from mypy.nodes import (
     CONTRAVARIANT,
@@ -22,6 +23,7 @@ from mypy.nodes import (
     Var,
 )
 from mypy.options import Options
+from mypy.typeops import get_all_type_vars
 from mypy.types import (
     AnyType,
     CallableType,
@@ -220,7 +222,7 @@ class TypeBinder:
         if isinstance(statement, TypeAliasStmt):
             values = returned(statement.value)
             bound = self.bind_expression(values[0], where, depth + 1) if values else None
-            return bound or AnyType(TypeOfAny.from_error)
+            return self._given(bound, type_, place, depth) or AnyType(TypeOfAny.from_error)
         value = statement.rvalue
         if isinstance(value, CallExpr):
             return self._type_variable(value, var, place, where, depth)
@@ -232,7 +234,22 @@ class TypeBinder:
         if isinstance(bound, Instance) and type_.args and not isinstance(value, IndexExpr):
             # ``List = list``: the arguments are those of what it stands for.
             return self._of_class(bound.type, type_, place, depth)
-        return bound or AnyType(TypeOfAny.from_error)
+        return self._given(bound, type_, place, depth) or AnyType(TypeOfAny.from_error)
+
+    def _given(
+        self, alias: Type | None, type_: UnboundType, place: TypePlace, depth: int
+    ) -> Type | None:
+        """What an alias stands for, its type variables filled in as they come."""
+        if alias is None or not type_.args:
+            return alias
+        variables = [
+            each
+            for each in dict.fromkeys(get_all_type_vars(alias))
+            if isinstance(each, TypeVarType)
+        ]
+        given = [self.bind(each, place, depth + 1) for each in type_.args]
+        found = {each.id: given for each, given in zip(variables, given, strict=False)}
+        return expand_type(alias, found)
 
     def _type_variable(
         self, call: CallExpr, var: Var, place: TypePlace, where: TypePlace, depth: int
@@ -254,7 +271,7 @@ class TypeBinder:
                 bound = self._bound_of(argument, where, depth)
             elif keyword in _VARIANCES and dotted(argument) == "True":
                 variance = _VARIANCES[keyword]
-        id_ = TypeVarId(-1, namespace="@")
+        id_ = TypeVarId(-1, namespace=var.fullname)
         return self.variable(var.name, var.fullname, id_, bound, where, variance)
 
     def _bound_of(self, argument: Expression, where: TypePlace, depth: int) -> Type | None:

@@ -12,6 +12,7 @@ from mypy_asyncsession.semantic.interpreter.class_attributes import class_attrib
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
 from mypy_asyncsession.semantic.interpreter.instances import class_of, instance
 from mypy_asyncsession.semantic.interpreter.names import module_attribute
+from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -60,7 +61,7 @@ def member(expr: MemberExpr, at: Context) -> Value:
     found = attribute(at.value(owner), expr.name, at)
     if found is UNKNOWN and isinstance(owner, (MemberExpr, NameExpr)) and owner.name == "state":
         return _loose(expr, at)
-    return found
+    return past_tests(expr, found, at)
 
 
 def _loose(expr: MemberExpr, at: Context) -> Value:

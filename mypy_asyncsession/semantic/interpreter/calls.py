@@ -11,6 +11,11 @@ from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarTy
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKERS
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
+from mypy_asyncsession.semantic.interpreter.call_types import (
+    depends_on_types,
+    result_type,
+    type_arguments,
+)
 from mypy_asyncsession.semantic.interpreter.containers import held
 from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS, is_read_by_name
 from mypy_asyncsession.semantic.interpreter.context_variables import (
@@ -77,7 +82,7 @@ def call(expr: CallExpr, at: Context) -> Value:
             found = context_variable(expr.callee.expr, variable, at)
             if found is not None:
                 return found
-    if not any(_depends_on_arguments(member) for member in members(callee)):
+    if not any(_depends_on_arguments(member, at) for member in members(callee)):
         # How many there are may still count.
         return called(callee, [UNKNOWN for _ in expr.args], {}, at)
     arguments = [at.value(arg) for arg in expr.args[:ARGUMENTS]]
@@ -129,9 +134,9 @@ def _called(
             return replace(wrapper, wraps=callee.function)
         return wrapper
     if isinstance(callee, TypedCallable):
-        return _typed(callee, at)
+        return _typed(callee, arguments, named, at)
     if isinstance(callee, ClassValue):
-        found = _instantiated(callee, at)
+        found = _instantiated(callee, arguments, named, at)
         if isinstance(found, ObjectValue):
             given = bool(arguments or named)
             fields = filled_fields(callee, found, arguments, named, at) if given else ()
@@ -194,10 +199,17 @@ def _unresolved(callee: NamedValue, at: Context) -> Value:
     return NamedValue(f"{name}()")
 
 
-def _typed(callee: TypedCallable, at: Context) -> Value:
+def _typed(
+    callee: TypedCallable, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> Value:
     type_ = callee.type
+    if not at.program.analysed and depends_on_types(type_):
+        result = result_type(type_, arguments, named, at)
+        if result is not None:
+            found = at.types.value(result)
+            return found.made_by(callee.origin) if isinstance(found, ObjectValue) else found
     if isinstance(type_, Overloaded):
-        options = [_typed(TypedCallable(item, callee.origin), at) for item in type_.items]
+        options = [_typed(TypedCallable(item, callee.origin), (), {}, at) for item in type_.items]
         shapes = {option.shape if isinstance(option, ObjectValue) else None for option in options}
         # Which of several shapes it is only mypy can tell.
         return join(options, exact=False) if len(shapes) == 1 else UNKNOWN
@@ -209,12 +221,18 @@ def _typed(callee: TypedCallable, at: Context) -> Value:
     return found
 
 
-def _instantiated(callee: ClassValue, at: Context) -> Value:
+def _instantiated(
+    callee: ClassValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> Value:
     if callee.fullname in ASYNC_SESSIONMAKERS and callee.info is None:
         return ObjectValue(Shape.SESSIONMAKER, label="async_sessionmaker")
     if callee.info is None:
         return unresolved_annotations.resource(callee.fullname, at.types.resources)
-    return instance(callee, at)
+    made = instance(callee, at)
+    if at.program.analysed or not callee.info.type_vars or not isinstance(made, ObjectValue):
+        return made
+    type_ = type_arguments(at.attribute(made, "__init__"), made, arguments, named, at)
+    return at.types.value(type_) if type_ is not None else made
 
 
 def _is_ambiguous(type_: ProperType | None) -> bool:
@@ -235,8 +253,13 @@ def _is_ambiguous(type_: ProperType | None) -> bool:
     )
 
 
-def _depends_on_arguments(callee: Value) -> bool:
+def _depends_on_arguments(callee: Value, at: Context) -> bool:
     """Whether what a call gives may depend on what it is given."""
+    if not at.program.analysed:
+        if isinstance(callee, TypedCallable) and depends_on_types(callee.type):
+            return True
+        if isinstance(callee, ClassValue) and callee.info is not None and callee.info.type_vars:
+            return True
     if isinstance(callee, (FunctionValue, ManagerFactory, BoundMethod, WrapsMarker)):
         return True
     if isinstance(callee, ClassValue) and callee.info is not None and keeps_fields(callee.info):

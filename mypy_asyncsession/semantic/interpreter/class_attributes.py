@@ -19,6 +19,7 @@ from mypy.types import CallableType, Instance, get_proper_type
 from mypy_asyncsession.models.builtin import PARTIAL_METHOD
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative, with_self
+from mypy_asyncsession.semantic.interpreter.call_types import bound_type
 from mypy_asyncsession.semantic.interpreter.evidence import denied
 from mypy_asyncsession.semantic.interpreter.fields import field_names, field_of, is_field
 from mypy_asyncsession.semantic.interpreter.functions import result
@@ -294,6 +295,9 @@ def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Cont
     if isinstance(value, TypedCallable):
         if is_property and isinstance(found, CallableType):
             return at.types.value(found.ret_type)
+        function = definition_of(node)
+        if not at.program.analysed and function is not None and not function.is_static:
+            found = bound_type(found, type_ if type_ is not None else info, function.is_class, at)
         return TypedCallable(found, origin)
     return value
 

@@ -38,7 +38,8 @@ def context_variable(written: Expression, variable: ObjectValue, at: Context) ->
     if source is None or not isinstance(written, NameExpr):
         return UNSURE
     declared = at.program.symbol(f"{at.scope.module}.{written.name}")
-    if isinstance(declared, Var) and not declared.is_inferred and declared.type is not None:
+    type_ = at.program.type_of(declared) if isinstance(declared, Var) else None
+    if isinstance(declared, Var) and not declared.is_inferred and type_ is not None:
         return None  # whatever is put there is compared with that
     bindings = source.scope.names.bindings.get(written.name, [])
     if len(bindings) != 1 or bindings[0].kind != "assign":

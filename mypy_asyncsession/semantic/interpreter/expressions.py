@@ -10,6 +10,7 @@ from mypy.nodes import (
     CallExpr,
     CastExpr,
     ClassDef,
+    ComparisonExpr,
     ConditionalExpr,
     DictExpr,
     Expression,
@@ -50,8 +51,12 @@ from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
+    ClassValue,
+    FunctionValue,
     LiteralValue,
+    ManagerFactory,
     ObjectValue,
+    TypedCallable,
     Value,
     join,
     members,
@@ -170,7 +175,20 @@ def _conditional(expr: ConditionalExpr, at: Context) -> Value:
     tested, is_none_first = none_test(expr.cond)
     if tested is not None and is_none(at.structural(tested)) and _is_local(tested, at.scope):
         return at.value(expr.if_expr if is_none_first else expr.else_expr)
+    if (
+        tested is not None
+        and not at.program.analysed
+        and isinstance(expr.cond, ComparisonExpr)
+        and all(map(_is_something, members(at.value(tested))))
+    ):
+        return at.value(expr.else_expr if is_none_first else expr.if_expr)
     return join([at.value(expr.if_expr), at.value(expr.else_expr)])
+
+
+def _is_something(value: Value) -> bool:
+    """Whether a value is surely not ``None``."""
+    kinds = (ObjectValue, FunctionValue, ClassValue, ManagerFactory, TypedCallable)
+    return isinstance(value, kinds) and not is_none(value)
 
 
 def _fallback(first: Expression, right: Value, at: Context) -> Value:

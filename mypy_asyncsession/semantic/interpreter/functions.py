@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mypy.expandtype import expand_type
 from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
 from mypy.types import CallableType, Instance
 
 from mypy_asyncsession.semantic.combine import combine_result, is_none
 from mypy_asyncsession.semantic.from_mypy_types import with_self
+from mypy_asyncsession.semantic.interpreter.call_types import of_function
 from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.names import bound
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import FuncItem, Node
-    from mypy.types import Type
+    from mypy.types import Type, TypeVarId
 
     from mypy_asyncsession.semantic.interpreter.context import Context
 
@@ -57,6 +60,8 @@ def result(
     if frame.calls >= CALLS:
         frame.trace.lasts = False
         return UNKNOWN
+    # What is not relevant to the body may decide what a type variable stands for.
+    variables = {} if at.program.analysed else of_function(function, arguments, named, at)
     arguments = [relevant(value) for value in arguments]
     named = {name: relevant(value) for name, value in named.items()}
     key = (
@@ -64,6 +69,7 @@ def result(
         identity(function),
         tuple(identity(value) for value in arguments),
         tuple((name, identity(value)) for name, value in named.items()),
+        tuple((id_, str(type_)) for id_, type_ in variables.items()),
     )
     general = is_general(function) and all(
         value is UNKNOWN for value in (*arguments, *named.values())
@@ -72,12 +78,16 @@ def result(
         key,
         function.scope.module,
         general,
-        lambda inner: _passed_on(_result(function, arguments, named, inner), function),
+        lambda inner: _passed_on(_result(function, arguments, named, variables, inner), function),
     )
 
 
 def _result(
-    function: FunctionValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+    function: FunctionValue,
+    arguments: Sequence[Value],
+    named: Mapping[str, Value],
+    variables: Mapping[TypeVarId, Type],
+    at: Context,
 ) -> Value:
     node = function.node
     source = at.source(function.scope.module)
@@ -86,7 +96,7 @@ def _result(
     outside = at.within(function.scope)
     declared: Value = UNKNOWN
     if isinstance(node, FuncDef):
-        declared = _return_annotation(function, outside)
+        declared = _return_annotation(function, outside, variables)
         final = (
             declared.item if isinstance(declared, ObjectValue) and node.is_coroutine else declared
         )
@@ -125,7 +135,10 @@ def _result(
         if _is_implemented_otherwise(function, declared, at):
             return UNSURE
         return declared.made_by(function.origin())
-    found = combine_result(_returned(node, inside), declared)
+    returned_there = _returned(node, inside)
+    if variables and isinstance(returned_there, FunctionValue):
+        declared = _return_annotation(function, outside)  # the function it returns says more
+    found = combine_result(returned_there, declared)
     if isinstance(found, ObjectValue) and found.origin is None:
         return found.made_by(function.origin())
     return found
@@ -226,14 +239,19 @@ def _item(function: FunctionValue, declared: Value, at: Context) -> Value:
     return declared
 
 
-def _return_annotation(function: FunctionValue, at: Context) -> Value:
+def _return_annotation(
+    function: FunctionValue,
+    at: Context,
+    variables: Mapping[TypeVarId, Type] = MappingProxyType({}),
+) -> Value:
     declared = _overlaid(function, at)
     if declared is not UNKNOWN:
         return declared
     type_ = signature(function.node, function.scope, at.program)
     found: Value = UNKNOWN
     if isinstance(type_, CallableType):
-        found = at.types.value(_of_receiver(type_, function, at))
+        result = _of_receiver(type_, function, at)
+        found = at.types.value(expand_type(result, variables) if variables else result)
     unanalysed = function.node.unanalyzed_type or function.node.type
     if isinstance(unanalysed, CallableType) and (
         found is UNKNOWN or (isinstance(found, ObjectValue) and found.item is UNKNOWN)

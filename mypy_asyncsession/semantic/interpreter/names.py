@@ -6,15 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, ClassDef, Expression, NameExpr, TypeInfo
-from mypy.types import Instance, NoneType
+from mypy.types import Instance, NoneType, has_type_vars
 
 from mypy_asyncsession.semantic.bindings import ITERATING
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.combine import is_none
+from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.containers import element, values_of
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.interpreter.definitions import defined
 from mypy_asyncsession.semantic.interpreter.instances import class_of
+from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
 from mypy_asyncsession.semantic.interpreter.parameters import parameter
 from mypy_asyncsession.semantic.interpreter.protocols import awaited, entered, iterated
 from mypy_asyncsession.semantic.interpreter.symbols import symbol
@@ -26,6 +28,7 @@ from mypy_asyncsession.semantic.values import (
     ClassValue,
     ContainerValue,
     FunctionValue,
+    LiteralValue,
     ModuleValue,
     NamedValue,
     ObjectValue,
@@ -43,7 +46,11 @@ def name_expression(expr: NameExpr, at: Context) -> Value:
     """What a name that is used as an expression may be."""
     if expr.name == "None":
         return ObjectValue(Shape.NONE, type=NoneType(), label="None")
-    return named(expr.name, at)
+    if at.program.analysed:
+        return named(expr.name, at)
+    if expr.name in ("False", "True"):
+        return LiteralValue(expr.name == "True", expr)
+    return past_tests(expr, named(expr.name, at), at)
 
 
 def named(name: str, at: Context) -> Value:
@@ -85,7 +92,33 @@ def _reaching(name: str, at: Context) -> Value:
             # Where it is bound later alone, what is there to be found is a round of a loop ago.
             live, _ = source.bindings_at(name, at.scope, at.where)
             bindings = live or [each for each in bindings if "comprehension" not in each.kind]
-    return _bound(bindings, at)
+    return _annotated(name, _bound(bindings, at), at)
+
+
+def _annotated(name: str, value: Value, at: Context) -> Value:
+    """What a variable may be: what it is given, or what it is annotated with.
+
+    What it is given says more, but for what a class is generic in.
+    """
+    written = at.scope.names.annotated.get(name)
+    if written is None or isinstance(at.scope.node, ClassDef):
+        return value
+    if value is not UNKNOWN and not _is_generic(value):
+        return value
+    type_ = at.program.annotation(written, at.scope)
+    if not informative(type_):
+        return value
+    declared = at.types.value(type_)
+    if not isinstance(value, ObjectValue) or not isinstance(declared, ObjectValue):
+        return declared if value is UNKNOWN else value
+    one, other = value.type, declared.type
+    same = isinstance(one, Instance) and isinstance(other, Instance) and one.type is other.type
+    return declared if same else value
+
+
+def _is_generic(value: Value) -> bool:
+    """Whether an object is of a generic class, and it is not known what for."""
+    return isinstance(value, ObjectValue) and value.type is not None and has_type_vars(value.type)
 
 
 def _parameter(name: str, at: Context) -> Value:
@@ -206,7 +239,8 @@ def _module_attribute(module: str, name: str, where: Where, at: Context) -> Valu
     bindings = source.scope.names.bindings.get(name)
     if bindings:
         live, _ = source.bindings_at(name, source.scope, where, at_end=where is None)
-        value = _bound(live or bindings, at.within(source.scope))
+        inside = at.within(source.scope)
+        value = _annotated(name, _bound(live or bindings, inside), inside)
         if name in source.put_by_name() and where is None:
             return UNSURE
         again = source.rebound().get(name) if where is None else None

@@ -68,6 +68,8 @@ def declared_parameter(function: FuncItem, position: int, at: Context) -> Value:
     type_ = signature(function, scope, at.program)
     if isinstance(type_, CallableType) and position < len(type_.arg_types):
         found = type_.arg_types[position]
+        if function.arguments[position].kind.is_star():
+            return UNKNOWN  # it is of what it collects
         if informative(found):
             return at.types.value(found)
     syntactic = function.arguments[position].type_annotation

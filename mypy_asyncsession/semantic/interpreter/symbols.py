@@ -30,7 +30,8 @@ def symbol(module: str, name: str, at: Context) -> Value:
     fullname = f"{module}.{name}"
     tree = program.modules.get(module)
     if tree is None:
-        return NamedValue(fullname)
+        # ``from package import module``, where the package has no file.
+        return ModuleValue(fullname) if fullname in program.modules else NamedValue(fullname)
     node = program.entry(module, name)
     if node is None:
         if fullname in program.modules:

@@ -1,0 +1,261 @@
+"""What a call gives by the types of its arguments, where nobody has inferred it.
+
+mypy knows which overload a call is of, and what it makes of a type variable. On trees that were
+only parsed the same is found out here, by mypy's own rules, from the values of the arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mypy.argmap import map_actuals_to_formals
+from mypy.constraints import SUPERTYPE_OF, infer_constraints
+from mypy.erasetype import erase_typevars
+from mypy.expandtype import expand_type
+from mypy.maptype import map_instance_to_supertype
+from mypy.nodes import ArgKind, TypeInfo
+from mypy.solve import solve_constraints
+from mypy.typeops import get_all_type_vars
+from mypy.types import (
+    AnyType,
+    CallableType,
+    Instance,
+    Overloaded,
+    TypeType,
+    TypeVarId,
+    TypeVarType,
+    get_proper_type,
+    has_type_vars,
+)
+from mypy.typevars import fill_typevars
+
+from mypy_asyncsession.semantic.from_mypy_types import classes_in
+from mypy_asyncsession.semantic.interpreter.argument_types import (
+    ANY,
+    bound_signature,
+    is_open,
+    type_of_value,
+)
+from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS
+from mypy_asyncsession.semantic.interpreter.signatures import signature
+from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, TypedCallable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy.types import ProperType, Type
+
+    from mypy_asyncsession.semantic.interpreter.context import Context
+    from mypy_asyncsession.semantic.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The arguments of a call."""
+
+    types: list[Type]
+    kinds: list[ArgKind]
+    names: list[str | None]
+    starred: bool
+
+
+def depends_on_types(type_: ProperType | None) -> bool:
+    """Whether the types of the arguments decide what a call of such a type gives."""
+    if isinstance(type_, Overloaded):
+        return True
+    return isinstance(type_, CallableType) and has_type_vars(type_.ret_type)
+
+
+def result_type(
+    callee: ProperType, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> Type | None:
+    """The type of what a call gives; ``None`` where it fits none or several overloads.
+
+    Args:
+        callee: The type of what is called, without what it is bound to.
+        arguments: What is given by position.
+        named: What is given by name.
+        at: Where the call is.
+    """
+    given = _given(arguments, named, at)
+    items = callee.items if isinstance(callee, Overloaded) else [callee]
+    results: list[Type] = []
+    for item in items:
+        if not isinstance(item, CallableType):
+            return None
+        solved = _applied(item, given, at, check=len(items) > 1)
+        if solved is not None:
+            results.append(solved)
+            if not given.starred and not any(map(is_open, given.types)):
+                break  # mypy takes the first that fits
+    if not results or any(each != results[0] for each in results[1:]):
+        return None
+    return results[0]
+
+
+def solution(
+    callee: CallableType, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> dict[TypeVarId, Type]:
+    """What the arguments of a call make of the type variables of a function, as far as known."""
+    return _solved(callee, _given(arguments, named, at), at)
+
+
+def bound_type(
+    type_: ProperType, owner: Instance | TypeInfo, is_class: bool, at: Context
+) -> ProperType:
+    """The type of a method, without what an object or a class fills in.
+
+    Args:
+        type_: The type of the method itself.
+        owner: The type of the object, or the class.
+        is_class: Whether it is a class method.
+        at: Where it is asked.
+    """
+    if isinstance(type_, Overloaded):
+        items = [bound_type(each, owner, is_class, at) for each in type_.items]
+        return Overloaded([each for each in items if isinstance(each, CallableType)])
+    if not isinstance(type_, CallableType) or not type_.arg_types:
+        return type_
+    if isinstance(owner, TypeInfo) and not is_class:
+        return type_
+    receiver = owner if isinstance(owner, Instance) else fill_typevars(owner)
+    me = TypeType.make_normalized(receiver) if is_class else receiver
+    given = _Given([me], [ArgKind.ARG_POS], [None], starred=True)
+    first = type_.copy_modified(
+        arg_types=type_.arg_types[:1],
+        arg_kinds=type_.arg_kinds[:1],
+        arg_names=type_.arg_names[:1],
+    )
+    found = _solved(first, given, at)
+    if isinstance(receiver, Instance):
+        # What is written as ``Self``.
+        for base in receiver.type.mro:
+            found.setdefault(TypeVarId(0, namespace=base.fullname), receiver)
+    rest = type_.copy_modified(
+        arg_types=type_.arg_types[1:],
+        arg_kinds=type_.arg_kinds[1:],
+        arg_names=type_.arg_names[1:],
+    )
+    bound = get_proper_type(expand_type(rest, found))
+    return bound if type_.arg_kinds[0] is ArgKind.ARG_POS else type_
+
+
+def of_function(
+    function: FunctionValue, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
+) -> dict[TypeVarId, Type]:
+    """What a call makes of the type variables of a function whose source is at hand."""
+    declared = signature(function.node, function.scope, at.program)
+    if not isinstance(declared, CallableType) or not has_type_vars(declared.ret_type):
+        return {}
+    bound = function.receiver is not None and not function.is_static
+    receiver = [function.receiver] if function.receiver is not None and bound else []
+    found = solution(declared, [*receiver, *function.preset, *arguments], named, at)
+    own = type_of_value(receiver[0], at) if receiver else ANY
+    proper = get_proper_type(own)
+    if isinstance(proper, CallableType) and proper.is_type_obj():
+        proper = get_proper_type(proper.ret_type)
+    if isinstance(proper, Instance):
+        owner = proper.type.get_containing_type_info(function.node.name)
+        if owner is not None:
+            mapped = map_instance_to_supertype(proper, owner)
+            for variable, type_ in zip(owner.defn.type_vars, mapped.args, strict=False):
+                found.setdefault(variable.id, type_)
+            found.setdefault(TypeVarId(0, namespace=owner.fullname), proper)
+    return {id_: type_ for id_, type_ in found.items() if not has_type_vars(type_)}
+
+
+def type_arguments(
+    init: Value,
+    made: ObjectValue,
+    arguments: Sequence[Value],
+    named: Mapping[str, Value],
+    at: Context,
+) -> Instance | None:
+    """The type of an object of a generic class, by what its ``__init__`` was given."""
+    declared: Type | None = None
+    if isinstance(init, FunctionValue):
+        declared = bound_signature(init, at)
+    elif isinstance(init, TypedCallable):
+        declared = init.type
+    if not isinstance(declared, CallableType) or not isinstance(made.type, Instance):
+        return None
+    found = solution(declared, arguments, named, at)
+    if not found:
+        return None
+    type_ = get_proper_type(expand_type(made.type, found))
+    return type_ if isinstance(type_, Instance) else None
+
+
+def _given(arguments: Sequence[Value], named: Mapping[str, Value], at: Context) -> _Given:
+    by_name = {name: value for name, value in named.items() if name != ELLIPSIS}
+    types = [type_of_value(value, at) for value in (*arguments, *by_name.values())]
+    kinds = [ArgKind.ARG_POS] * len(arguments) + [ArgKind.ARG_NAMED] * len(by_name)
+    names = [*[None] * len(arguments), *by_name]
+    return _Given(types, kinds, names, ELLIPSIS in named)
+
+
+def _applied(callee: CallableType, given: _Given, at: Context, *, check: bool) -> Type | None:
+    """What a call of one signature gives; ``None`` if it is to be checked and does not fit."""
+    found = _solved(callee, given, at)
+    if check and not _fits(callee, given, found, at):
+        return None
+    return expand_type(callee.ret_type, found) if found else callee.ret_type
+
+
+def _mapped(callee: CallableType, given: _Given) -> list[list[int]]:
+    return map_actuals_to_formals(
+        given.kinds, given.names, callee.arg_kinds, callee.arg_names, lambda n: given.types[n]
+    )
+
+
+def _fits(
+    callee: CallableType, given: _Given, found: Mapping[TypeVarId, Type], at: Context
+) -> bool:
+    mapped = _mapped(callee, given)
+    if sum(map(len, mapped)) < len(given.types):
+        return False
+    for formal, kind, actuals in zip(callee.arg_types, callee.arg_kinds, mapped, strict=True):
+        if kind.is_required() and not actuals and not given.starred:
+            return False
+        if len(actuals) > 1 and not kind.is_star():
+            return False
+        wanted = erase_typevars(expand_type(formal, found))
+        if not all(at.program.is_subtype(given.types[each], wanted) for each in actuals):
+            return False
+    return True
+
+
+def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId, Type]:
+    variables = [
+        each
+        for each in dict.fromkeys(
+            variable
+            for type_ in (*callee.arg_types, callee.ret_type)
+            for variable in get_all_type_vars(type_)
+        )
+        if isinstance(each, TypeVarType)
+    ]
+    if not variables:
+        return {}
+    fresh = {
+        each.id: each.copy_modified(id=TypeVarId.new(meta_level=1), upper_bound=each.upper_bound)
+        for each in variables
+    }
+    constraints = []
+    for formal, actuals in zip(callee.arg_types, _mapped(callee, given), strict=True):
+        template = expand_type(formal, fresh)
+        if actuals and any(each.is_protocol for each in classes_in(formal)):
+            for each in (formal, *(given.types[actual] for actual in actuals)):
+                at.program.complete(each)
+        for actual in actuals:
+            if not isinstance(get_proper_type(given.types[actual]), AnyType):
+                constraints += infer_constraints(template, given.types[actual], SUPERTYPE_OF)
+    if not constraints:
+        return {}
+    solved, _ = solve_constraints([*fresh.values()], constraints, strict=False)
+    return {
+        variable.id: type_
+        for variable, type_ in zip(variables, solved, strict=True)
+        if type_ is not None and not isinstance(get_proper_type(type_), AnyType)
+    }

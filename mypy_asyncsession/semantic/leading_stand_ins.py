@@ -1,0 +1,46 @@
+"""What may be given in the place of something that leads to a provider."""
+
+from __future__ import annotations
+
+from mypy.nodes import ClassDef
+
+from mypy_asyncsession.semantic.leading_values import LeadingValues
+from mypy_asyncsession.semantic.mentions import signature_of
+
+
+class StandIns(LeadingValues):
+    """What is known of calls and classes that take an object for another one."""
+
+    def _concern_mixtures(self) -> None:
+        """Look at classes that take members from several others, one of which has a provider."""
+        owning = set().union(*self._owners.values())
+        for module in self._modules.values():
+            for unit in module.units:
+                if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
+                    continue
+                if not owning.isdisjoint(self._family(unit.node.name)):
+                    self._concern(unit)
+
+    def _concern_stand_ins(self) -> None:
+        """Look at calls that may give an object in the place of one that has a provider.
+
+        What stands in for a protocol may be anything; for another class, it is of a third one.
+        """
+        # The classes that have something under the name of a provider.
+        holding = {klass for name in self._owners for klass in self._having.get(name, ())}
+        for name, functions in self._by_name.items():
+            expected = {
+                klass
+                for function in functions
+                for signature in [signature_of(function)]
+                if signature is not None
+                for type_ in signature.arg_types
+                for klass in holding.intersection(self._names_in(type_))
+            }
+            if not expected:
+                continue
+            others = holding - expected
+            is_open = any("Protocol" in self._family(klass) for klass in expected)
+            for unit in self._mentions.get(name, ()):
+                if is_open or not others.isdisjoint(unit.words):
+                    self._concern(unit)
