@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
 
+from mypy_asyncsession.detectors.loaded_instances import Helper
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.program_point import Body
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 
 #: How many functions an instance is followed through.
 _DEPTH = 3
-
-
-class Helper(NamedTuple):
-    """A function that returns what it has loaded.
-
-    Attributes:
-        function: The function.
-        body: Its body.
-        returned: The statement that returns it.
-        found: What it has loaded there.
-    """
-
-    function: FuncDef
-    body: Body
-    returned: ReturnStmt
-    found: list[Loaded]
 
 
 class HelperLoads:

@@ -27,6 +27,7 @@ from mypy.nodes import (
     WithStmt,
 )
 
+from mypy_asyncsession.detectors.helper_loads import HelperLoads
 from mypy_asyncsession.detectors.loaded_instances import LoadedInstances
 from mypy_asyncsession.detectors.loads_in_sight import LoadsInSight
 from mypy_asyncsession.detectors.new_instances import NewInstances
@@ -86,6 +87,7 @@ class LazyLoads:
         self._responses = ResponseModels(interpreter, self._serialized)
         self._new = NewInstances(interpreter, mapped)
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
+        self._loaded.helped = HelperLoads(interpreter, self._loaded).of
         self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
 
     def of_function(self, function: FuncDef, body: Body) -> Iterator[LazyLoad]:

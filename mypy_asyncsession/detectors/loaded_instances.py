@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import AwaitExpr, CallExpr, IndexExpr, IntExpr, MemberExpr, NameExpr
 
-from mypy_asyncsession.detectors.helper_loads import HelperLoads
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.values import ObjectValue, members
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression
+    from collections.abc import Callable
 
-    from mypy_asyncsession.detectors.helper_loads import Helper
+    from mypy.nodes import Expression, FuncDef, ReturnStmt
+
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
+    from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.queries import Queries, Query
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -57,6 +58,22 @@ _OF_SCALARS: Final = {
 _COPYING: Final = frozenset({"list", "reversed", "set", "sorted", "tuple"})
 
 
+class Helper(NamedTuple):
+    """A function that returns what it has loaded.
+
+    Attributes:
+        function: The function.
+        body: Its body.
+        returned: The statement that returns it.
+        found: What it has loaded there.
+    """
+
+    function: FuncDef
+    body: Body
+    returned: ReturnStmt
+    found: list[Loaded]
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What a session has loaded.
@@ -86,7 +103,8 @@ class LoadedInstances:
     def __init__(self, interpreter: Interpreter, queries: Queries) -> None:
         self._interpreter = interpreter
         self._queries = queries
-        self._helpers = HelperLoads(interpreter, self)
+        #: What else may have loaded what is awaited.
+        self.helped: Callable[[Expression, Scope, Where], list[Loaded]] = lambda *_: []
 
     def of(
         self, expression: Expression, scope: Scope, where: Where, depth: int = 0
@@ -105,7 +123,7 @@ class LoadedInstances:
             return self._of_name(expression.name, scope, where, depth)
         if isinstance(expression, AwaitExpr):
             asked = self._asked(expression.expr, scope, where)
-            return asked or self._helpers.of(expression.expr, scope, where)
+            return asked or self.helped(expression.expr, scope, where)
         if isinstance(expression, IndexExpr):
             if isinstance(expression.index, IntExpr):
                 found = self.of(expression.base, scope, where, depth + 1)

@@ -15,15 +15,23 @@ from mypy.nodes import (
     StrExpr,
     TupleExpr,
 )
+from mypy.types import Instance, NoneType
 
 from mypy_asyncsession.detectors.new_instances import is_written_before, refreshed
+from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.models.mapping import LOADERS
 from mypy_asyncsession.semantic.cfg import build
 from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.queries import options
 from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
 from mypy_asyncsession.semantic.syntax import dotted, walk
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue
+from mypy_asyncsession.semantic.values import (
+    ClassValue,
+    FunctionValue,
+    ObjectValue,
+    fullname,
+    members,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,7 +181,10 @@ class LoadsInSight:
             return True
         if relationship.many is not True and (mapped.has_foreign_keys or not mapped.complete):
             # The other end of a many-to-one may be there already.
-            if not inside and not all(map(self._is_fresh, sessions)):
+            if not inside and not all(
+                self._is_fresh(session) or self._is_of_request(session, relationship)
+                for session in sessions
+            ):
                 return True
             if self._is_asked_for(relationship.target_name, found):
                 return True
@@ -230,6 +241,34 @@ class LoadsInSight:
         """Whether a session is opened in the function itself."""
         bindings = self._body.scope.names.bindings.get(session, [])
         return len(bindings) == 1 and bindings[0].kind == "async with"
+
+    def _is_of_request(self, session: str, relationship: Relationship) -> bool:
+        """Whether FastAPI opens a session for a handler, and gives it nothing else of use.
+
+        Whoever was asked before may have loaded one other end, and gives it to the handler then.
+        """
+        names = [argument.variable.name for argument in self._function.arguments]
+        if session not in names or relationship.target is None or self._body.parent is None:
+            return False
+        if self._body.scope.names.bindings.get(session) or not any(
+            isinstance(each, CallExpr)
+            and isinstance(each.callee, MemberExpr)
+            and each.callee.name in ROUTE_METHODS
+            and fullname(self._interpreter.value(each.callee, self._body.parent.scope, None))
+            in REGISTERING
+            for each in self._body.decorators
+        ):
+            return False
+        for name in names:
+            value = self._interpreter.parameter(name, self._body.scope)
+            for each in members(value):
+                type_ = each.type if isinstance(each, ObjectValue) else None
+                is_other = isinstance(type_, NoneType) or (
+                    isinstance(type_, Instance) and type_.type.fullname != relationship.target
+                )
+                if not is_other:
+                    return False
+        return True
 
     def _is_asked_for(self, target: str | None, found: Sequence[Loaded]) -> bool:
         """Whether the function gets instances of the other end as well."""

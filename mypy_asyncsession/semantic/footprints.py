@@ -71,6 +71,7 @@ _PLAIN: Final = frozenset(
 )
 #: What names the class whose instances are loaded.
 _LOADING: Final = frozenset({"get", "get_one", "select"})
+_TOLD: Final = frozenset({"cls", "expire_on_commit", None})
 _CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
@@ -159,15 +160,17 @@ def loads(function: FuncDef, found: Contents) -> str:
 
 
 def made(binding: Binding) -> str | None:
-    """What a sessionmaker is told of commits, where a name is bound to a new one."""
+    """What a name is bound to is told: a sessionmaker of commits, a base of its class."""
     call = binding.node
     if binding.kind != "assign" or not isinstance(call, CallExpr):
         return None
     callee = call.callee
-    if not isinstance(callee, (MemberExpr, NameExpr)) or not callee.name.endswith("sessionmaker"):
+    if not isinstance(callee, (MemberExpr, NameExpr)) or not callee.name.endswith(
+        ("declarative_base", "sessionmaker")
+    ):
         return None
     told = zip(call.arg_names, call.args, strict=True)
-    return str([(name, dotted(each)) for name, each in told if name in ("expire_on_commit", None)])
+    return str([(name, dotted(each)) for name, each in told if name in _TOLD])
 
 
 def is_plain(node: Node | None) -> bool:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import ClassDef, Decorator, Expression, FuncDef, FuncItem, NameExpr, TypeInfo
+from mypy.nodes import (
+    ArgKind,
+    CallExpr,
+    ClassDef,
+    Decorator,
+    Expression,
+    FuncDef,
+    FuncItem,
+    NameExpr,
+    Node,
+    SuperExpr,
+    TypeInfo,
+)
 
 from mypy_asyncsession.semantic.syntax import returned
 
@@ -120,3 +132,28 @@ def is_property(statement: Decorator) -> bool:
         and isinstance(decorators[0], NameExpr)
         and decorators[0].name in ("cached_property", "property")
     )
+
+
+def calls_super_init(node: Node) -> bool:
+    """Whether a node is ``super().__init__(...)``."""
+    return (
+        isinstance(node, CallExpr)
+        and isinstance(node.callee, SuperExpr)
+        and node.callee.name == "__init__"
+    )
+
+
+def argument_to(call: CallExpr, function: FuncItem, parameter: str | None) -> Expression | None:
+    """What a call gives to a parameter of a method that it calls on an object."""
+    formal = [argument.variable.name for argument in function.arguments][1:]
+    position = 0
+    for argument, kind, name in zip(call.args, call.arg_kinds, call.arg_names, strict=True):
+        if kind is ArgKind.ARG_STAR:
+            return None
+        if kind is ArgKind.ARG_POS:
+            if position < len(formal) and formal[position] == parameter:
+                return argument
+            position += 1
+        elif kind is ArgKind.ARG_NAMED and name == parameter:
+            return argument
+    return None

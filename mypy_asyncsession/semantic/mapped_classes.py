@@ -40,7 +40,9 @@ from mypy_asyncsession.semantic.syntax import definition_of, returned, walk
 from mypy_asyncsession.semantic.values import ClassValue, fullname
 
 if TYPE_CHECKING:
-    from mypy.nodes import Node
+    from collections.abc import Iterator
+
+    from mypy.nodes import Expression, Node
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 
 #: The ways to load that need no option: with the instance, or not at all on their own.
 LOADED_WITH_INSTANCE: Final = frozenset({"immediate", "joined", "selectin", "subquery"})
+
+#: How many imports a base is followed through.
+_DEPTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class MappedClasses:
         taken: set[str] = set()
         has_foreign_keys = is_table = False
         complete = not info.fallback_to_any or self._bases_are_made(klass)
-        for base in info.mro:
+        for base in [*info.mro, *self._made_of(info)]:
             located = self._located(base)
             if located is None:
                 complete = complete and _is_of_library(base.fullname)
@@ -154,6 +159,36 @@ class MappedClasses:
             return None
         found = source.class_named(info.fullname[len(info.module_name) + 1 :])
         return (source, *found) if found is not None else None
+
+    def _made_of(self, info: TypeInfo) -> Iterator[TypeInfo]:
+        """The classes that ``declarative_base(cls=...)`` makes bases of."""
+        for each in info.mro:
+            located = self._located(each)
+            for base in located[1].base_type_exprs if located is not None else ():
+                if located is None or not isinstance(base, NameExpr):
+                    continue
+                for argument, scope in self._given_to_base(base.name, located[2]):
+                    value = self._interpreter.value(argument, scope, None)
+                    if isinstance(value, ClassValue) and value.info is not None:
+                        yield from value.info.mro[:-1]
+
+    def _given_to_base(
+        self, name: str, scope: Scope, depth: int = 0
+    ) -> Iterator[tuple[Expression, Scope]]:
+        """The ``cls`` of the call that has made a base, and the scope that it stands in."""
+        bindings = scope.names.bindings.get(name, [])
+        if len(bindings) != 1 or depth > _DEPTH:
+            return
+        node = bindings[0].node
+        if bindings[0].kind == "from":
+            module, imported = bindings[0].target
+            source = self._interpreter.program.source(module)
+            if source is not None and imported is not None:
+                yield from self._given_to_base(imported, source.scope, depth + 1)
+        elif isinstance(node, CallExpr) and _called(node) == "declarative_base":
+            for keyword, argument in zip(node.arg_names, node.args, strict=True):
+                if keyword == "cls":
+                    yield argument, scope
 
     def _bases_are_made(self, klass: ClassValue) -> bool:
         """Whether the bases that mypy does not know are what ``declarative_base()`` makes."""

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    ArgKind,
     AssignmentExpr,
     AssignmentStmt,
     CallExpr,
@@ -34,7 +33,12 @@ from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody
-from mypy_asyncsession.semantic.initializers import FILLING, Initializers
+from mypy_asyncsession.semantic.initializers import (
+    FILLING,
+    Initializers,
+    argument_to,
+    calls_super_init,
+)
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import FREE, MODULE, Attribute, Made, Object, Variable
 from mypy_asyncsession.semantic.syntax import walk
@@ -274,18 +278,18 @@ class Objects:
         own = self._initializers.own(info)
         if own is None:
             return None
-        argument = _argument_to(made.call, own.node, parameter if own is init else None)
+        argument = argument_to(made.call, own.node, parameter if own is init else None)
         if own is not init:
             # ``super().__init__(session)`` in the ``__init__`` of a class that is derived from it.
-            calls = [each for each in walk(own.node.body) if _calls_super_init(each)]
+            calls = [each for each in walk(own.node.body) if calls_super_init(each)]
             if len(calls) != 1:
                 return None
             call = calls[0]
             assert isinstance(call, CallExpr)
-            passed = _argument_to(call, init.node, parameter)
+            passed = argument_to(call, init.node, parameter)
             if not isinstance(passed, NameExpr) or argument_of(own.node, passed.name) is None:
                 return None
-            argument = _argument_to(made.call, own.node, passed.name)
+            argument = argument_to(made.call, own.node, passed.name)
         if argument is None:
             return None
         found = self.of(argument, made.body, made.at, depth + 1)
@@ -388,27 +392,3 @@ def _is_bound_in(attribute: str, body: FunctionBody) -> bool:
     if isinstance(body.node, FuncDef) and body.node.name in FILLING:
         return False
     return any(patched.rpartition(".")[2] == attribute for patched in body.scope.names.patched)
-
-
-def _calls_super_init(node: Node) -> bool:
-    return (
-        isinstance(node, CallExpr)
-        and isinstance(node.callee, SuperExpr)
-        and node.callee.name == "__init__"
-    )
-
-
-def _argument_to(call: CallExpr, function: FuncItem, parameter: str | None) -> Expression | None:
-    """What a call gives to a parameter of a method that it calls on an object."""
-    formal = [argument.variable.name for argument in function.arguments][1:]
-    position = 0
-    for argument, kind, name in zip(call.args, call.arg_kinds, call.arg_names, strict=True):
-        if kind is ArgKind.ARG_STAR:
-            return None
-        if kind is ArgKind.ARG_POS:
-            if position < len(formal) and formal[position] == parameter:
-                return argument
-            position += 1
-        elif kind is ArgKind.ARG_NAMED and name == parameter:
-            return argument
-    return None

@@ -40,6 +40,10 @@ def redirect(server: str) -> None:
         server: Its URL, as SQLAlchemy has it.
     """
     base = make_url(server)
+    with _create_engine(base.set(drivername="postgresql+psycopg")).begin() as connection:
+        # What was there before belongs to another run.
+        connection.execute(text("drop schema public cascade"))
+        connection.execute(text("create schema public"))
 
     def sync_engine(url: str, **_options: Any) -> Any:
         schema = _schema(url)
