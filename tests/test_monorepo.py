@@ -143,6 +143,24 @@ def test_audit_tells_modules_of_one_name_apart(
     assert rows["services/b:app.db.get_db"].wrong("iterated") == 1
 
 
+def test_a_template_is_checked_by_the_configuration_around_it(root: Path, tmp_path: Path) -> None:
+    template = root / "templates" / "{{name}}"
+    template.mkdir(parents=True)
+    (template / "pyproject.toml").write_text("{% if typed %}\n[tool.mypy]\n{% endif %}\n")
+    made = f"{GENERATOR}async def one():\n    async with get_db(): ...\n"
+    (template / "made.py").write_text(made)
+    place = ("templates/{{name}}/made.py", 4)
+    report = run(root, cache=tmp_path / "cache")
+    assert places(report) == FOUND | {place}
+    named = run(root, "templates/{{name}}", cache=tmp_path / "cache")
+    assert places(named) == {place}
+    for each in (report, named):
+        (problem,) = map(str, each.problems)
+        assert problem.startswith("templates/{{name}}/pyproject.toml: not valid TOML: ")
+        assert problem.endswith(": the configuration around it is used")
+        assert not each.incomplete
+
+
 def test_a_configuration_that_is_named_is_for_all(root: Path, tmp_path: Path) -> None:
     (root / "own.toml").write_text("[tool.mypy-asyncsession]\n")
     options = Options(

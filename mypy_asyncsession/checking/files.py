@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.checking.projects import is_project
+from mypy_asyncsession.checking.projects import is_project, unreadable
 from mypy_asyncsession.checking.report import CannotRun, Problem, shown
 from mypy_asyncsession.near import near
 from mypy_asyncsession.selection import Selection
@@ -114,6 +114,7 @@ class _Finder:
         self._gitignore = project.exclude_gitignore
         self._folders: set[str] = set()  # real paths
         self._seen: set[str] = set()  # real paths
+        self._misread: set[tuple[str, str]] = set()
 
     def add(self, path: str) -> None:
         """Add a path that was named, whatever it is called."""
@@ -194,7 +195,13 @@ class _Finder:
             return False
         # Behind links it is one of where it really is; and links may lead in circles.
         is_here = real.removeprefix(self._real) == folder.removeprefix(self._directory)
-        return is_here and is_project(folder, names)
+        if not is_here or not is_project(folder, names):
+            return False
+        mistake = unreadable(folder)
+        if mistake is not None and mistake not in self._misread:
+            self._misread.add(mistake)
+            self._problem(*mistake)
+        return mistake is None
 
     def _follow(self, link: str) -> list[str]:
         target = os.path.realpath(link)

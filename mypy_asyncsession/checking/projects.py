@@ -11,7 +11,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.checking.project import config_file
 from mypy_asyncsession.checking.report import Report, Unresolved, shown
+from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.reading import read_bytes
 
 if TYPE_CHECKING:
@@ -46,6 +48,20 @@ def is_project(folder: str, names: Iterable[str]) -> bool:
             except OSError:
                 pass  # whoever reads it says so
     return False
+
+
+def unreadable(folder: str) -> tuple[str, str] | None:
+    """Why the configuration of a directory is none, and its path: it may be that of a template.
+
+    Args:
+        folder: The directory, one that has a configuration.
+    """
+    try:
+        config_file(folder)
+    except ConfigError as error:
+        path, _, reason = str(error).removeprefix(folder + os.sep).partition(": ")
+        return os.path.join(folder, path), f"{reason}: the configuration around it is used"
+    return None
 
 
 def merged(reports: Iterable[tuple[str, Report]], directory: str) -> Report:

@@ -341,17 +341,10 @@ class Dependencies:
             if attribute is not None:
                 drive, detail = Drive.UNENTERED, attribute
         none = function is None or name is None or not asks_for_none(function, name)
-        different = (
-            None
-            if is_given_class(expression, wanted, scope, self._interpreter.program)
-            else mismatch(
-                driven,
-                wanted,
-                self._interpreter.types,
-                self._interpreter.program,
-                none=none,
-            )
-        )
+        types, program = self._interpreter.types, self._interpreter.program
+        different = None
+        if not is_given_class(expression, wanted, scope, program):
+            different = mismatch(driven, wanted, types, program, none=none)
         span = place.span or span_of(expression)
         written_type = annotation_of(driven.type)
         return Dependency(

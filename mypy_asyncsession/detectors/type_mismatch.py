@@ -168,7 +168,8 @@ def _shown(type_: Type) -> str:
         inner = ", ".join(_shown(argument) for argument in proper.args)
         return f"{proper.type.name}[{inner}]" if inner else proper.type.name
     if isinstance(proper, UnionType):
-        return " | ".join(_shown(item) for item in proper.items)
+        # What mypy tells apart may read alike: ``dict`` with members and without.
+        return " | ".join(dict.fromkeys(_shown(item) for item in proper.items))
     if isinstance(proper, TupleType) and proper.partial_fallback.type.fullname == "builtins.tuple":
         return f"tuple[{', '.join(_shown(item) for item in proper.items)}]"
     if isinstance(proper, NoneType):

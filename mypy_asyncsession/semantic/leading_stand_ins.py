@@ -6,6 +6,7 @@ from mypy.nodes import ClassDef
 
 from mypy_asyncsession.semantic.leading_values import LeadingValues
 from mypy_asyncsession.semantic.mentions import signature_of
+from mypy_asyncsession.semantic.syntax import definition_of
 
 
 class StandIns(LeadingValues):
@@ -26,8 +27,19 @@ class StandIns(LeadingValues):
 
         What stands in for a protocol may be anything; for another class, it is of a third one.
         """
+        classes = {
+            unit.node.name
+            for module in self._modules.values()
+            for unit in module.units
+            if isinstance(unit.node, ClassDef)
+        }
         # The classes that have something under the name of a provider.
-        holding = {klass for name in self._owners for klass in self._having.get(name, ())}
+        holding = {
+            klass
+            for name in self._owners
+            for klass in self._having.get(name, ())
+            if klass in classes
+        }
         for name, functions in self._by_name.items():
             expected = {
                 klass
@@ -42,5 +54,7 @@ class StandIns(LeadingValues):
             others = holding - expected
             is_open = any("Protocol" in self._family(klass) for klass in expected)
             for unit in self._mentions.get(name, ()):
+                if definition_of(unit.node) in functions:
+                    continue
                 if is_open or not others.isdisjoint(unit.words):
                     self._concern(unit)

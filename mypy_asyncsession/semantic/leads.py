@@ -330,6 +330,9 @@ class Leads(StandIns):
 
     def _assign(self, node: AssignmentStmt, unit: Unit) -> None:
         if isinstance(unit.node, (ClassDef, MypyFile)) and self._is_dependency(node.rvalue):
+            if isinstance(unit.node, ClassDef) and isinstance(node.rvalue, CallExpr):
+                # A field of a dataclass.
+                self._lead(unit.module, unit.node.name)
             for target in node.lvalues:
                 if isinstance(target, NameExpr):
                     self._depend(target.name, unit)

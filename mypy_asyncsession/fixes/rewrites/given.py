@@ -8,7 +8,7 @@ import libcst as cst
 import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
-from mypy_asyncsession.fixes.editing.draft import Draft
+from mypy_asyncsession.fixes.editing.draft import Change, Draft
 from mypy_asyncsession.fixes.editing.imports import reachable
 from mypy_asyncsession.fixes.editing.names import mentions
 from mypy_asyncsession.fixes.editing.source_file import written
@@ -111,8 +111,12 @@ def _make_async(site: Site, draft: Draft, call: cst.Call) -> None:
     assert isinstance(made, cst.Call)
     text, imported = reachable(source, "contextlib", "AsyncExitStack")
     draft.need(source, imported)
-    draft.replace(source, made.func, cst.parse_expression(text))
-    draft.change(source, statement, lambda old: old.with_changes(asynchronous=cst.Asynchronous()))
+    maker = cst.parse_expression(text)
+    # Everything that is put on it says so; it is written once.
+    draft.shared["stack", source.path, id(statement)] = Change(
+        source, statement, lambda old: old.with_changes(asynchronous=cst.Asynchronous())
+    )
+    draft.shared["stack", source.path, id(made)] = Change(source, made.func, lambda _old: maker)
     if isinstance(made.func, cst.Name) and site.tree.is_own(source, made.func.value):
         draft.spare.append((source, made.func.value))
 

@@ -12,11 +12,9 @@ from mypy.nodes import (
     MDEF,
     Argument,
     AssignmentStmt,
-    Block,
     CallExpr,
     FuncDef,
     NameExpr,
-    PassStmt,
     SymbolTableNode,
     TempNode,
     Var,
@@ -65,7 +63,7 @@ def add_init(node: ClassDef, info: TypeInfo, decorator: Expression, function: In
     ordered = sorted(fields.items(), key=lambda item: item[1][1].is_named())
     arguments = [Argument(Var("self"), None, None, ARG_POS)]
     arguments += [Argument(Var(name), t, default, kind) for name, (t, kind, default) in ordered]
-    init = FuncDef("__init__", arguments, Block([PassStmt()]))
+    init = FuncDef("__init__", arguments)
     init.info = info
     init._fullname = f"{info.fullname}.__init__"  # noqa: SLF001
     init.line = node.line

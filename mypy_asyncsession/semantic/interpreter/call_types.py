@@ -33,13 +33,12 @@ from mypy.typevars import fill_typevars
 from mypy_asyncsession.semantic.from_mypy_types import classes_in
 from mypy_asyncsession.semantic.interpreter.argument_types import (
     ANY,
-    bound_signature,
     is_open,
     type_of_value,
 )
 from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS
 from mypy_asyncsession.semantic.interpreter.signatures import signature
-from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, TypedCallable
+from mypy_asyncsession.semantic.values import UNKNOWN, FunctionValue, ObjectValue, TypedCallable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,18 +172,28 @@ def type_arguments(
     at: Context,
 ) -> Instance | None:
     """The type of an object of a generic class, by what its ``__init__`` was given."""
-    declared: Type | None = None
+    if not isinstance(made.type, Instance):
+        return None
+    declared: ProperType | None = None
     if isinstance(init, FunctionValue):
-        declared = bound_signature(init, at)
+        declared = signature(init.node, init.scope, at.program)
     elif isinstance(init, TypedCallable):
-        declared = init.type
-    if not isinstance(declared, CallableType) or not isinstance(made.type, Instance):
-        return None
-    found = solution(declared, arguments, named, at)
-    if not found:
-        return None
-    type_ = get_proper_type(expand_type(made.type, found))
-    return type_ if isinstance(type_, Instance) else None
+        declared = at.types.method_type(made.type, "__init__")
+    given = _given([UNKNOWN, *arguments], named, at)
+    items = declared.items if isinstance(declared, Overloaded) else [declared]
+    for item in items:
+        if not isinstance(item, CallableType) or not item.arg_types:
+            return None
+        found = _solved(item, given, at)
+        if len(items) > 1 and not _fits(item, given, found, at):
+            continue
+        # ``def __init__(self: sessionmaker[Session])`` says it of what is not given.
+        own = get_proper_type(expand_type(item.arg_types[0], found))
+        if isinstance(own, Instance) and own.type is made.type.type and not has_type_vars(own):
+            return own
+        type_ = get_proper_type(expand_type(made.type, found)) if found else None
+        return type_ if isinstance(type_, Instance) else None
+    return None
 
 
 def _given(arguments: Sequence[Value], named: Mapping[str, Value], at: Context) -> _Given:
