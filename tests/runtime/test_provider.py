@@ -223,7 +223,9 @@ REFUSED: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "message"), REFUSED, ids=lambda it: str(it)[:30])
+@pytest.mark.parametrize(
+    ("given", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED]
+)
 def test_refused(given: Any, message: str) -> None:
     with pytest.raises(SessionTypeError, match=message):
         provider(given)

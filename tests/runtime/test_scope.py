@@ -412,7 +412,9 @@ ASYNC_REFUSED: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "message"), ASYNC_REFUSED, ids=lambda it: str(it)[:40])
+@pytest.mark.parametrize(
+    ("given", "message"), ASYNC_REFUSED, ids=[message[:40] for _, message in ASYNC_REFUSED]
+)
 def test_refused_by_async_with(given: Any, message: str) -> None:
     async def main() -> None:
         async with scope(given):
