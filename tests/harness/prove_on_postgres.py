@@ -63,11 +63,11 @@ def redirect(server: str) -> None:
             connect_args={"server_settings": {"search_path": _schema(url)}},
         )
 
+    event.listen(Table, "after_create", _leave_room)
     vars(sqlalchemy)["create_engine"] = sync_engine
     vars(sqlalchemy.ext.asyncio)["create_async_engine"] = async_engine
 
 
-@event.listens_for(Table, "after_create")
 def _leave_room(table: Table, connection: Any, **_options: Any) -> None:
     """Leave room for the keys that the cases write themselves."""
     for column in table.primary_key.columns:
