@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.harness.programs import History
 
 BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
+#: How many of them belong to every change.
+USUAL: Final = 3
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
 COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check")
@@ -74,7 +76,10 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Seeds:
     return Seeds(tmp_path_factory.mktemp("seeds"))
 
 
-@pytest.mark.parametrize("seed", range(BATCHES))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=pytest.mark.long if n >= USUAL else ()) for n in range(BATCHES)],
+)
 def test_every_mode_says_what_a_cold_run_says(seed: int, seeds: Seeds) -> None:
     random = Random(seed)
     batch = [random_history(random, EDITS_OF_A_PROGRAM) for _ in range(PROGRAMS_IN_A_BATCH)]

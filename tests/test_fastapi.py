@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 OFFLINE: Final = "MYPY_ASYNCSESSION_OFFLINE"
 NEWEST: Final = installed("fastapi")
 #: The last that injects context managers, the first that does not, one from long before, and now.
-RELEASES: Final = ("0.115.14", "0.123.4", "0.123.5", NEWEST)
+RELEASES: Final = (
+    pytest.param("0.115.14", marks=pytest.mark.long),
+    "0.123.4",
+    pytest.param("0.123.5", marks=pytest.mark.long),
+    NEWEST,
+)
 DEPENDENCIES: Final = read_dependencies()
 
 _LONGEST: Final = 300
@@ -110,6 +115,16 @@ class Releases:
         return done.stdout
 
 
+def selected(request: pytest.FixtureRequest) -> list[str]:
+    """The releases that the tests of this file are about that are about to run."""
+    found = {
+        item.callspec.params.get("release")
+        for item in request.session.items
+        if item.path == request.path and hasattr(item, "callspec")
+    }
+    return sorted(each for each in found if isinstance(each, str))
+
+
 @pytest.fixture(scope="module")
 def releases(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -121,9 +136,10 @@ def releases(
     environments = cache.mkdir("fastapi") if cache else tmp_path_factory.mktemp("environments")
     made = Releases(applications, environments, {}, {})
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for release in RELEASES:
+        wanted = selected(request)
+        for release in wanted:
             made.served[release] = pool.submit(made.serve, release)
-        for release in RELEASES:
+        for release in wanted:
             made.reported[release] = pool.submit(made.report, release)
         yield made
         pool.shutdown(cancel_futures=True)
