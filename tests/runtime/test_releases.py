@@ -18,7 +18,7 @@ import pytest
 from tests.harness import applications
 from tests.harness.environments import NoEnvironmentError, environment
 from tests.harness.workspace import TEST_DATA
-from tests.test_fastapi import NEWEST, OFFLINE, RELEASES
+from tests.test_fastapi import NEWEST, OFFLINE, RELEASES, selected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def found(
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         yield {
             (release, module): pool.submit(run, folder, release, module)
-            for release in RELEASES
+            for release in selected(request)
             for module in ("providers", "outage", "bypasses", "audited")
         }
         pool.shutdown(cancel_futures=True)
