@@ -7,24 +7,15 @@ import signal
 import textwrap
 from typing import TYPE_CHECKING
 
-from mypy import api
 from mypy.options import Options
 
 from mypy_asyncsession.checking.shared_work import shared
-from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    import pytest
-    from mypy.nodes import FuncDef, MypyFile
-
-    from mypy_asyncsession.detectors.time_records import LazyLoad
-    from mypy_asyncsession.semantic.program_point import Body
+    from mypy.nodes import MypyFile
 
 
 def _concerned(modules: dict[str, str]) -> set[str]:
@@ -154,40 +145,6 @@ def test_classes_that_fastapi_fills_in_lead_to_a_provider() -> None:
     found = _concerned({"use": use})
     assert {"use.makes_a_child", "use.makes_a_record"} <= found
     assert "use.makes_another" not in found
-
-
-def test_mypy_with_the_plugin_looks_at_what_may_lead_to_a_provider_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "database.py").write_text(textwrap.dedent(_DATABASE))
-    use = """
-        from database import opened
-
-        def leads():
-            return opened()
-
-        def adds(values):
-            return sum(values)
-    """
-    (tmp_path / "use.py").write_text(textwrap.dedent(use))
-    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = mypy_asyncsession.plugin\n")
-    looked_at: list[str] = []
-    of_function = LazyLoads.of_function
-
-    def watched(lazy: LazyLoads, function: FuncDef, body: Body) -> Iterator[LazyLoad]:
-        looked_at.append(function.name)
-        return of_function(lazy, function, body)
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(LazyLoads, "of_function", watched)
-    assert api.run(["."])[2] == 0
-    assert "leads" in looked_at
-    assert "adds" not in looked_at
-    # A run that checks little does not read the rest to find out what it may leave out.
-    looked_at.clear()
-    (tmp_path / "use.py").write_text(textwrap.dedent(use) + "added = 1\n")
-    assert api.run(["."])[2] == 0
-    assert looked_at == ["leads", "adds"]
 
 
 def test_attributes_are_told_apart_by_their_class() -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.audit.inventory import Package, inventory
+from mypy_asyncsession.audit.inventory import Package, inventory, package_in, stands_alone
 from mypy_asyncsession.checking.projects import apart
 from mypy_asyncsession.checking.report import shown
 from mypy_asyncsession.config import Config, discover, load
@@ -180,10 +180,9 @@ def rollout(report: Report, config: Config) -> Rollout:
         folders.setdefault(os.path.dirname(path), []).append(module)
     own: dict[str, list[str]] = {}
     for path, module in names.items():
-        name = _package(path, module)
         # What is in no package stands for itself, whatever else is in its directory.
-        alone = name == module and not _is_package(path)
-        own[name] = [module] if alone else folders[os.path.dirname(path)]
+        alone = stands_alone(module, path)
+        own[package_in(module, path)] = [module] if alone else folders[os.path.dirname(path)]
     packages = {package.name: package for package in found.packages}
     for name in own:
         # One that uses what others define can be strict as well.
@@ -206,16 +205,6 @@ def _state(package: Package, *, strict: bool) -> State:
     if strict:
         return State.REGRESSED
     return State.ANNOTATIONS if set(package.findings) == {_GETTER} else State.FINDINGS
-
-
-def _package(path: str, module: str) -> str:
-    if _is_package(path):
-        return module
-    return module.rpartition(".")[0] or module
-
-
-def _is_package(path: str) -> bool:
-    return os.path.basename(path) in ("__init__.py", "__init__.pyi")
 
 
 def _module(path: str, names: dict[str, str]) -> str:

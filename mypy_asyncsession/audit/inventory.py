@@ -144,8 +144,8 @@ def _uses(surveys: Iterable[Survey]) -> Iterator[Used]:
 def _directories(rows: Iterable[Row], surveys: Iterable[Survey]) -> Iterator[tuple[str, str]]:
     modules = [(row.provider.place.path, row.provider.module) for row in rows]
     for path, module in (*modules, *((found.path, found.module) for found in surveys)):
-        package = _package(module, path)
-        alone = package == module and not _is_package(path)
+        package = package_in(module, path)
+        alone = stands_alone(module, path)
         yield path if alone else os.path.dirname(path), package
 
 
@@ -163,11 +163,16 @@ def _packages(found: Inventory) -> Iterator[Package]:
     return iter(sorted(packages.values(), key=lambda package: package.name))
 
 
-def _package(module: str, path: str) -> str:
+def package_in(module: str, path: str) -> str:
     """The package that a module is in; a package is in itself."""
     if _is_package(path):
         return module
     return module.rpartition(".")[0] or module
+
+
+def stands_alone(module: str, path: str) -> bool:
+    """Whether a module is in no package, and is none."""
+    return "." not in module and not _is_package(path)
 
 
 def _is_package(path: str) -> bool:

@@ -375,7 +375,7 @@ class Dependencies:
     def _takes(self, value: Value) -> bool:
         """Whether a dependency has to be given arguments to be called by hand."""
         if isinstance(value, ClassValue):
-            value = self._interpreter.attribute(self._interpreter.instance(value), "__init__")
+            value = self._interpreter.initializer(value)
         return isinstance(value, (FunctionValue, ManagerFactory)) and takes(value)
 
     def _asked_for(self, driven: Injection, wanted: Type | None) -> bool:

@@ -170,7 +170,7 @@ class DirectCalls:
         if isinstance(callee, ClassValue):
             if callee.info is not None and "dataclass" in callee.info.metadata:
                 return self._fields(callee)
-            function = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
+            function = self._interpreter.initializer(callee)
         if not isinstance(function, FunctionValue) or not isinstance(function.node, FuncDef):
             return [], None
         if function.partial:

@@ -153,7 +153,7 @@ class GivenHolders:
         called = call.args[0] if after else call.callee
         callee = self._interpreter.value(called, point.scope, point.where)
         if isinstance(callee, ClassValue):
-            callee = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
+            callee = self._interpreter.initializer(callee)
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return
         names = [argument.variable.name for argument in callee.node.arguments]

@@ -44,7 +44,7 @@ class GivenProviders:
         callee = self._interpreter.value(call.callee, point.scope, point.where)
         klass = callee if isinstance(callee, ClassValue) else None
         if klass is not None:
-            callee = self._interpreter.attribute(self._interpreter.instance(klass), "__init__")
+            callee = self._interpreter.initializer(klass)
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return
         wanted = self._wanted(callee.node, callee, klass)

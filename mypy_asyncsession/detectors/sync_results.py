@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, MemberExpr, NameExpr
 
-from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS
+from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, SYNC_SESSIONS
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import ObjectValue, members
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
-
-_SESSIONS: Final = ("sqlalchemy.orm.Session", "sqlalchemy.orm.session.Session")
 
 
 def is_of_sync_session(
@@ -35,6 +33,6 @@ def is_of_sync_session(
     return bool(found) and all(
         isinstance(each, ObjectValue)
         and each.shape is Shape.SYNC_SESSION
-        and each.resource in _SESSIONS
+        and each.resource in SYNC_SESSIONS
         for each in found
     )

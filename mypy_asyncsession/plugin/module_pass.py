@@ -133,22 +133,18 @@ class ModulePass:
         """What is wrong in *tree*, whose types mypy has found."""
         self.program.modules_read.clear()
         self.interpreter.reset(self._build.types(), self._replaced)
-        leads = None if self._survey else self.leads
-        source = self.program.enter(tree)
         try:
-            if leads is not None and not leads.concerns_module(tree.fullname):
-                return []
             with self._build.also_enabled(self._strict(tree)):
                 getters = self._build.is_on(CODES[session_getter.RULE.code])
                 probes = self._build.is_on(CODES[session_probe.RULE.code])
             collector = Walker(
                 self.interpreter,
-                source,
+                self.program.enter(tree),
                 self._release(),
                 getters=self._survey or getters,
                 probes=probes,
                 exhaustive=self._survey,
-                leads=leads,
+                leads=None if self._survey else self.leads,
             )
             records = [(record, tuple(problems(record))) for record in collector.records()]
             if self._survey:

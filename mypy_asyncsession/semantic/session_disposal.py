@@ -110,7 +110,7 @@ class Closing:
         if isinstance(callee, ClassValue):
             if callee.info is not None and any(callee.info.get(each) for each in _EXITS):
                 return True
-            callee = self._interpreter.attribute(self._interpreter.instance(callee), "__init__")
+            callee = self._interpreter.initializer(callee)
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return False
         return any(

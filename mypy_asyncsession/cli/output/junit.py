@@ -49,8 +49,8 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
             failure.text = _text("\n".join(filter(None, (f"{place}: {found.message}", found.hint))))
     if unchecked:
         kind = "error" if report.incomplete else "skipped"
-        suite = _suite(root, "not checked", tests=len(unchecked), failures=0)
-        suite.set("errors" if report.incomplete else "skipped", str(len(unchecked)))
+        counts = {"errors" if report.incomplete else "skipped": len(unchecked)}
+        suite = _suite(root, "not checked", tests=len(unchecked), **counts)
         for problem in unchecked:
             case = ET.SubElement(
                 suite,
@@ -62,16 +62,18 @@ def lines(report: Report, _terminal: Terminal) -> Iterator[str]:
             )
             ET.SubElement(case, kind, message=_text(problem.message))
     if not number and not unchecked:
-        suite = _suite(root, "mypy-asyncsession", tests=1, failures=0)
+        suite = _suite(root, "mypy-asyncsession", tests=1)
         ET.SubElement(suite, "testcase", name="check", classname="mypy-asyncsession")
     ET.indent(root)
     # In ASCII, so that it says the same in whatever encoding it is printed.
     yield ET.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii")
 
 
-def _suite(root: ET.Element, name: str, *, tests: int, failures: int) -> ET.Element:
-    counts = {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}
-    return ET.SubElement(root, "testsuite", {"name": _text(name), **counts})
+def _suite(root: ET.Element, name: str, **counts: int) -> ET.Element:
+    """A suite with its counts; those that are left out are 0."""
+    numbers = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0) | counts
+    attributes = {key: str(number) for key, number in numbers.items()}
+    return ET.SubElement(root, "testsuite", {"name": _text(name), **attributes})
 
 
 def _text(text: str) -> str:

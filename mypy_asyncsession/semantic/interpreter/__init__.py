@@ -218,6 +218,10 @@ class Interpreter:
         """An instance of a class."""
         return instances.instance(klass, self._at())
 
+    def initializer(self, klass: Value) -> Value:
+        """The ``__init__`` that a call of a class runs, bound to what it makes."""
+        return self.attribute(self.instance(klass), "__init__")
+
     def promised(self, function: FunctionValue) -> Value:
         """What a function without a body says that it gives."""
         return functions.promised(function, self._at())
