@@ -72,6 +72,7 @@ class ModuleSource:
     _attributes: dict[int, tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]] = (
         field(default_factory=dict)
     )
+    _kept: dict[int, tuple[list[str], dict[str, str]]] = field(default_factory=dict)
     _flows: dict[int, FunctionFlow] = field(default_factory=dict)
     _contents: dict[int, Contents] = field(default_factory=dict)
     _index: ModuleIndex | None = None
@@ -185,6 +186,26 @@ class ModuleSource:
         """The attributes of a class that its methods bind to what is no single expression."""
         return self._read_class(node)[1]
 
+    def kept_arguments(self, node: ClassDef, scope: Scope) -> tuple[list[str], dict[str, str]]:
+        """What the ``__init__`` of a class does with its arguments.
+
+        Args:
+            node: The class.
+            scope: Where it stands.
+
+        Returns:
+            Its parameters, and for those that are kept as they are the attributes they are kept in.
+        """
+        known = self._kept.get(id(node))
+        if known is None:
+            method = next((m for m in map(definition_of, node.defs.body) if _is_init(m)), None)
+            known = [], {}
+            if method is not None:
+                names = self.scope_in(method, self.scope_in(node, scope)).names
+                known = _kept_by(method, names, self.attributes(node), self.open_attributes(node))
+            self._kept[id(node)] = known
+        return known
+
     def _read_class(
         self, node: ClassDef
     ) -> tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]:
@@ -223,9 +244,10 @@ class ModuleSource:
         """The attributes that the module sets, anywhere, of what has a name in it."""
         return self._read_bodies().patched.get(name, set())
 
-    def patches(self, attribute: str) -> bool:
-        """Whether the module sets an attribute of that name, of whatever has a name in it."""
-        return any(attribute in found for found in self._read_bodies().patched.values())
+    def patches(self, attribute: str, *, aside: str = "") -> bool:
+        """Whether the module sets an attribute of that name, of whatever has another name in it."""
+        patched = self._read_bodies().patched
+        return any(attribute in found for name, found in patched.items() if name != aside)
 
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""
@@ -314,6 +336,36 @@ class ModuleSource:
                 return None
         assert found is not None
         return found, scope
+
+
+def _is_init(method: FuncDef | None) -> bool:
+    return method is not None and method.name == "__init__" and not method.is_decorated
+
+
+def _kept_by(
+    method: FuncDef,
+    names: Names,
+    assigned: dict[str, list[tuple[Expression, FuncDef | None]]],
+    left_open: set[str],
+) -> tuple[list[str], dict[str, str]]:
+    """The parameters of a method, and the attributes that it keeps them in: ``self.a = a``."""
+    parameters = [argument.variable.name for argument in method.arguments]
+    kept: dict[str, str] = {}
+    for statement in method.body.body:
+        if not isinstance(statement, AssignmentStmt) or len(statement.lvalues) != 1:
+            continue
+        value, target = statement.rvalue, statement.lvalues[0]
+        attribute = _attribute_of(target, parameters[0]) if parameters else None
+        if (
+            attribute is not None
+            and isinstance(value, NameExpr)
+            and value.name in parameters[1:]
+            and value.name not in names.bindings
+            and attribute not in left_open
+            and sum(by is not None for _, by in assigned.get(attribute, ())) == 1
+        ):
+            kept[value.name] = attribute
+    return parameters[1:], kept
 
 
 def _targets(statement: Node) -> Iterator[tuple[Node, Expression | None]]:

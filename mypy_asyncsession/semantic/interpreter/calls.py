@@ -22,7 +22,11 @@ from mypy_asyncsession.semantic.interpreter.context_variables import (
     CONTEXT_VARIABLE,
     context_variable,
 )
-from mypy_asyncsession.semantic.interpreter.fields import filled_fields, keeps_fields
+from mypy_asyncsession.semantic.interpreter.fields import (
+    filled_fields,
+    keeps_arguments,
+    keeps_fields,
+)
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.known_calls import known_call
@@ -262,7 +266,11 @@ def _depends_on_arguments(callee: Value, at: Context) -> bool:
             return True
     if isinstance(callee, (FunctionValue, ManagerFactory, BoundMethod, WrapsMarker)):
         return True
-    if isinstance(callee, ClassValue) and callee.info is not None and keeps_fields(callee.info):
+    if (
+        isinstance(callee, ClassValue)
+        and callee.info is not None
+        and (keeps_fields(callee.info) or keeps_arguments(callee.info, at))
+    ):
         return True
     name = fullname(callee)
     return name is not None and is_read_by_name(name)

@@ -28,6 +28,7 @@ from mypy_asyncsession.semantic.values import (
     AliasValue,
     ContainerValue,
     FunctionValue,
+    LiteralValue,
     Value,
     fullname,
     join,
@@ -76,7 +77,7 @@ def held(container: ContainerValue, written: Expression, key: Expression, at: Co
         key: The key.
         at: Where it is asked.
     """
-    known = key.value if isinstance(key, (StrExpr, IntExpr)) else None
+    known = _literal_key(key, at)
     stored = [
         each
         for each in _stored(written, at)
@@ -90,6 +91,14 @@ def held(container: ContainerValue, written: Expression, key: Expression, at: Co
     inside = at.within(container.scope, container.where)
     first = [inside.value(each) for _, each in container.entries]
     return join([*first, *later], exact=False)
+
+
+def _literal_key(key: Expression, at: Context) -> object:
+    """The string or number that a key is, here or where its name is bound; else ``None``."""
+    if isinstance(key, (StrExpr, IntExpr)):
+        return key.value
+    found = at.structural(key) if isinstance(key, NameExpr) else None
+    return found.value if isinstance(found, LiteralValue) else None
 
 
 def values_of(call: CallExpr, at: Context) -> Value | None:
