@@ -101,9 +101,7 @@ class GivenProviders:
         elif need.called:
             value = self._interpreter.called(value, [], point.scope)
         if not is_reference(argument, point.scope, self._interpreter.program) and not all(
-            isinstance(each, ObjectValue)
-            and (_holds_session(each) or each.shape is Shape.COROUTINE)
-            for each in members(value)
+            isinstance(each, ObjectValue) and _is_certain(each) for each in members(value)
         ):
             return None  # of what is no provider, only what a function gives is certain
         use = made(need.pairing, value, argument, point, None)

@@ -387,7 +387,10 @@ class Walker:
                     )
         if may_need(call, point.scope, self._interpreter.program) or (
             self._callees.is_own(node)
-            and any(self._candidates.may_lead(each, point.body) for each in call.args)
+            and any(
+                isinstance(each, CallExpr) or self._candidates.may_lead(each, point.body)
+                for each in call.args
+            )
         ):
             yield from self._given.of_call(call, point, self._pairings.made)
         yield from self._holders.of_call(call, type_, point)
