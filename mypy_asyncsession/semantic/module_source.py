@@ -72,7 +72,6 @@ class ModuleSource:
     _attributes: dict[int, tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]] = (
         field(default_factory=dict)
     )
-    _kept: dict[int, tuple[list[str], dict[str, str]]] = field(default_factory=dict)
     _flows: dict[int, FunctionFlow] = field(default_factory=dict)
     _contents: dict[int, Contents] = field(default_factory=dict)
     _index: ModuleIndex | None = None
@@ -185,26 +184,6 @@ class ModuleSource:
     def open_attributes(self, node: ClassDef) -> set[str]:
         """The attributes of a class that its methods bind to what is no single expression."""
         return self._read_class(node)[1]
-
-    def kept_arguments(self, node: ClassDef, scope: Scope) -> tuple[list[str], dict[str, str]]:
-        """What the ``__init__`` of a class does with its arguments.
-
-        Args:
-            node: The class.
-            scope: Where it stands.
-
-        Returns:
-            Its parameters, and for those that are kept as they are the attributes they are kept in.
-        """
-        known = self._kept.get(id(node))
-        if known is None:
-            method = next((m for m in map(definition_of, node.defs.body) if _is_init(m)), None)
-            known = [], {}
-            if method is not None:
-                names = self.scope_in(method, self.scope_in(node, scope)).names
-                known = _kept_by(method, names, self.attributes(node), self.open_attributes(node))
-            self._kept[id(node)] = known
-        return known
 
     def _read_class(
         self, node: ClassDef
@@ -336,36 +315,6 @@ class ModuleSource:
                 return None
         assert found is not None
         return found, scope
-
-
-def _is_init(method: FuncDef | None) -> bool:
-    return method is not None and method.name == "__init__" and not method.is_decorated
-
-
-def _kept_by(
-    method: FuncDef,
-    names: Names,
-    assigned: dict[str, list[tuple[Expression, FuncDef | None]]],
-    left_open: set[str],
-) -> tuple[list[str], dict[str, str]]:
-    """The parameters of a method, and the attributes that it keeps them in: ``self.a = a``."""
-    parameters = [argument.variable.name for argument in method.arguments]
-    kept: dict[str, str] = {}
-    for statement in method.body.body:
-        if not isinstance(statement, AssignmentStmt) or len(statement.lvalues) != 1:
-            continue
-        value, target = statement.rvalue, statement.lvalues[0]
-        attribute = _attribute_of(target, parameters[0]) if parameters else None
-        if (
-            attribute is not None
-            and isinstance(value, NameExpr)
-            and value.name in parameters[1:]
-            and value.name not in names.bindings
-            and attribute not in left_open
-            and sum(by is not None for _, by in assigned.get(attribute, ())) == 1
-        ):
-            kept[value.name] = attribute
-    return parameters[1:], kept
 
 
 def _targets(statement: Node) -> Iterator[tuple[Node, Expression | None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ArgKind, CallExpr, IntExpr, MemberExpr, OverloadedFuncDef, StrExpr
+from mypy.nodes import ArgKind, CallExpr, IntExpr, MemberExpr, NameExpr, OverloadedFuncDef, StrExpr
 from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarType, get_proper_type
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKERS
@@ -78,7 +78,7 @@ def call(expr: CallExpr, at: Context) -> Value:
     if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get" and expr.args:
         mapping = at.value(expr.callee.expr)
         key = expr.args[0]
-        if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr)):
+        if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr, NameExpr)):
             return held(mapping, expr.callee.expr, key, at)
     if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get":
         variable = at.value(expr.callee.expr)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AssignmentStmt, NameExpr, Var
+from mypy.nodes import AssignmentStmt, MemberExpr, NameExpr, Var
 from mypy.types import Instance
 
 from mypy_asyncsession.models.pydantic import MODEL_CLASSES
 from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS
 from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import definition_of
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mypy.nodes import ClassDef, TypeInfo
 
     from mypy_asyncsession.semantic.interpreter.context import Context
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.scopes import Scope
 
 _NAMESPACE: Final = "types.SimpleNamespace"
 _NAMED_TUPLE: Final = "typing.NamedTuple"
@@ -70,9 +73,39 @@ def _kept_arguments(info: TypeInfo, at: Context) -> tuple[list[str], dict[str, s
     located = source.class_named(base.fullname[len(base.module_name) + 1 :]) if source else None
     if source is None or located is None:
         return [], {}
-    parameters, kept = source.kept_arguments(*located)
+    parameters, kept = _kept_by_init(source, *located)
     if not kept or any(not _leaves(each, base, kept, at) for each in info.mro):
         return parameters, {}
+    return parameters, kept
+
+
+def _kept_by_init(
+    source: ModuleSource, node: ClassDef, scope: Scope
+) -> tuple[list[str], dict[str, str]]:
+    """The parameters of an ``__init__``, and the attributes that keep them: ``self.a = a``."""
+    methods = filter(None, map(definition_of, node.defs.body))
+    init = next((each for each in methods if each.name == "__init__"), None)
+    if init is None or init.is_decorated or not init.arguments:
+        return [], {}
+    me, *parameters = [argument.variable.name for argument in init.arguments]
+    bound = source.scope_in(init, source.scope_in(node, scope)).names.bindings
+    assigned, left_open = source.attributes(node), source.open_attributes(node)
+    kept: dict[str, str] = {}
+    for statement in init.body.body:
+        if not isinstance(statement, AssignmentStmt) or len(statement.lvalues) != 1:
+            continue
+        value, target = statement.rvalue, statement.lvalues[0]
+        if (
+            isinstance(target, MemberExpr)
+            and isinstance(target.expr, NameExpr)
+            and target.expr.name == me
+            and isinstance(value, NameExpr)
+            and value.name in parameters
+            and value.name not in bound
+            and target.name not in left_open
+            and sum(by is not None for _, by in assigned.get(target.name, ())) == 1
+        ):
+            kept[value.name] = target.name
     return parameters, kept
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     ComparisonExpr,
+    ConditionalExpr,
     ExpressionStmt,
     FuncDef,
     IfStmt,
@@ -23,6 +24,7 @@ from mypy_asyncsession.semantic.values import (
     UNSURE,
     ContainerValue,
     LiteralValue,
+    UnionValue,
     Value,
 )
 
@@ -58,7 +60,7 @@ def _in_body(body: Block, parameter: str, name: str, at: Context) -> Value:
     for statement in body.body:
         if isinstance(statement, ReturnStmt) and statement.expr is not None:
             where = at.scope.names.places.get(id(statement))
-            return at.within(at.scope, where).value(statement.expr)
+            return _given(statement.expr, parameter, name, at.within(at.scope, where))
         if isinstance(statement, IfStmt):
             chosen = _chosen(statement, parameter, name, at)
             if isinstance(chosen, Value):
@@ -68,6 +70,18 @@ def _in_body(body: Block, parameter: str, name: str, at: Context) -> Value:
         elif not _goes_on(statement):
             return UNKNOWN
     return UNKNOWN
+
+
+def _given(expression: Expression, parameter: str, name: str, at: Context) -> Value:
+    """What is returned for a name: ``a if name == "x" else b`` among others."""
+    if isinstance(expression, ConditionalExpr):
+        held = _is_met(expression.cond, parameter, name, at)
+        if held is None:
+            return UNSURE
+        chosen = expression.if_expr if held else expression.else_expr
+        return _given(chosen, parameter, name, at)
+    found = at.value(expression)
+    return UNSURE if isinstance(found, UnionValue) else found
 
 
 def _goes_on(statement: Statement) -> bool:
