@@ -25,7 +25,7 @@ FILES: Final = {
     "backend/app/api/__init__.py": "",
     "backend/app/api/routes.py": "from app import db\nfrom app.db import get_db\n"
     "async def use():\n    async with get_db(), db.get_db(): ...\n",
-    "tests/test_use.py": USE.format("backend.app.db") + "from backend.app.use import use as other\n",
+    "tests/test_use.py": USE.format("backend.app.db") + "from backend.app import use as other\n",
     "tests/test_more.py": USE.format("backend.app.db"),
     "tools/manage.py": "import redis.client\nimport backend.app.db as db\n"
     "async def use():\n    async with db.get_db(): ...\n",
@@ -47,7 +47,7 @@ def found(report: Report) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("inside", [False, True], ids=["namespace", "package"])
 def test_both_names_lead_to_one_module(tmp_path: Path, *, inside: bool) -> None:
     root = tmp_path / "repository"
-    more = {"backend/__init__.py": ""} if inside else {"backend/app/last.py": "import app.use\n" * 9}
+    more = {"backend/__init__.py": ""} if inside else {"backend/app/a.py": "import app.use\n" * 9}
     for name, text in {**FILES, **more}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
