@@ -145,7 +145,7 @@ class GivenHolders:
             return isinstance(value, ObjectValue) and value.shape not in _HOLDING_NOTHING
         type_ = get_proper_type(self._interpreter.type_of(argument, self._module))
         if isinstance(type_, Instance):
-            return type_.type.fullname in _HANDED
+            return type_.type.fullname in _HANDED or type_.type.get("__await__") is not None
         # The call of an unannotated provider.
         return isinstance(type_, AnyType) and isinstance(argument, CallExpr)
 
