@@ -53,6 +53,15 @@ class Callees:
             node = entry.node if entry is not None else None
         return node
 
+    def is_own(self, node: SymbolNode | None) -> bool:
+        """Whether a function or class is one of the program's, where that is known."""
+        if isinstance(node, TypeInfo):
+            return self._program.is_own(node.module_name)
+        if isinstance(node, (Decorator, FuncDef)):
+            module = node.info.module_name if bool(node.info) else node.fullname.rpartition(".")[0]
+            return self._program.is_own(module)
+        return node is None and not self._program.analysed
+
     def named(self, callee: Expression, point: ProgramPoint) -> SymbolNode | None:
         """The definition that an expression names, if mypy knows."""
         if not isinstance(callee, (MemberExpr, NameExpr)):
