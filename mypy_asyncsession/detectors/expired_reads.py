@@ -17,6 +17,7 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.objects import Variable, root_of
+from mypy_asyncsession.semantic.reloading import Reloading
 from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.typestate import Change, follow
 
@@ -67,7 +68,8 @@ class ExpiredReads:
         dependencies: ParameterDependencies,
     ) -> None:
         self._objects = summaries.objects
-        self._states = InstanceStates(Expiry(interpreter, summaries.objects, dependencies.provider))
+        self._expiry = Expiry(interpreter, summaries.objects, dependencies.provider)
+        self._states = InstanceStates(self._expiry, Reloading(summaries.objects, mapped))
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
@@ -144,6 +146,7 @@ class ExpiredReads:
         changes[tracked.begins] = [Change(tracked.state, when=_DONE, begins=True)]
         states = follow(body.graph, changes, list(reads))
         found: list[tuple[int, Read, int, Act]] = []
+        ending = {"rollback"} | ({"commit"} if self._expiry.on_commit(session, body) else set())
         for index, expressions in reads.items():
             assigned = _assigned_before(tracked.name, body)
             for held in states.before.get(index, ()):
@@ -157,7 +160,7 @@ class ExpiredReads:
                 since = next(
                     each for each in states.history(held) if each.state is State.EXPIRED
                 ).since
-                act = _expiring(done.get(since), session)
+                act = _expiring(done.get(since), session, ending)
                 if left and act is not None:
                     found.append((index, left[0], since, act))
                     break
@@ -240,13 +243,13 @@ def _is_from_outside(object_: Object, body: FunctionBody) -> bool:
     )
 
 
-def _expiring(summary: Summary | None, session: Object) -> Act | None:
+def _expiring(summary: Summary | None, session: Object, ending: set[str]) -> Act | None:
     """What has expired the instances of a session at a point."""
     return next(
         (
             act
             for act in (summary.acts if summary is not None else ())
-            if act.object == session and act.method in ("commit", "rollback")
+            if act.object == session and act.method in ending
         ),
         None,
     )

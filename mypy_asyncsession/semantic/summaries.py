@@ -59,6 +59,21 @@ _ENDS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """The call of a session's method, where it stands.
+
+    Attributes:
+        call: The call.
+        body: The function that it stands in.
+        at: The point of it.
+    """
+
+    call: CallExpr
+    body: FunctionBody
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """Something that is done with an object.
@@ -74,6 +89,7 @@ class Act:
         path: The file in which it is done.
         line: The line.
         function: The function that does it, as a reader knows it; empty for the one at hand.
+        asked: The call that does it, where it is one.
     """
 
     method: str
@@ -86,6 +102,7 @@ class Act:
     path: str = ""
     line: int = 0
     function: str = ""
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +246,8 @@ class Summaries:
         if isinstance(callee, MemberExpr) and callee.name in _AWAITED:
             value = self.objects.value(callee.expr, body, at)
             if may_be_for_one_task(value):
-                return self._act(callee.name, callee.expr, body, at)
+                asked = Asked(expression, body, at)
+                return self._act(callee.name, callee.expr, body, at, asked)
         value = self.objects.value(callee, body, at)
         name = fullname(value)
         if name in AWAITS_FIRST_ARGUMENT and expression.args:
@@ -280,12 +298,19 @@ class Summaries:
         )
         return Summary(tuple(acts), exposed, entered)
 
-    def _act(self, method: str, receiver: Expression, body: FunctionBody, at: int) -> Summary:
+    def _act(
+        self,
+        method: str,
+        receiver: Expression,
+        body: FunctionBody,
+        at: int,
+        asked: Asked | None = None,
+    ) -> Summary:
         object_ = self.objects.of(receiver, body, at)
         if object_ is None:
             return NOTHING
         line = body.graph.points[at].line
-        return Summary((Act(method, object_, line=line),))
+        return Summary((Act(method, object_, line=line, asked=asked),))
 
     def _managed(self, point: Point, statement: WithStmt, body: FunctionBody) -> Summary:
         """What entering or leaving a manager does."""
