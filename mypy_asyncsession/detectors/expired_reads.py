@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
     from mypy_asyncsession.detectors.response_models import ModelReader
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClasses
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
-    from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
@@ -218,7 +219,7 @@ def _reads(
     names = tracked.mapped.columns | tracked.mapped.relationships.keys()
     found: dict[int, list[Read]] = {}
     for point in body.graph.points:
-        if tracked.name in point.inner:
+        if (tracked.name in point.inner) is not tracked.inner:
             continue
         for read in point.reads:
             if (
@@ -230,7 +231,8 @@ def _reads(
                 found.setdefault(point.index, []).append(Read(read, read.name))
     for reader in readers:
         fields = sorted(reader.fields & tracked.mapped.columns)
-        if reader.instance.name == tracked.name and fields:
+        is_inner = tracked.name in body.graph.points[reader.point].inner
+        if reader.instance.name == tracked.name and fields and is_inner is tracked.inner:
             read_by = Read(reader.instance, fields[0], reader.text)
             found.setdefault(reader.point, []).append(read_by)
     return found

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Node
 
+    from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.objects import Object
-    from mypy_asyncsession.semantic.summaries import Summary
 
 
 #: The edges that leave a point which has done what it is there for.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.detectors.tracked_instances import State
+from mypy_asyncsession.models.sqlalchemy import FORGETTING
 from mypy_asyncsession.semantic.async_sessions import is_async_session
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
 
     from mypy_asyncsession.detectors.tracked_instances import Tracked
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.expiry import Expiry
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.reloading import Reloading
-    from mypy_asyncsession.semantic.summaries import Act, Summary
 
 _LIVE: Final = frozenset({State.NEW, State.LOADED, State.AT_REST})
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
@@ -45,7 +46,6 @@ LOADING: Final = frozenset(
 #: What begins a transaction, and loads nothing that is there.
 _BEGINNING: Final = frozenset({"add", "begin", "begin_nested", "connection"})
 _LOADING: Final = LOADING | {"refresh"}
-_FORGETTING: Final = frozenset({"expunge", "expunge_all", "make_transient"})
 
 
 #: How a collection is given another member.
@@ -132,7 +132,7 @@ class InstanceStates:
         for point in body.graph.points:
             node = point.node
             made: list[Change[State]] = []
-            if point.index in body.bindings.of(tracked.name):
+            if _binds(point, tracked, body):
                 if point.index != tracked.bound:
                     made.append(Change(None, when=_DONE))
             elif point.kind is PointKind.STATEMENT and isinstance(node, AssignmentStmt):
@@ -196,6 +196,15 @@ def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:
     return [Change(None, frozenset({State.EXPIRED, State.CHANGED}), when)]
 
 
+def _binds(point: Point, tracked: Tracked, body: FunctionBody) -> bool:
+    """Whether a point gives something to the name of an instance."""
+    if not tracked.inner:
+        return point.index in body.bindings.of(tracked.name)
+    return point.kind is PointKind.BIND_INNER and (
+        not isinstance(point.node, NameExpr) or point.node.name == tracked.name
+    )
+
+
 def _by_load(when: int, *, may_load: bool) -> Sequence[Change[State]]:
     """What is done by an act that loads something, and flushes before that."""
     gone = {State.EXPIRED, State.CHANGED} if may_load else {State.CHANGED}
@@ -239,7 +248,7 @@ def _is_given(name: str, point: Point) -> bool:
 
 def _forgets(call: CallExpr, name: str) -> bool:
     """Whether a call may take an instance out of its session: that one, not another by name."""
-    if not isinstance(call.callee, (MemberExpr, NameExpr)) or call.callee.name not in _FORGETTING:
+    if not isinstance(call.callee, (MemberExpr, NameExpr)) or call.callee.name not in FORGETTING:
         return False
     given = [each.name if isinstance(each, NameExpr) else None for each in call.args]
     return not given or None in given or name in given

@@ -34,12 +34,13 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncDef
 
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import ProgramPoint
-    from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 #: What SQLAlchemy lets pass once the transaction of a block has ended.
 _HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})

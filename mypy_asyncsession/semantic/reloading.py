@@ -15,10 +15,10 @@ from mypy_asyncsession.semantic.values import ClassValue, ObjectValue, fullname,
 if TYPE_CHECKING:
     from mypy.nodes import Expression
 
+    from mypy_asyncsession.semantic.acts import Act
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
     from mypy_asyncsession.semantic.object_identity import Objects
-    from mypy_asyncsession.semantic.summaries import Act
     from mypy_asyncsession.semantic.values import Value
 
 #: The methods that are given a statement.

@@ -7,7 +7,7 @@ such an object is *exposed*, and nothing is certain of it afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -23,6 +23,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, GATHERING
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.semantic.acts import NOTHING, Act, Asked, Summary, united
 from mypy_asyncsession.semantic.asked_for import is_asked_for
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
@@ -30,13 +31,13 @@ from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.object_identity import Objects
-from mypy_asyncsession.semantic.objects import Attribute, Made, Object
+from mypy_asyncsession.semantic.objects import Made, Object
 from mypy_asyncsession.semantic.syntax import is_stub_body
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
 from mypy_asyncsession.semantic.wrappers import undecorated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import Expression
 
@@ -59,102 +60,10 @@ _ENDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """The call of a session's method, where it stands.
-
-    Attributes:
-        call: The call.
-        body: The function that it stands in.
-        at: The point of it.
-    """
-
-    call: CallExpr
-    body: FunctionBody
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something that is done with an object.
-
-    Attributes:
-        method: The method that does it, by name: ``execute``, ``commit``, ``rollback``, ``close``.
-        object: The object.
-        awaited: Whether it is awaited: else it is done at once.
-        guarded: Whether something around it lets one task at a time do it.
-        on_return: Whether it may have been done where the function has returned.
-        on_raise: Whether it may have been done where it has raised an exception.
-        last: Whether nothing else is awaited of the object after it.
-        path: The file in which it is done.
-        line: The line.
-        function: The function that does it, as a reader knows it; empty for the one at hand.
-        asked: The call that does it, where it is one.
-    """
-
-    method: str
-    object: Object
-    awaited: bool = True
-    guarded: bool = False
-    on_return: bool = True
-    on_raise: bool = False
-    last: bool = True
-    path: str = ""
-    line: int = 0
-    function: str = ""
-    asked: Asked | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a function, or one point of it, does with objects.
-
-    Attributes:
-        acts: What it does with them itself, or through functions that are known.
-        exposed: What it gives to what is not known.
-        entered: What it enters or leaves, so that what that holds may be closed, or another one.
-    """
-
-    acts: tuple[Act, ...] = ()
-    exposed: frozenset[Object] = frozenset()
-    entered: frozenset[Object] = frozenset()
-
-    def exposes(self, object_: Object) -> bool:
-        """Whether an object, or one that it is got from, is given to what is not known."""
-        return self.enters(object_) or any(each in self.exposed for each in _owners(object_))
-
-    def enters(self, object_: Object) -> bool:
-        """Whether an object, or one that it is got from, is entered or left."""
-        return bool(self.entered) and any(each in self.entered for each in _owners(object_))
-
-
-def _owners(object_: Object) -> Iterator[Object]:
-    """An object, and those that it is an attribute of."""
-    current: Object | None = object_
-    while current is not None:
-        yield current
-        current = current.base if isinstance(current, Attribute) else None
-
-
-NOTHING: Final = Summary()
 #: The methods that end a transaction.
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
 #: Those that a caller may decide about, by what it gives or by the state of the session.
 _DECIDED: Final = ENDING | {"begin"}
-
-
-def united(summaries: Iterable[Summary]) -> Summary:
-    """What several things do together."""
-    acts: list[Act] = []
-    exposed: set[Object] = set()
-    entered: set[Object] = set()
-    for each in summaries:
-        acts += each.acts
-        exposed |= each.exposed
-        entered |= each.entered
-    if not acts and not exposed and not entered:
-        return NOTHING
-    return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
 
 
 def _entering(object_: Object | None) -> Summary:
