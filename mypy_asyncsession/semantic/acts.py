@@ -42,6 +42,7 @@ class Act:
         on_return: Whether it may have been done where the function has returned.
         on_raise: Whether it may have been done where it has raised an exception.
         last: Whether nothing else is awaited of the object after it.
+        fails: Whether the function may raise what it has raised, with nothing rolled back.
         path: The file in which it is done.
         line: The line.
         function: The function that does it, as a reader knows it; empty for the one at hand.
@@ -55,6 +56,7 @@ class Act:
     on_return: bool = True
     on_raise: bool = False
     last: bool = True
+    fails: bool = False
     path: str = ""
     line: int = 0
     function: str = ""

@@ -62,6 +62,8 @@ _ENDS: Final = {
 
 #: The methods that end a transaction.
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: The methods that write what is pending, and may fail.
+FLUSHING: Final = frozenset({"commit", "flush"})
 #: Those that a caller may decide about, by what it gives or by the state of the session.
 _DECIDED: Final = ENDING | {"begin"}
 
@@ -109,6 +111,8 @@ class Summaries:
                 )
                 if act.method in ENDING and _is_followed(act, point, done, body.graph):
                     ended = replace(ended, last=False)
+                if act.method in FLUSHING:
+                    ended = replace(ended, fails=_may_leave_failed(act, point, done, body))
                 acts.setdefault(ended)
         return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
 
@@ -320,3 +324,26 @@ def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], grap
         for index, summary in done
         if index != point
     )
+
+
+def _may_leave_failed(
+    act: Act, point: int, done: Sequence[tuple[int, Summary]], body: FunctionBody
+) -> bool:
+    """Whether a function may raise what a flush has raised, before anything is rolled back.
+
+    What stands in a ``with`` does not count: the manager may be a savepoint, or roll back itself.
+    """
+    if act.function and not act.fails:
+        return False
+    if body.graph.points[point].kind is not PointKind.AWAIT or body.managers_around(point):
+        return False
+    mended = frozenset(
+        index
+        for index, summary in done
+        if index != point
+        and (
+            summary.exposes(act.object)
+            or any(each.object == act.object and each.method in ENDING for each in summary.acts)
+        )
+    )
+    return Graph.RAISED in reachable(body.graph, point, avoiding=mended, first=EdgeKind.ERROR)
