@@ -13,8 +13,6 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OperatorAssignmentStmt,
-    RaiseStmt,
-    ReturnStmt,
     TupleExpr,
     WithStmt,
 )
@@ -23,7 +21,7 @@ from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
-from mypy_asyncsession.semantic.syntax import walk
+from mypy_asyncsession.semantic.syntax import leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
@@ -191,7 +189,7 @@ def catches_failure(caught: Node | None) -> bool:
 def swallows_failure(statement: TryStmt) -> bool:
     """Whether a handler goes on after what a function may raise that flushes."""
     for caught, handler in zip(statement.types, statement.handlers, strict=True):
-        if not catches_failure(caught) or isinstance(handler.body[-1], (RaiseStmt, ReturnStmt)):
+        if not catches_failure(caught) or leaves_function(handler):
             continue
         names = {each.name for each in walk(handler) if isinstance(each, MemberExpr)}
         if names.isdisjoint(MENDING) and any(map(_is_given_something, walk(statement.body))):
