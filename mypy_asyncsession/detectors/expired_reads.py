@@ -100,7 +100,10 @@ class ExpiredReads:
                 key = (read.expression.line, read.expression.column)
                 if key not in reported:
                     reported.add(key)
-                    yield _record(tracked, read, since, act, body, inner)
+                    columns = {one.name for each in reads.values() for one in each}
+                    columns &= tracked.mapped.columns
+                    told = tuple(sorted(columns))
+                    yield _record(tracked, read, told, since, act, body, inner)
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""
@@ -174,13 +177,20 @@ class ExpiredReads:
 
 
 def _record(
-    tracked: Tracked, read: Read, since: int, act: Act, body: FunctionBody, inner: Body
+    tracked: Tracked,
+    read: Read,
+    columns: tuple[str, ...],
+    since: int,
+    act: Act,
+    body: FunctionBody,
+    inner: Body,
 ) -> ExpiredRead:
     span = span_of(read.expression)
     line = body.graph.points[since].line
     return ExpiredRead(
         instance=tracked.name,
         attribute=read.name,
+        columns=columns,
         klass=tracked.mapped.name,
         session=tracked.session.text,
         reader=read.reader,

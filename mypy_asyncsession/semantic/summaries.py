@@ -329,7 +329,7 @@ def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], grap
 def _may_leave_failed(
     act: Act, point: int, done: Sequence[tuple[int, Summary]], body: FunctionBody
 ) -> bool:
-    """Whether a function may raise what a flush has raised, before anything is rolled back.
+    """Whether a function raises what a flush has raised, and never rolls back for it.
 
     What stands in a ``with`` does not count: the manager may be a savepoint, or roll back itself.
     """
@@ -346,4 +346,5 @@ def _may_leave_failed(
             or any(each.object == act.object and each.method in ENDING for each in summary.acts)
         )
     )
-    return Graph.RAISED in reachable(body.graph, point, avoiding=mended, first=EdgeKind.ERROR)
+    reached = reachable(body.graph, point, first=EdgeKind.ERROR)
+    return Graph.RAISED in reached and reached.isdisjoint(mended)
