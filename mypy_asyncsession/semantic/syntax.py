@@ -306,6 +306,11 @@ def only_raises(function: FuncItem) -> bool:
     )
 
 
+def leaves_function(block: Block) -> bool:
+    """Whether a block ends with a ``return`` or a ``raise``, as written."""
+    return isinstance(block.body[-1], (RaiseStmt, ReturnStmt))
+
+
 def is_stub_body(function: FuncItem) -> bool:
     """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``."""
     return all(
