@@ -141,10 +141,7 @@ class Program:
         answers = self.answers_to("mentions")
         known = answers.get((module, words))
         if known is None:
-            try:
-                text = Path(self.modules[module].path).read_bytes()
-            except OSError:
-                return True  # who reads it in another way will know
+            text = self.content(self.modules[module].path)
             known = answers[module, words] = any(word.encode() in text for word in words)
         return known
 
@@ -155,7 +152,8 @@ class Program:
     def _make(self, module: str, path: str, tree: MypyFile) -> ModuleSource:
         is_package = os.path.basename(path) in ("__init__.py", "__init__.pyi")
         names = names_of(tree.defs, module, is_package=is_package)
-        return ModuleSource(module, path, tree, Scope(module, None, names), is_package)
+        scope = Scope(module, None, names)
+        return ModuleSource(module, path, tree, scope, is_package, self.content)
 
     def symbol(self, fullname: str, *, inherited: bool = False) -> SymbolNode | None:
         """What mypy's symbol tables hold under a full name, or ``None``.

@@ -62,6 +62,7 @@ class ParsedProgram(Program):
         }
         self._analysed = {module for module in self._analysed if not is_stale(module)}
         self._signatures.clear()
+        self._answers.clear()
         self.modules_read.clear()
 
     def known(self) -> Iterator[tuple[str, str | None]]:

@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 #: Between two words about progress, in seconds.
 _PAUSE: Final = 0.1
 
+#: By how much a task that is in no hurry gives way to others.
+_GENTLY: Final = 10
+
 
 def main(channel: Channel) -> None:
     """Wait for a task, and do it."""
     first = channel.receive()
     if first is None:
         return
+    if first["gently"] and hasattr(os, "nice"):
+        os.nice(_GENTLY)
     settings = Settings(**first["settings"])
     started: Started | None = None
     try:
