@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PAUSE: Final = 0.1
 
 #: By how much a task that is in no hurry gives way to others.
-_GENTLY: Final = 10
+_GENTLY: Final = 5
 
 
 def main(channel: Channel) -> None:
