@@ -115,6 +115,7 @@ class Project:
         self._checks = Runs(self._is_unchecked, self._check, self._check_ended)
         self._checked_texts: dict[str, str] | None = None
         self._disk_changes = 0
+        self._is_new = True
         self._closed = False
 
     def start(self) -> None:
@@ -251,7 +252,9 @@ class Project:
             self.texts(),
             wanted,
         )
-        return Fixed(**await self._tasks.done(task, lambda _done, _number: None))
+        found = await self._tasks.done(task, lambda _done, _number: None)
+        assert found is not None
+        return Fixed(**found)
 
     # Single files, without mypy
 
@@ -318,18 +321,23 @@ class Project:
     async def _is_unchecked(self) -> bool:
         while self._looking is not None:
             await asyncio.wait([self._looking])
-        return self.texts() != self._checked_texts
+        return self.is_first or self.texts() != self._checked_texts
 
     async def _check(self) -> None:
         texts, changes = self.texts(), self._disk_changes
         open_texts = {
             path: self._file(path).good or buffer.text for path, buffer in self.buffers.items()
         }
-        report = await self._report(texts)
+        # What is kept between runs of ``check`` tells the findings soon, if there is any.
+        kind = "quick check" if self._is_new and not texts else "check"
+        self._is_new = False
+        report = await self._report(kind, texts)
+        if report is None:
+            return
         same = texts == self._checked_texts
         self._checked_texts = texts if changes == self._disk_changes else None
         self._take(report, open_texts, same=same)
-        self.is_first = False
+        self.is_first &= kind != "check"
 
     def _check_ended(self, failure: str | None) -> None:
         self.state.failure = failure
@@ -340,15 +348,15 @@ class Project:
         self.state.progress = None
         self._listener.state_changed(self)
 
-    async def _report(self, texts: dict[str, str]) -> Report:
-        directory, paths = self.root.directory, list(self.root.paths)
-        task = Task("check", directory, paths, self.settings, texts)
+    async def _report(self, kind: str, texts: dict[str, str]) -> Report | None:
+        task = Task(kind, self.root.directory, list(self.root.paths), self.settings, texts)
 
         def on_progress(done: int, number: int) -> None:
             self.state.progress = Progress(done, number)
             self._listener.state_changed(self)
 
-        return decoded(await self._tasks.done(task, on_progress))
+        found = await self._tasks.done(task, on_progress)
+        return decoded(found) if found is not None else None
 
     def _take(self, report: Report, texts: dict[str, str], *, same: bool) -> None:
         """Take over what a check of the project found.

@@ -44,8 +44,10 @@ class Tasks:
         if self._spare is None and not self._closed:
             self._spare = asyncio.create_task(self._start())
 
-    async def done(self, task: Task, on_progress: Callable[[int, int], None]) -> dict[str, Any]:
-        """The result of a task; who cancels this ends it.
+    async def done(
+        self, task: Task, on_progress: Callable[[int, int], None]
+    ) -> dict[str, Any] | None:
+        """The result of a task, if it has one; who cancels this ends it.
 
         Args:
             task: What to do.
@@ -65,8 +67,8 @@ class Tasks:
                     elif what == "failed":
                         raise Failed(rest[0])
                     elif what == "done":
-                        result: dict[str, Any] = rest[0]
-                        self._gently = False
+                        result: dict[str, Any] | None = rest[0]
+                        self._gently &= task.kind != "check"
                         return result
                 reason = str(process.died())
             finally:
