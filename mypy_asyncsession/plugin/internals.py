@@ -698,11 +698,9 @@ class ParsedBuild(ErrorList):
         """Begin to report anew."""
         self._errors = Errors(self._options)
 
-    def forget_disk(self) -> None:
-        """Ask the disk again: files may have changed, appeared or gone."""
+    def forget_contents(self) -> None:
+        """Read files again: they may have changed. None has appeared or gone."""
         self._disk.flush()
-        self._finder.clear()
-        self._folders = PackageFolders(self._disk.listdir, self._named)
 
     def turn_to(self, tree: MypyFile) -> None:
         """Make *tree* the module that is reported on, under its own configuration."""

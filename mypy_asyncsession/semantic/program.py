@@ -156,7 +156,8 @@ class Program:
     def _make(self, module: str, path: str, tree: MypyFile) -> ModuleSource:
         is_package = os.path.basename(path) in ("__init__.py", "__init__.pyi")
         names = names_of(tree.defs, module, is_package=is_package)
-        return ModuleSource(module, path, tree, Scope(module, None, names), is_package)
+        scope = Scope(module, None, names)
+        return ModuleSource(module, path, tree, scope, is_package, self.content)
 
     def symbol(self, fullname: str, *, inherited: bool = False) -> SymbolNode | None:
         """What mypy's symbol tables hold under a full name, or ``None``.
