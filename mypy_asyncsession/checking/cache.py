@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
 from mypy_asyncsession.checking.build_retries import Trouble
+from mypy_asyncsession.checking.place import CACHED
 from mypy_asyncsession.checking.report import CannotRun
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Cache:
 
     def program(self, key: str) -> Path:
         """Where mypy caches one program."""
-        return self._folder / f"cache-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        return self._folder / f"{CACHED}{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
     def placeholder(self, *, package: bool) -> str:
         """A file that can be built in place of one that mypy cannot read."""

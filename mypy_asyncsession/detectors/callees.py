@@ -81,14 +81,15 @@ class Callees:
             found = self._interpreter.static_type(expression, point.scope, point.where)
         return found.type if isinstance(found, Instance) else None
 
-    def is_plain(self, call: CallExpr, node: SymbolNode | None) -> bool:
+    def is_plain(self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint) -> bool:
         """Whether no parameter of a function asks for a session, or for anything like it.
 
         Args:
             call: A call of it.
             node: The definition.
+            point: Where the call stands.
         """
-        if node is None or not self._program.analysed:
+        if node is None:
             return False
         known = self._plain.get(node)
         if known is None:
@@ -96,9 +97,9 @@ class Callees:
         return known and not (
             # ``Class.method(object)``
             isinstance(call.callee, MemberExpr)
-            and call.callee.node is not None
             and isinstance(node, FuncDef)
             and bool(node.info)
+            and self.named(call.callee, point) is not None
         )
 
     def _is_plain(self, node: SymbolNode) -> bool:
@@ -116,7 +117,7 @@ class Callees:
             return False
         if not isinstance(node, FuncDef):
             return False
-        type_ = node.type
+        type_ = self._program.type_of(node)
         if type_ is None:
             return True
         if not isinstance(type_, CallableType):

@@ -109,9 +109,8 @@ class DirectCalls:
 
     def _has_name(self, module: str) -> bool:
         return any(
-            name in _NAMING
-            or (node is not None and (is_of_framework(node.fullname) or node.fullname in DEPENDS))
-            for name, node in self._interpreter.program.declared_names(module)
+            name in _NAMING or is_of_framework(fullname) or fullname in DEPENDS
+            for name, fullname in self._interpreter.program.full_names(module)
         )
 
     def of_call(

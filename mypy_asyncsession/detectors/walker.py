@@ -65,7 +65,14 @@ from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.summaries import Summaries
-from mypy_asyncsession.semantic.syntax import BACKWARDS, children, definition_of, push
+from mypy_asyncsession.semantic.syntax import (
+    BACKWARDS,
+    children,
+    definition_of,
+    is_method_of_text,
+    is_text,
+    push,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -320,7 +327,8 @@ class Walker:
             if fields is None:
                 continue
             if isinstance(node, CallExpr):
-                yield from self._call(node, point)
+                if not is_method_of_text(node.callee):
+                    yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
                 yield from self._attribute(node, point)
             elif isinstance(node, LambdaExpr):
@@ -376,7 +384,7 @@ class Walker:
         if not call.args:
             return
         type_: CallableType | None = None
-        if not self._callees.is_plain(call, node):
+        if not all(map(is_text, call.args)) and not self._callees.is_plain(call, node, point):
             type_ = self._interpreter.callable_type(callee, point.scope, point.where)
             if type_ is not None:
                 for protocol, argument in self._overrides.expected(
