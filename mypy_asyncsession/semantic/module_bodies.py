@@ -138,9 +138,7 @@ def _store(
     found.setdefault(name, []).append(Stored(key, statement.rvalue, chain, statement))
 
 
-def _store_default(
-    statement: ExpressionStmt, chain: Chain, found: dict[str, list[Stored]]
-) -> None:
+def _store_default(statement: ExpressionStmt, chain: Chain, found: dict[str, list[Stored]]) -> None:
     """Take note of ``NAME.setdefault(key, value)``."""
     call = statement.expr
     if not (
