@@ -83,7 +83,7 @@ class GivenProviders:
             callee = self._interpreter.initializer(klass)
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return
-        wanted = self._wanted(callee.node, callee, klass)
+        wanted = self._wanted(callee.node, callee, klass, point)
         if not wanted:
             return
         given = [(name, argument, point) for name, argument in matched(call, callee)]
@@ -135,14 +135,18 @@ class GivenProviders:
         return use._replace(callee=text) if use is not None and need.called else use
 
     def _wanted(
-        self, function: FuncDef, callee: FunctionValue, klass: ClassValue | None
+        self,
+        function: FuncDef,
+        callee: FunctionValue,
+        klass: ClassValue | None,
+        point: ProgramPoint,
     ) -> dict[str, list[Need]]:
         known = self._needs.get(function)
         if known is None:
             known = self._needs[function] = needs(function)
             owner = callee.scope.node
             if klass is not None and isinstance(owner, ClassDef) and owner.name == _last(klass):
-                known.update(kept(function, owner))
+                known.update(kept(function, owner, point.body.replaces))
         return known
 
     def _denies(self, callee: FunctionValue, position: int, need: Need) -> bool:
