@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.expandtype import expand_type
 from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     from mypy.types import Type, TypeVarId
 
     from mypy_asyncsession.semantic.interpreter.context import Context
+
+
+#: The shapes of what holds a session, and is surely none.
+_HOLDING: Final = frozenset(
+    {Shape.ASYNC_CONTEXT_MANAGER, Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.SESSIONMAKER}
+)
 
 
 def result(
@@ -242,8 +248,11 @@ def _item(function: FunctionValue, declared: Value, at: Context) -> Value:
     if not isinstance(declared, ObjectValue) or declared.shape in (Shape.OTHER, Shape.NONE):
         return declared
     found = _yielded(function.node, at)
-    if isinstance(found, ObjectValue) and found.resource and found.shape is not declared.shape:
-        return replace(found, by_definition=True)
+    if isinstance(found, ObjectValue) and found.shape is not declared.shape:
+        given = at.called(found) if found.shape is Shape.SESSIONMAKER else found.item
+        holds = isinstance(given, ObjectValue) and given.resource is not None
+        if found.resource or (declared.resource and holds and found.shape in _HOLDING):
+            return replace(found, by_definition=True)
     return declared
 
 
