@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, Decorator, FuncDef, MemberExpr, NameExpr, TryStmt
+from mypy.nodes import CallExpr, Decorator, FuncDef, MemberExpr, NameExpr
 
 from mypy_asyncsession.models.builtin import PROPERTY_NAMES
-from mypy_asyncsession.semantic.cfg import Graph, build
+from mypy_asyncsession.semantic.cfg import Graph, PointKind, build
 from mypy_asyncsession.semantic.dataflow import Bindings, reachable
 from mypy_asyncsession.semantic.syntax import walk
 
@@ -35,10 +35,10 @@ def surely_read(function: FuncDef, name: str, wanted: Collection[str]) -> frozen
         and node.expr.name == name
         and node.name in wanted
     }
-    if not named or any(isinstance(node, TryStmt) for node in walk(function.body)):
+    if not named:
         return frozenset()
     graph = build(function)
-    if Bindings(graph).of(name):
+    if graph.of_kind(PointKind.HANDLER) or Bindings(graph).of(name):
         return frozenset()
     places: dict[str, set[int]] = {}
     for point in graph.points:
