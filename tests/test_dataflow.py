@@ -523,7 +523,7 @@ def bound_where_used(text: str) -> tuple[list[int], bool]:
     """The lines of the bindings of ``x`` that may hold at ``use(x)``, and whether one must."""
     tree = tree_of(text)
     body = Scope("module", None, names_of(tree.defs, "module", is_package=False))
-    source = ModuleSource("module", "module.py", tree, body, is_package=False)
+    source = ModuleSource("module", "module.py", tree, body, False, lambda _path: text.encode())
     function = function_in(text)
     scope = source.scope_in(function, body)
     used = next(

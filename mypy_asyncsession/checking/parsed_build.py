@@ -6,6 +6,7 @@ import gc
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.shared_work import shared
+from mypy_asyncsession.checking.stale_modules import StaleModules
 from mypy_asyncsession.plugin.codes import declare
 from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.plugin.module_pass import ModulePass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
+    from mypy.nodes import MypyFile
     from mypy.options import Options
 
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
@@ -47,15 +49,19 @@ class ParsedModules:
         declare(config.error_codes)
         options.process_error_codes(error_callback=lambda _message: None)
         self._build = ParsedBuild(list(sources), options, texts)
-        self._program = ParsedProgram(self._build.find, self._build.parse, is_foreign)
+        self._stale = StaleModules(texts) if texts is not None else None
+        self._program = ParsedProgram(self._build.find, self._parse, is_foreign)
         self._build.modules = self._program.modules
         if texts is not None:
             self._program.texts = texts
-        types = Types(frozenset(config.config.resources), self._program.type_of)
+        self._types = types = Types(frozenset(config.config.resources), self._program.type_of)
         overlays = Overlays(config.folders())
         overlays.begin(self._build.parse)
         declared = Declared(overlays, self._program, types)
         self._lasting: ProgramCache = {}
+        self._settled = 0
+        #: What the last answer leaned on, beside the module that was looked at.
+        self.modules_read: set[str] = set()
         self._resources = config.config.resources
         self._surveys = config.survey
 
@@ -66,6 +72,11 @@ class ParsedModules:
 
         self._fresh_pass = fresh_pass
         self._pass = fresh_pass()
+
+    def _parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
+        if self._stale is not None and text is None and not is_foreign(path):
+            self._stale.reading(module, path)
+        return self._build.parse(path, module, text)
 
     def narrow(self, sources: Sequence[BuildSource]) -> list[BuildSource]:
         """Read all modules, to look at what may have to do with a provider alone.
@@ -100,26 +111,34 @@ class ParsedModules:
         if tree is None:
             return None
         self._build.turn_to(tree)
-        self._pass.run(tree)
+        self.modules_read = self._pass.run(tree)
         return tree.path, self._build.messages(tree.path)
 
     def trouble(self, path: str, module: str) -> tuple[int, str] | None:
         """The line of a file at which it cannot be parsed, and why; ``None`` if it can."""
         return self._build.trouble(path, module)
 
-    def forget(self) -> None:
-        """Read the project's own files again: some of them have changed."""
-        known = dict(self._program.known())
-
-        def is_stale(module: str) -> bool:
-            path = known.get(module)
-            return path is None or not is_foreign(path)
-
-        self._program.forget_modules(is_stale)
-        self._lasting.clear()
+    def forget_changed(self) -> set[str]:
+        """Read again what has changed by now, and what leans on it; which modules these are."""
+        assert self._stale is not None
+        self._stale.note(self._program.modules.get)
+        stale = self._stale.take()
+        if stale:
+            self._program.forget_modules(stale.__contains__)
+            self._types.forget()
+            self._lasting.clear()
+            self._pass = self._fresh_pass()
         self._build.begin()
-        self._build.forget_disk()
-        self._pass = self._fresh_pass()
+        self._build.forget_contents()
+        return stale
+
+    def settle(self) -> None:
+        """Spare the garbage collector the trees of packages: they are there to stay."""
+        foreign = sum(path is not None and is_foreign(path) for _, path in self._program.known())
+        if foreign > self._settled:
+            self._settled = foreign
+            gc.collect()
+            gc.freeze()
 
     def looked_at(self) -> Mapping[str, os.stat_result | None]:
         """What was asked about on disk; ``None`` for what was not there."""

@@ -24,6 +24,9 @@ from mypy_asyncsession.reading import read_bytes
 #: The name in the working directory of what is kept between runs.
 FOLDER: Final = ".mypy-asyncsession"
 
+#: How the names of the directories in it begin that mypy caches programs in.
+CACHED: Final = "cache-"
+
 #: The variable with the key, for where there is no home to keep it in.
 KEY_VARIABLE: Final = "MYPY_ASYNCSESSION_CACHE_KEY"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.options import Options
-from mypy_asyncsession.checking.place import KEY_VARIABLE, place
+from mypy_asyncsession.checking.place import CACHED, KEY_VARIABLE, place
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.projects import merged
 from mypy_asyncsession.checking.python_environment import interpreter
@@ -51,6 +51,12 @@ _NO_KEY: Final = (
 def part_of(options: Options) -> str:
     """The directory in the cache for such runs."""
     return _SURVEYS if options.survey else ""
+
+
+def is_warm(directory: str, options: Options) -> bool:
+    """Whether a check finds what mypy has cached for one before, of this or an older state."""
+    private = place(directory, options.cache_dir).private
+    return private is not None and any((private / part_of(options)).glob(f"{CACHED}*"))
 
 
 @dataclass(frozen=True, slots=True)

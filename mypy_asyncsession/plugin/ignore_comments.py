@@ -11,7 +11,6 @@ import re
 import tokenize
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy.errorcodes import error_codes
@@ -88,12 +87,8 @@ class IgnoreComment:
             yield f'Unused "session: ignore[{", ".join(codes)}]" comment'
 
 
-def ignore_comments(path: str) -> list[IgnoreComment]:
-    """The comments in a file; none if it cannot be read."""
-    try:
-        source = Path(path).read_bytes()
-    except OSError:
-        return []
+def ignore_comments(source: bytes) -> list[IgnoreComment]:
+    """The comments in the source of a module."""
     if _WORD.search(source) is None:
         return []
     found = []

@@ -212,11 +212,12 @@ class ModulePass:
     def _ignore_comments(self, tree: MypyFile) -> list[IgnoreComment]:
         """The comments of ours in a module, none of them used yet."""
         if self.in_daemon is None:
-            return ignore_comments(tree.path)
+            return ignore_comments(self.program.content(tree.path))
         # What it publishes in each update is mostly of modules that have not changed.
         known = self._comments.get(tree.path)
         if known is None or known[0] is not tree:
-            known = self._comments[tree.path] = (tree, ignore_comments(tree.path))
+            comments = ignore_comments(self.program.content(tree.path))
+            known = self._comments[tree.path] = (tree, comments)
         for comment in known[1]:
             comment.used.clear()
         return known[1]

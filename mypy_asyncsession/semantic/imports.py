@@ -49,3 +49,29 @@ def _names(tree: MypyFile) -> Iterator[str]:
             yield base
             if isinstance(statement, ImportFrom):
                 yield from (f"{base}.{name}" for name, _ in statement.names)
+
+
+def reachable(tree: MypyFile) -> tuple[set[str], set[str]]:
+    """What the names of a module lead into directly, by full names.
+
+    Returns:
+        The modules whose names it takes, and the modules that it has as objects: from these, what
+        is in the packages that they are can be got at without another import.
+    """
+    modules: set[str] = set()
+    objects: set[str] = set()
+    for statement in tree.imports:
+        if isinstance(statement, Import):
+            # ``import a.b`` binds ``a``.
+            objects.update(
+                name if alias else name.partition(".")[0] for name, alias in statement.ids
+            )
+            modules.update(name for name, _ in statement.ids)
+        elif isinstance(statement, (ImportFrom, ImportAll)):
+            base = source_of(statement, tree.fullname, is_package=tree.is_package_init_file())
+            modules.add(base)
+            if isinstance(statement, ImportFrom):
+                objects.update(f"{base}.{name}" for name, _ in statement.names)
+            else:
+                objects.add(base)
+    return modules, objects

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -34,7 +33,7 @@ from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy.nodes import Expression, FuncItem, MypyFile, Node
 
@@ -61,6 +60,7 @@ class ModuleSource:
         path: The file.
         tree: The tree, analysed (the module at hand) or only parsed (any other).
         scope: The scope of the module's body.
+        content: What is in a file; nothing where it cannot be read.
     """
 
     module: str
@@ -68,6 +68,7 @@ class ModuleSource:
     tree: MypyFile
     scope: Scope
     is_package: bool
+    content: Callable[[str], bytes]
     _names: dict[int, Names] = field(default_factory=dict)
     _attributes: dict[int, tuple[dict[str, list[tuple[Expression, FuncDef | None]]], set[str]]] = (
         field(default_factory=dict)
@@ -85,10 +86,7 @@ class ModuleSource:
     def text(self, first: int, last: int) -> str:
         """The text of some lines, counted from 1; empty where the file cannot be read."""
         if self._lines is None:
-            try:
-                data = Path(self.path).read_bytes()
-            except OSError:
-                data = b""
+            data = self.content(self.path)
             self._lines = data.decode("utf-8", errors="replace").split("\n")
         return "\n".join(self._lines[first - 1 : last])
 
@@ -223,9 +221,10 @@ class ModuleSource:
         """The attributes that the module sets, anywhere, of what has a name in it."""
         return self._read_bodies().patched.get(name, set())
 
-    def patches(self, attribute: str) -> bool:
-        """Whether the module sets an attribute of that name, of whatever has a name in it."""
-        return any(attribute in found for found in self._read_bodies().patched.values())
+    def patches(self, attribute: str, *, aside: str = "") -> bool:
+        """Whether the module sets an attribute of that name, of whatever has another name in it."""
+        patched = self._read_bodies().patched
+        return any(attribute in found for name, found in patched.items() if name != aside)
 
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""

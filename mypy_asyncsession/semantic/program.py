@@ -141,8 +141,9 @@ class Program:
         answers = self.answers_to("mentions")
         known = answers.get((module, words))
         if known is None:
+            path = self.modules[module].path
             try:
-                text = Path(self.modules[module].path).read_bytes()
+                text = self.texts[path] if path in self.texts else Path(path).read_bytes()
             except OSError:
                 return True  # who reads it in another way will know
             known = answers[module, words] = any(word.encode() in text for word in words)
@@ -155,7 +156,8 @@ class Program:
     def _make(self, module: str, path: str, tree: MypyFile) -> ModuleSource:
         is_package = os.path.basename(path) in ("__init__.py", "__init__.pyi")
         names = names_of(tree.defs, module, is_package=is_package)
-        return ModuleSource(module, path, tree, Scope(module, None, names), is_package)
+        scope = Scope(module, None, names)
+        return ModuleSource(module, path, tree, scope, is_package, self.content)
 
     def symbol(self, fullname: str, *, inherited: bool = False) -> SymbolNode | None:
         """What mypy's symbol tables hold under a full name, or ``None``.
@@ -191,6 +193,12 @@ class Program:
         tree = self.modules.get(module)
         entry = tree.names.get(name) if tree is not None else None
         return entry.node if entry is not None and entry.module_public else None
+
+    def full_names(self, module: str) -> Iterator[tuple[str, str]]:
+        """The names in a module's symbol table, each with the full name of what it stands for."""
+        for name, node in self.declared_names(module):
+            if node is not None:
+                yield name, node.fullname
 
     def declared_names(self, module: str) -> Iterator[tuple[str, SymbolNode | None]]:
         """The names in a module's symbol table, each with what it stands for."""

@@ -1,14 +1,16 @@
 """What a language server takes from a keystroke to what it shows, beside other servers.
 
-usage: python -m tests.bench.editor [--edits N] [--memory N] TREE FILE MODULE NAME
+usage: python -m tests.bench.editor [--edits N] [--memory N] [--case LABEL TREE FILE MODULE NAME]...
 
 TREE is the directory that is open in the editor; it is copied first. FILE is the file in it that is
 edited. NAME is an async generator in MODULE: each odd edit adds a function to FILE that uses it in
 ``async with``, which every checker that knows its type rejects, and each even one takes it away.
-Measured is the time from the edit to the first answer that is right, and, of a server that answers
-in two steps, to the one that is final. Printed are medians. The servers are those that are there:
-mypy-asyncsession, ty, zuban, pyright, and pylsp with mypy; for
-``dmypy run`` the file is saved.
+Without a case it is the demo's shop.
+
+Measured is the time from an edit to the first answer that is right, and, of a server that answers
+in two steps, to the one that is final; both are medians. And before, once, the time from the start
+of the server to its first answer to an edit. The servers are those that are there:
+mypy-asyncsession, ty, zuban, pyright, and pylsp with mypy; for ``dmypy run`` the file is saved.
 
 ``--memory N`` makes N edits with mypy-asyncsession alone, and says what its processes hold after 20
 of them and at the end.
@@ -19,12 +21,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -32,9 +37,10 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.bench.tree import family, memory_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 _NAME: Final = "mypy-asyncsession"
+_DAEMON: Final = "dmypy run"
 _OURS: Final = (sys.executable, "-m", "mypy_asyncsession", "server")
 #: The servers of other checkers, and how each is started.
 _OTHERS: Final = {
@@ -45,8 +51,40 @@ _OTHERS: Final = {
 }
 #: After how many edits the memory is first looked at.
 _FEW: Final = 20
-#: How long to wait for an answer, in seconds.
+#: How long to wait for an answer, and for the first one, in seconds.
 _LONGEST: Final = 120
+_LONGEST_START: Final = 900
+#: How long a server has to end, in seconds.
+_GRACE: Final = 5
+#: What is measured where nothing else is asked for.
+_SHOP: Final = ("shop", "test-data/demo", "shop/orders.py", "shop.db", "get_db")
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What is edited.
+
+    Attributes:
+        label: What it is called.
+        tree: The directory that is open.
+        file: The file in it that is edited.
+        module: A module.
+        name: An async generator in it.
+    """
+
+    label: str
+    tree: Path
+    file: str
+    module: str
+    name: str
+
+    @property
+    def added(self) -> str:
+        """What is added to the file: a use that is wrong."""
+        return (
+            f"\n\nasync def added() -> None:\n    from {self.module} import {self.name}\n\n"
+            f"    async with {self.name}() as session:\n        print(session)\n"
+        )
 
 
 class _Connection:
@@ -105,22 +143,26 @@ class _Connection:
         await self.until(lambda: number in self._answers)
         return self._answers.pop(number)
 
-    async def until(self, met: Callable[[], bool]) -> None:
+    async def until(self, met: Callable[[], bool], longest: float = _LONGEST) -> None:
         async def wait() -> None:
             while not met():
                 self._news.clear()
                 await self._news.wait()
 
-        await asyncio.wait_for(wait(), _LONGEST)
+        await asyncio.wait_for(wait(), longest)
 
-    async def settled(self) -> None:
+    async def settled(self, longest: float = _LONGEST) -> None:
         """Wait until our server has nothing pending."""
-        while True:
-            self._news.clear()
-            status = await self.ask("workspace/executeCommand", command=f"{_NAME}.status")
-            if not status["pending"]:
-                return
-            await asyncio.wait_for(self._news.wait(), _LONGEST)
+
+        async def wait() -> None:
+            while True:
+                self._news.clear()
+                status = await self.ask("workspace/executeCommand", command=f"{_NAME}.status")
+                if not status["pending"]:
+                    return
+                await self._news.wait()
+
+        await asyncio.wait_for(wait(), longest)
 
 
 @asynccontextmanager
@@ -145,10 +187,17 @@ async def _connected(tree: Path, server: tuple[str, ...]) -> AsyncIterator[_Conn
         found.notify("initialized")
         yield found
     finally:
-        listening.cancel()
-        with suppress(ProcessLookupError):
-            process.kill()
+        # Some start others, which would outlive them and keep the pipes open.
+        others = list(family(process.pid))
+        with suppress(asyncio.TimeoutError, TimeoutError):
+            await asyncio.wait_for(found.ask("shutdown"), _GRACE)
+            found.notify("exit")
+            await asyncio.wait_for(process.wait(), _GRACE)
+        for each in others:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         await process.wait()
+        listening.cancel()
 
 
 class _File:
@@ -166,10 +215,10 @@ class _File:
         """Open it, and have one edit found: from then on the server is warm."""
         document = {"uri": self._uri, "languageId": "python", "version": 1, "text": self._text}
         self._connection.notify("textDocument/didOpen", textDocument=document)
-        await self.edit(wrong=True)
+        await self.edit(wrong=True, longest=_LONGEST_START)
         await self.edit(wrong=False)
 
-    async def edit(self, *, wrong: bool) -> float:
+    async def edit(self, *, wrong: bool, longest: float = _LONGEST) -> float:
         """Make an edit: how long it takes until what is shown is right, in seconds."""
         start = time.monotonic()
         self._version += 1
@@ -179,62 +228,115 @@ class _File:
             contentChanges=[{"text": self._text + (self._added if wrong else "")}],
         )
         shown = self._connection.shown
-        await self._connection.until(lambda: (self._line in shown.get(self._uri, [])) == wrong)
+        await self._connection.until(
+            lambda: (self._line in shown.get(self._uri, [])) == wrong, longest
+        )
         return time.monotonic() - start
 
 
-async def _latencies(
-    tree: Path, file: str, added: str, edits: int, server: tuple[str, ...]
-) -> tuple[list[float], list[float]]:
-    """The time to the first right answer, and to the final one, of each edit."""
+@dataclass(frozen=True)
+class _Figures:
+    """What was measured of a server, in seconds."""
+
+    start: float
+    first: float
+    final: float | None = None
+
+
+async def _figures(case: _Case, edits: int, server: tuple[str, ...]) -> _Figures:
+    """How long a server takes for a case."""
     first, final = [], []
-    async with _connected(tree, server) as connection:
-        edited = _File(connection, tree / file, added)
+    begun = time.monotonic()
+    async with _connected(case.tree, server) as connection:
+        edited = _File(connection, case.tree / case.file, case.added)
         await edited.start()
+        start = time.monotonic() - begun
+        if server == _OURS:
+            await connection.settled(_LONGEST_START)
         for number in range(edits):
-            if server == _OURS:
-                await connection.settled()
             await asyncio.sleep(0.2)
-            start = time.monotonic()
+            begun = time.monotonic()
             first.append(await edited.edit(wrong=number % 2 == 0))
             if server == _OURS:
                 await connection.settled()
-            final.append(time.monotonic() - start)
-    return first, final
+            final.append(time.monotonic() - begun)
+    return _Figures(start, median(first), median(final) if server == _OURS else None)
 
 
-async def _memories(tree: Path, file: str, added: str, edits: int) -> list[tuple[int, float]]:
+async def _memories(case: _Case, edits: int) -> list[tuple[int, float]]:
     """After how many edits, what our server and its processes hold, in MiB."""
     found = []
-    async with _connected(tree, _OURS) as connection:
-        edited = _File(connection, tree / file, added)
+    async with _connected(case.tree, _OURS) as connection:
+        edited = _File(connection, case.tree / case.file, case.added)
         await edited.start()
+        await connection.settled(_LONGEST_START)
         for number in range(1, edits + 1):
             await edited.edit(wrong=number % 2 == 1)
             if number in (_FEW, edits):
                 await connection.settled()
+                await asyncio.sleep(5)  # until the process for the next check waits for it
                 found.append((number, sum(map(memory_of, family(connection.process.pid)))))
     return found
 
 
-def _daemon(tree: Path, file: str, added: str, edits: int) -> list[float]:
-    """How long each ``dmypy run`` takes after an edit that is saved."""
-    path = tree / file
+def _daemon(case: _Case, edits: int) -> _Figures | None:
+    """How long each ``dmypy run`` takes after an edit that is saved; ``None`` if it crashes."""
+    tree, path = case.tree, case.tree / case.file
     text = path.read_text(encoding="utf-8").rstrip("\n") + "\n"
     command = [sys.executable, "-m", "mypy.dmypy", "--status-file", str(tree / ".dmypy.json")]
-    run = [*command, "run", "--", "--ignore-missing-imports", "--follow-imports=silent", file]
+    flags = ["--ignore-missing-imports", "--follow-imports=normal"]
+    run = [*command, "run", "--", *flags, case.file]
     found = []
     try:
         for number in range(-2, edits):
-            path.write_text(text + (added if number % 2 == 0 else ""), encoding="utf-8")
+            path.write_text(text + (case.added if number % 2 == 0 else ""), encoding="utf-8")
             start = time.monotonic()
-            subprocess.run(run, cwd=tree, capture_output=True, check=False)
-            if number >= 0:
-                found.append(time.monotonic() - start)
+            done = subprocess.run(
+                run, cwd=tree, capture_output=True, check=False, text=True, timeout=_LONGEST_START
+            )
+            found.append(time.monotonic() - start)
+            if done.returncode > 1 or (number % 2 == 0 and "__aenter__" not in done.stdout):
+                return None
+    except subprocess.TimeoutExpired:
+        return None
     finally:
         subprocess.run([*command, "stop"], cwd=tree, capture_output=True, check=False)
         path.write_text(text, encoding="utf-8")
-    return found
+    return _Figures(found[0], median(found[2:]))
+
+
+def _measured(name: str, case: _Case, edits: int) -> _Figures | None:
+    """What was measured of a server; ``None`` where it gives no answer."""
+    if name == _DAEMON:
+        return _daemon(case, edits)
+    server = _OURS if name == _NAME else _OTHERS[name]
+    try:
+        return asyncio.run(_figures(case, edits, server))
+    except (asyncio.TimeoutError, TimeoutError):
+        return None
+
+
+def _table(cases: list[_Case], edits: int) -> None:
+    """Print what the servers take, each row when it is known."""
+    there = [name for name, command in _OTHERS.items() if shutil.which(command[0])]
+    print(f"| seconds | {' | '.join(case.label for case in cases)} |")
+    print(f"|---|{'--:|' * len(cases)}")
+    starts = []
+    for name in (_NAME, *there, _DAEMON):
+        found = [_measured(name, case, edits) for case in cases]
+        print(_row(name, [each.first if each else None for each in found]), flush=True)
+        if name == _NAME:
+            final = [each.final if each else None for each in found]
+            print(_row(f"{name}, with mypy", final), flush=True)
+        starts.append(
+            _row(f"{name}, from its start", [each.start if each else None for each in found])
+        )
+    print("\n".join(starts))
+
+
+def _row(title: str, figures: Iterable[float | None]) -> str:
+    cells = ("no answer" if each is None else f"{each:.3f}" for each in figures)
+    return f"| {title} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -242,32 +344,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(usage=__doc__.split("\n\n", 2)[1] if __doc__ else None)
     parser.add_argument("--edits", type=int, default=20)
     parser.add_argument("--memory", type=int)
-    for name in ("tree", "file", "module", "name"):
-        parser.add_argument(name)
+    parser.add_argument("--case", nargs=5, action="append")
     asked = parser.parse_args()
-    added = (
-        f"\n\nasync def added() -> None:\n    from {asked.module} import {asked.name}\n\n"
-        f"    async with {asked.name}() as session:\n        print(session)\n"
-    )
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder, "tree").resolve()
-        ignored = shutil.ignore_patterns(".git", ".mypy_cache", ".mypy-asyncsession")
-        shutil.copytree(asked.tree, tree, symlinks=True, ignore=ignored)
-        if asked.memory is not None:
-            for number, memory in asyncio.run(_memories(tree, asked.file, added, asked.memory)):
-                print(f"after {number} edits: {memory:.0f} MiB")
+        copies: dict[str, Path] = {}
+        cases = []
+        for label, tree, *what in asked.case or [_SHOP]:
+            if tree not in copies:
+                copies[tree] = Path(folder, str(len(copies)), "tree").resolve()
+                ignored = shutil.ignore_patterns(".git", ".mypy_cache", ".mypy-asyncsession")
+                shutil.copytree(tree, copies[tree], symlinks=True, ignore=ignored)
+            cases.append(_Case(label, copies[tree], *what))
+        if asked.memory is None:
+            _table(cases, asked.edits)
             return
-        print("| | first, s | final, s |\n|---|--:|--:|")
-        servers = {_NAME: _OURS, **{k: v for k, v in _OTHERS.items() if shutil.which(v[0])}}
-        for name, server in servers.items():
-            try:
-                first, final = asyncio.run(_latencies(tree, asked.file, added, asked.edits, server))
-            except (asyncio.TimeoutError, TimeoutError):
-                print(f"| {name} | no answer | |", flush=True)
-                continue
-            print(f"| {name} | {median(first):.3f} | {median(final):.3f} |", flush=True)
-        daemon = median(_daemon(tree, asked.file, added, asked.edits))
-        print(f"| dmypy run | | {daemon:.3f} |")
+        for case in cases:
+            for number, memory in asyncio.run(_memories(case, asked.memory)):
+                print(f"{case.label}, after {number} edits: {memory:.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lsprotocol import types
 
+from mypy_asyncsession.checking.run import check
 from tests.server.editor import ABLE, LONGEST, Editor, editor, without_packages
 
 if TYPE_CHECKING:
@@ -177,6 +178,22 @@ def test_what_is_accepted_is_not_shown(root: Path) -> None:
         assert not editor.findings("use.py")
 
     drive(root, part, options={"baseline": "accepted.json"})
+
+
+def test_what_check_has_kept_is_shown_first(root: Path) -> None:
+    assert [each.code for each in check(["."], directory=str(root)).findings] == ["async-with"]
+
+    async def part(editor: Editor) -> None:
+        await editor.until(lambda: editor.findings("use.py") == FOUND)
+        # The providers follow.
+        symbols = types.WorkspaceSymbolParams("get_db")
+        assert not await editor.client.workspace_symbol_async(symbols)
+        await editor.settled()
+        assert editor.findings("use.py") == FOUND
+        assert await editor.client.workspace_symbol_async(symbols)
+
+    drive(root, part)
+    assert [each.code for each in check(["."], directory=str(root)).findings] == ["async-with"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")

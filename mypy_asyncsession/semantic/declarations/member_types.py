@@ -32,6 +32,7 @@ class MemberTypes:
     def forget(self, is_stale: Callable[[str], bool]) -> None:
         """Let go of the classes of some modules."""
         self._complete = {info for info in self._complete if not is_stale(info.module_name)}
+        type_state.reset_all_subtype_caches()
 
     def complete(self, type_: Type) -> None:
         """Give the members of the classes in a type their types, for mypy to compare them."""

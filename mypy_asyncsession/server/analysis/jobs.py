@@ -36,7 +36,8 @@ class Task:
     """What a process that is there for one task is to do.
 
     Attributes:
-        kind: ``check`` or ``fix``.
+        kind: ``check``, ``quick check`` or ``fix``. The quick one does not look for providers: it
+            shares what is kept with the ``check`` of the command line.
         directory: The project's directory.
         paths: What to check.
         settings: How.

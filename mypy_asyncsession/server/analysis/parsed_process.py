@@ -3,6 +3,11 @@
 ``python -m mypy_asyncsession.server.analysis.parsed_process``. The first line that it reads says
 which project it is for. Each further one has the texts that differ from the files, and the files
 to look at; for each of these it says ``["looked", {...}]``, and at last ``["done"]``.
+
+It reads what is asked for and what that imports, and keeps it: trees, names, types, and the answers
+themselves. With each request it finds out which modules have changed, in the editor or on disk,
+and lets go of these and of what imports them alone. So a key pressed in a module that nobody else
+has read costs a look at that module, whatever the size of the project.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mypy.defaults import RECURSION_LIMIT
@@ -49,10 +54,61 @@ class _Program:
     Attributes:
         modules: Its modules.
         names: By path, the name of each.
+        answers: By module, what was said of it, and the modules that this leaned on.
     """
 
     modules: ParsedModules
     names: dict[str, str]
+    answers: dict[str, tuple[dict[str, Any], set[str]]] = field(default_factory=dict)
+
+    def forget_changed(self) -> None:
+        """Let go of what does not hold any more."""
+        stale = self.modules.forget_changed()
+        for module, (_, leaned) in list(self.answers.items()):
+            if module in stale or not stale.isdisjoint(leaned):
+                del self.answers[module]
+
+
+class View:
+    """A project, looked at file by file."""
+
+    def __init__(self, directory: str, paths: list[str], settings: Settings) -> None:
+        """Begin with nothing read.
+
+        Args:
+            directory: The project's directory.
+            paths: What of it is checked, relative to that.
+            settings: How it is checked.
+
+        Raises:
+            CannotRun: There is nothing to look at; the message is one line.
+            ConfigError: The configuration cannot be used; the message is one line.
+        """
+        self._directory = directory
+        self._texts: dict[str, bytes] = {}
+        jobs, self._selection = _jobs(directory, paths, settings)
+        self._programs = [_program(job, self._texts) for job in jobs]
+
+    def look(self, texts: dict[str, str], paths: list[str]) -> Iterator[dict[str, Any]]:
+        """What there is in files, for each that is one of the project's.
+
+        Args:
+            texts: By absolute path, what counts in place of what is in a file.
+            paths: The files.
+        """
+        self._texts.clear()
+        self._texts.update({path: encoded(text) for path, text in texts.items()})
+        for program in self._programs:
+            program.forget_changed()
+        for path in paths:
+            for program in self._programs:
+                if path in program.names:
+                    yield _look(program, path, self._directory, self._selection)
+
+    def settle(self) -> None:
+        """Tidy up, once there is nothing else to do."""
+        for program in self._programs:
+            program.modules.settle()
 
 
 def main(channel: Channel) -> None:
@@ -61,25 +117,17 @@ def main(channel: Channel) -> None:
     first = channel.receive()
     if first is None:
         return
-    directory = first["directory"]
-    texts: dict[str, bytes] = {}
     try:
-        jobs, selection = _jobs(directory, first["paths"], Settings(**first["settings"]))
+        view = View(first["directory"], first["paths"], Settings(**first["settings"]))
     except (CannotRun, ConfigError, OSError) as error:
         channel.say("failed", str(error))
         return
-    programs = [_program(job, texts) for job in jobs]
     channel.say("ready")
     while (request := channel.receive()) is not None:
-        texts.clear()
-        texts.update({path: encoded(text) for path, text in request["texts"].items()})
-        for program in programs:
-            program.modules.forget()
-        for path in request["paths"]:
-            for program in programs:
-                if path in program.names:
-                    channel.say("looked", _look(program, path, directory, selection))
+        for answer in view.look(request["texts"], request["paths"]):
+            channel.say("looked", answer)
         channel.say("done")
+        view.settle()
 
 
 def _jobs(directory: str, paths: list[str], settings: Settings) -> tuple[list[Job], Selection]:
@@ -112,10 +160,13 @@ def _program(job: Job, texts: dict[str, bytes]) -> _Program:
 def _look(program: _Program, path: str, directory: str, selection: Selection) -> dict[str, Any]:
     """What was found in a file, or why it cannot be parsed."""
     module = program.names[path]
+    known = program.answers.get(module)
+    if known is not None:
+        return known[0]
     trouble = program.modules.trouble(path, module)
     found = program.modules.look(module) if trouble is None else None
     findings = _findings(found[1], path, directory) if found is not None else ()
-    return {
+    answer = {
         "path": path,
         "trouble": trouble,
         "findings": [
@@ -124,6 +175,9 @@ def _look(program: _Program, path: str, directory: str, selection: Selection) ->
             if selection.reports(each.code, path)
         ],
     }
+    if found is not None:
+        program.answers[module] = (answer, program.modules.modules_read)
+    return answer
 
 
 def _findings(messages: list[str], path: str, directory: str) -> Iterator[Finding]:

@@ -98,10 +98,10 @@ class Process:
         await self._reader
 
 
-async def start_task(directory: str, settings: Settings) -> Process:
-    """A process that waits for a task."""
+async def start_task(directory: str, settings: Settings, *, gently: bool) -> Process:
+    """A process that waits for a task; *gently* if it is to leave the processor to others."""
     process = await Process.start(_TASK)
-    process.send({"directory": directory, "settings": asdict(settings)})
+    process.send({"directory": directory, "settings": asdict(settings), "gently": gently})
     return process
 
 

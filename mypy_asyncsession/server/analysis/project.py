@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import os
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
@@ -17,8 +15,9 @@ from mypy_asyncsession.server.analysis.fixing import Fixed
 from mypy_asyncsession.server.analysis.jobs import Task
 from mypy_asyncsession.server.analysis.merging import Seen, merged
 from mypy_asyncsession.server.analysis.parsed_view import ParsedView
-from mypy_asyncsession.server.analysis.tasks import Failed, Tasks
-from mypy_asyncsession.server.analysis.texts import Buffer, Edit
+from mypy_asyncsession.server.analysis.runs import Runs
+from mypy_asyncsession.server.analysis.tasks import Tasks
+from mypy_asyncsession.server.analysis.texts import Buffer, Edit, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,8 +112,10 @@ class Project:
         self._looking: asyncio.Task[None] | None = None
         self._to_look: list[str] = []
         self._parsed = ParsedView(root, settings, self._tasks.end)
-        self._checking: asyncio.Task[None] | None = None
+        self._checks = Runs(self._is_unchecked, self._check, self._check_ended)
         self._checked_texts: dict[str, str] | None = None
+        self._disk_changes = 0
+        self._is_new = True
         self._closed = False
 
     def start(self) -> None:
@@ -150,6 +151,7 @@ class Project:
             files: Whether other files may be there, or another configuration.
         """
         self._checked_texts = None
+        self._disk_changes += 1
         if files:
             self._parsed.drop()
         for path in self.buffers:
@@ -159,11 +161,11 @@ class Project:
     async def close(self) -> None:
         """End all its processes."""
         self._closed = True
-        for task in (self._looking, self._checking):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        if self._looking is not None:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
+        await self._checks.close()
         self._parsed.drop()
         await self._tasks.close()
 
@@ -227,8 +229,8 @@ class Project:
 
     async def settled(self) -> None:
         """Wait until mypy has seen the newest texts."""
-        while self._checking is not None or self._looking is not None:
-            running = [task for task in (self._checking, self._looking) if task is not None]
+        while self._checks.task is not None or self._looking is not None:
+            running = [task for task in (self._checks.task, self._looking) if task is not None]
             await asyncio.wait(running)
             await asyncio.sleep(0)
 
@@ -250,7 +252,9 @@ class Project:
             self.texts(),
             wanted,
         )
-        return Fixed(**await self._tasks.done(task, lambda _done, _number: None))
+        found = await self._tasks.done(task, lambda _done, _number: None)
+        assert found is not None
+        return Fixed(**found)
 
     # Single files, without mypy
 
@@ -258,9 +262,8 @@ class Project:
         return self._files.setdefault(path, _File())
 
     def _look_soon(self, path: str) -> None:
-        if path in self._to_look:
-            self._to_look.remove(path)
-        self._to_look.insert(0, path)
+        """Look at a file, and then at the others that are open: they may use what is in it."""
+        self._to_look = [path, *(each for each in self.buffers if each != path)]
         if self._looking is None and not self._closed:
             self._looking = asyncio.create_task(self._look_at_all())
 
@@ -275,13 +278,14 @@ class Project:
 
     async def _look(self, path: str) -> None:
         buffer = self.buffers[path]
-        answer = await self._parsed.look(path, {**self.texts(), path: buffer.text})
+        texts = self.texts()
+        answer = await self._parsed.look(path, {**texts, path: buffer.text})
         if self.buffers.get(path) is not buffer:
             return
         file = self._file(path)
         before = (file.trouble, file.findings)
         if answer is None:
-            file.trouble = _trouble(buffer.text)
+            file.trouble = trouble(buffer.text)
             if file.trouble is None:
                 file.good = buffer.text
         elif answer["trouble"] is not None:
@@ -293,7 +297,7 @@ class Project:
                 decode(shown, Span(*span), code, text)
                 for shown, span, code, text in answer["findings"]
             ]
-            if file.seen is not None and file.seen.text == buffer.text:
+            if file.seen and file.seen.text == buffer.text and texts == self._checked_texts:
                 file.seen.parsed = parsed
                 file.findings = list(file.seen.checked)
             elif self.settings.baseline is None or (file.seen and file.seen.parsed is not None):
@@ -306,75 +310,85 @@ class Project:
     # All of it, with mypy
 
     def check_soon(self) -> None:
-        """Have mypy see the newest texts, once nobody types; an older run is ended."""
-        if self._closed:
-            return
-        if self._checking is not None:
-            self._checking.cancel()
-        self._set_pending(pending=True)
-        self._checking = asyncio.create_task(self._check())
+        """Have mypy see the newest texts, once nobody types; an older run is mostly ended."""
+        if not self._closed:
+            self._set_pending(pending=True)
+            if self.is_first:
+                self._checks.again(0, 0)  # it takes longest: edits must not keep it from its end
+            else:
+                self._checks.again(QUIET)
+
+    async def _is_unchecked(self) -> bool:
+        while self._looking is not None:
+            await asyncio.wait([self._looking])
+        return self.is_first or self.texts() != self._checked_texts
 
     async def _check(self) -> None:
-        task = asyncio.current_task()
-        try:
-            await asyncio.sleep(0 if self.is_first else QUIET)
-            while self._looking is not None:
-                await asyncio.wait([self._looking])
-            texts = self.texts()
-            if texts != self._checked_texts:
-                open_texts = {
-                    path: self._file(path).good or buffer.text
-                    for path, buffer in self.buffers.items()
-                }
-                report = await self._report(texts)
-                self._take(report, open_texts)
-                self._checked_texts = texts
-                self.is_first = False
-            self.state.failure = None
-        except Failed as error:
-            self.state.failure = str(error)
-        finally:
-            if self._checking is task:
-                self._checking = None
-                self._set_pending(pending=False)
+        texts, changes = self.texts(), self._disk_changes
+        open_texts = {
+            path: self._file(path).good or buffer.text for path, buffer in self.buffers.items()
+        }
+        # What is kept between runs of ``check`` tells the findings soon, if there is any.
+        kind = "quick check" if self._is_new and not texts else "check"
+        self._is_new = False
+        report = await self._report(kind, texts)
+        if report is None:
+            return
+        same = texts == self._checked_texts
+        self._checked_texts = texts if changes == self._disk_changes else None
+        self._take(report, open_texts, same=same)
+        self.is_first &= kind != "check"
+
+    def _check_ended(self, failure: str | None) -> None:
+        self.state.failure = failure
+        self._set_pending(pending=False)
 
     def _set_pending(self, *, pending: bool) -> None:
         self.state.pending = pending
         self.state.progress = None
         self._listener.state_changed(self)
 
-    async def _report(self, texts: dict[str, str]) -> Report:
-        directory, paths = self.root.directory, list(self.root.paths)
-        task = Task("check", directory, paths, self.settings, texts)
+    async def _report(self, kind: str, texts: dict[str, str]) -> Report | None:
+        task = Task(kind, self.root.directory, list(self.root.paths), self.settings, texts)
 
         def on_progress(done: int, number: int) -> None:
             self.state.progress = Progress(done, number)
             self._listener.state_changed(self)
 
-        return decoded(await self._tasks.done(task, on_progress))
+        found = await self._tasks.done(task, on_progress)
+        return decoded(found) if found is not None else None
 
-    def _take(self, report: Report, texts: dict[str, str]) -> None:
-        """Take over what a check of the project found."""
+    def _take(self, report: Report, texts: dict[str, str], *, same: bool) -> None:
+        """Take over what a check of the project found.
+
+        Args:
+            report: What it found.
+            texts: The texts of the files that were open; some may have been edited since.
+            same: Whether all texts are those of the check before.
+        """
+        if report.paths != self.report.paths and not self.is_first:
+            self._parsed.drop()
         self.report = report
         by_path: dict[str, list[Finding]] = {}
         for found in report.findings:
             by_path.setdefault(self.full(found.path), []).append(found)
         changed = []
-        for path in {*by_path, *self._files}:
-            file = self._file(path)
-            new = by_path.get(path, [])
-            if path in texts:
-                old = file.seen
-                same = old is not None and old.text == texts[path]
-                file.seen = Seen(texts[path], new, old.parsed if same and old else None)
-                if not same:
+        for path in {*by_path, *self._files, *self.buffers}:
+            file, buffer = self._file(path), self.buffers.get(path)
+            shown = new = by_path.get(path, [])
+            seen, file.seen = file.seen, None
+            if buffer is not None and (path in texts or buffer.is_saved()):
+                text = texts.get(path, buffer.text)
+                parsed = seen.parsed if same and seen and seen.text == text else None
+                file.seen = Seen(text, new, parsed)
+                if text != buffer.text:
+                    shown = list(Edit.between(text, buffer.text).moved(new))
+                if parsed is None or text != buffer.text:
                     self._look_again(path)
-            else:
-                file.seen = None
-            if file.findings != new:
-                file.findings = list(new)
+            if file.findings != shown:
+                file.findings = list(shown)
                 changed.append(path)
-            if not new and path not in self.buffers:
+            if not new and buffer is None:
                 del self._files[path]
         self._listener.found(self, changed)
 
@@ -384,16 +398,3 @@ class Project:
             self._to_look.append(path)
         if self._looking is None and not self._closed:
             self._looking = asyncio.create_task(self._look_at_all())
-
-
-def _trouble(text: str) -> tuple[int, str] | None:
-    """The same where nothing else can be asked: as the running Python has it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except SyntaxError as error:
-        return error.lineno or 0, error.msg
-    except (ValueError, RecursionError, MemoryError) as error:
-        return 0, str(error)
-    return None

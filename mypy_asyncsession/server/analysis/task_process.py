@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.checking.report_cache import encoded
-from mypy_asyncsession.checking.run import Started, check
+from mypy_asyncsession.checking.run import Started, check, is_warm
 from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.server.analysis.jobs import Settings, Task
 from mypy_asyncsession.server.analysis.texts import encoded as encoded_text
@@ -27,8 +27,13 @@ from mypy_asyncsession.server.analysis.worker import Channel, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mypy_asyncsession.checking.report import Report
+
 #: Between two words about progress, in seconds.
 _PAUSE: Final = 0.1
+
+#: By how much a task that is in no hurry gives way to others.
+_GENTLY: Final = 5
 
 
 def main(channel: Channel) -> None:
@@ -36,6 +41,8 @@ def main(channel: Channel) -> None:
     first = channel.receive()
     if first is None:
         return
+    if first["gently"] and hasattr(os, "nice"):
+        os.nice(_GENTLY)
     settings = Settings(**first["settings"])
     started: Started | None = None
     try:
@@ -50,8 +57,11 @@ def main(channel: Channel) -> None:
         if task.settings.cache_dir != settings.cache_dir and started is not None:
             started.close()
             started = None
+        result: dict[str, Any] | None
         if task.kind == "check":
             result = _check(task, started, _progress(channel))
+        elif task.kind == "quick check":
+            result = _check_quickly(task, _progress(channel))
         else:
             from mypy_asyncsession.server.analysis.fixing import fixed
 
@@ -90,7 +100,7 @@ def _progress(channel: Channel) -> Callable[[int, int], None]:
 def _check(
     task: Task, started: Started | None, on_progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    """The report on a project, as an object for JSON."""
+    """The report on a project, with its providers, as an object for JSON."""
     with TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
         report = check(
             task.paths,
@@ -99,6 +109,19 @@ def _check(
             on_progress=on_progress,
             started=started,
         )
+    return _encoded(report, task)
+
+
+def _check_quickly(task: Task, on_progress: Callable[[int, int], None]) -> dict[str, Any] | None:
+    """The same without the providers; ``None`` where no ``check`` has made that quick."""
+    options = task.settings.options()
+    if not is_warm(task.directory, options):
+        return None
+    report = check(task.paths, options, directory=task.directory, on_progress=on_progress)
+    return _encoded(report, task)
+
+
+def _encoded(report: Report, task: Task) -> dict[str, Any]:
     if task.settings.baseline is not None:
         from mypy_asyncsession.checking.baseline import Baseline
 

@@ -36,14 +36,18 @@ class Tasks:
         self._spare: asyncio.Task[Process] | None = None
         self._ending: list[asyncio.Task[None]] = []
         self._closed = False
+        #: The first check takes longest, and who waits meanwhile waits for something else.
+        self._gently = True
 
     def prepare(self) -> None:
         """Have a process wait for the next task."""
         if self._spare is None and not self._closed:
-            self._spare = asyncio.create_task(start_task(self._directory, self._settings))
+            self._spare = asyncio.create_task(self._start())
 
-    async def done(self, task: Task, on_progress: Callable[[int, int], None]) -> dict[str, Any]:
-        """The result of a task; who cancels this ends it.
+    async def done(
+        self, task: Task, on_progress: Callable[[int, int], None]
+    ) -> dict[str, Any] | None:
+        """The result of a task, if it has one; who cancels this ends it.
 
         Args:
             task: What to do.
@@ -63,7 +67,8 @@ class Tasks:
                     elif what == "failed":
                         raise Failed(rest[0])
                     elif what == "done":
-                        result: dict[str, Any] = rest[0]
+                        result: dict[str, Any] | None = rest[0]
+                        self._gently &= task.kind != "check"
                         return result
                 reason = str(process.died())
             finally:
@@ -93,7 +98,10 @@ class Tasks:
         if process.is_alive():
             return process
         self.end(process)
-        return await start_task(self._directory, self._settings)
+        return await self._start()
+
+    async def _start(self) -> Process:
+        return await start_task(self._directory, self._settings, gently=self._gently)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         self._ending = [task for task in self._ending if not task.done()]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import tokenize
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,19 @@ def encoded(text: str) -> bytes:
 def lines_of(text: str) -> list[str]:
     """The lines of a text, as Python and editors count them, without their ends."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def trouble(text: str) -> tuple[int, str] | None:
+    """The line at which the running Python cannot parse a text, and why; ``None`` if it can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        return error.lineno or 0, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 0, str(error)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
