@@ -36,6 +36,7 @@ from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
+from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,6 +74,8 @@ _BEGINNING: Final = frozenset(
 _LOADING: Final = frozenset({"get", "get_one", "merge"})
 #: What does nothing in the database, and so is let pass after a failure.
 _IN_MEMORY: Final = frozenset({"add", "add_all", "flush", "run_sync"})
+#: One of these stands in each module that has sessions.
+_OF_SESSIONS: Final = ("AsyncSession", "sessionmaker", *sorted(FLUSHING))
 #: One of these names stands in each function of interest.
 _TELLING: Final = FLUSHING | {"begin", "begin_nested"}
 
@@ -83,6 +86,7 @@ class Transactions:
     def __init__(self, summaries: Summaries) -> None:
         self._summaries = summaries
         self._objects = summaries.objects
+        self._program = summaries.program
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[TransactionMisuse]:
         """What a function does too late or too early; *point* is where it is defined."""
@@ -116,11 +120,26 @@ class Transactions:
             if point.kind is not PointKind.AWAIT or id(point.node) not in inside:
                 continue
             after = reachable(graph, point.index, first=EdgeKind.RAISING)
-            if any(graph.points[each].kind is PointKind.AWAIT for each in after) and any(
-                act.method in FLUSHING and act.fails for act in self._summaries.at(point, body).acts
+            if (
+                any(graph.points[each].kind is PointKind.AWAIT for each in after)
+                and self._may_flush(point, body)
+                and any(
+                    act.method in FLUSHING and act.fails
+                    for act in self._summaries.at(point, body).acts
+                )
             ):
                 return True
         return False
+
+    def _may_flush(self, point: Point, body: FunctionBody) -> bool:
+        """A quick look: whether the function that is awaited is of a module that has sessions."""
+        awaited = point.node.expr if isinstance(point.node, AwaitExpr) else None
+        if not isinstance(awaited, CallExpr):
+            return False
+        called = self._objects.value(awaited.callee, body, point.index)
+        return not isinstance(called, FunctionValue) or self._program.mentions(
+            called.scope.module, *_OF_SESSIONS
+        )
 
     # Use after a commit inside the block of a transaction
 

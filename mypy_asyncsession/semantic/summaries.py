@@ -76,7 +76,7 @@ class Summaries:
     """Makes the summaries of functions, each once."""
 
     def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
+        self.program = interpreter.program
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
         self._known = Fixpoints(NOTHING, _DEPTH)
@@ -86,7 +86,7 @@ class Summaries:
         node = function.node
         if not isinstance(node, FuncDef) or not node.is_coroutine or node.is_generator:
             return None
-        if is_stub_body(node) or self._interpreter.program.source(function.scope.module) is None:
+        if is_stub_body(node) or self.program.source(function.scope.module) is None:
             return None
         return self._known.of(id(node), lambda: self._summary(function))
 
