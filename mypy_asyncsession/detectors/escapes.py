@@ -38,7 +38,7 @@ from mypy_asyncsession.models.contextlib import EXIT_STACKS
 from mypy_asyncsession.semantic.cfg import WithItem
 from mypy_asyncsession.semantic.session_ownership import closed_by, opens, opens_in
 from mypy_asyncsession.semantic.syntax import dotted, statements, walk
-from mypy_asyncsession.semantic.values import ObjectValue
+from mypy_asyncsession.semantic.values import ContainerValue, ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -264,13 +264,35 @@ class Escapes:
         if (
             not isinstance(call, CallExpr)
             or not isinstance(call.callee, MemberExpr)
-            or call.callee.name != "set"
             or len(call.args) != 1
-            or not any(is_named(call.args[0], name) for name, how in names.items() if how in _OPEN)
+        ):
+            return False
+        if call.callee.name in ("add", "append"):
+            return self._is_collected(call, call.callee.expr, names, point)
+        if call.callee.name != "set" or not any(
+            is_named(call.args[0], name) for name, how in names.items() if how in _OPEN
         ):
             return False
         variable = self._interpreter.value(call.callee.expr, point.scope, point.where)
         return isinstance(variable, ObjectValue) and variable.label == "ContextVar"
+
+    def _is_collected(
+        self, call: CallExpr, collection: Expression, names: dict[str, Held], point: ProgramPoint
+    ) -> bool:
+        """Whether a collection that outlives the function gets the session, or what uses it."""
+        block = point.statement.body  # type: ignore[attr-defined]
+        how = self._holders.of(call.args[0], names, block, point.scope, point.where)
+        if how not in (*_OPEN, Held.CALLABLE):
+            return False
+        if isinstance(collection, NameExpr):
+            inner = next(each for each in point.scope.chain() if each.parent is None)
+            return collection.name in inner.names.bindings and not any(
+                collection.name in each.names.bindings or each.names.outer
+                for each in point.scope.chain()
+                if each.parent is not None
+            )
+        value = self._interpreter.value(collection, point.scope, point.where)
+        return isinstance(collection, MemberExpr) and isinstance(value, ContainerValue)
 
     def _used_closed(
         self, flow: FunctionFlow, name: str, point: ProgramPoint

@@ -21,7 +21,7 @@ from mypy_asyncsession.detectors.held_sessions import (
     is_session,
 )
 from mypy_asyncsession.detectors.record import Situation, UnenteredUse
-from mypy_asyncsession.detectors.session_parameters import uses_as_session
+from mypy_asyncsession.detectors.session_parameters import kept_in, uses_as_session
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.unentered_holders import holder_of, unentered
 from mypy_asyncsession.models.builtin import HANDING_ON
@@ -45,7 +45,7 @@ from mypy_asyncsession.semantic.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, Node
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.candidates import Candidates
@@ -145,7 +145,7 @@ class GivenHolders:
             return isinstance(value, ObjectValue) and value.shape not in _HOLDING_NOTHING
         type_ = get_proper_type(self._interpreter.type_of(argument, self._module))
         if isinstance(type_, Instance):
-            return type_.type.fullname in _HANDED
+            return type_.type.fullname in _HANDED or type_.type.get("__await__") is not None
         # The call of an unannotated provider.
         return isinstance(type_, AnyType) and isinstance(argument, CallExpr)
 
@@ -197,12 +197,18 @@ class GivenHolders:
         self, call: CallExpr, name: str, argument: Expression, point: ProgramPoint
     ) -> bool:
         """Whether the body of what is called works with what it is given."""
-        callee = self._interpreter.value(call.callee, point.scope, point.where)
-        if not isinstance(callee, FunctionValue):
+        callee = self._function(call.callee, point)
+        if callee is None:
             return False
+        bodies: list[Node] = [callee.node.body]
+        attribute = kept_in(callee, name, self._interpreter)
+        if attribute is not None:
+            info, name = attribute
+            methods = self._interpreter.program.methods(info)
+            bodies = [each.body for each in methods if each is not callee.node]
         given = self._interpreter.value(argument, point.scope, point.where)
         return all(
-            isinstance(member, ObjectValue) and suffices(callee.node, name, member)
+            isinstance(member, ObjectValue) and suffices(bodies, name, member)
             for member in members(given)
         )
 

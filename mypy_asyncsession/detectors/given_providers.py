@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import ArgKind, ClassDef, FuncDef, NameExpr
+from mypy.nodes import ArgKind, CallExpr, ClassDef, FuncDef, NameExpr
 
-from mypy_asyncsession.detectors.parameter_needs import is_reference, kept, needs
+from mypy_asyncsession.detectors.parameter_needs import is_reference, kept, may_need, needs
 from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.semantic.call_arguments import matched, spread
 from mypy_asyncsession.semantic.shapes import Shape
@@ -23,8 +23,10 @@ from mypy_asyncsession.semantic.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy.nodes import CallExpr, Expression
+    from mypy.nodes import Expression, SymbolNode
 
+    from mypy_asyncsession.detectors.callees import Callees
+    from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.detectors.doubles import Doubles
     from mypy_asyncsession.detectors.parameter_needs import Need
     from mypy_asyncsession.detectors.record import Pairing, Use
@@ -43,20 +45,45 @@ _STARRED: Final = frozenset({ArgKind.ARG_STAR, ArgKind.ARG_STAR2})
 class GivenProviders:
     """Compares what functions are given with what they do with it."""
 
-    def __init__(self, interpreter: Interpreter, doubles: Doubles) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        doubles: Doubles,
+        callees: Callees,
+        candidates: Candidates,
+    ) -> None:
         self._interpreter = interpreter
         self._doubles = doubles
+        self._callees = callees
+        self._candidates = candidates
         self._needs: dict[FuncDef, dict[str, list[Need]]] = {}
 
-    def of_call(self, call: CallExpr, point: ProgramPoint, made: Made) -> Iterator[Use]:
-        """The uses that a call of a function leads to."""
+    def of_call(
+        self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint, made: Made
+    ) -> Iterator[Use]:
+        """The uses that a call of a function leads to.
+
+        Args:
+            call: The call.
+            node: What it calls, as far as mypy knows.
+            point: Where it stands.
+            made: Makes the record of a use.
+        """
+        if not may_need(call, point.scope, self._interpreter.program) and not (
+            self._callees.is_own(node)
+            and any(
+                isinstance(each, CallExpr) or self._candidates.may_lead(each, point.body)
+                for each in call.args
+            )
+        ):
+            return
         callee = self._interpreter.value(call.callee, point.scope, point.where)
         klass = callee if isinstance(callee, ClassValue) else None
         if klass is not None:
             callee = self._interpreter.initializer(klass)
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return
-        wanted = self._wanted(callee.node, callee, klass)
+        wanted = self._wanted(callee.node, callee, klass, point)
         if not wanted:
             return
         given = [(name, argument, point) for name, argument in matched(call, callee)]
@@ -108,14 +135,18 @@ class GivenProviders:
         return use._replace(callee=text) if use is not None and need.called else use
 
     def _wanted(
-        self, function: FuncDef, callee: FunctionValue, klass: ClassValue | None
+        self,
+        function: FuncDef,
+        callee: FunctionValue,
+        klass: ClassValue | None,
+        point: ProgramPoint,
     ) -> dict[str, list[Need]]:
         known = self._needs.get(function)
         if known is None:
             known = self._needs[function] = needs(function)
             owner = callee.scope.node
             if klass is not None and isinstance(owner, ClassDef) and owner.name == _last(klass):
-                known.update(kept(function, owner))
+                known.update(kept(function, owner, point.body.replaces))
         return known
 
     def _denies(self, callee: FunctionValue, position: int, need: Need) -> bool:

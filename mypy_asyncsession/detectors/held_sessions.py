@@ -25,6 +25,7 @@ _HOLDERS = frozenset(
         Shape.ASYNC_GENERATOR,
         Shape.ASYNC_ITERATOR,
         Shape.ASYNC_CONTEXT_MANAGER,
+        Shape.AWAITABLE_CONTEXT_MANAGER,
         Shape.COROUTINE,
         Shape.GENERATOR,
         Shape.ITERATOR,

@@ -34,7 +34,7 @@ from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, mentions, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy.nodes import ClassDef, Expression, Node
 
@@ -168,17 +168,26 @@ def _points_of(uses: list[tuple[PointKind, Node, int]], graph: Graph) -> list[in
     ]
 
 
-def kept(init: FuncDef, owner: ClassDef) -> dict[str, list[Need]]:
+def kept(init: FuncDef, owner: ClassDef, replaces: Callable[[str], bool]) -> dict[str, list[Need]]:
     """What the methods of a class do with what its ``__init__`` is given, and keeps.
 
     Only what is kept as it is, in an attribute that is used in one way wherever it is used.
+
+    Args:
+        init: The ``__init__``.
+        owner: The class.
+        replaces: Whether another one may be put into an attribute, from outside.
     """
     me = init.arguments[0].variable.name if init.arguments else ""
     attributes: dict[str, str] = {}
     for statement in init.body.body:
         if isinstance(statement, AssignmentStmt) and isinstance(statement.rvalue, NameExpr):
             target = statement.lvalues[0]
-            if isinstance(target, MemberExpr) and dotted(target.expr) == me:
+            if (
+                isinstance(target, MemberExpr)
+                and dotted(target.expr) == me
+                and not replaces(target.name)
+            ):
                 attributes[target.name] = statement.rvalue.name
     found: dict[str, list[Need]] = {}
     for attribute, name in attributes.items():

@@ -23,7 +23,7 @@ from mypy_asyncsession.semantic.syntax import dotted, mentions, statements, walk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mypy.nodes import Node
+    from mypy.nodes import Node, TypeInfo
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.values import FunctionValue
@@ -46,11 +46,29 @@ def uses_as_session(function: FunctionValue, name: str, interpreter: Interpreter
         return False
     if _asks_of([node.body], name):
         return True
-    info = class_at(interpreter, scope)
-    if info is None or not isinstance(node, FuncDef) or node.name != "__init__":
+    kept = kept_in(function, name, interpreter)
+    if kept is None:
         return False
+    info, attribute = kept
+    return _asks_of([method.body for method in interpreter.program.methods(info)], attribute)
+
+
+def kept_in(
+    function: FunctionValue, name: str, interpreter: Interpreter
+) -> tuple[TypeInfo, str] | None:
+    """The class, and the attribute of it, that an ``__init__`` keeps a parameter in, and no other.
+
+    Args:
+        function: The function.
+        name: The parameter.
+        interpreter: Says which class that is.
+    """
+    node, scope = function.node, function.scope
+    source = interpreter.program.source(scope.module)
+    info = class_at(interpreter, scope)
+    if source is None or info is None or not isinstance(node, FuncDef) or node.name != "__init__":
+        return None
     located = source.class_named(info.name)
-    methods = list(interpreter.program.methods(info))
     for statement in statements(node.body):
         if not isinstance(statement, AssignmentStmt) or not _is_name(statement.rvalue, name):
             continue
@@ -62,8 +80,8 @@ def uses_as_session(function: FunctionValue, name: str, interpreter: Interpreter
             len(source.attributes(located[0]).get(attribute, ())) == 1
             and mentions(node.body, name) == 1
         ):
-            return _asks_of([method.body for method in methods], target)
-    return False
+            return info, target
+    return None
 
 
 def _asks_of(bodies: Iterable[Node], owner: str) -> bool:

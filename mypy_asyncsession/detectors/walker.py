@@ -50,7 +50,6 @@ from mypy_asyncsession.detectors.left_open import LeftOpen
 from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.pairings import Pairings
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
-from mypy_asyncsession.detectors.parameter_needs import may_need
 from mypy_asyncsession.detectors.probes import PROBING, Probes
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
@@ -153,7 +152,7 @@ class Walker:
         )
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
-        self._given = GivenProviders(interpreter, self._doubles)
+        self._given = GivenProviders(interpreter, self._doubles, self._callees, self._candidates)
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
@@ -393,14 +392,7 @@ class Walker:
                     yield from self._overrides.of_argument(
                         protocol, argument, point.scope, point.where, point.body.outermost()
                     )
-        if may_need(call, point.scope, self._interpreter.program) or (
-            self._callees.is_own(node)
-            and any(
-                isinstance(each, CallExpr) or self._candidates.may_lead(each, point.body)
-                for each in call.args
-            )
-        ):
-            yield from self._given.of_call(call, point, self._pairings.made)
+        yield from self._given.of_call(call, node, point, self._pairings.made)
         yield from self._holders.of_call(call, type_, point)
         if name in DOUBLING:
             yield from self._doubles.of_call(call, point)

@@ -48,7 +48,7 @@ def combine(structural: Value, typed: Value) -> Value:
     if not options:
         # The type of a function, module or literal says less than the definition.
         says_more = any(
-            isinstance(member, ObjectValue) and member.shape is not Shape.OTHER
+            isinstance(member, ObjectValue) and member.shape not in (Shape.NONE, Shape.OTHER)
             for member in members(typed)
         )
         return typed if says_more and not isinstance(structural, ContainerValue) else structural

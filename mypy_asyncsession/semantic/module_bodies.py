@@ -93,6 +93,7 @@ def bodies_in(tree: MypyFile) -> Bodies:
                 if put is not None:
                     found.patched.setdefault(put[0], set()).add(put[1])
                 found.put.update(_put_by_call(statement.expr))
+                _store_default(statement, chain, found.stored)
             elif isinstance(statement, ClassDef):
                 for base in statement.base_type_exprs:
                     generic = base.base if isinstance(base, IndexExpr) else base
@@ -135,6 +136,22 @@ def _store(
         return
     key = target.index.value if isinstance(target.index, (IntExpr, StrExpr)) else None
     found.setdefault(name, []).append(Stored(key, statement.rvalue, chain, statement))
+
+
+def _store_default(statement: ExpressionStmt, chain: Chain, found: dict[str, list[Stored]]) -> None:
+    """Take note of ``NAME.setdefault(key, value)``."""
+    call = statement.expr
+    if not (
+        isinstance(call, CallExpr)
+        and isinstance(call.callee, MemberExpr)
+        and call.callee.name == "setdefault"
+        and isinstance(call.callee.expr, NameExpr)
+        and len(call.args) == 2
+    ):
+        return
+    key = call.args[0].value if isinstance(call.args[0], (IntExpr, StrExpr)) else None
+    stored = Stored(key, call.args[1], chain, statement)
+    found.setdefault(call.callee.expr.name, []).append(stored)
 
 
 def _is_globals(node: Node) -> bool:

@@ -46,9 +46,7 @@ if TYPE_CHECKING:
 
 
 #: The methods that change the elements of a list, a dict or a set.
-_CHANGES = frozenset(
-    {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
-)
+_CHANGES = frozenset({"add", "append", "clear", "extend", "insert", "pop", "remove", "update"})
 
 
 @dataclass(slots=True, eq=False)

@@ -82,6 +82,10 @@ class Body:
         """Whether the module sets an attribute of what has a name in it."""
         return attribute in self._source.patched(name)
 
+    def replaces(self, attribute: str) -> bool:
+        """Whether the module sets an attribute of that name of what others have made."""
+        return self._source.patches(attribute, aside="self")
+
     def contents(self, function: FuncItem) -> Contents:
         """What stands in a function of the module."""
         return self._source.contents(function)

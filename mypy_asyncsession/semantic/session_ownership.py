@@ -19,6 +19,7 @@ from mypy.nodes import (
 from mypy.types import Instance
 
 from mypy_asyncsession.semantic.bindings import ITERATING
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.shapes import Can
 from mypy_asyncsession.semantic.syntax import dotted, returned, statements, walk, yields
@@ -51,6 +52,8 @@ _DRIVES = frozenset(
 _DEPTH = 4
 #: What the end of a block calls where it closes something.
 _CLOSING = frozenset({"__aexit__", "__exit__", "aclose", "close"})
+#: What pools call it to be given back what they handed out.
+_GIVING_BACK = frozenset({"checkin", "putconn", "release"})
 #: What gives the session of a manager inside another.
 _ENTERING = frozenset({"__aenter__", "__enter__", "enter_async_context", "enter_context"})
 
@@ -156,6 +159,8 @@ def _closed(function: FuncItem) -> set[str | None]:
     for node in walk(function.body, into_functions=False):
         if isinstance(node, MemberExpr) and node.name in _CLOSING:
             found.setdefault(dotted(node.expr), []).extend(flow.graph.points_of(node))
+        elif isinstance(node, CallExpr) and node.args and last_name(node.callee) in _GIVING_BACK:
+            found.setdefault(dotted(node.args[0]), []).extend(flow.graph.points_of(node))
     return {name for name, points in found.items() if flow.always(points)}
 
 

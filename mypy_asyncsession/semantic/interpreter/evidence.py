@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentStmt,
@@ -22,7 +22,7 @@ from mypy.nodes import (
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.context import scope_at
 from mypy_asyncsession.semantic.shapes import USES, Can, Shape
-from mypy_asyncsession.semantic.syntax import definition_of, dotted, mentions, walk
+from mypy_asyncsession.semantic.syntax import definition_of, dotted, walk
 from mypy_asyncsession.semantic.values import (
     RECURSIVE,
     UNKNOWN,
@@ -33,7 +33,7 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mypy.nodes import Block, FuncItem, Node
 
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.interpreter.context import Context
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
+
+
+#: What a sessionmaker has that may be asked of it.
+_OF_MAKERS: Final = frozenset({"begin", "configure", "kw"})
 
 
 def default_stands(function: FuncItem, position: int, at: Context) -> bool:
@@ -159,28 +163,34 @@ def denied(block: Block, name: str, declared: Value) -> bool:
     return False
 
 
-def suffices(function: FuncItem, name: str, given: ObjectValue) -> bool:
-    """Whether a body does with a parameter only what an object of another kind can do as well.
+def suffices(bodies: Iterable[Node], name: str, given: ObjectValue) -> bool:
+    """Whether bodies do with something only what an object of another kind can do as well.
 
     ``async def job(session: AsyncSession): async with session as opened: ...`` works with a
     manager of one, and one that calls it works with a sessionmaker.
+
+    Args:
+        bodies: The bodies.
+        name: The parameter, or the attribute that it is kept in, as written there.
+        given: The object.
     """
-    used = 0
-    for node in walk(function.body):
+    used = asked = 0
+    is_maker = given.shape is Shape.SESSIONMAKER
+    for node in (each for body in bodies for each in walk(body)):
+        if isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name:
+            asked += 1
         if isinstance(node, WithStmt):
             can = Can.ASYNC_ENTER if node.is_async else Can.ENTER
-            used += sum(_is_name(each, name) for each in node.expr) if given.can & can else 0
-        elif isinstance(node, ForStmt) and _is_name(node.expr, name):
+            used += sum(dotted(each) == name for each in node.expr) if given.can & can else 0
+        elif isinstance(node, ForStmt) and dotted(node.expr) == name:
             used += bool(given.can & (Can.ASYNC_ITERATE if node.is_async else Can.ITERATE))
-        elif isinstance(node, AwaitExpr) and _is_name(node.expr, name):
+        elif isinstance(node, AwaitExpr) and dotted(node.expr) == name:
             used += bool(given.can & Can.AWAIT)
-        elif isinstance(node, CallExpr) and _is_name(node.callee, name):
-            used += given.shape is Shape.SESSIONMAKER
-    return 0 < used == mentions(function.body, name)
-
-
-def _is_name(node: Node, name: str) -> bool:
-    return isinstance(node, NameExpr) and node.name == name
+        elif isinstance(node, CallExpr) and dotted(node.callee) == name:
+            used += is_maker
+        elif isinstance(node, MemberExpr) and dotted(node.expr) == name:
+            used += is_maker and node.name in _OF_MAKERS
+    return 0 < used == asked
 
 
 def _asks(node: Node, name: str) -> bool:
