@@ -26,6 +26,7 @@ DB = "async def get_db():\n    yield 1\n"
 BODY = "async def use() -> None:\n    async with get_db() as s:\n        print(s)\n"
 USE = f"from db import get_db\n\n{BODY}"
 FOUND = [(4, "async-with")]
+MORE = "async def more() -> None:\n    async with get_db() as s:\n        print(s)\n"
 
 CREATED, CHANGED, DELETED = types.FileChangeType
 
@@ -165,11 +166,7 @@ def test_what_is_accepted_is_not_shown(root: Path) -> None:
         await editor.settled()
         assert not editor.findings("use.py")
         # It is known wherever it moves to; another one is new.
-        more = (
-            "\n"
-            + USE
-            + "\nasync def more() -> None:\n    async with get_db() as s:\n        print(s)\n"
-        )
+        more = "\n" + USE + "\n" + MORE
         editor.change("use.py", more)
         await editor.settled()
         assert editor.findings("use.py") == [(9, "async-with")]
@@ -194,6 +191,31 @@ def test_what_check_has_kept_is_shown_first(root: Path) -> None:
 
     drive(root, part)
     assert [each.code for each in check(["."], directory=str(root)).findings] == ["async-with"]
+
+
+def test_a_file_that_is_new(root: Path) -> None:
+    async def part(editor: Editor) -> None:
+        await editor.settled()
+        editor.open("new.py", USE)
+        await editor.until(lambda: editor.findings("new.py") == FOUND)
+        await editor.settled()
+        assert editor.findings("new.py") == FOUND
+        [fix, *_] = (await editor.actions("new.py", 4)).values()
+        assert (await editor.resolve(fix)).edit is not None
+        editor.change("new.py", USE + "\n\n" + MORE)
+        await editor.settled()
+        assert editor.findings("new.py") == [*FOUND, (9, "async-with")]
+        # Nobody tells of the file but the editor that has written it.
+        editor.save("new.py")
+        await editor.settled()
+        editor.change("new.py", USE)
+        await editor.settled()
+        assert editor.findings("new.py") == FOUND
+        editor.open("use.py", "from new import get_db\n" + USE.partition("\n")[2])
+        await editor.settled()
+        assert editor.findings("use.py") == FOUND
+
+    drive(root, part)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")

@@ -22,7 +22,7 @@ from mypy_asyncsession.server.analysis.texts import Buffer, Edit, trouble
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mypy_asyncsession.server.analysis.jobs import Settings
+    from mypy_asyncsession.server.analysis.jobs import Settings, Wanted
     from mypy_asyncsession.server.analysis.roots import Root
 
 #: How many seconds nobody must have typed before mypy is asked.
@@ -234,7 +234,7 @@ class Project:
             await asyncio.wait(running)
             await asyncio.sleep(0)
 
-    async def fix(self, wanted: list[tuple[str, str, int, str]]) -> Fixed:
+    async def fix(self, wanted: list[Wanted]) -> Fixed:
         """What fixes would make of the texts.
 
         Args:
@@ -244,17 +244,15 @@ class Project:
         Raises:
             Failed: It cannot be done.
         """
-        task = Task(
-            "fix",
-            self.root.directory,
-            list(self.root.paths),
-            self.settings,
-            self.texts(),
-            wanted,
-        )
+        task = self._task("fix", self.texts(), wanted)
         found = await self._tasks.done(task, lambda _done, _number: None)
         assert found is not None
         return Fixed(**found)
+
+    def _task(self, kind: str, texts: dict[str, str], wanted: list[Wanted]) -> Task:
+        new = [path for path, buffer in self.buffers.items() if path in texts and buffer.is_new()]
+        paths = [*self.root.paths, *new]
+        return Task(kind, self.root.directory, paths, self.settings, texts, wanted)
 
     # Single files, without mypy
 
@@ -349,7 +347,7 @@ class Project:
         self._listener.state_changed(self)
 
     async def _report(self, kind: str, texts: dict[str, str]) -> Report | None:
-        task = Task(kind, self.root.directory, list(self.root.paths), self.settings, texts)
+        task = self._task(kind, texts, [])
 
         def on_progress(done: int, number: int) -> None:
             self.state.progress = Progress(done, number)
