@@ -7,6 +7,7 @@ import signal
 import textwrap
 from typing import TYPE_CHECKING
 
+import pytest
 from mypy.options import Options
 
 from mypy_asyncsession.checking.shared_work import shared
@@ -189,3 +190,31 @@ def test_what_a_killed_process_leaves_is_done_by_this_one() -> None:
     assert {key: value for key, value in found.items() if key >= 0} == dict(
         zip(range(100), range(100), strict=True)
     )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['getattr(db, "get_db")', 'vars(db)["get_db"]', 'db.__dict__["get_db"]'],
+)
+def test_what_a_string_leads_to_counts(written: str) -> None:
+    db = """
+        async def get_db():
+            yield 1
+    """
+    use = f"""
+        import db
+
+        provider = {written}
+
+        def used():
+            return provider()
+
+        def at_once():
+            return {written}()
+
+        def other():
+            return getattr(db, "number")
+    """
+    found = _concerned({"db": db, "use": use})
+    assert {"use.used", "use.at_once"} <= found
+    assert "use.other" not in found

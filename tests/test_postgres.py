@@ -44,9 +44,9 @@ def test_what_fails_on_sqlite_fails_on_it(
     pytestconfig: pytest.Config,
 ) -> None:
     folder = pytestconfig.cache.mkdir("environments")
-    drivers = ("asyncpg>=0.30", "psycopg[binary]>=3.2")
+    beside = ("asyncpg>=0.30", "psycopg[binary]>=3.2", "pytest")
     try:
-        python = environment(folder, version("fastapi"), sqlalchemy, *drivers)
+        python = environment(folder, version("fastapi"), sqlalchemy, *beside)
     except NoEnvironmentError as error:
         pytest.skip(str(error))
     workspace = Workspace(tmp_path_factory.mktemp("postgres-cases"), CASES)

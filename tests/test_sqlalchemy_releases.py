@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 _FILES: Final = (
     "concurrent",
+    "escape",
+    "escape-later",
+    "escape-requests",
     "expired",
     "expired-given",
     "lazy-load",
     "lazy-load-helpers",
+    "lazy-load-responses",
     "transaction",
+    "unawaited",
     "units-of-work",
 )
 CASES: Final = [
@@ -75,7 +80,7 @@ def test_the_same_ones_fail(
 ) -> None:
     folder = pytestconfig.cache.mkdir("environments")
     try:
-        python = environment(folder, version("fastapi"), _OTHER)
+        python = environment(folder, version("fastapi"), _OTHER, "pytest")  # one case imports it
     except NoEnvironmentError as error:
         pytest.skip(str(error))
     workspace = Workspace(tmp_path_factory.mktemp("releases"), CASES)

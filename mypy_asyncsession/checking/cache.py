@@ -20,6 +20,8 @@ from mypy_asyncsession.checking.place import CACHED
 from mypy_asyncsession.checking.report import CannotRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_asyncsession.checking.place import Place
 
 #: What is built in place of a file that mypy cannot read: whatever is imported from it is unknown.
@@ -114,6 +116,15 @@ class Cache:
         path = self._folder / "in-place-of" / ("__init__.py" if package else "module.py")
         _write_once(path, _PLACEHOLDER)
         return str(path)
+
+    def files(self, texts: Mapping[str, str]) -> str:
+        """A directory that holds *texts*, by their paths in it, and nothing else."""
+        digest = hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest()[:8]
+        folder = self._folder / f"names-{digest}"
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            _write_once(folder / path, text)
+        return str(folder)
 
     def settings(self, text: str) -> str:
         """A TOML file that holds *text*."""

@@ -24,6 +24,7 @@ from mypy_asyncsession.checking.mypy_settings import (
 from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
+from mypy_asyncsession.checking.second_names import with_second_names
 from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
@@ -125,6 +126,7 @@ class MypyCheck:
             self._files, self._settings, self._directory, self._options.instead, self._beside
         )
         packages = self._python.packages or [each for each in sys.path if "-packages" in each]
+        with_second_names(self._sources, packages, self._cache.files)
         self._unresolved = unresolved_imports(self._sources, packages, self._directory)
         self._problems += misspelt(
             self._sources, packages, self._config, self._settings, self._files, self._directory

@@ -53,6 +53,15 @@ class Callees:
             node = entry.node if entry is not None else None
         return node
 
+    def is_own(self, node: SymbolNode | None) -> bool:
+        """Whether a function or class is one of the program's, where that is known."""
+        if isinstance(node, TypeInfo):
+            return self._program.is_own(node.module_name)
+        if isinstance(node, (Decorator, FuncDef)):
+            module = node.info.module_name if bool(node.info) else node.fullname.rpartition(".")[0]
+            return self._program.is_own(module)
+        return node is None and not self._program.analysed
+
     def named(self, callee: Expression, point: ProgramPoint) -> SymbolNode | None:
         """The definition that an expression names, if mypy knows."""
         if not isinstance(callee, (MemberExpr, NameExpr)):
@@ -72,14 +81,15 @@ class Callees:
             found = self._interpreter.static_type(expression, point.scope, point.where)
         return found.type if isinstance(found, Instance) else None
 
-    def is_plain(self, call: CallExpr, node: SymbolNode | None) -> bool:
+    def is_plain(self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint) -> bool:
         """Whether no parameter of a function asks for a session, or for anything like it.
 
         Args:
             call: A call of it.
             node: The definition.
+            point: Where the call stands.
         """
-        if node is None or not self._program.analysed:
+        if node is None:
             return False
         known = self._plain.get(node)
         if known is None:
@@ -87,9 +97,9 @@ class Callees:
         return known and not (
             # ``Class.method(object)``
             isinstance(call.callee, MemberExpr)
-            and call.callee.node is not None
             and isinstance(node, FuncDef)
             and bool(node.info)
+            and self.named(call.callee, point) is not None
         )
 
     def _is_plain(self, node: SymbolNode) -> bool:
@@ -107,7 +117,7 @@ class Callees:
             return False
         if not isinstance(node, FuncDef):
             return False
-        type_ = node.type
+        type_ = self._program.type_of(node)
         if type_ is None:
             return True
         if not isinstance(type_, CallableType):

@@ -37,11 +37,12 @@ from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullna
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_asyncsession.semantic.acts import Act
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import ProgramPoint
-    from mypy_asyncsession.semantic.summaries import Act, Summaries
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 #: The names of what runs things side by side: one of them stands in each function of interest.
 _RUNNING: Final = frozenset(

@@ -10,11 +10,13 @@ from mypy.nodes import (
     CallExpr,
     Decorator,
     DictExpr,
+    ForStmt,
     FuncDef,
     IndexExpr,
     MemberExpr,
     NameExpr,
     RefExpr,
+    TupleExpr,
 )
 
 from mypy_asyncsession.detectors.dependency_place import DependencyPlace
@@ -176,6 +178,35 @@ def _put(function: FuncDef) -> Iterator[tuple[str | None, str]]:
             value = parameter(node.args[0])
             if value is not None:
                 yield None, value
+        elif isinstance(node, ForStmt) and _puts_each(node):
+            value = parameter(_items_of(node.expr))
+            if value is not None:
+                yield None, value
+
+
+def _items_of(node: Node) -> Node | None:
+    """``overrides`` in ``overrides.items()``."""
+    callee = node.callee if isinstance(node, CallExpr) else None
+    return callee.expr if isinstance(callee, MemberExpr) and callee.name == "items" else None
+
+
+def _puts_each(loop: ForStmt) -> bool:
+    """Whether a loop over keys and values puts these there: ``overrides[key] = value``."""
+    pair = loop.index.items if isinstance(loop.index, TupleExpr) else []
+    names = [each.name for each in pair if isinstance(each, NameExpr)]
+    return len(names) == 2 and any(
+        isinstance(node, AssignmentStmt)
+        and isinstance(node.rvalue, NameExpr)
+        and node.rvalue.name == names[1]
+        and any(
+            isinstance(each, IndexExpr)
+            and _named(each.base)
+            and isinstance(each.index, NameExpr)
+            and each.index.name == names[0]
+            for each in node.lvalues
+        )
+        for node in walk(loop.body)
+    )
 
 
 def _named(node: Node) -> bool:

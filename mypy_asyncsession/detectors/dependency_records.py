@@ -113,6 +113,7 @@ class DirectCall(NamedTuple):
         span: Where the call stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        by_application: Whether the application calls it, as an event handler for one.
     """
 
     callee: str
@@ -123,3 +124,4 @@ class DirectCall(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    by_application: bool = False

@@ -109,9 +109,8 @@ class DirectCalls:
 
     def _has_name(self, module: str) -> bool:
         return any(
-            name in _NAMING
-            or (node is not None and (is_of_framework(node.fullname) or node.fullname in DEPENDS))
-            for name, node in self._interpreter.program.declared_names(module)
+            name in _NAMING or is_of_framework(fullname) or fullname in DEPENDS
+            for name, fullname in self._interpreter.program.full_names(module)
         )
 
     def of_call(
@@ -124,28 +123,43 @@ class DirectCalls:
         if target is None:
             return
         callee = self._interpreter.value(target, scope, where)
-        formal, function = self._formal(callee)
-        if function is None or not self._is_of_naming(function.fullname):
-            return
         kinds, names = call.arg_kinds[skipped:], call.arg_names[skipped:]
         positional = sum(kind is ArgKind.ARG_POS for kind in kinds)
-        given = {each.name for each in formal[:positional]} | set(names)
+        found = self._left(callee, positional, frozenset(filter(None, names)))
+        if found is not None:
+            yield _direct_call(*found, written(target), call, owner)
+
+    def of_handler(
+        self, handler: Value, name: str, given: int, call: CallExpr, owner: str
+    ) -> Iterator[DirectCall]:
+        """A function that the application calls itself, such as an event handler.
+
+        Args:
+            handler: The function.
+            name: How it is named.
+            given: How many arguments it is given.
+            call: What hands it to the application.
+            owner: The function around.
+        """
+        found = self._left(handler, given, frozenset())
+        if found is not None:
+            yield _direct_call(*found, name, call, owner)._replace(by_application=True)
+
+    def _left(
+        self, callee: Value, positional: int, names: frozenset[str]
+    ) -> tuple[_Formal, str, _Called, ObjectInfo | None] | None:
+        """The first parameter that a call leaves to its ``Depends``, as messages write that."""
+        formal, function = self._formal(callee)
+        if function is None or not self._is_of_naming(function.fullname):
+            return None
+        given = {each.name for each in formal[:positional]} | names
         for each in formal:
             if each.name in given or not each.read:
                 continue
             shown = self._default(each, function)
             if shown is not None:
-                yield DirectCall(
-                    callee=written(target),
-                    parameter=each.name,
-                    default=shown,
-                    place=place_of(function.origin),
-                    handed=self._given(each, function),
-                    span=span_of(call),
-                    function=owner,
-                    lines=tuple(range(call.line, (call.end_line or call.line) + 1)),
-                )
-                return
+                return each, shown, function, self._given(each, function)
+        return None
 
     def _target(self, call: CallExpr, scope: Scope, where: Where) -> tuple[Expression | None, int]:
         """What a call calls in the end, and how many of its arguments are not for that."""
@@ -259,6 +273,27 @@ class _Called:
     scope: Scope
     origin: Origin | None
     node: FuncDef | None
+
+
+def _direct_call(
+    formal: _Formal,
+    default: str,
+    function: _Called,
+    handed: ObjectInfo | None,
+    callee: str,
+    call: CallExpr,
+    owner: str,
+) -> DirectCall:
+    return DirectCall(
+        callee=callee,
+        parameter=formal.name,
+        default=default,
+        place=place_of(function.origin),
+        handed=handed,
+        span=span_of(call),
+        function=owner,
+        lines=tuple(range(call.line, (call.end_line or call.line) + 1)),
+    )
 
 
 def _uses(method: FuncDef, attribute: str) -> bool:

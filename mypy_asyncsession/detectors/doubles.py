@@ -10,6 +10,7 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.detectors.provider_records import Double
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import dotted, statements
 from mypy_asyncsession.semantic.values import (
@@ -60,8 +61,45 @@ class Doubles:
         if name == "multiple" and isinstance(call.callee, MemberExpr):
             yield from self._of_several(call, point)
             return
+        found = self._target(call, point)
+        if found is not None:
+            target, text, new, named = found
+            yield from self._compared(call, target, text, new, named, point)
+
+    def patched(self, call: CallExpr, point: ProgramPoint) -> tuple[ObjectInfo, str] | None:
+        """What a ``patch`` puts a mock of its own making in the place of, with its name."""
+        found = self._target(call, point)
+        if found is None or found[2] is not None or not {"new_callable"}.isdisjoint(found[3]):
+            return None
+        real = self.handed_by(found[0], point)
+        return None if real is None else (real, found[1])
+
+    def is_mock(self, new: Expression, point: ProgramPoint) -> bool:
+        """Whether a double is a mock, and not a function of the program's."""
+        made = self._mock(new, point)
+        kind = made and fullname(self._interpreter.value(made.callee, point.scope, point.where))
+        return kind in _ASYNC_MOCKS | _MOCKS
+
+    def gives_coroutines(self, double: Expression, point: ProgramPoint) -> bool:
+        """Whether each method of a double is a coroutine function, for it is like nothing else."""
+        made = self._mock(double, point)
+        if made is None or not {None, "spec", "spec_set", "wraps"}.isdisjoint(made.arg_names):
+            return False
+        return fullname(self._interpreter.value(made.callee, point.scope, point.where)) in (
+            _ASYNC_MOCKS
+        )
+
+    def double(self, new: Expression, real: ObjectInfo, point: ProgramPoint) -> ObjectInfo | None:
+        """What a call of the double gives."""
+        return self._double(new, {}, real, point)
+
+    def _target(
+        self, call: CallExpr, point: ProgramPoint
+    ) -> tuple[Value, str, Expression | None, dict[str, Expression]] | None:
+        """What a ``patch`` or ``setattr`` is for, as written, and what it is given."""
+        name = last_name(call.callee)
         if name == "setattr" and isinstance(call.callee, NameExpr):
-            return  # the builtin function, with which programs put methods into classes
+            return None  # the builtin function, with which programs put methods into classes
         given = [a for a, n in zip(call.args, call.arg_names, strict=True) if n is None]
         named = {n: a for a, n in zip(call.args, call.arg_names, strict=True) if n is not None}
         if name == "patch" and given:
@@ -75,8 +113,8 @@ class Doubles:
             new = given[2] if len(given) > 2 else named.get("new")
             text = f"{written(given[0])}.{_shown(given[1])}"
         else:
-            return
-        yield from self._compared(call, target, text, new, named, point)
+            return None
+        return target, text, new, named
 
     def _of_several(self, call: CallExpr, point: ProgramPoint) -> Iterator[Double]:
         """``patch.multiple("app.db", get_db=AsyncMock())``."""
@@ -102,7 +140,7 @@ class Doubles:
         named: dict[str, Expression],
         point: ProgramPoint,
     ) -> Iterator[Double]:
-        real = self._handed_by(target, point)
+        real = self.handed_by(target, point)
         if real is None:
             return
         double = self._double(new, named, real, point)
@@ -137,7 +175,7 @@ class Doubles:
         value = self._interpreter.value(owner, point.scope, point.where)
         return self._interpreter.attribute(value, name.value)
 
-    def _handed_by(self, provider: Value, point: ProgramPoint) -> ObjectInfo | None:
+    def handed_by(self, provider: Value, point: ProgramPoint) -> ObjectInfo | None:
         """What a provider of sessions hands out, if this is one."""
         if not isinstance(provider, (FunctionValue, ManagerFactory)):
             return None

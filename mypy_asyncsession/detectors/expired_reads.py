@@ -17,6 +17,7 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.objects import Variable, root_of
+from mypy_asyncsession.semantic.reloading import Reloading
 from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.typestate import Change, follow
 
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
     from mypy_asyncsession.detectors.response_models import ModelReader
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClasses
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
-    from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
@@ -67,7 +69,8 @@ class ExpiredReads:
         dependencies: ParameterDependencies,
     ) -> None:
         self._objects = summaries.objects
-        self._states = InstanceStates(Expiry(interpreter, summaries.objects, dependencies.provider))
+        self._expiry = Expiry(interpreter, summaries.objects, dependencies.provider)
+        self._states = InstanceStates(self._expiry, Reloading(summaries.objects, mapped))
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
@@ -97,7 +100,10 @@ class ExpiredReads:
                 key = (read.expression.line, read.expression.column)
                 if key not in reported:
                     reported.add(key)
-                    yield _record(tracked, read, since, act, body, inner)
+                    columns = {one.name for each in reads.values() for one in each}
+                    columns &= tracked.mapped.columns
+                    told = tuple(sorted(columns))
+                    yield _record(tracked, read, told, since, act, body, inner)
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""
@@ -144,6 +150,7 @@ class ExpiredReads:
         changes[tracked.begins] = [Change(tracked.state, when=_DONE, begins=True)]
         states = follow(body.graph, changes, list(reads))
         found: list[tuple[int, Read, int, Act]] = []
+        ending = {"rollback"} | ({"commit"} if self._expiry.on_commit(session, body) else set())
         for index, expressions in reads.items():
             assigned = _assigned_before(tracked.name, body)
             for held in states.before.get(index, ()):
@@ -157,7 +164,7 @@ class ExpiredReads:
                 since = next(
                     each for each in states.history(held) if each.state is State.EXPIRED
                 ).since
-                act = _expiring(done.get(since), session)
+                act = _expiring(done.get(since), session, ending)
                 if left and act is not None:
                     found.append((index, left[0], since, act))
                     break
@@ -170,13 +177,20 @@ class ExpiredReads:
 
 
 def _record(
-    tracked: Tracked, read: Read, since: int, act: Act, body: FunctionBody, inner: Body
+    tracked: Tracked,
+    read: Read,
+    columns: tuple[str, ...],
+    since: int,
+    act: Act,
+    body: FunctionBody,
+    inner: Body,
 ) -> ExpiredRead:
     span = span_of(read.expression)
     line = body.graph.points[since].line
     return ExpiredRead(
         instance=tracked.name,
         attribute=read.name,
+        columns=columns,
         klass=tracked.mapped.name,
         session=tracked.session.text,
         reader=read.reader,
@@ -215,7 +229,7 @@ def _reads(
     names = tracked.mapped.columns | tracked.mapped.relationships.keys()
     found: dict[int, list[Read]] = {}
     for point in body.graph.points:
-        if tracked.name in point.inner:
+        if (tracked.name in point.inner) is not tracked.inner:
             continue
         for read in point.reads:
             if (
@@ -227,7 +241,8 @@ def _reads(
                 found.setdefault(point.index, []).append(Read(read, read.name))
     for reader in readers:
         fields = sorted(reader.fields & tracked.mapped.columns)
-        if reader.instance.name == tracked.name and fields:
+        is_inner = tracked.name in body.graph.points[reader.point].inner
+        if reader.instance.name == tracked.name and fields and is_inner is tracked.inner:
             read_by = Read(reader.instance, fields[0], reader.text)
             found.setdefault(reader.point, []).append(read_by)
     return found
@@ -240,13 +255,13 @@ def _is_from_outside(object_: Object, body: FunctionBody) -> bool:
     )
 
 
-def _expiring(summary: Summary | None, session: Object) -> Act | None:
+def _expiring(summary: Summary | None, session: Object, ending: set[str]) -> Act | None:
     """What has expired the instances of a session at a point."""
     return next(
         (
             act
             for act in (summary.acts if summary is not None else ())
-            if act.object == session and act.method in ("commit", "rollback")
+            if act.object == session and act.method in ending
         ),
         None,
     )

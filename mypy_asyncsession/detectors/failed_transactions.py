@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentStmt,
+    AwaitExpr,
     CallExpr,
     DelStmt,
     MemberExpr,
@@ -19,27 +20,27 @@ from mypy.nodes import (
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable, root_of
-from mypy_asyncsession.semantic.summaries import ENDING
+from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
+from mypy_asyncsession.semantic.syntax import leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import Node
+    from mypy.nodes import Node, TryStmt
 
+    from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.objects import Object
-    from mypy_asyncsession.semantic.summaries import Summary
 
 
 #: The edges that leave a point which has done what it is there for.
 DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: What puts something into a session that is to be flushed.
 STAGING: Final = frozenset({"add", "add_all"})
-#: What flushes it, and may fail.
-FLUSHING: Final = frozenset({"commit", "flush"})
-
+#: What ends a transaction that has failed.
+MENDING: Final = ENDING - {"commit"}
 #: What changes an attribute or a collection of an instance.
 _CHANGING: Final = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setattr", "update"}
@@ -66,7 +67,11 @@ def changes_at(summary: Summary, object_: Object, point: Point) -> list[Change[S
         if act.method in FLUSHING and point.kind is PointKind.AWAIT and not act.function:
             made.append(Change(None, when=DONE))
             made.append(Change(State.FAILED, when=EdgeKind.ERROR, begins=True))
-        elif act.method in ENDING or (act.function and act.method in FLUSHING):
+        elif act.function and act.method in FLUSHING:
+            made.append(Change(None, when=DONE if act.fails else EdgeKind.ANY))
+            if act.fails and not summary.exposes(object_):
+                made.append(Change(State.FAILED, when=EdgeKind.ERROR, begins=True))
+        elif act.method in ENDING:
             made.append(Change(None))
         elif act.method in STAGING:
             made.append(Change(State.STAGED, frozenset({State.FAILED})))
@@ -179,3 +184,20 @@ def catches_failure(caught: Node | None) -> bool:
     return any(
         isinstance(each, (MemberExpr, NameExpr)) and each.name in DATABASE_ERRORS for each in types
     )
+
+
+def swallows_failure(statement: TryStmt) -> bool:
+    """Whether a handler goes on after what a function may raise that flushes."""
+    for caught, handler in zip(statement.types, statement.handlers, strict=True):
+        if not catches_failure(caught) or leaves_function(handler):
+            continue
+        names = {each.name for each in walk(handler) if isinstance(each, MemberExpr)}
+        if names.isdisjoint(MENDING) and any(map(_is_given_something, walk(statement.body))):
+            return True
+    return False
+
+
+def _is_given_something(node: Node) -> bool:
+    """Whether a node is the await of a call that may be given a session."""
+    call = node.expr if isinstance(node, AwaitExpr) else None
+    return isinstance(call, CallExpr) and (bool(call.args) or isinstance(call.callee, MemberExpr))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    ArgKind,
     AssignmentStmt,
     CallExpr,
     FuncDef,
@@ -29,7 +30,7 @@ from mypy_asyncsession.models.sqlalchemy import (
     SESSIONMAKERS,
 )
 from mypy_asyncsession.models.typing import HOLDER_TYPES
-from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.semantic.call_arguments import matched, spread
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.evidence import suffices
 from mypy_asyncsession.semantic.shapes import Shape
@@ -87,6 +88,8 @@ class GivenHolders:
             if self._may_be_handed(argument, point):
                 yield from self._of_body(call, point, after=int(handed_on))
                 break
+        if ArgKind.ARG_STAR2 in call.arg_kinds and not handed_on:
+            yield from self._of_spread(call, point)
         if callee is None:
             return
         for position, (argument, name) in enumerate(zip(call.args, call.arg_names, strict=True)):
@@ -150,26 +153,45 @@ class GivenHolders:
         self, call: CallExpr, point: ProgramPoint, *, after: int
     ) -> Iterator[UnenteredUse]:
         """``f(cm)``, where the body of *f* uses the parameter as a session."""
-        called = call.args[0] if after else call.callee
+        callee = self._function(call.args[0] if after else call.callee, point)
+        if callee is None:
+            return
+        for name, argument in matched(call, callee, after=after):
+            # What is handed on is compared by nobody else.
+            if self._may_be_handed(argument, point) and self._takes_session(
+                callee, name, declared_too=after > 0
+            ):
+                yield from self._given(Situation.ARGUMENT, argument, name, point)
+
+    def _of_spread(self, call: CallExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``f(**{"session": cm})``, where *f* takes a session under that name."""
+        callee = self._function(call.callee, point)
+        for name, argument, there in spread(call, callee, point) if callee is not None else ():
+            if (
+                callee is not None
+                and self._may_be_handed(argument, there)
+                and self._takes_session(callee, name, declared_too=True)
+            ):
+                yield from self._given(Situation.ARGUMENT, argument, name, there)
+
+    def _function(self, called: Expression, point: ProgramPoint) -> FunctionValue | None:
+        """The function that a call runs, the ``__init__`` of a class included."""
         callee = self._interpreter.value(called, point.scope, point.where)
         if isinstance(callee, ClassValue):
             callee = self._interpreter.initializer(callee)
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
-            return
+            return None
+        return callee
+
+    def _takes_session(self, callee: FunctionValue, name: str, *, declared_too: bool) -> bool:
+        """Whether a function uses a parameter as a session, or, if need be, says so."""
         names = [argument.variable.name for argument in callee.node.arguments]
-        for name, argument in matched(call, callee, after=after):
-            if not self._may_be_handed(argument, point):
-                continue
-            declared = self._interpreter.declared_parameter(
-                callee.node, names.index(name), callee.scope
-            )
-            if declared is UNKNOWN:
-                takes = uses_as_session(callee, name, self._interpreter)
-            else:
-                # What is handed on is compared by nobody else.
-                takes = after > 0 and is_resource(declared)
-            if takes:
-                yield from self._given(Situation.ARGUMENT, argument, name, point)
+        declared = self._interpreter.declared_parameter(
+            callee.node, names.index(name), callee.scope
+        )
+        if declared is UNKNOWN:
+            return uses_as_session(callee, name, self._interpreter)
+        return declared_too and is_resource(declared)
 
     def _suffices(
         self, call: CallExpr, name: str, argument: Expression, point: ProgramPoint

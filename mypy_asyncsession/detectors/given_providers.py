@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import ClassDef, FuncDef
+from mypy.nodes import ArgKind, ClassDef, FuncDef, NameExpr
 
-from mypy_asyncsession.detectors.parameter_needs import kept, needs
+from mypy_asyncsession.detectors.parameter_needs import is_reference, kept, needs
 from mypy_asyncsession.detectors.spans import written
-from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.semantic.call_arguments import matched, spread
+from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ClassValue,
+    ContainerValue,
     FunctionValue,
     ObjectValue,
     members,
+    object_value,
 )
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import CallExpr, Expression
 
+    from mypy_asyncsession.detectors.doubles import Doubles
     from mypy_asyncsession.detectors.parameter_needs import Need
     from mypy_asyncsession.detectors.record import Pairing, Use
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -32,12 +36,17 @@ if TYPE_CHECKING:
     Made = Callable[[Pairing, Value, Expression, ProgramPoint, Expression | None], Use | None]
 
 
+#: The parameters that take any number of arguments.
+_STARRED: Final = frozenset({ArgKind.ARG_STAR, ArgKind.ARG_STAR2})
+
+
 class GivenProviders:
     """Compares what functions are given with what they do with it."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, doubles: Doubles) -> None:
         self._interpreter = interpreter
-        self._needs: dict[FuncDef, dict[str, Need]] = {}
+        self._doubles = doubles
+        self._needs: dict[FuncDef, dict[str, list[Need]]] = {}
 
     def of_call(self, call: CallExpr, point: ProgramPoint, made: Made) -> Iterator[Use]:
         """The uses that a call of a function leads to."""
@@ -48,24 +57,59 @@ class GivenProviders:
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return
         wanted = self._wanted(callee.node, callee, klass)
-        names = [argument.variable.name for argument in callee.node.arguments]
-        for name, argument in matched(call, callee) if wanted else ():
-            need = wanted.get(name)
-            if need is None or self._denies(callee, names.index(name), need):
-                continue
-            value = self._interpreter.value(argument, point.scope, point.where)
-            if need.called:
-                value = self._interpreter.called(value, [], point.scope)
-            use = made(need.pairing, value, argument, point, None)
-            if use is not None:
-                yield use._replace(
-                    callee=written(argument) if need.called else use.callee,
-                    via=callee.name if klass is None else _last(klass),
-                )
+        if not wanted:
+            return
+        given = [(name, argument, point) for name, argument in matched(call, callee)]
+        given += spread(call, callee, point)
+        via = callee.name if klass is None else _last(klass)
+        for name, argument, there in given:
+            for need in wanted.get(name, ()):
+                use = self._of_argument(need, name, argument, there, callee, made)
+                if use is not None:
+                    yield use._replace(via=via)
+
+    def _of_argument(
+        self,
+        need: Need,
+        name: str,
+        argument: Expression,
+        point: ProgramPoint,
+        callee: FunctionValue,
+        made: Made,
+    ) -> Use | None:
+        """What a function does with one of its arguments."""
+        names = [each.variable.name for each in callee.node.arguments]
+        position = names.index(name)
+        if callee.node.arguments[position].kind in _STARRED:
+            return None
+        if self._denies(callee, position, need):
+            return None
+        value = self._interpreter.value(argument, point.scope, point.where)
+        text = written(argument)
+        if need.part is not None:
+            if isinstance(argument, NameExpr) and point.body.patches(argument.name, need.part):
+                return None
+            value = self._interpreter.attribute(value, need.part)
+            text = f"{text}.{need.part}"
+        if need.key is not None:
+            if not isinstance(value, ContainerValue) or _is_filled(argument, point):
+                return None
+            value = self._interpreter.element(value, need.key)
+            text = f'{text}["{need.key}"]'
+        if need.called and self._doubles.gives_coroutines(argument, point):
+            value = object_value(Shape.COROUTINE, label="Coroutine")
+        elif need.called:
+            value = self._interpreter.called(value, [], point.scope)
+        if not is_reference(argument, point.scope, self._interpreter.program) and not all(
+            isinstance(each, ObjectValue) and _is_certain(each) for each in members(value)
+        ):
+            return None  # of what is no provider, only what a function gives is certain
+        use = made(need.pairing, value, argument, point, None)
+        return use._replace(callee=text) if use is not None and need.called else use
 
     def _wanted(
         self, function: FuncDef, callee: FunctionValue, klass: ClassValue | None
-    ) -> dict[str, Need]:
+    ) -> dict[str, list[Need]]:
         known = self._needs.get(function)
         if known is None:
             known = self._needs[function] = needs(function)
@@ -77,6 +121,10 @@ class GivenProviders:
     def _denies(self, callee: FunctionValue, position: int, need: Need) -> bool:
         """Whether the annotation of a parameter says that what the body does with it is wrong."""
         declared = self._interpreter.declared_parameter(callee.node, position, callee.scope)
+        if need.part is not None and declared is not UNKNOWN:
+            declared = self._interpreter.attribute(declared, need.part)
+        if need.key is not None:
+            return declared is not UNKNOWN
         if need.called and declared is not UNKNOWN:
             declared = self._interpreter.called(declared, [], callee.scope)
         return any(
@@ -90,3 +138,18 @@ class GivenProviders:
 def _last(klass: ClassValue) -> str:
     """The name of a class, as it was defined."""
     return klass.fullname.rpartition(".")[2]
+
+
+def _is_certain(value: ObjectValue) -> bool:
+    """Whether an object is a session, or gives one, or is what the method of a mock gives."""
+    item = value.item
+    return (
+        value.shape is Shape.COROUTINE
+        or value.resource is not None
+        or (isinstance(item, ObjectValue) and item.resource is not None)
+    )
+
+
+def _is_filled(argument: Expression, point: ProgramPoint) -> bool:
+    """Whether more is put into a container than it was made with."""
+    return isinstance(argument, NameExpr) and point.body.puts_into(argument.name)

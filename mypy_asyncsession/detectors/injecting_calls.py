@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.detectors.application_handlers import ApplicationHandlers
 from mypy_asyncsession.detectors.direct_calls import DirectCalls
 from mypy_asyncsession.detectors.router_factories import RouterFactories
 
@@ -46,6 +47,7 @@ class InjectingCalls:
         self._callees = callees
         self._factories = RouterFactories(interpreter, dependencies, depends)
         self._direct_calls = DirectCalls(interpreter, depends)
+        self._handlers = ApplicationHandlers(interpreter, self._direct_calls)
 
     def of_call(
         self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint
@@ -65,6 +67,7 @@ class InjectingCalls:
             yield from self._factories.of_call(
                 call, point.scope, point.where, point.body.outermost()
             )
+        yield from self._handlers.of_call(call, point)
         if id(call) in self._dependencies.called:
             return  # that it is called is the mistake, and has been said
         if self._direct_calls.may_be_one(call, node):

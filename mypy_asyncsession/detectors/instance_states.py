@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.detectors.tracked_instances import State
+from mypy_asyncsession.models.sqlalchemy import FORGETTING
+from mypy_asyncsession.semantic.async_sessions import is_async_session
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable
 from mypy_asyncsession.semantic.typestate import Change
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
 
     from mypy_asyncsession.detectors.tracked_instances import Tracked
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.expiry import Expiry
     from mypy_asyncsession.semantic.function_body import FunctionBody
-    from mypy_asyncsession.semantic.summaries import Act, Summary
+    from mypy_asyncsession.semantic.reloading import Reloading
 
 _LIVE: Final = frozenset({State.NEW, State.LOADED, State.AT_REST})
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
@@ -41,15 +44,24 @@ LOADING: Final = frozenset(
     }
 )
 #: What begins a transaction, and loads nothing that is there.
-_BEGINNING: Final = frozenset({"add", "begin", "begin_nested", "connection", "refresh"})
-_FORGETTING: Final = frozenset({"expunge", "expunge_all", "make_transient"})
+_BEGINNING: Final = frozenset({"add", "begin", "begin_nested", "connection"})
+_LOADING: Final = LOADING | {"refresh"}
+
+
+#: How a collection is given another member.
+_COLLECTING: Final = frozenset({"add", "append", "extend", "insert", "remove"})
+#: What relates another instance to it: the next flush reads its key, and loads it for that.
+_LOADED_BY_FLUSH: Final[Change[State]] = Change(
+    None, frozenset({State.EXPIRED, State.CHANGED}), _DONE
+)
 
 
 class InstanceStates:
     """Says how the points of a function change the state of an instance."""
 
-    def __init__(self, expiry: Expiry) -> None:
+    def __init__(self, expiry: Expiry, reloading: Reloading) -> None:
         self._expiry = expiry
+        self._reloading = reloading
 
     def changes(
         self, tracked: Tracked, done: Mapping[int, Summary], body: FunctionBody
@@ -105,7 +117,11 @@ class InstanceStates:
                 when |= EdgeKind.RAISING
             if leaves_by_error:
                 when = EdgeKind.ANY
-            changes += _by_act(act, when, on_commit=on_commit)
+            if act.method not in _LOADING:
+                changes += _by_act(act, when, on_commit=on_commit)
+            else:
+                may_load = self._reloading.may_load(act, tracked.mapped)
+                changes += _by_load(when, may_load=may_load)
         return changes
 
     def _add_statements(
@@ -116,15 +132,19 @@ class InstanceStates:
         for point in body.graph.points:
             node = point.node
             made: list[Change[State]] = []
-            if point.index in body.bindings.of(tracked.name):
+            if _binds(point, tracked, body):
                 if point.index != tracked.bound:
                     made.append(Change(None, when=_DONE))
             elif point.kind is PointKind.STATEMENT and isinstance(node, AssignmentStmt):
                 if any(attribute_of(each, tracked.name) for each in node.lvalues):
                     made.append(Change(State.CHANGED, frozenset({State.EXPIRED}), _DONE))
+                elif _is_related(tracked.name, node):
+                    made.append(_LOADED_BY_FLUSH)
             elif point.kind is PointKind.CALL and isinstance(node, CallExpr):
                 if _forgets(node, tracked.name):
                     made.append(Change(None))
+                elif self._relates(node, tracked.name, body, point.index):
+                    made.append(_LOADED_BY_FLUSH)
             elif point.kind is PointKind.LEAVE and isinstance(node, WithStmt):
                 target = node.target[point.item]
                 if (
@@ -135,6 +155,17 @@ class InstanceStates:
                     made.append(Change(None, _LIVE | {State.CHANGED}))
             if made:
                 changes.setdefault(point.index, []).extend(made)
+
+    def _relates(self, call: CallExpr, name: str, body: FunctionBody, at: int) -> bool:
+        """``Post(author=user)``, ``post.readers.append(user)``: what another instance is given."""
+        if not any(isinstance(each, NameExpr) and each.name == name for each in call.args):
+            return False
+        callee = call.callee
+        if isinstance(callee, MemberExpr) and callee.name in _COLLECTING:
+            return isinstance(callee.expr, MemberExpr) and not is_async_session(
+                self._reloading.value(callee.expr, body, at)
+            )
+        return self._reloading.makes_instance(call, body, at)
 
 
 def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:
@@ -155,11 +186,6 @@ def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:
         ]
     if act.method in ("aclose", "close", "invalidate", "reset"):
         return [Change(None, _LIVE | {State.CHANGED}, when)]
-    if act.method in LOADING:
-        return [
-            Change(State.LOADED, frozenset({State.AT_REST})),
-            Change(None, frozenset({State.EXPIRED, State.CHANGED}), when),
-        ]
     if act.method == "flush":
         return [Change(None, frozenset({State.CHANGED}), when)]
     if act.method in _BEGINNING:
@@ -170,11 +196,39 @@ def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:
     return [Change(None, frozenset({State.EXPIRED, State.CHANGED}), when)]
 
 
+def _binds(point: Point, tracked: Tracked, body: FunctionBody) -> bool:
+    """Whether a point gives something to the name of an instance."""
+    if not tracked.inner:
+        return point.index in body.bindings.of(tracked.name)
+    return point.kind is PointKind.BIND_INNER and (
+        not isinstance(point.node, NameExpr) or point.node.name == tracked.name
+    )
+
+
+def _by_load(when: int, *, may_load: bool) -> Sequence[Change[State]]:
+    """What is done by an act that loads something, and flushes before that."""
+    gone = {State.EXPIRED, State.CHANGED} if may_load else {State.CHANGED}
+    return [
+        Change(State.LOADED, frozenset({State.AT_REST})),
+        Change(None, frozenset(gone), when),
+    ]
+
+
 def attribute_of(target: Node, name: str) -> str | None:
     """The attribute that a target is of what a name holds."""
     if isinstance(target, MemberExpr) and isinstance(target.expr, NameExpr):
         return target.name if target.expr.name == name else None
     return None
+
+
+def _is_related(name: str, assignment: AssignmentStmt) -> bool:
+    """``post.author = user``."""
+    value = assignment.rvalue
+    return (
+        isinstance(value, NameExpr)
+        and value.name == name
+        and any(isinstance(each, MemberExpr) for each in assignment.lvalues)
+    )
 
 
 def _is_given(name: str, point: Point) -> bool:
@@ -194,7 +248,7 @@ def _is_given(name: str, point: Point) -> bool:
 
 def _forgets(call: CallExpr, name: str) -> bool:
     """Whether a call may take an instance out of its session: that one, not another by name."""
-    if not isinstance(call.callee, (MemberExpr, NameExpr)) or call.callee.name not in _FORGETTING:
+    if not isinstance(call.callee, (MemberExpr, NameExpr)) or call.callee.name not in FORGETTING:
         return False
     given = [each.name if isinstance(each, NameExpr) else None for each in call.args]
     return not given or None in given or name in given

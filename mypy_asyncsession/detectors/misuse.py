@@ -68,7 +68,15 @@ def misuse(record: Record) -> Misuse:
             made=record.made,
             steps=(Step(record.made.line, f'"{record.instance}" comes from here'),),
         )
-    if isinstance(record, (ExpiredRead, TransactionMisuse)):
+    if isinstance(record, ExpiredRead):
+        return Misuse(
+            kind,
+            _way_of(record),
+            f"{record.instance}.{record.attribute}",
+            name=" ".join(record.columns),
+            steps=_steps(record),
+        )
+    if isinstance(record, TransactionMisuse):
         return Misuse(kind, steps=_steps(record))
     if isinstance(record, LateCommit):
         return Misuse(
@@ -92,6 +100,13 @@ def misuse(record: Record) -> Misuse:
             parameter=record.parameter,
         )
     return Misuse(kind)
+
+
+def _way_of(record: ExpiredRead) -> str:
+    """How an expired attribute is read."""
+    if record.reader is not None:
+        return "MODEL"
+    return record.method.upper() if record.attribute in record.columns else "RELATIONSHIP"
 
 
 def _steps(record: ExpiredRead | TransactionMisuse) -> tuple[Step, ...]:

@@ -17,11 +17,13 @@ from mypy.nodes import (
     ExpressionStmt,
     ForStmt,
     FuncDef,
+    IndexExpr,
     MemberExpr,
     NameExpr,
     NonlocalDecl,
     RefExpr,
     ReturnStmt,
+    StrExpr,
     WithStmt,
 )
 
@@ -58,18 +60,23 @@ class Need:
     Attributes:
         pairing: How it uses it.
         called: Whether it uses the result of a call of it, or the argument itself.
+        part: The attribute that it calls, if it is one of the argument's.
+        key: What the argument holds under a key, if it calls that.
     """
 
     pairing: Pairing
     called: bool
+    part: str | None = None
+    key: str | None = None
 
 
 def may_need(call: CallExpr, scope: Scope, program: Program) -> bool:
     """Whether a call is given a function, or what a function hands out: a quick look."""
-    return any(_is_reference(argument, scope, program) for argument in call.args)
+    return any(is_reference(argument, scope, program) for argument in call.args)
 
 
-def _is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
+def is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
+    """Whether an argument is a function, or what one hands out: a quick look."""
     if isinstance(argument, CallExpr):
         argument = argument.callee
     return isinstance(argument, RefExpr) and isinstance(
@@ -77,29 +84,49 @@ def _is_reference(argument: Expression, scope: Scope, program: Program) -> bool:
     )
 
 
-def needs(function: FuncDef) -> dict[str, Need]:
+def needs(function: FuncDef) -> dict[str, list[Need]]:
     """What a function does, whatever happens, with each of its parameters."""
     names = {argument.variable.name for argument in function.arguments}
     if not names:
         return {}
-    found: dict[str, set[Need]] = {}
-    uses: dict[str, list[tuple[PointKind, Node, int]]] = {}
+    found: dict[tuple[str, str | None, str | None], set[Need]] = {}
+    uses: dict[tuple[str, str | None, str | None], list[tuple[PointKind, Node, int]]] = {}
     for node in walk(function.body):
         for position, (pairing, expression) in enumerate(pairings(node)):
-            name, called = _parameter(expression)
+            name, need = _parameter(expression, pairing)
             if name in names:
-                found.setdefault(name, set()).add(Need(pairing, called))
-                uses.setdefault(name, []).append((_KINDS[type(node)], node, position))
+                what = name, need.part, need.key
+                found.setdefault(what, set()).add(need)
+                uses.setdefault(what, []).append((_KINDS[type(node)], node, position))
     # Two ways to use one thing: the function will know which is right.
-    certain = {name: next(iter(ways)) for name, ways in found.items() if len(ways) == 1}
+    certain = {what: next(iter(ways)) for what, ways in found.items() if len(ways) == 1}
     if not certain:
         return {}
     flow = FunctionFlow(function)
-    return {
-        name: need
-        for name, need in certain.items()
-        if _is_sure(name, uses[name], flow) or _is_sure_inside(name, uses[name], function)
-    }
+    sure: dict[str, list[Need]] = {}
+    for what, need in certain.items():
+        name = what[0]
+        if (need.part or need.key) and is_changed(function, name):
+            continue
+        if _is_sure(name, uses[what], flow) or _is_sure_inside(name, uses[what], function):
+            sure.setdefault(name, []).append(need)
+    return sure
+
+
+def is_changed(function: FuncDef, name: str) -> bool:
+    """Whether a function puts something into what has a name, or gives that to another one."""
+    for node in walk(function.body):
+        if isinstance(node, AssignmentStmt):
+            for target in node.lvalues:
+                if isinstance(target, MemberExpr) and dotted(target.expr) == name:
+                    return True
+                if isinstance(target, IndexExpr) and dotted(target.base) == name:
+                    return True
+        elif isinstance(node, CallExpr) and any(
+            isinstance(each, NameExpr) and each.name == name for each in node.args
+        ):
+            return True
+    return False
 
 
 def _is_sure_inside(name: str, uses: list[tuple[PointKind, Node, int]], outer: FuncDef) -> bool:
@@ -141,7 +168,7 @@ def _points_of(uses: list[tuple[PointKind, Node, int]], graph: Graph) -> list[in
     ]
 
 
-def kept(init: FuncDef, owner: ClassDef) -> dict[str, Need]:
+def kept(init: FuncDef, owner: ClassDef) -> dict[str, list[Need]]:
     """What the methods of a class do with what its ``__init__`` is given, and keeps.
 
     Only what is kept as it is, in an attribute that is used in one way wherever it is used.
@@ -153,8 +180,12 @@ def kept(init: FuncDef, owner: ClassDef) -> dict[str, Need]:
             target = statement.lvalues[0]
             if isinstance(target, MemberExpr) and dotted(target.expr) == me:
                 attributes[target.name] = statement.rvalue.name
-    found: dict[str, Need] = {}
+    found: dict[str, list[Need]] = {}
     for attribute, name in attributes.items():
+        parts = list(_kept_parts(owner, attribute))
+        if parts and mentions(init.body, name) == 1:
+            found[name] = parts
+            continue
         ways: list[Need] = []
         for node in walk(owner.defs):
             for pairing, expression in pairings(node):
@@ -167,8 +198,38 @@ def kept(init: FuncDef, owner: ClassDef) -> dict[str, Need]:
         )
         # Once it is kept, all else are its uses, and all are of one kind.
         if len(set(ways)) == 1 and asked == len(ways) + 1 and mentions(init.body, name) == 1:
-            found[name] = ways[0]
+            found[name] = [ways[0]]
     return found
+
+
+def _kept_parts(owner: ClassDef, attribute: str) -> Iterator[Need]:
+    """What the methods of a class do with what the attributes of one of its own give.
+
+    Where that is only read, and each of them is used in one way.
+    """
+    own = f"self.{attribute}"
+    ways: dict[str, list[Need]] = {}
+    read: dict[str, int] = {}
+    asked = 0
+    for node in walk(owner.defs):
+        for pairing, expression in pairings(node):
+            held = expression.callee if isinstance(expression, CallExpr) else None
+            if isinstance(held, MemberExpr) and dotted(held.expr) == own:
+                ways.setdefault(held.name, []).append(Need(pairing, True, part=held.name))
+        if isinstance(node, MemberExpr):
+            asked += node.name == attribute
+            if dotted(node.expr) == own:
+                read[node.name] = read.get(node.name, 0) + 1
+        elif isinstance(node, AssignmentStmt) and any(
+            isinstance(each, MemberExpr) and dotted(each.expr) == own for each in node.lvalues
+        ):
+            return
+    # It is bound once, and all else are its attributes.
+    if asked != sum(read.values()) + 1:
+        return
+    for name, found in ways.items():
+        if len(set(found)) == 1 and read[name] == len(found):
+            yield found[0]
 
 
 def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionFlow) -> bool:
@@ -189,16 +250,27 @@ def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionF
 def needed(node: Node) -> Iterator[tuple[str, Need]]:
     """The names that one node uses, or calls and uses, each with how."""
     for pairing, expression in pairings(node):
-        name, called = _parameter(expression)
-        yield name, Need(pairing, called)
+        name, need = _parameter(expression, pairing)
+        if need.part is None and need.key is None:
+            yield name, need
 
 
-def _parameter(expression: Expression) -> tuple[str, bool]:
-    if isinstance(expression, NameExpr):
-        return expression.name, False
-    if isinstance(expression, CallExpr) and isinstance(expression.callee, NameExpr):
-        return expression.callee.name, True
-    return "", False
+def _parameter(expression: Expression, pairing: Pairing) -> tuple[str, Need]:
+    """The name that is used, or called and used, with how: an attribute of it, or an element."""
+    called = isinstance(expression, CallExpr)
+    used = expression.callee if isinstance(expression, CallExpr) else expression
+    if isinstance(used, NameExpr):
+        return used.name, Need(pairing, called)
+    if called and isinstance(used, MemberExpr) and isinstance(used.expr, NameExpr):
+        return used.expr.name, Need(pairing, called, part=used.name)
+    if (
+        called
+        and isinstance(used, IndexExpr)
+        and isinstance(used.base, NameExpr)
+        and isinstance(used.index, StrExpr)
+    ):
+        return used.base.name, Need(pairing, called, key=used.index.value)
+    return "", Need(pairing, called)
 
 
 def pairings(node: Node) -> Iterator[tuple[Pairing, Expression]]:

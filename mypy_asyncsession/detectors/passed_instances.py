@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.instance_states import InstanceStates
     from mypy_asyncsession.detectors.tracked_instances import TrackedInstances
+    from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.call_sites import CallSite
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.objects import Object
-    from mypy_asyncsession.semantic.summaries import Summaries, Summary
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 #: How many callers an instance is followed through.
 _DEPTH: Final = 3

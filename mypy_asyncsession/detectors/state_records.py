@@ -51,6 +51,7 @@ class ExpiredRead(NamedTuple):
     Attributes:
         instance: The instance, as written.
         attribute: The attribute.
+        columns: The columns of the instance that the function reads.
         klass: The name of its class.
         session: The session, as written.
         reader: What reads it, where that is a pydantic model.
@@ -65,6 +66,7 @@ class ExpiredRead(NamedTuple):
 
     instance: str
     attribute: str
+    columns: tuple[str, ...]
     klass: str
     session: str
     reader: str | None

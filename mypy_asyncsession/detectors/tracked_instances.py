@@ -55,6 +55,7 @@ class Tracked(NamedTuple):
         state: What it is there.
         mapped: Its class.
         session: The session that it was got through.
+        inner: Whether the name is a comprehension's own.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Tracked(NamedTuple):
     state: State
     mapped: MappedClass
     session: Object
+    inner: bool = False
 
 
 class TrackedInstances:
@@ -92,6 +94,9 @@ class TrackedInstances:
                         yield from self._bound(target.name, point.index, body)
             elif point.kind is PointKind.BIND and isinstance(node, NameExpr):
                 yield from self._bound(node.name, point.index, body)
+            elif point.kind is PointKind.BIND_INNER and isinstance(node, NameExpr):
+                for each in self._bound(node.name, point.index, body):
+                    yield each._replace(inner=True)
             elif point.kind in (PointKind.CALL, PointKind.AWAIT):
                 call = node.expr if isinstance(node, AwaitExpr) else node
                 if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr):

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, MemberExpr, NameExpr, TryStmt, WithStmt
+from mypy.nodes import (
+    AwaitExpr,
+    CallExpr,
+    MemberExpr,
+    NameExpr,
+    TryStmt,
+    WithStmt,
+)
 
 from mypy_asyncsession.detectors.failed_transactions import (
     DONE,
-    FLUSHING,
+    MENDING,
     STAGING,
     State,
     add_call,
@@ -16,6 +23,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     catches_failure,
     changes_at,
     flushes_nothing,
+    swallows_failure,
 )
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
@@ -25,7 +33,7 @@ from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_o
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.objects import Variable, root_of
-from mypy_asyncsession.semantic.summaries import ENDING
+from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
 
@@ -34,12 +42,13 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncDef
 
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.program_point import ProgramPoint
-    from mypy_asyncsession.semantic.summaries import Act, Summaries, Summary
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 #: What SQLAlchemy lets pass once the transaction of a block has ended.
 _HARMLESS: Final = frozenset({"aclose", "close", "flush", "invalidate", "reset", "rollback"})
@@ -77,7 +86,7 @@ class Transactions:
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[TransactionMisuse]:
         """What a function does too late or too early; *point* is where it is defined."""
-        if not function.is_coroutine or not point.body.may_mention(_TELLING):
+        if not function.is_coroutine:
             return
         begins, catches = _quick_look(point.body.contents(function))
         if not begins and not catches:
@@ -255,7 +264,7 @@ class Transactions:
             for index, summary in done.items()
             for act in summary.acts
             if act.method in FLUSHING
-            and not act.function
+            and (not act.function or act.fails)
             and is_async_session(act.object.value)
             and body.graph.points[index].kind is PointKind.AWAIT
         )
@@ -271,12 +280,7 @@ class Transactions:
                 if made:
                     changes[index] = made
                     add_call(changes, body.graph.points[index], made, body)
-                if any(
-                    act.object == object_
-                    and act.method not in ENDING - {"commit"}
-                    and act.method not in STAGING
-                    for act in summary.acts
-                ):
+                if _uses(summary, object_):
                     asked.append(index)
             add_handlers(changes, object_, body)
             for index in asked:
@@ -292,7 +296,7 @@ class Transactions:
                 states = {State.STAGED} if act.method == "flush" else {*State}
                 for held in sorted(tracked.before.get(index, ()), key=lambda each: each.since):
                     since = tracked.history(held)[0].since
-                    failed = _first(done[since], object_)
+                    failed = _failing(done[since], object_)
                     if held.state not in states or failed is None or since in reported:
                         continue
                     # One rollback fixes all that follows.
@@ -303,8 +307,8 @@ class Transactions:
 
 def _quick_look(contents: Contents) -> tuple[bool, bool]:
     """Whether a function begins a transaction; whether it catches what a flush may raise."""
-    begins = catches = flushes = False
-    if contents.words.isdisjoint(_TELLING):
+    begins = catches = flushes = swallows = False
+    if AwaitExpr not in contents.kinds and contents.words.isdisjoint(_TELLING):
         return False, False
     for node in contents.own:
         if isinstance(node, MemberExpr):
@@ -312,9 +316,10 @@ def _quick_look(contents: Contents) -> tuple[bool, bool]:
             flushes = flushes or node.name in FLUSHING
         elif isinstance(node, TryStmt):
             catches = catches or any(map(catches_failure, node.types))
+            swallows = swallows or swallows_failure(node)
         elif isinstance(node, NameExpr):
             catches = catches or node.name == "suppress"
-    return begins, catches and flushes
+    return begins, (catches and flushes) or swallows
 
 
 def _asks_first(body: FunctionBody) -> bool:
@@ -323,6 +328,26 @@ def _asks_first(body: FunctionBody) -> bool:
         isinstance(node, MemberExpr)
         and node.name in ("get_transaction", "in_nested_transaction", "in_transaction", "is_active")
         for node in walk(body.node.body, into_functions=False)
+    )
+
+
+def _uses(summary: Summary, object_: Object) -> bool:
+    """Whether a point uses an object as one whose transaction is in order."""
+    acts = [act for act in summary.acts if act.object == object_]
+    if acts and acts[0].function and acts[0].method in MENDING:
+        return False  # a function that begins with a rollback
+    return any(act.method not in MENDING and act.method not in STAGING for act in acts)
+
+
+def _failing(summary: Summary, object_: Object) -> Act | None:
+    """The flush that may have failed at a point."""
+    return next(
+        (
+            act
+            for act in summary.acts
+            if act.object == object_ and act.method in FLUSHING and (act.fails or not act.function)
+        ),
+        None,
     )
 
 

@@ -212,6 +212,9 @@ def is_stand_in(override: Injection, real: Injection, program: Program) -> bool:
     ]
     if len(resources) == 2:
         return resources[0] is resources[1]
+    given = override.value
+    if resources and isinstance(given, ObjectValue) and given.shape is Shape.SESSIONMAKER:
+        return False  # it has a "begin", too, and is no session
     one = get_proper_type(override.type) if override.type is not None else None
     other = get_proper_type(real.type) if real.type is not None else None
     if not isinstance(one, Instance) or not isinstance(other, Instance):

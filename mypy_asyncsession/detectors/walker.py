@@ -28,6 +28,7 @@ from mypy.nodes import (
     YieldFromExpr,
 )
 
+from mypy_asyncsession.detectors.assigned_doubles import AssignedDoubles
 from mypy_asyncsession.detectors.callees import Callees
 from mypy_asyncsession.detectors.candidates import Candidates
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
@@ -64,7 +65,14 @@ from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.summaries import Summaries
-from mypy_asyncsession.semantic.syntax import BACKWARDS, children, definition_of, push
+from mypy_asyncsession.semantic.syntax import (
+    BACKWARDS,
+    children,
+    definition_of,
+    is_method_of_text,
+    is_text,
+    push,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,6 +141,7 @@ class Walker:
         )
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
+        self._assigned_doubles = AssignedDoubles(interpreter, self._doubles)
         self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, framework, depends)
@@ -144,7 +153,7 @@ class Walker:
         )
         # What imports nothing names no dependency.
         self._injects = bool(source.tree.imports)
-        self._given = GivenProviders(interpreter)
+        self._given = GivenProviders(interpreter, self._doubles)
 
     def records(self) -> Iterator[Record]:
         """Every use in the module whose provider is known, and every override, in source order."""
@@ -211,6 +220,8 @@ class Walker:
                     statement, point.scope, point.where, point.body.outermost()
                 )
             yield from self._holders.of_assignment(statement, point)
+            if isinstance(statement.lvalues[0], MemberExpr):
+                yield from self._assigned_doubles.of_statement(statement, point)
             if self._injects and point.body.node is not None:
                 if isinstance(statement.rvalue, CallExpr):
                     yield from self._dependencies.of_assignment(statement, point)
@@ -316,7 +327,8 @@ class Walker:
             if fields is None:
                 continue
             if isinstance(node, CallExpr):
-                yield from self._call(node, point)
+                if not is_method_of_text(node.callee):
+                    yield from self._call(node, point)
             elif isinstance(node, MemberExpr):
                 yield from self._attribute(node, point)
             elif isinstance(node, LambdaExpr):
@@ -372,7 +384,7 @@ class Walker:
         if not call.args:
             return
         type_: CallableType | None = None
-        if not self._callees.is_plain(call, node):
+        if not all(map(is_text, call.args)) and not self._callees.is_plain(call, node, point):
             type_ = self._interpreter.callable_type(callee, point.scope, point.where)
             if type_ is not None:
                 for protocol, argument in self._overrides.expected(
@@ -381,7 +393,13 @@ class Walker:
                     yield from self._overrides.of_argument(
                         protocol, argument, point.scope, point.where, point.body.outermost()
                     )
-        if may_need(call, point.scope, self._interpreter.program):
+        if may_need(call, point.scope, self._interpreter.program) or (
+            self._callees.is_own(node)
+            and any(
+                isinstance(each, CallExpr) or self._candidates.may_lead(each, point.body)
+                for each in call.args
+            )
+        ):
             yield from self._given.of_call(call, point, self._pairings.made)
         yield from self._holders.of_call(call, type_, point)
         if name in DOUBLING:

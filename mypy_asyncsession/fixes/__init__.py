@@ -18,6 +18,7 @@ from mypy_asyncsession.fixes.rewrites import (
     loops,
     overriding,
     reused,
+    taken_before,
     with_items,
     wraps,
 )
@@ -26,6 +27,7 @@ FIXES: Final[tuple[Fix, ...]] = (
     getter.FIX,
     awaited.FIX,
     loading.FIX,
+    taken_before.FIX,
     function_scope.FIX,
     with_items.FIX,
     given.STACK,

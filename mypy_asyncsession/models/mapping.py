@@ -57,6 +57,17 @@ COLLECTIONS: Final = frozenset(
 OPTIONAL: Final = frozenset({"Annotated", "ClassVar", "None", "Optional", "Union"})
 #: What makes a statement of one entity or more, by the last part of its name.
 SELECT: Final = "select"
+#: ``func``, as an object and as what a stub or a release has it be.
+FUNCTIONS: Final = frozenset(
+    {
+        "sqlalchemy.func",
+        "sqlalchemy.sql.func",
+        "sqlalchemy.sql.expression.func",
+        "sqlalchemy.sql.functions._FunctionGenerator",
+        "sqlalchemy.sql.functions.func",
+        "sqlmodel.func",
+    }
+)
 #: The methods of a select that leave what it selects as it is.
 KEEPS_ENTITIES: Final = frozenset(
     {
@@ -80,6 +91,8 @@ KEEPS_ENTITIES: Final = frozenset(
         "with_for_update",
     }
 )
+#: Those of an insert, an update or a delete that have it return nothing.
+KEEPS_WRITTEN: Final = frozenset({"on_conflict_do_nothing", "on_conflict_do_update", "values"})
 #: The loader options that have a relationship loaded, or say that it is not to be.
 LOADERS: Final = frozenset(
     {

@@ -159,3 +159,6 @@ STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "
 TRANSACTIONS: Final = STARTED_ONCE - {"AsyncConnection"}
 #: The methods that give one which is yet to be started.
 STARTING: Final = frozenset({"begin", "begin_nested", "connect"})
+
+#: The functions that take an instance out of its session.
+FORGETTING: Final = frozenset({"expunge", "expunge_all", "make_transient"})

@@ -41,7 +41,7 @@ from mypy.version import __version__ as mypy_version
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.selection import Selection
 from mypy_asyncsession.semantic.package_folders import PackageFolders
-from mypy_asyncsession.semantic.syntax import walk
+from mypy_asyncsession.semantic.syntax import mark_generators, walk
 
 if TYPE_CHECKING:
     from _collections_abc import dict_values
@@ -731,13 +731,15 @@ def _parsed(path: str, module: str, text: str | bytes | None, options: Options) 
     options = options.apply_changes({"ignore_errors": False, "preserve_asts": True})
     errors = Errors(options)
     try:
-        source: str | bytes | None = text
-        if text is None and not options.native_parser:
-            source = Path(path).read_bytes()
+        content = Path(path).read_bytes() if text is None else text
+        # mypy's own parser reads files itself.
+        source = None if text is None and options.native_parser else content
         tree = parse(source, path, module, errors, options, eager=True)
         if errors.is_blockers():
             return None
         SemanticAnalyzerPreAnalysis().visit_file(tree, path, module, options)
+        if ("yield" if isinstance(content, str) else b"yield") in content:  # type: ignore[operator]
+            mark_generators(tree)
     except (CompileError, OSError, UnicodeDecodeError):
         return None
     return tree

@@ -79,6 +79,13 @@ _MANAGING = frozenset(
 
 def check(record: Dependency | DirectCall) -> Problem | None:
     """Whether FastAPI cannot drive a dependency, or is not there to do so."""
+    if isinstance(record, DirectCall) and record.by_application:
+        return Problem(
+            f'"{record.callee}" is called by the application, which injects nothing: '
+            f'"{record.parameter}" would be "{record.default}" itself',
+            f'Get "{record.parameter}" in the body of "{record.callee}"',
+            record.place,
+        )
     if isinstance(record, DirectCall):
         return Problem(
             f'"{record.callee}" is called outside of FastAPI: "{record.parameter}" would be '

@@ -72,7 +72,7 @@ def check(misuse: TransactionMisuse) -> Problem:
         hint = f'Call "{name}.begin()" before that, or leave it out and commit'
     else:
         message = (
-            f'"{name}" is used after the {method} at line {misuse.line} may have failed,'
+            f'"{name}" is used after the {method} at line {misuse.line}{by} may have failed,'
             " and nothing was rolled back"
         )
         hint = f'Write "await {name}.rollback()" where the exception is caught'

@@ -54,7 +54,7 @@ def combine(structural: Value, typed: Value) -> Value:
         return typed if says_more and not isinstance(structural, ContainerValue) else structural
 
     def refined(member: Value) -> Value:
-        if not isinstance(member, ObjectValue):
+        if not isinstance(member, ObjectValue) or member.shape is Shape.NONE:
             return member
         for option in options:
             if option.shape is member.shape:

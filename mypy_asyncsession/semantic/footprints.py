@@ -122,6 +122,11 @@ def _text(node: Expression) -> str:
             for each, name in zip(node.args, node.arg_names, strict=True)
         ]
         return f"{_text(node.callee)}({','.join(given)})"
+    if isinstance(node, ListComprehension):
+        made = node.generator
+        steps = zip(made.indices, made.sequences, strict=True)
+        gone = [f"{_text(index)} in {_text(each)}" for index, each in steps]
+        return f"[{_text(made.left_expr)} for {gone}]"
     if isinstance(node, MemberExpr) and not isinstance(node.expr, NameExpr):
         return f"{_text(node.expr)}.{node.name}"
     return dotted(node) or "_"

@@ -155,7 +155,9 @@ class Types:
             return UNKNOWN
         shape = self._shape(info, can, resource)
         item: Value = UNKNOWN
-        if shape is Shape.OTHER and info.get("__call__") is None:
+        if name in ASYNC_SESSIONMAKERS:
+            item = self._unsaid(type_, depth)
+        elif shape is Shape.OTHER and info.get("__call__") is None:
             item = UNKNOWN
         elif can & Can.ASYNC_ENTER:
             item = self._entered(type_, "__aenter__", depth)
@@ -171,6 +173,16 @@ class Types:
         if shape is Shape.OTHER and item is UNKNOWN and type_.last_known_value is None:
             self._plain[type_] = value
         return value
+
+    def _unsaid(self, maker: Instance, depth: int) -> Value:
+        """What ``async_sessionmaker`` makes where nothing says which class: an ``AsyncSession``."""
+        variables = maker.type.defn.type_vars
+        if not maker.args or not variables:
+            return UNKNOWN
+        if not isinstance(get_proper_type(maker.args[0]), AnyType):
+            return UNKNOWN  # its ``__call__`` says it
+        bound = variables[0]
+        return self.value(bound.upper_bound, depth + 1)
 
     def _shape(self, info: TypeInfo, can: Can, resource: str | None) -> Shape:
         name = info.fullname

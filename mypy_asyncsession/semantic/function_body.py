@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, MemberExpr, WithStmt
+from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, WithStmt
 
-from mypy_asyncsession.semantic.cfg import build
+from mypy_asyncsession.semantic.cfg import Graph, build
 from mypy_asyncsession.semantic.dataflow import Bindings
 from mypy_asyncsession.semantic.syntax import statements, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import FuncItem, Node
+    from mypy.nodes import Expression, FuncItem, Node
 
-    from mypy_asyncsession.semantic.cfg import Graph
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -72,6 +71,19 @@ class FunctionBody:
     def where(self, point: int) -> Where:
         """The place of a point among the bindings of the scope."""
         return self.scope.names.places.get(id(self.graph.points[point].statement))
+
+    def assigned(self, name: str, at: int) -> tuple[Expression, int] | None:
+        """What the one assignment that may have bound a name holds, and its point."""
+        reaching = self.bindings.reaching(at, name)
+        if len(reaching) != 1:
+            return None
+        (defined,) = reaching
+        node: Node | None = self.graph.points[defined].node
+        if defined == Graph.ENTRY or not isinstance(node, AssignmentStmt):
+            return None
+        if not any(isinstance(each, NameExpr) and each.name == name for each in node.lvalues):
+            return None
+        return node.rvalue, defined
 
     def managers_around(self, point: int) -> tuple[WithStmt, ...]:
         """The ``with`` statements of the function in whose blocks a point is, outermost first."""

@@ -14,6 +14,7 @@ from mypy.nodes import (
     CallExpr,
     ClassDef,
     FuncDef,
+    IndexExpr,
     LambdaExpr,
     MemberExpr,
     NameExpr,
@@ -64,6 +65,13 @@ class Contents:
     def kinds(self) -> AbstractSet[type]:
         """The kinds of the nodes in the body."""
         return set(map(type, self.nodes))
+
+    @cached_property
+    def keys(self) -> AbstractSet[str]:
+        """The names that something is looked up by: ``a[key]``, ``a.get(key)``."""
+        if IndexExpr not in self.kinds and CallExpr not in self.kinds:
+            return frozenset()
+        return {key.name for node in self.nodes if isinstance(key := _key(node), NameExpr)}
 
     @cached_property
     def own(self) -> Sequence[Node]:
@@ -161,3 +169,12 @@ class ModuleIndex:
 def contents(function: FuncItem) -> Contents:
     """What stands in a function, wherever that is."""
     return Contents(function.body, list(walk(function.body)))
+
+
+def _key(node: Node) -> Node | None:
+    """What something is looked up by in an expression."""
+    if isinstance(node, IndexExpr):
+        return node.index
+    if isinstance(node, CallExpr) and node.args and isinstance(node.callee, MemberExpr):
+        return node.args[0] if node.callee.name == "get" else None
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -11,19 +10,26 @@ from mypy.nodes import (
     AwaitExpr,
     CallExpr,
     ConditionalExpr,
+    DictionaryComprehension,
     ForStmt,
     FuncDef,
+    GeneratorExpr,
+    ListComprehension,
+    ListExpr,
     MemberExpr,
     NameExpr,
     ReturnStmt,
 )
 from mypy.types import Instance, NoneType, get_proper_type
 
+from mypy_asyncsession.models.sqlalchemy import FORGETTING
 from mypy_asyncsession.models.typing import COROUTINE_TYPES
 from mypy_asyncsession.semantic.async_sessions import is_async_session, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.combine import is_none
-from mypy_asyncsession.semantic.syntax import is_stub_body
+from mypy_asyncsession.semantic.result_kinds import GETTING, OF_RESULTS, QUERYING, Kind
+from mypy_asyncsession.semantic.selections import selected_class
+from mypy_asyncsession.semantic.syntax import is_stub_body, walk
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ClassValue,
@@ -34,8 +40,10 @@ from mypy_asyncsession.semantic.values import (
 )
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import Expression
+    from mypy.types import ProperType
 
+    from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
@@ -44,67 +52,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.values import Value
 
 
-class Kind(Enum):
-    """What is left to be done to get at an instance."""
-
-    ROWS = "rows"
-    SCALARS = "scalars"
-    LIST = "list"
-    ONE = "one"
-
-
-#: What the methods of a session give.
-_GETTING: Final = {"get": Kind.ONE, "get_one": Kind.ONE, "merge": Kind.ONE}
-_QUERYING: Final = {
-    "exec": Kind.SCALARS,
-    "execute": Kind.ROWS,
-    "scalar": Kind.ONE,
-    "scalars": Kind.SCALARS,
-}
-#: What the methods of a result give, by what the result is.
-_OF_RESULTS: Final = {
-    (Kind.ROWS, "scalar"): Kind.ONE,
-    (Kind.ROWS, "scalar_one"): Kind.ONE,
-    (Kind.ROWS, "scalar_one_or_none"): Kind.ONE,
-    (Kind.ROWS, "scalars"): Kind.SCALARS,
-    (Kind.ROWS, "unique"): Kind.ROWS,
-    (Kind.SCALARS, "all"): Kind.LIST,
-    (Kind.SCALARS, "fetchall"): Kind.LIST,
-    (Kind.SCALARS, "first"): Kind.ONE,
-    (Kind.SCALARS, "one"): Kind.ONE,
-    (Kind.SCALARS, "one_or_none"): Kind.ONE,
-    (Kind.SCALARS, "unique"): Kind.SCALARS,
-}
-#: What makes another statement of a statement, with the same rows.
-_BUILDING: Final = frozenset(
-    {
-        "distinct",
-        "execution_options",
-        "filter",
-        "filter_by",
-        "group_by",
-        "join",
-        "limit",
-        "offset",
-        "options",
-        "order_by",
-        "outerjoin",
-        "where",
-        "with_for_update",
-    }
-)
-_SELECTS: Final = frozenset(
-    {
-        "sqlalchemy.select",
-        "sqlalchemy.sql.select",
-        "sqlalchemy.future.select",
-        "sqlalchemy.sql._selectable_constructors.select",
-        "sqlalchemy.sql.expression.select",
-        "sqlmodel.select",
-        "sqlmodel.sql.expression.select",
-        "sqlmodel.sql._expression_select_gen.select",
-    }
-)
 _DEPTH: Final = 6
 
 
@@ -145,6 +92,7 @@ class Instances:
         self._objects = summaries.objects
         self._mapped = mapped
         self._returned: dict[int, Source | None] = {}
+        self._listed: dict[int, _Got | None] = {}
 
     def bound(self, name: str, defined: int, body: FunctionBody) -> Source | None:
         """Where the instance comes from that a point binds to a name."""
@@ -153,17 +101,14 @@ class Instances:
         if point.kind is PointKind.STATEMENT and isinstance(node, AssignmentStmt):
             if any(isinstance(each, NameExpr) and each.name == name for each in node.lvalues):
                 return self.of(node.rvalue, body, defined)
-        elif (
-            point.kind is PointKind.BIND
-            and isinstance(point.statement, ForStmt)
-            and isinstance(node, NameExpr)
-            and node is point.statement.index
-        ):
-            got = self._got(point.statement.expr, body, defined)
+        elif isinstance(node, NameExpr):
+            several = _gone_through(point, body)
+            got = self._got(several, body, defined) if several is not None else None
             if got is not None and got.kind in (Kind.LIST, Kind.SCALARS):
                 found = self._source(got)
-                listed = found is not None and got.kind is Kind.LIST
-                return replace(found, at=got.at) if listed and found is not None else found
+                if found is not None and got.kind is Kind.LIST:
+                    return replace(found, at=got.at)
+                return found
         return None
 
     def of(self, expression: Expression, body: FunctionBody, at: int) -> Source | None:
@@ -230,13 +175,15 @@ class Instances:
             where = body.at(expression)
             if where is None:
                 return None
-            value = _assigned(expression.name, body, where)
+            value = body.assigned(expression.name, where)
             return self._got(value[0], body, value[1], depth + 1) if value is not None else None
         if isinstance(expression, AwaitExpr):
-            return self._asked(expression.expr, body)
+            return self._asked(expression.expr, body) or self._helped(expression, body)
+        if isinstance(expression, ListComprehension):
+            return self._picked(expression.generator, body, at, depth)
         if isinstance(expression, CallExpr) and isinstance(expression.callee, MemberExpr):
             got = self._got(expression.callee.expr, body, at, depth + 1)
-            kind = _OF_RESULTS.get((got.kind, expression.callee.name)) if got is not None else None
+            kind = OF_RESULTS.get((got.kind, expression.callee.name)) if got is not None else None
             return replace(got, kind=kind) if got is not None and kind is not None else None
         if isinstance(expression, CallExpr) and len(expression.args) == 1:
             at_call = body.at(expression)
@@ -248,13 +195,25 @@ class Instances:
                 return replace(got, kind=Kind.LIST) if got.kind is not Kind.ROWS else None
         return None
 
+    def _picked(
+        self, comprehension: GeneratorExpr, body: FunctionBody, at: int, depth: int
+    ) -> _Got | None:
+        """``[user for user in users if user.active]``."""
+        (index, *more), element = comprehension.indices, comprehension.left_expr
+        if more or not isinstance(index, NameExpr) or not isinstance(element, NameExpr):
+            return None
+        got = self._got(comprehension.sequences[0], body, at, depth + 1)
+        if got is None or got.kind is Kind.ONE or got.kind is Kind.ROWS:
+            return None
+        return replace(got, kind=Kind.LIST) if index.name == element.name else None
+
     def _asked(self, call: Expression, body: FunctionBody) -> _Got | None:
         """``session.get(User, 1)``, ``session.execute(select(User))``, which are awaited."""
         if not isinstance(call, CallExpr) or not isinstance(call.callee, MemberExpr):
             return None
         method = call.callee.name
         at = body.at(call)
-        if at is None or not call.args or method not in {**_GETTING, **_QUERYING}:
+        if at is None or not call.args or method not in {**GETTING, **QUERYING}:
             return None
         value = self._objects.value(call.callee.expr, body, at)
         if value is not UNKNOWN and not is_async_session(value):
@@ -269,35 +228,10 @@ class Instances:
             if not isinstance(type_, Instance):
                 return None
             return _Got(session, ClassValue(type_.type.fullname, type_.type), Kind.ONE, at)
-        if method in _GETTING:
+        if method in GETTING:
             return _Got(session, self._objects.value(first, body, at), Kind.ONE, at)
-        selected = self.selected(first, body, at)
-        return _Got(session, selected, _QUERYING[method], at) if selected is not None else None
-
-    def selected(
-        self, statement: Expression, body: FunctionBody, at: int, depth: int = 0
-    ) -> Value | None:
-        """The one class whose instances a statement selects; ``None`` for any other statement."""
-        if depth > _DEPTH:
-            return None
-        if isinstance(statement, NameExpr):
-            found: list[Value | None] = []
-            for defined in body.bindings.reaching(at, statement.name):
-                node = body.graph.points[defined].node
-                if defined == Graph.ENTRY or not isinstance(node, AssignmentStmt):
-                    return None
-                found.append(self.selected(node.rvalue, body, defined, depth + 1))
-            names = {fullname(each) if each is not None else None for each in found}
-            return found[0] if len(names) == 1 else None
-        if not isinstance(statement, CallExpr):
-            return None
-        callee = statement.callee
-        if isinstance(callee, MemberExpr) and callee.name in _BUILDING:
-            return self.selected(callee.expr, body, at, depth + 1)
-        value = self._objects.value(callee, body, at)
-        if fullname(value) in _SELECTS and len(statement.args) == 1:
-            return self._objects.value(statement.args[0], body, at)
-        return None
+        selected = selected_class(first, body, at, self._objects)
+        return _Got(session, selected, QUERYING[method], at) if selected is not None else None
 
     def _helper(self, awaited: AwaitExpr, call: CallExpr, body: FunctionBody) -> Source | None:
         """Where an instance comes from that a function of the project returns."""
@@ -310,17 +244,41 @@ class Instances:
         source = self.returned(function)
         if source is None:
             return None
-        given = self._objects.given_by(call, function, body, at)
-        callee = self._objects.body(function.node, function.scope)
-        session = self._objects.substitute(source.session, callee, given)
-        settled = self._objects.settled(session, body, at) if session is not None else None
-        if settled is None or not may_be_for_one_task(settled.value):
+        settled = self._settled(source.session, call, function, body, at)
+        if settled is None:
             return None
         if source.mapped is not None:
             return Source(settled, source.mapped)
         inferred = self._interpreter.type_of(awaited, body.scope.module)
         mapped = self._of_value(self._interpreter.types.value(inferred)) if inferred else None
         return Source(settled, mapped or self._declared(function))
+
+    def _helped(self, awaited: AwaitExpr, body: FunctionBody) -> _Got | None:
+        """The list that a function of the project returns of what it has loaded."""
+        call = awaited.expr
+        at = body.at(call)
+        if not isinstance(call, CallExpr) or at is None:
+            return None
+        function = self._objects.value(call.callee, body, at)
+        got = self.listed(function) if isinstance(function, FunctionValue) else None
+        if got is None or not isinstance(function, FunctionValue):
+            return None
+        settled = self._settled(got.session, call, function, body, at)
+        klass = got.klass
+        if not isinstance(klass, ClassValue):
+            inferred = self._interpreter.type_of(awaited, body.scope.module)
+            klass = _element(get_proper_type(inferred)) if inferred is not None else UNKNOWN
+        return _Got(settled, klass, Kind.LIST, at) if settled is not None else None
+
+    def _settled(
+        self, session: Object, call: CallExpr, function: FunctionValue, body: FunctionBody, at: int
+    ) -> Object | None:
+        """The session of a function that is called, as the caller has it."""
+        given = self._objects.given_by(call, function, body, at)
+        callee = self._objects.body(function.node, function.scope)
+        outside = self._objects.substitute(session, callee, given)
+        settled = self._objects.settled(outside, body, at) if outside is not None else None
+        return settled if settled is not None and may_be_for_one_task(settled.value) else None
 
     def _declared(self, function: FunctionValue) -> MappedClass | None:
         """The class that a method says it gives, seen from the object that it is bound to."""
@@ -336,14 +294,51 @@ class Instances:
     def returned(self, function: FunctionValue) -> Source | None:
         """Where the instances come from that a coroutine function returns, if all from one."""
         node = function.node
-        if not isinstance(node, FuncDef) or not node.is_coroutine or node.is_generator:
-            return None
-        if is_stub_body(node) or self._interpreter.program.source(function.scope.module) is None:
+        if not isinstance(node, FuncDef) or not self._is_read(node, function):
             return None
         if id(node) not in self._returned:
             self._returned[id(node)] = None  # inside itself
             self._returned[id(node)] = self._all_returned(node, function)
         return self._returned[id(node)]
+
+    def listed(self, function: FunctionValue) -> _Got | None:
+        """The list of instances that a coroutine function returns, if it returns no other."""
+        node = function.node
+        if not isinstance(node, FuncDef) or not self._is_read(node, function):
+            return None
+        if id(node) not in self._listed:
+            self._listed[id(node)] = None  # inside itself
+            self._listed[id(node)] = self._all_listed(node, function)
+        return self._listed[id(node)]
+
+    def _is_read(self, node: FuncDef, function: FunctionValue) -> bool:
+        """Whether a function is a coroutine function of the project's, which keeps what it has."""
+        return (
+            node.is_coroutine
+            and not node.is_generator
+            and not is_stub_body(node)
+            and self._interpreter.program.source(function.scope.module) is not None
+            and not any(
+                isinstance(each, MemberExpr) and each.name in FORGETTING for each in walk(node.body)
+            )
+        )
+
+    def _all_listed(self, node: FuncDef, function: FunctionValue) -> _Got | None:
+        body = self._objects.body(node, function.scope)
+        found: _Got | None = None
+        for index in body.graph.of_kind(PointKind.RETURN):
+            statement = body.graph.points[index].node
+            assert isinstance(statement, ReturnStmt)
+            result = statement.expr
+            if isinstance(result, ListExpr) and not result.items:
+                continue
+            got = self._got(result, body, index) if result is not None else None
+            if got is None or got.kind not in (Kind.LIST, Kind.SCALARS):
+                return None
+            if found is not None and (got.session, got.klass) != (found.session, found.klass):
+                return None
+            found = got
+        return found
 
     def _all_returned(self, node: FuncDef, function: FunctionValue) -> Source | None:
         body = self._objects.body(node, function.scope)
@@ -371,15 +366,24 @@ class Instances:
         return self.bound(result.name, defined, body) if defined != Graph.ENTRY else None
 
 
-def _assigned(name: str, body: FunctionBody, at: int) -> tuple[Expression, int] | None:
-    """What the one assignment that may have bound a name holds, and its point."""
-    reaching = body.bindings.reaching(at, name)
-    if len(reaching) != 1:
-        return None
-    (defined,) = reaching
-    node: Node | None = body.graph.points[defined].node
-    if defined == Graph.ENTRY or not isinstance(node, AssignmentStmt):
-        return None
-    if not any(isinstance(each, NameExpr) and each.name == name for each in node.lvalues):
-        return None
-    return node.rvalue, defined
+def _gone_through(point: Point, body: FunctionBody) -> Expression | None:
+    """What the elements are of that a loop, or a comprehension, binds to a name."""
+    loop = point.statement
+    if point.kind is PointKind.BIND and isinstance(loop, ForStmt):
+        return loop.expr if point.node is loop.index else None
+    if point.kind is PointKind.BIND_INNER:
+        for before, _ in body.graph.before[point.index]:
+            step = body.graph.points[before]
+            if isinstance(step.node, (DictionaryComprehension, GeneratorExpr)):
+                return step.node.sequences[step.item]
+    return None
+
+
+def _element(listed: ProperType) -> Value:
+    """The class of the elements of a list, by its type."""
+    inner = (
+        get_proper_type(listed.args[0]) if isinstance(listed, Instance) and listed.args else None
+    )
+    if isinstance(inner, Instance) and isinstance(listed, Instance) and len(listed.args) == 1:
+        return ClassValue(inner.type.fullname, inner.type)
+    return UNKNOWN

@@ -49,6 +49,7 @@ SEEDS: Final = (
     | frozenset(
         {
             "AsyncExitStack",
+            "AsyncMock",
             "ExitStack",
             "aclosing",
             "aiter",

@@ -25,7 +25,8 @@ class StandIns(LeadingValues):
     def _concern_stand_ins(self) -> None:
         """Look at calls that may give an object in the place of one that has a provider.
 
-        What stands in for a protocol may be anything; for another class, it is of a third one.
+        What stands in for a protocol may be anything, and so may what a parameter without an
+        annotation is given; for another class, it is of a third one.
         """
         classes = {
             unit.node.name
@@ -50,6 +51,10 @@ class StandIns(LeadingValues):
                 for klass in holding.intersection(self._names_in(type_))
             }
             if not expected:
+                if any(signature_of(function) is None for function in functions):
+                    for unit in self._mentions.get(name, ()):
+                        if not holding.isdisjoint(unit.words):
+                            self._concern(unit)
                 continue
             others = holding - expected
             is_open = any("Protocol" in self._family(klass) for klass in expected)

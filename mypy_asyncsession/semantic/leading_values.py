@@ -27,6 +27,7 @@ from mypy.nodes import (
     SetComprehension,
     SetExpr,
     StarExpr,
+    StrExpr,
     SuperExpr,
     TupleExpr,
 )
@@ -253,6 +254,9 @@ class LeadingValues:
             elif isinstance(node, CallExpr):
                 name = last_name(node.callee)
                 stack.append(node.callee)
+                named = by_string(node)
+                if named is not None:
+                    stack.append(named)
                 if name in KEEPING and isinstance(node.callee, MemberExpr):
                     stack.append(node.callee.expr)
                 if name in self._handing or name is None:
@@ -271,6 +275,9 @@ class LeadingValues:
                 stack.extend(value for _, value in node.items)
             elif isinstance(node, IndexExpr):
                 stack.append(node.base)
+                named = by_string(node)
+                if named is not None:
+                    stack.append(named)
                 if isinstance(node.base, NameExpr) and node.base.name[:1].isupper():
                     stack.append(node.index)
             elif isinstance(node, (ListComprehension, SetComprehension)):
@@ -310,3 +317,23 @@ class LeadingValues:
                 for names in map(self._names_in, signature.arg_types)
             )
         )
+
+
+def by_string(node: Node) -> MemberExpr | NameExpr | None:
+    """The name or attribute that is got at by a string.
+
+    ``getattr(x, "name")``, ``globals()["name"]``, ``vars(x)["name"]``, ``x.__dict__["name"]``.
+    """
+    if isinstance(node, CallExpr):
+        if len(node.args) < 2 or last_name(node.callee) != "getattr":
+            return None
+        name = node.args[1]
+        return MemberExpr(node.args[0], name.value) if isinstance(name, StrExpr) else None
+    if not isinstance(node, IndexExpr) or not isinstance(node.index, StrExpr):
+        return None
+    base, text = node.base, node.index.value
+    if isinstance(base, MemberExpr) and base.name == "__dict__":
+        return MemberExpr(base.expr, text)
+    if isinstance(base, CallExpr) and last_name(base.callee) in ("globals", "locals", "vars"):
+        return MemberExpr(base.args[0], text) if base.args else NameExpr(text)
+    return None

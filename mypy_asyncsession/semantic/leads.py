@@ -45,6 +45,7 @@ from mypy_asyncsession.semantic.leading_names import (
     SPECIAL_METHODS,
 )
 from mypy_asyncsession.semantic.leading_stand_ins import StandIns
+from mypy_asyncsession.semantic.leading_values import by_string
 from mypy_asyncsession.semantic.mentions import (
     ASYNC_BLOCK,
     ENTERED,
@@ -254,6 +255,10 @@ class Leads(StandIns):
             for node in walk(unit.node) if not isinstance(unit.node, (ClassDef, MypyFile)) else ():
                 if isinstance(node, (MemberExpr, NameExpr)):
                     unit.named[node.name].append(node)
+                elif isinstance(node, (CallExpr, IndexExpr)):
+                    named = by_string(node)
+                    if named is not None:
+                        unit.named[named.name].append(named)
         leads = self._modules[unit.module].leads
         for word in unit.words:
             if word in leads:

@@ -18,6 +18,7 @@ from mypy.nodes import (
     GlobalDecl,
     Import,
     ImportFrom,
+    IndexExpr,
     MemberExpr,
     NameExpr,
     NonlocalDecl,
@@ -74,6 +75,8 @@ _FLOWS: Final = frozenset(
     }
 )
 _USING: Final = frozenset({DictionaryComprehension, ForStmt, GeneratorExpr, WithStmt})
+#: What ``globals()`` and ``x.__dict__`` are.
+_NAMESPACES: Final = frozenset({CallExpr, MemberExpr})
 _NAMED: Final = frozenset({MemberExpr, NameExpr})
 _FUNCTIONS: Final = frozenset({Decorator, FuncDef, OverloadedFuncDef})
 
@@ -195,6 +198,12 @@ def _read(unit: Unit, top: Node, *, injects: bool) -> None:
                     for each in arguments:
                         if type(each) is StrExpr:
                             add(each.value.rpartition(".")[2])
+        elif kind is IndexExpr:
+            base, index = node.base, node.index  # type: ignore[attr-defined]
+            append(base)
+            append(index)
+            if type(index) is StrExpr and type(base) in _NAMESPACES:
+                add(index.value)  # ``globals()["name"]``
         elif kind is FuncDef:
             assert isinstance(node, FuncDef)
             flows.append(node)

@@ -221,9 +221,10 @@ class ModuleSource:
         """The attributes that the module sets, anywhere, of what has a name in it."""
         return self._read_bodies().patched.get(name, set())
 
-    def patches(self, attribute: str) -> bool:
-        """Whether the module sets an attribute of that name, of whatever has a name in it."""
-        return any(attribute in found for found in self._read_bodies().patched.values())
+    def patches(self, attribute: str, *, aside: str = "") -> bool:
+        """Whether the module sets an attribute of that name, of whatever has another name in it."""
+        patched = self._read_bodies().patched
+        return any(attribute in found for name, found in patched.items() if name != aside)
 
     def rebound(self) -> dict[str, list[tuple[Binding, Scope]]]:
         """The names of the module that functions bind anew, under a ``global`` statement."""

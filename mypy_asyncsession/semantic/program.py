@@ -141,7 +141,11 @@ class Program:
         answers = self.answers_to("mentions")
         known = answers.get((module, words))
         if known is None:
-            text = self.content(self.modules[module].path)
+            path = self.modules[module].path
+            try:
+                text = self.texts[path] if path in self.texts else Path(path).read_bytes()
+            except OSError:
+                return True  # who reads it in another way will know
             known = answers[module, words] = any(word.encode() in text for word in words)
         return known
 
@@ -189,6 +193,12 @@ class Program:
         tree = self.modules.get(module)
         entry = tree.names.get(name) if tree is not None else None
         return entry.node if entry is not None and entry.module_public else None
+
+    def full_names(self, module: str) -> Iterator[tuple[str, str]]:
+        """The names in a module's symbol table, each with the full name of what it stands for."""
+        for name, node in self.declared_names(module):
+            if node is not None:
+                yield name, node.fullname
 
     def declared_names(self, module: str) -> Iterator[tuple[str, SymbolNode | None]]:
         """The names in a module's symbol table, each with what it stands for."""

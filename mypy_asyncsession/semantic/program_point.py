@@ -74,6 +74,14 @@ class Body:
         """Whether a call in the module has an argument of that name."""
         return keyword in self._source.index.keywords
 
+    def puts_into(self, name: str) -> bool:
+        """Whether the module puts more into the container of that name than it was made with."""
+        return name in self._source.stored() or name in self._source.mutated()
+
+    def patches(self, name: str, attribute: str) -> bool:
+        """Whether the module sets an attribute of what has a name in it."""
+        return attribute in self._source.patched(name)
+
     def contents(self, function: FuncItem) -> Contents:
         """What stands in a function of the module."""
         return self._source.contents(function)

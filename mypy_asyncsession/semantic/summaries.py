@@ -7,7 +7,7 @@ such an object is *exposed*, and nothing is certain of it afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -23,6 +23,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, GATHERING
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.semantic.acts import NOTHING, Act, Asked, Summary, united
 from mypy_asyncsession.semantic.asked_for import is_asked_for
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
@@ -30,13 +31,13 @@ from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.object_identity import Objects
-from mypy_asyncsession.semantic.objects import Attribute, Made, Object
+from mypy_asyncsession.semantic.objects import Made, Object
 from mypy_asyncsession.semantic.syntax import is_stub_body
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
 from mypy_asyncsession.semantic.wrappers import undecorated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import Expression
 
@@ -59,85 +60,12 @@ _ENDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something that is done with an object.
-
-    Attributes:
-        method: The method that does it, by name: ``execute``, ``commit``, ``rollback``, ``close``.
-        object: The object.
-        awaited: Whether it is awaited: else it is done at once.
-        guarded: Whether something around it lets one task at a time do it.
-        on_return: Whether it may have been done where the function has returned.
-        on_raise: Whether it may have been done where it has raised an exception.
-        last: Whether nothing else is awaited of the object after it.
-        path: The file in which it is done.
-        line: The line.
-        function: The function that does it, as a reader knows it; empty for the one at hand.
-    """
-
-    method: str
-    object: Object
-    awaited: bool = True
-    guarded: bool = False
-    on_return: bool = True
-    on_raise: bool = False
-    last: bool = True
-    path: str = ""
-    line: int = 0
-    function: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a function, or one point of it, does with objects.
-
-    Attributes:
-        acts: What it does with them itself, or through functions that are known.
-        exposed: What it gives to what is not known.
-        entered: What it enters or leaves, so that what that holds may be closed, or another one.
-    """
-
-    acts: tuple[Act, ...] = ()
-    exposed: frozenset[Object] = frozenset()
-    entered: frozenset[Object] = frozenset()
-
-    def exposes(self, object_: Object) -> bool:
-        """Whether an object, or one that it is got from, is given to what is not known."""
-        return self.enters(object_) or any(each in self.exposed for each in _owners(object_))
-
-    def enters(self, object_: Object) -> bool:
-        """Whether an object, or one that it is got from, is entered or left."""
-        return bool(self.entered) and any(each in self.entered for each in _owners(object_))
-
-
-def _owners(object_: Object) -> Iterator[Object]:
-    """An object, and those that it is an attribute of."""
-    current: Object | None = object_
-    while current is not None:
-        yield current
-        current = current.base if isinstance(current, Attribute) else None
-
-
-NOTHING: Final = Summary()
 #: The methods that end a transaction.
 ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: The methods that write what is pending, and may fail.
+FLUSHING: Final = frozenset({"commit", "flush"})
 #: Those that a caller may decide about, by what it gives or by the state of the session.
 _DECIDED: Final = ENDING | {"begin"}
-
-
-def united(summaries: Iterable[Summary]) -> Summary:
-    """What several things do together."""
-    acts: list[Act] = []
-    exposed: set[Object] = set()
-    entered: set[Object] = set()
-    for each in summaries:
-        acts += each.acts
-        exposed |= each.exposed
-        entered |= each.entered
-    if not acts and not exposed and not entered:
-        return NOTHING
-    return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
 
 
 def _entering(object_: Object | None) -> Summary:
@@ -183,6 +111,8 @@ class Summaries:
                 )
                 if act.method in ENDING and _is_followed(act, point, done, body.graph):
                     ended = replace(ended, last=False)
+                if act.method in FLUSHING:
+                    ended = replace(ended, fails=_may_leave_failed(act, point, done, body))
                 acts.setdefault(ended)
         return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
 
@@ -229,7 +159,8 @@ class Summaries:
         if isinstance(callee, MemberExpr) and callee.name in _AWAITED:
             value = self.objects.value(callee.expr, body, at)
             if may_be_for_one_task(value):
-                return self._act(callee.name, callee.expr, body, at)
+                asked = Asked(expression, body, at)
+                return self._act(callee.name, callee.expr, body, at, asked)
         value = self.objects.value(callee, body, at)
         name = fullname(value)
         if name in AWAITS_FIRST_ARGUMENT and expression.args:
@@ -280,12 +211,19 @@ class Summaries:
         )
         return Summary(tuple(acts), exposed, entered)
 
-    def _act(self, method: str, receiver: Expression, body: FunctionBody, at: int) -> Summary:
+    def _act(
+        self,
+        method: str,
+        receiver: Expression,
+        body: FunctionBody,
+        at: int,
+        asked: Asked | None = None,
+    ) -> Summary:
         object_ = self.objects.of(receiver, body, at)
         if object_ is None:
             return NOTHING
         line = body.graph.points[at].line
-        return Summary((Act(method, object_, line=line),))
+        return Summary((Act(method, object_, line=line, asked=asked),))
 
     def _managed(self, point: Point, statement: WithStmt, body: FunctionBody) -> Summary:
         """What entering or leaving a manager does."""
@@ -386,3 +324,27 @@ def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], grap
         for index, summary in done
         if index != point
     )
+
+
+def _may_leave_failed(
+    act: Act, point: int, done: Sequence[tuple[int, Summary]], body: FunctionBody
+) -> bool:
+    """Whether a function raises what a flush has raised, and never rolls back for it.
+
+    What stands in a ``with`` does not count: the manager may be a savepoint, or roll back itself.
+    """
+    if act.function and not act.fails:
+        return False
+    if body.graph.points[point].kind is not PointKind.AWAIT or body.managers_around(point):
+        return False
+    mended = frozenset(
+        index
+        for index, summary in done
+        if index != point
+        and (
+            summary.exposes(act.object)
+            or any(each.object == act.object and each.method in ENDING for each in summary.acts)
+        )
+    )
+    reached = reachable(body.graph, point, first=EdgeKind.ERROR)
+    return Graph.RAISED in reached and reached.isdisjoint(mended)

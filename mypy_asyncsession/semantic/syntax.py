@@ -232,6 +232,8 @@ BACKWARDS: Final[dict[type, tuple[tuple[str, int], ...]]] = {
     )
     for kind, names in FIELDS.items()
 }
+_TEXT: Final = frozenset({nodes.BytesExpr, nodes.FloatExpr, nodes.IntExpr, StrExpr})
+_YIELDING: Final = frozenset({YieldExpr, YieldFromExpr})
 _WITH_A_SCOPE: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
 
 
@@ -264,6 +266,28 @@ def yields(function: FuncItem) -> list[YieldExpr | YieldFromExpr]:
     ]
 
 
+def mark_generators(tree: Node) -> None:
+    """Set on the functions of a tree that was only parsed whether they yield, as mypy does."""
+    stack: list[tuple[Node, FuncDef | None]] = [(tree, None)]
+    inside: list[Node] = []
+    while stack:
+        node, function = stack.pop()
+        kind = type(node)
+        if function is not None and kind in _YIELDING:
+            function.is_generator = True
+            function.is_async_generator = function.is_coroutine
+        if kind is FuncDef:
+            function = node  # type: ignore[assignment]
+        elif kind is LambdaExpr or kind is ClassDef:
+            function = None
+        names = BACKWARDS.get(kind)
+        if names is None or (kind is Block and node.is_unreachable):  # type: ignore[attr-defined]
+            continue
+        push(inside, node, names)
+        stack.extend((each, function) for each in inside)
+        inside.clear()
+
+
 def definition_of(node: Node) -> FuncDef | None:
     """The function behind a definition, its decorators aside."""
     if isinstance(node, Decorator):
@@ -280,6 +304,11 @@ def only_raises(function: FuncItem) -> bool:
     return is_stub_body(function) and any(
         isinstance(statement, RaiseStmt) for statement in function.body.body
     )
+
+
+def leaves_function(block: Block) -> bool:
+    """Whether a block ends with a ``return`` or a ``raise``, as written."""
+    return isinstance(block.body[-1], (RaiseStmt, ReturnStmt))
 
 
 def is_stub_body(function: FuncItem) -> bool:
@@ -309,6 +338,19 @@ def dotted(node: Node) -> str | None:
         base = dotted(node.callee)
         return f"{base}()" if base is not None else None
     return None
+
+
+def is_text(expression: Node) -> bool:
+    """Whether an expression is a string or a number, an f-string among them."""
+    kind = type(expression)
+    if kind is CallExpr:
+        return is_method_of_text(expression.callee)  # type: ignore[attr-defined]
+    return kind in _TEXT
+
+
+def is_method_of_text(callee: Node) -> bool:
+    """Whether what is called is a method of a string in place: f-strings are made of such calls."""
+    return isinstance(callee, MemberExpr) and type(callee.expr) is StrExpr
 
 
 def as_written(name: str) -> str:

@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.scopes import Scope
 
 
-def relevant(value: Value) -> Value:
-    """An argument, as far as it can change what a function hands out."""
+def relevant(value: Value, *, by_key: bool = False) -> Value:
+    """An argument, as far as it can change what a function hands out.
+
+    Args:
+        value: The argument.
+        by_key: Whether the function looks something up by it.
+    """
+    if by_key and isinstance(value, LiteralValue):
+        return value
     if isinstance(value, ObjectValue) and value.shape in (Shape.OTHER, Shape.NONE):
         return UNKNOWN
     if isinstance(value, (LiteralValue, ModuleValue, NamedValue)):

@@ -128,7 +128,7 @@ def application(maker: async_sessionmaker[AsyncSession], way: str) -> Any:
         async def injected(
             row: int,
             fails: bool = False,
-            session: Any = Depends(dependency),  # noqa: B008
+            session: Any = Depends(dependency),  # noqa: B008  # session: ignore[session-late-commit]
         ) -> int:
             return await write(session, row, fails)
 

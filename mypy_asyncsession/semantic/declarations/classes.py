@@ -37,7 +37,7 @@ from mypy.types import (
 
 from mypy_asyncsession.semantic.declarations.dataclass_init import add_init
 from mypy_asyncsession.semantic.declarations.type_binding import TYPED_DICT, TypePlace
-from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements, yields
+from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -307,9 +307,6 @@ def _find_abstract(info: TypeInfo) -> None:
 def mark(statement: Node, info: TypeInfo | None = None, *, in_class: bool = False) -> None:
     """Set on functions what mypy's semantic analysis finds in their decorators and bodies."""
     for function in functions_of(statement):
-        if yields(function):
-            function.is_generator = True
-            function.is_async_generator = function.is_coroutine
         if in_class:
             function.is_static = function.is_static or function.name in _STATIC
             function.is_class = function.is_class or function.name in _CLASS

@@ -52,6 +52,7 @@ class ParsedProgram(Program):
         self._symbols = Symbols(modules)
         self._analysed: set[str] = set()
         self._signatures: dict[FuncDef, ProperType | None] = {}
+        self._parts: dict[str, tuple[str, str]] = {}
 
     def forget_modules(self, is_stale: Callable[[str], bool]) -> None:
         """Let go of modules that have changed, and of those that import them."""
@@ -62,8 +63,17 @@ class ParsedProgram(Program):
         }
         self._analysed = {module for module in self._analysed if not is_stale(module)}
         self._signatures.clear()
-        self._answers.clear()
+        self._parts.clear()
+        for answers in self._answers.values():
+            answers.clear()
         self.modules_read.clear()
+
+    def split(self, fullname: str) -> tuple[str, str]:
+        """The module and the name inside it of a full name: modules neither come nor go here."""
+        known = self._parts.get(fullname)
+        if known is None:
+            known = self._parts[fullname] = super().split(fullname)
+        return known
 
     def known(self) -> Iterator[tuple[str, str | None]]:
         """The modules that were asked for, each with its path if it is there."""
@@ -102,6 +112,12 @@ class ParsedProgram(Program):
     def exports(self, module: str, name: str) -> SymbolNode | None:
         """What others may import from a module under a name, or ``None``."""
         return self._symbols.entry(module, name) if self._symbols.exports(module, name) else None
+
+    def full_names(self, module: str) -> Iterator[tuple[str, str]]:
+        """The names in a module's symbol table, each with the full name of what it stands for."""
+        declared = self._symbols.names(module)
+        for name in declared.nodes if declared is not None else ():
+            yield name, self._symbols.fullname_of(module, name)
 
     def declared_names(self, module: str) -> Iterator[tuple[str, SymbolNode | None]]:
         """The names in a module's symbol table, each with what it stands for."""

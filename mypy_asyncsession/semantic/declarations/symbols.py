@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.declarations.modules import ModuleTable
     from mypy_asyncsession.semantic.scopes import Scope
 
+_NOTHING: Final = (None, None)
 _NEW_TYPES: Final = frozenset({"typing.NewType", "typing_extensions.NewType"})
 
 
@@ -129,6 +130,25 @@ class Symbols:
             self._busy.discard(key)
         self._entries[key] = found
         return found
+
+    def fullname_of(self, module: str, name: str) -> str:
+        """The full name of what a module's symbol table would hold under a name.
+
+        No record of a class is made for it: imports are followed as they are written.
+        """
+        seen: set[tuple[str, str]] = set()
+        while (module, name) not in seen:
+            seen.add((module, name))
+            declared = self.names(module)
+            node, target = declared.nodes.get(name, _NOTHING) if declared is not None else _NOTHING
+            if isinstance(node, (ClassDef, FuncDef, Decorator, OverloadedFuncDef)):
+                break
+            if not isinstance(node, ImportFrom):
+                symbol = self.entry(module, name)
+                return symbol.fullname if symbol is not None else f"{module}.{name}"
+            assert target is not None
+            module, _, name = target.partition(":")
+        return f"{module}.{name}"
 
     def _begun(self, module: str, name: str) -> TypeInfo | None:
         """The record of a class that is being made; what it descends from may not be known yet."""

@@ -47,7 +47,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from mypy_asyncsession.semantic.syntax import dotted, returned, yields
+from mypy_asyncsession.semantic.syntax import dotted, returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +152,7 @@ class TypeBinder:
         """
         inside = TypePlace(place.module, place.klass, function or place.function, place.scope)
         result = self.bind(written.ret_type, inside, depth + 1)
-        if function is not None and function.is_coroutine and not yields(function):
+        if function is not None and function.is_coroutine and not function.is_generator:
             coroutine = self.instance("typing.Coroutine", place)
             if coroutine is not None:
                 any_ = AnyType(TypeOfAny.special_form)

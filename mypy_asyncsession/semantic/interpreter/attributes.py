@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, FuncDef, MemberExpr, NameExpr, SuperExpr, Var
 from mypy.types import Instance
 
+from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.interpreter.class_attributes import class_attribute
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
 from mypy_asyncsession.semantic.interpreter.instances import class_of, instance
 from mypy_asyncsession.semantic.interpreter.names import module_attribute
 from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     UNSURE,
@@ -24,6 +26,7 @@ from mypy_asyncsession.semantic.values import (
     NamedValue,
     ObjectValue,
     TypedCallable,
+    UnionValue,
     Value,
     join,
     map_members,
@@ -93,7 +96,9 @@ def loose(source: ModuleSource, name: str, at: Context) -> Value:
 
 
 def attribute(base: Value, name: str, at: Context) -> Value:
-    """What an attribute of *base* may be."""
+    """What an attribute of *base* may be: ``None`` beside something else has none of its own."""
+    if isinstance(base, UnionValue):
+        base = join([each for each in base.members if not is_none(each)], exact=base.exact)
     return map_members(base, lambda each: _attribute(each, name, at))
 
 
@@ -106,7 +111,7 @@ def _attribute(base: Value, name: str, at: Context) -> Value:
         return class_attribute(base, name, base, None, at)
     if isinstance(base, ObjectValue):
         if base.shape is Shape.SESSIONMAKER and base.by_definition:
-            return UNSURE
+            return _of_maker(base, name)
         if name in _SENDING and base.shape not in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
             pass  # a stream's own
         elif name in PROTOCOL_METHODS and base.shape is not Shape.OTHER:
@@ -117,6 +122,24 @@ def _attribute(base: Value, name: str, at: Context) -> Value:
             is_begin = base.shape is Shape.SESSIONMAKER and name == "begin"
             return _beginning(base, found, at) if is_begin else found
     return UNKNOWN
+
+
+def _of_maker(maker: ObjectValue, name: str) -> Value:
+    """An attribute of ``sessionmaker(engine, class_=AsyncSession)``, whose type says less."""
+    session = maker.item
+    if name != "begin" or not isinstance(session, ObjectValue):
+        return UNSURE
+    if session.resource not in ASYNC_SESSIONS:
+        return UNSURE
+    return CallableReturning(
+        ObjectValue(
+            Shape.ASYNC_CONTEXT_MANAGER,
+            Can.ASYNC_ENTER,
+            item=session,
+            label="_AsyncSessionContextManager",
+            by_definition=True,
+        )
+    )
 
 
 def _beginning(maker: ObjectValue, begin: Value, at: Context) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import ArgKind, CallExpr, IntExpr, MemberExpr, OverloadedFuncDef, StrExpr
+from mypy.nodes import ArgKind, CallExpr, IntExpr, MemberExpr, NameExpr, OverloadedFuncDef, StrExpr
 from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarType, get_proper_type
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKERS
@@ -22,7 +22,11 @@ from mypy_asyncsession.semantic.interpreter.context_variables import (
     CONTEXT_VARIABLE,
     context_variable,
 )
-from mypy_asyncsession.semantic.interpreter.fields import filled_fields, keeps_fields
+from mypy_asyncsession.semantic.interpreter.fields import (
+    filled_fields,
+    keeps_arguments,
+    keeps_fields,
+)
 from mypy_asyncsession.semantic.interpreter.functions import result
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.known_calls import known_call
@@ -74,7 +78,7 @@ def call(expr: CallExpr, at: Context) -> Value:
     if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get" and expr.args:
         mapping = at.value(expr.callee.expr)
         key = expr.args[0]
-        if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr)):
+        if isinstance(mapping, ContainerValue) and isinstance(key, (StrExpr, IntExpr, NameExpr)):
             return held(mapping, expr.callee.expr, key, at)
     if isinstance(expr.callee, MemberExpr) and expr.callee.name == "get":
         variable = at.value(expr.callee.expr)
@@ -262,7 +266,11 @@ def _depends_on_arguments(callee: Value, at: Context) -> bool:
             return True
     if isinstance(callee, (FunctionValue, ManagerFactory, BoundMethod, WrapsMarker)):
         return True
-    if isinstance(callee, ClassValue) and callee.info is not None and keeps_fields(callee.info):
+    if (
+        isinstance(callee, ClassValue)
+        and callee.info is not None
+        and (keeps_fields(callee.info) or keeps_arguments(callee.info, at))
+    ):
         return True
     name = fullname(callee)
     return name is not None and is_read_by_name(name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
+    AssignmentStmt,
     CallExpr,
     ClassDef,
-    Decorator,
     DictExpr,
     FuncDef,
     IndexExpr,
@@ -22,25 +22,23 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
-from mypy_asyncsession.semantic.interpreter.definitions import defined
+from mypy_asyncsession.semantic.interpreter.given import given_to
 from mypy_asyncsession.semantic.values import (
+    RECURSIVE,
     UNKNOWN,
     AliasValue,
     ContainerValue,
-    FunctionValue,
+    LiteralValue,
     Value,
     fullname,
     join,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mypy.nodes import Expression, FuncItem
+    from mypy.nodes import Expression
 
     from mypy_asyncsession.semantic.interpreter.context import Context
     from mypy_asyncsession.semantic.module_bodies import Stored
-    from mypy_asyncsession.semantic.scopes import Scope
 
 
 def mapping(expr: DictExpr, at: Context) -> Value:
@@ -76,13 +74,14 @@ def held(container: ContainerValue, written: Expression, key: Expression, at: Co
         key: The key.
         at: Where it is asked.
     """
-    known = key.value if isinstance(key, (StrExpr, IntExpr)) else None
+    known = _literal_key(key, at)
+    asked = at.value(key) if known is None else LiteralValue(known)
     stored = [
         each
         for each in _stored(written, at)
         if known is None or each.key is None or each.key == known
     ]
-    later = [_put(each, at) for each in stored]
+    later = [_put(each, at, asked) for each in stored]
     if known is not None:
         if container.element(known) is None:
             return join(later, exact=False)
@@ -90,6 +89,14 @@ def held(container: ContainerValue, written: Expression, key: Expression, at: Co
     inside = at.within(container.scope, container.where)
     first = [inside.value(each) for _, each in container.entries]
     return join([*first, *later], exact=False)
+
+
+def _literal_key(key: Expression, at: Context) -> object:
+    """The string or number that a key is, here or where its name is bound; else ``None``."""
+    if isinstance(key, (StrExpr, IntExpr)):
+        return key.value
+    found = at.structural(key) if isinstance(key, NameExpr) else None
+    return found.value if isinstance(found, LiteralValue) else None
 
 
 def values_of(call: CallExpr, at: Context) -> Value | None:
@@ -116,20 +123,59 @@ def element(container: ContainerValue, key: object, at: Context) -> Value:
 
 
 def _stored(written: Expression, at: Context) -> list[Stored]:
-    """What the module at hand puts into a container of its own."""
+    """What the module of a container puts into it.
+
+    Of another module only what its methods are given there: the calls at hand say what that is.
+    """
     source = at.source(at.scope.module)
-    if source is None or not at.is_current(at.scope.module):
+    if source is None:
         return []
+    found: list[Stored] = []
     if isinstance(written, NameExpr):
-        return source.stored().get(written.name, [])
-    if isinstance(written, MemberExpr) and isinstance(written.expr, NameExpr):
+        found = source.stored().get(written.name, [])
+    elif isinstance(written, MemberExpr) and isinstance(written.expr, NameExpr):
         for inner in at.scope.chain():
             if isinstance(inner.node, ClassDef):
-                return source.stored().get(f"{inner.node.name}.{written.name}", [])
-    return []
+                found = source.stored().get(f"{inner.node.name}.{written.name}", [])
+                break
+    if at.is_current(at.scope.module):
+        return found
+    return found if all(map(_is_given, found)) else []
 
 
-def _put(stored: Stored, at: Context) -> Value:
+def _is_given(stored: Stored) -> bool:
+    """Whether a function puts one of its parameters there, under another one."""
+    function = stored.chain[-1] if stored.chain else None
+    return (
+        isinstance(function, FuncDef)
+        and isinstance(stored.value, NameExpr)
+        and argument_of(function, stored.value.name) is not None
+        and _key_of(stored) is not None
+    )
+
+
+def _key_of(stored: Stored) -> str | None:
+    """The parameter that something is stored under, if it is one."""
+    function, statement = stored.chain[-1] if stored.chain else None, stored.statement
+    for target in statement.lvalues if isinstance(statement, AssignmentStmt) else ():
+        key = target.index if isinstance(target, IndexExpr) else None
+        if (
+            isinstance(key, NameExpr)
+            and isinstance(function, FuncDef)
+            and argument_of(function, key.name) is not None
+        ):
+            return key.name
+    return None
+
+
+def _put(stored: Stored, at: Context, asked: Value = UNKNOWN) -> Value:
+    """What something is that is put into a container.
+
+    Args:
+        stored: How it is put there.
+        at: Where the container is asked for it.
+        asked: The key that it is asked for.
+    """
     source = at.source(at.scope.module)
     assert source is not None
     inner = scope_at(source, stored.chain)
@@ -141,45 +187,6 @@ def _put(stored: Stored, at: Context) -> Value:
         and argument_of(function, value.name) is not None
         and value.name not in inner.names.bindings
     ):
-        return _given(function, value.name, inner, at)
+        found = given_to(function, value.name, inner, at, _key_of(stored), asked)
+        return RECURSIVE if found is None else found
     return at.within(inner, inner.names.places.get(id(stored.statement))).value(value)
-
-
-def _given(function: FuncDef, name: str, scope: Scope, at: Context) -> Value:
-    """What the module gives to a parameter, in calls and as what a decorator is put on."""
-    outer = scope.parent
-    assert outer is not None
-    found = [
-        *_in_calls(function, name, outer, at),
-        *_under_decorator(function, scope.module, at),
-    ]
-    return join(found, exact=False)
-
-
-def _in_calls(function: FuncDef, name: str, outer: Scope, at: Context) -> Iterator[Value]:
-    source = at.source(outer.module)
-    position = [argument.variable.name for argument in function.arguments].index(name)
-    is_method = isinstance(outer.node, ClassDef)
-    for site in source.calls(function.name) if source is not None else ():
-        if is_method is not isinstance(site.call.callee, MemberExpr):
-            continue
-        argument = site.given(position - is_method, name)
-        if argument is not None and source is not None:
-            scope = scope_at(source, site.chain)
-            yield at.within(scope, scope.names.places.get(id(site.statement))).value(argument)
-
-
-def _under_decorator(function: FuncItem, module: str, at: Context) -> Iterator[Value]:
-    source = at.source(module)
-    for bindings in source.scope.names.bindings.values() if source is not None else ():
-        for binding in bindings:
-            if not isinstance(binding.node, Decorator) or source is None:
-                continue
-            inside = at.within(source.scope)
-            for decorator in binding.node.original_decorators:
-                maker = decorator.callee if isinstance(decorator, CallExpr) else decorator
-                if not isinstance(maker, NameExpr):
-                    continue
-                applied = inside.value(decorator)
-                if isinstance(applied, FunctionValue) and applied.node is function:
-                    yield defined(binding.node.func, inside)

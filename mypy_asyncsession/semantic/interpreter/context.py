@@ -277,7 +277,10 @@ NOWHERE: Final = Scope("", None, Names())
 
 def argument_of(node: FuncItem, name: str) -> object | None:
     """The parameter of that name, or ``None``."""
-    return next((a for a in node.arguments if a.variable.name == name), None)
+    for argument in node.arguments:
+        if argument.variable.name == name:
+            return argument
+    return None
 
 
 def is_read_by_name(name: str) -> bool:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, Decorator, Expression, LambdaExpr, MemberExpr, OverloadedFuncDef
+from mypy.nodes import (
+    CallExpr,
+    Decorator,
+    Expression,
+    FuncDef,
+    LambdaExpr,
+    MemberExpr,
+    OverloadedFuncDef,
+)
 from mypy.types import CallableType, ProperType, get_proper_type
 
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
+from mypy_asyncsession.models.decorators import AWAITING_DECORATORS
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter import symbols
@@ -89,6 +98,8 @@ def anonymous(expr: LambdaExpr, at: Context) -> Value:
 def _decorated(decorator: Expression, value: Value, at: Context) -> Value:
     if isinstance(decorator, CallExpr) and _registers(decorator.callee, at):
         return value
+    if _is_coroutine_function(value) and _awaits(decorator, at):
+        return value
     applied = at.value(decorator)
     name = fullname(applied)
     if name in ("builtins.staticmethod", "builtins.classmethod"):
@@ -113,6 +124,21 @@ def _registers(callee: Expression, at: Context) -> bool:
         and callee.name in ROUTE_METHODS
         and fullname(at.value(callee)) in REGISTERING
     )
+
+
+def _is_coroutine_function(value: Value) -> bool:
+    return (
+        isinstance(value, FunctionValue)
+        and isinstance(value.node, FuncDef)
+        and value.node.is_coroutine
+        and not value.node.is_generator
+    )
+
+
+def _awaits(decorator: Expression, at: Context) -> bool:
+    """Whether a decorator gives what awaits the function: a retry, a trace."""
+    named = decorator.callee if isinstance(decorator, CallExpr) else decorator
+    return fullname(at.value(named)) in AWAITING_DECORATORS
 
 
 def callable_type(callee: Expression, at: Context) -> CallableType | None:

@@ -74,7 +74,9 @@ def passed_otherwise(function: FuncItem, position: int, declared: Value, at: Con
         inner = scope_at(source, site.chain)
         inside = at.within(inner, inner.names.places.get(id(site.statement)))
         given = _abilities(inside.structural(argument), at)
-        if given is not None and not (given[0] == kinds[0] and given[1] & kinds[1]):
+        if given is None or given == kinds:
+            continue
+        if not (given[0] == kinds[0] and given[1] & kinds[1]):
             return True
     return False
 

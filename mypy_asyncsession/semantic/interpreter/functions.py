@@ -37,6 +37,7 @@ from mypy_asyncsession.semantic.values import (
     UNSURE,
     ClassValue,
     FunctionValue,
+    LiteralValue,
     ObjectValue,
     Value,
     join,
@@ -45,6 +46,7 @@ from mypy_asyncsession.semantic.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import FuncItem, Node
     from mypy.types import Type, TypeVarId
@@ -62,8 +64,14 @@ def result(
         return UNKNOWN
     # What is not relevant to the body may decide what a type variable stands for.
     variables = {} if at.program.analysed else of_function(function, arguments, named, at)
-    arguments = [relevant(value) for value in arguments]
-    named = {name: relevant(value) for name, value in named.items()}
+    if not any(isinstance(value, LiteralValue) for value in (*arguments, *named.values())):
+        keys: AbstractSet[str] = frozenset()
+    else:
+        source = at.program.source(function.scope.module)
+        keys = source.contents(function.node).keys if source is not None else frozenset()
+    # A string decides what a function hands out that looks something up by it.
+    arguments = [relevant(value, by_key=bool(keys)) for value in arguments]
+    named = {name: relevant(value, by_key=name in keys) for name, value in named.items()}
     key = (
         "call",
         identity(function),

@@ -16,6 +16,7 @@ from mypy_asyncsession.semantic.interpreter.containers import element, values_of
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.interpreter.definitions import defined
 from mypy_asyncsession.semantic.interpreter.instances import class_of
+from mypy_asyncsession.semantic.interpreter.lazy_names import lazy_name
 from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
 from mypy_asyncsession.semantic.interpreter.parameters import parameter
 from mypy_asyncsession.semantic.interpreter.protocols import awaited, entered, iterated
@@ -259,4 +260,8 @@ def _module_attribute(module: str, name: str, where: Where, at: Context) -> Valu
             return value
     if name in ("__name__", "__file__", "__doc__"):
         return UNKNOWN
+    if "__getattr__" in source.scope.names.bindings:
+        lazy = lazy_name(source, name, at.within(source.scope))
+        if lazy is not UNKNOWN:
+            return lazy
     return symbol("builtins", name, at)
