@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lsprotocol import types
 
+from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.run import check
 from tests.server.editor import ABLE, LONGEST, Editor, editor, without_packages
 
@@ -191,6 +192,33 @@ def test_what_check_has_kept_is_shown_first(root: Path) -> None:
 
     drive(root, part)
     assert [each.code for each in check(["."], directory=str(root)).findings] == ["async-with"]
+
+
+def test_a_draft_that_has_become_the_file(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    draft = tmp_path_factory.mktemp("draft") / "db.py"
+    text = "# moved\n" + DB
+    draft.write_text(text)
+
+    def found(**instead: str) -> list[tuple[int, str, int]]:
+        options = Options(
+            instead={str(root / f"{name}.py"): path for name, path in instead.items()}
+        )
+        return [
+            (each.span.line, each.provider.path, each.provider.line)
+            for each in check(["."], options, directory=str(root)).findings
+            if each.provider is not None
+        ]
+
+    assert found() == [(4, "db.py", 1)]
+    assert found(db=str(draft)) == [(4, "db.py", 2)]
+    draft.unlink()
+    (root / "db.py").write_text(text)
+    assert found() == [(4, "db.py", 2)]
+    # Who uses it is checked again; it is not, and its source is where the file is.
+    (root / "use.py").write_text(USE + "\n" + MORE)
+    assert found() == [(4, "db.py", 2), (8, "db.py", 2)]
 
 
 def test_a_file_that_is_new(root: Path) -> None:
