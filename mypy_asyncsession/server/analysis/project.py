@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.report_cache import decoded
@@ -20,9 +20,9 @@ from mypy_asyncsession.server.analysis.tasks import Tasks
 from mypy_asyncsession.server.analysis.texts import Buffer, Edit, trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
 
     from mypy_asyncsession.server.analysis.jobs import Settings, Wanted
+    from mypy_asyncsession.server.analysis.listener import Listener
     from mypy_asyncsession.server.analysis.roots import Root
 
 #: How many seconds nobody must have typed before mypy is asked.
@@ -50,16 +50,6 @@ class State:
     pending: bool = True
     progress: Progress | None = None
     failure: str | None = None
-
-
-class Listener(Protocol):
-    """Who is told what changes."""
-
-    def found(self, project: Project, paths: Iterable[str]) -> None:
-        """Other findings are to be shown of these files."""
-
-    def state_changed(self, project: Project) -> None:
-        """Its state is another one."""
 
 
 @dataclass(slots=True)
@@ -366,6 +356,7 @@ class Project:
         """
         if report.paths != self.report.paths and not self.is_first:
             self._parsed.drop()
+        others = report.surveys != self.report.surveys
         self.report = report
         by_path: dict[str, list[Finding]] = {}
         for found in report.findings:
@@ -389,6 +380,8 @@ class Project:
             if not new and buffer is None:
                 del self._files[path]
         self._listener.found(self, changed)
+        if others:
+            self._listener.surveyed(self)
 
     def _look_again(self, path: str) -> None:
         """Find out what is found without mypy in the text that it has seen."""

@@ -172,6 +172,16 @@ class Session:
             self.publish(project, paths)
             self.show_status()
 
+    def surveyed(self, project: Project) -> None:
+        """There are other providers, or other uses: the editor is to ask for them again."""
+        able = self.server.client_capabilities.workspace
+        if able is None or self.projects.get(project.root) is not project:
+            return
+        if able.code_lens is not None and able.code_lens.refresh_support:
+            self.server.workspace_code_lens_refresh(None)
+        if able.inlay_hint is not None and able.inlay_hint.refresh_support:
+            self.server.workspace_inlay_hint_refresh(None)
+
     def state_changed(self, project: Project) -> None:
         """A project's state is another one."""
         if self.projects.get(project.root) is project:
