@@ -221,9 +221,22 @@ def test_a_draft_that_has_become_the_file(
     assert found() == [(4, "db.py", 2), (8, "db.py", 2)]
 
 
-def test_a_file_that_is_new(root: Path) -> None:
+def test_files_that_are_new_or_installed(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    library = tmp_path_factory.mktemp("python") / "lib" / "python3.11"
+    package = root / ".venv" / "lib" / "site-packages"
+    for folder in (library, package):
+        folder.mkdir(parents=True)
+        (folder / "broken.py").write_text("def (:\n")
+
     async def part(editor: Editor) -> None:
+        editor.open(str(library / "broken.py"))
+        editor.open(str(package / "broken.py"))
         await editor.settled()
+        assert await editor.hover(str(library / "broken.py"), 1, 1) is None
+        assert {path for path, shown in editor.shown.items() if shown} == {root / "use.py"}
+        assert [each.name for each in await asyncio.to_thread(listed, library)] == ["broken.py"]
         editor.open("new.py", USE)
         await editor.until(lambda: editor.findings("new.py") == FOUND)
         await editor.settled()

@@ -20,7 +20,6 @@ from mypy_asyncsession.server.analysis.tasks import Tasks
 from mypy_asyncsession.server.analysis.texts import Buffer, Edit, trouble
 
 if TYPE_CHECKING:
-
     from mypy_asyncsession.server.analysis.jobs import Settings, Wanted
     from mypy_asyncsession.server.analysis.listener import Listener
     from mypy_asyncsession.server.analysis.roots import Root
