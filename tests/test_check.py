@@ -420,7 +420,7 @@ def test_where_a_provider_is(tmp_path: Path, fullname: str, line: int, now: int)
         "    attribute: int = 1\n\nmade = asynccontextmanager(get)\n"
     )
     place = Place(fullname, str(file), line)
-    assert DefinitionIndex().now(place) == Place(fullname, str(file), now)
+    assert DefinitionIndex({}).now(place) == Place(fullname, str(file), now)
 
 
 @pytest.mark.parametrize("text", [None, "def f(:\n"])
@@ -429,7 +429,7 @@ def test_a_provider_that_cannot_be_found(tmp_path: Path, text: str | None) -> No
     if text is not None:
         file.write_text(text)
     place = Place("db.get", str(file), 7)
-    assert DefinitionIndex().now(place) == place
+    assert DefinitionIndex({}).now(place) == place
 
 
 class TestConfiguration:

@@ -90,7 +90,7 @@ class MypyCheck:
         self._surveys: list[Survey] = []
         self._others: list[Other] = []
         self._originals = {new: path for path, new in options.instead.items()}
-        self._places = DefinitionIndex()
+        self._places = DefinitionIndex(options.instead)
 
     def report(self, builder: Builder, on_progress: Callable[[int, int], None]) -> Report:
         """Build everything, and say what was found.
@@ -135,6 +135,7 @@ class MypyCheck:
         self.before = what_was_there(start, states, self._python, self._config, searched)
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
+        self._places.take(self._sources.programs)
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()

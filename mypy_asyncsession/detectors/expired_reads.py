@@ -19,6 +19,7 @@ from mypy_asyncsession.semantic.expiry import Expiry
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.reloading import Reloading
 from mypy_asyncsession.semantic.syntax import dotted
+from mypy_asyncsession.semantic.told_endings import where_false
 from mypy_asyncsession.semantic.typestate import Change, follow
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ class ExpiredReads:
                 since = next(
                     each for each in states.history(held) if each.state is State.EXPIRED
                 ).since
+                since = _awaited(since, done, body)
                 act = _expiring(done.get(since), session, ending)
                 if left and act is not None:
                     found.append((index, left[0], since, act))
@@ -252,6 +254,15 @@ def _is_from_outside(object_: Object, body: FunctionBody) -> bool:
     root = root_of(object_)
     return (
         isinstance(root, Variable) and root.owner == id(body.node) and root.defined == Graph.ENTRY
+    )
+
+
+def _awaited(since: int, done: dict[int, Summary], body: FunctionBody) -> int:
+    """The point that has done what a branch on its result says was done."""
+    if body.graph.points[since].kind is not PointKind.BRANCH:
+        return since
+    return next(
+        (at for at in done if any(since == branch for branch, _ in where_false(at, body))), since
     )
 
 

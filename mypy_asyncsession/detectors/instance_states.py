@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
@@ -11,10 +12,11 @@ from mypy_asyncsession.models.sqlalchemy import FORGETTING
 from mypy_asyncsession.semantic.async_sessions import is_async_session
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, Way
 from mypy_asyncsession.semantic.objects import Variable
+from mypy_asyncsession.semantic.told_endings import Told, is_dropped, where_false
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import Node
 
@@ -79,8 +81,21 @@ class InstanceStates:
             found = self._changed(index, summary, tracked, body, on_commit=on_commit)
             if found:
                 changes[index] = found
+            for branch, edge in self._told(index, summary, tracked, body):
+                expired = Change(State.EXPIRED, frozenset({State.LOADED, State.AT_REST}), edge)
+                changes.setdefault(branch, []).append(expired)
         self._add_statements(changes, tracked, body)
         return changes
+
+    def _told(
+        self, index: int, summary: Summary, tracked: Tracked, body: FunctionBody
+    ) -> Iterator[tuple[int, int]]:
+        """The branches on which the result of a function says that it may have rolled back."""
+        if any(
+            act.object == tracked.session and act.told is Told.FALSE and act.on_return and act.last
+            for act in summary.acts
+        ) and not is_dropped(index, body):
+            yield from where_false(index, body)
 
     def _changed(
         self,
@@ -111,7 +126,14 @@ class InstanceStates:
             Way.CANCEL,
             Way.CLOSE,
         )
+        acts = sorted(acts, key=lambda act: not act.otherwise)  # in its place, not after it
+        dropped = is_dropped(index, body)
         for act in acts:
+            if act.told is not Told.NOTHING and act.on_return and not dropped:
+                changes.append(Change(None, frozenset({State.CHANGED, State.NEW}), _DONE))
+                if act.told is Told.OPEN:
+                    changes.append(Change(None, when=_DONE))
+                act = replace(act, on_return=False)  # noqa: PLW2901
             when = _DONE if act.on_return else 0
             if act.on_raise:
                 when |= EdgeKind.RAISING

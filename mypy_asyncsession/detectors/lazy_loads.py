@@ -31,6 +31,7 @@ from mypy_asyncsession.detectors.helper_loads import HelperLoads
 from mypy_asyncsession.detectors.loaded_instances import LoadedInstances
 from mypy_asyncsession.detectors.loads_in_sight import LoadsInSight
 from mypy_asyncsession.detectors.new_instances import NewInstances
+from mypy_asyncsession.detectors.reading_calls import ReadingCalls
 from mypy_asyncsession.detectors.response_models import ResponseModels
 from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
@@ -39,10 +40,11 @@ from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import ProgramPoint
 from mypy_asyncsession.semantic.queries import Queries
+from mypy_asyncsession.semantic.sure_reads import is_called
 from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mypy.nodes import Expression, Node
 
@@ -88,6 +90,7 @@ class LazyLoads:
         self._new = NewInstances(interpreter, mapped)
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
         self._loaded.helped = HelperLoads(interpreter, self._loaded).of
+        self._reading = ReadingCalls(interpreter, self._loaded, source.module)
         self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
 
     def of_function(self, function: FuncDef, body: Body) -> Iterator[LazyLoad]:
@@ -109,6 +112,11 @@ class LazyLoads:
                     if not sight.may_be_loaded(load.relationship, load.found, member):
                         seen.add(load.key)
                         yield self._record(member, load.relationship, load.found[0], point)
+                for argument, found, names in self._reading.of(member, point):
+                    sight = sight or LoadsInSight(function, body, self._interpreter)
+                    yield from self._read_by(
+                        written(member), argument, found, names, point, sight, seen, member
+                    )
                 continue
             is_target = _is_target(member, statement)
             if isinstance(member.expr, NameExpr) and self._is_made(member.expr.name, body):
@@ -127,9 +135,15 @@ class LazyLoads:
                 continue
             first = found[0]
             relationship = first.query.mapped.relationships.get(member.name)
-            if relationship is None or any(
-                each.query.mapped is not first.query.mapped for each in found
-            ):
+            if any(each.query.mapped is not first.query.mapped for each in found):
+                continue
+            if relationship is None:
+                sight = sight or LoadsInSight(function, body, self._interpreter)
+                called = "()" if is_called(member, sight.calls) else ""
+                names = first.query.mapped.reads.get(f"{member.name}{called}", frozenset())
+                yield from self._read_by(
+                    f"{written(member)}{called}", member, found, names, point, sight, seen
+                )
                 continue
             if is_target and relationship.many is not True:
                 continue  # it need not know what was there
@@ -145,6 +159,28 @@ class LazyLoads:
         if model is not None:
             sight = sight or LoadsInSight(function, body, self._interpreter)
             yield from self._returned(model, function, body, sight, seen)
+
+    def _read_by(
+        self,
+        reader: str,
+        read: Expression,
+        found: list[Loaded],
+        names: Iterable[str],
+        point: ProgramPoint,
+        sight: LoadsInSight,
+        seen: set[tuple[int, str]],
+        call: CallExpr | None = None,
+    ) -> Iterator[LazyLoad]:
+        """What something else reads: ``user.to_dict()``, ``serialize(user)``."""
+        for name in sorted(names):
+            relationship = found[0].query.mapped.relationships[name]
+            key = (id(found[0].query.made), name)
+            if key in seen or not self._is_lazy(relationship, found):
+                continue
+            if not sight.may_be_loaded(relationship, found, call or read, reader=call):
+                seen.add(key)
+                record = self._record(read, relationship, found[0], point)
+                yield record._replace(reader=reader)
 
     def _returned(
         self,
@@ -307,7 +343,9 @@ class LazyLoads:
             if isinstance(node, LambdaExpr):
                 continue
             if isinstance(node, CallExpr):
-                if isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS:
+                if any(isinstance(each, NameExpr) for each in node.args) or (
+                    isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS
+                ):
                     yield node, statement
             elif isinstance(node, MemberExpr):
                 yield node, statement

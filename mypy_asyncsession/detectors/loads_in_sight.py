@@ -19,7 +19,7 @@ from mypy.types import Instance, NoneType
 
 from mypy_asyncsession.detectors.new_instances import is_written_before, refreshed
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
-from mypy_asyncsession.models.mapping import LOADERS
+from mypy_asyncsession.models.mapping import JOINING, LOADERS
 from mypy_asyncsession.semantic.cfg import build
 from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.queries import options
@@ -158,6 +158,7 @@ class LoadsInSight:
         read: Node,
         *,
         inside: bool = False,
+        reader: CallExpr | None = None,
     ) -> bool:
         """Whether a relationship may be loaded where it is read.
 
@@ -166,6 +167,7 @@ class LoadsInSight:
             found: What has loaded the instance.
             read: Where it is read, or returned.
             inside: Whether the function was given the session by the one that is looked at.
+            reader: What reads it, and does no more.
         """
         if self._blind or relationship.name in self._filled:
             return True
@@ -188,7 +190,7 @@ class LoadsInSight:
                 return True
             if self._is_asked_for(relationship.target_name, found):
                 return True
-        loading = frozenset(id(each.asked) for each in found)
+        loading = frozenset(id(each.asked) for each in found) | {id(reader)}
         if self._something_unseen_before(read, names, sessions, relationship, loading):
             return True
         return any(
@@ -274,10 +276,10 @@ class LoadsInSight:
         """Whether the function gets instances of the other end as well."""
         made = {id(each.query.made) for each in found}
         return target is None or any(
-            id(call) not in made
-            and call.args
-            and any(isinstance(each, NameExpr) and each.name == target for each in call.args)
+            isinstance(each, NameExpr) and each.name == target
             for call in self.calls
+            if not (isinstance(call.callee, MemberExpr) and call.callee.name in JOINING)
+            for each in call.args[id(call) in made :]
         )
 
     def _something_unseen_before(

@@ -52,3 +52,5 @@ HANDING_ON: Final = frozenset({"add_task", "partial", "run_in_threadpool", "to_t
 IDLE_FUNCTIONS: Final = frozenset(
     {"bool", "id", "int", "isinstance", "len", "print", "repr", "str", "type"}
 )
+#: The decorators that make an attribute of a method, by name.
+PROPERTY_NAMES: Final = frozenset({"cached_property", "hybrid_property", "property"})

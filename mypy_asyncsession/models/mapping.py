@@ -91,6 +91,10 @@ KEEPS_ENTITIES: Final = frozenset(
         "with_for_update",
     }
 )
+#: Those that name another entity, and load nothing of it.
+JOINING: Final = frozenset(
+    {"join", "join_from", "outerjoin", "outerjoin_from", "select_from", "where", "filter"}
+)
 #: Those of an insert, an update or a delete that have it return nothing.
 KEEPS_WRITTEN: Final = frozenset({"on_conflict_do_nothing", "on_conflict_do_update", "values"})
 #: The loader options that have a relationship loaded, or say that it is not to be.

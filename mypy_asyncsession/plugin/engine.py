@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
+from mypy_asyncsession.plugin.loaded_modules import LoadedModules
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
@@ -44,7 +45,7 @@ class Engine:
         self._settings = settings
         self._overlays = overlays
         self._types = Types(frozenset(settings.config.resources))
-        program = Program(build.modules, build.parse, is_foreign)
+        program = Program(LoadedModules(build.modules, build.paths), build.parse, is_foreign)
         declared = Declared(overlays, program, self._types)
         lasting: ProgramCache | None = None if build.in_daemon else {}
         self._recovery = Recovery(

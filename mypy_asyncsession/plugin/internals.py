@@ -468,6 +468,8 @@ class Build(ErrorList):
         self._expected: dict[str, dict[int, list[str]]] = {}
         self._elsewhere: set[str] = set()
         self.modules: dict[str, MypyFile] = modules
+        #: Where the modules are that are built.
+        self.paths: Mapping[str, str | None] = manager.source_set.source_modules
         self.in_daemon = bool(manager.options.fine_grained_incremental)
 
     def look_for_packages_in(self, folders: tuple[str, ...]) -> None:

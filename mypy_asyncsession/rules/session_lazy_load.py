@@ -5,7 +5,9 @@ Rejects the read of a relationship of an instance that a `select` or `get`, of t
 of one that it awaits, has loaded through an async session without it: no loader option names it,
 its `lazy` is the default, and nothing on the way loads, refreshes or sets it. So it does with a
 collection of a new instance that was neither passed nor touched before the instance was flushed or
-committed, and with what is assigned to a collection that is not loaded. Where anything on the way
+committed, and with what is assigned to a collection that is not loaded. What a method or a property
+of the instance surely reads counts, and so does what a function of the same module does that is
+given it. Where anything on the way
 is out of sight (options from elsewhere, a function that is given the instance or the session, a
 many-to-one whose other end the session may hold), nothing is said.
 

@@ -5,7 +5,8 @@ Rejects three things. A session or connection that is used after a ``commit()``,
 ``close()`` inside the block of ``async with session.begin()``; as the last thing in the block they
 are right. ``session.begin()`` after the session was used, which has begun a transaction already.
 Going on with a session whose ``flush()`` or ``commit()`` failed, where the exception was caught and
-nothing was rolled back: the next round of a loop, as a rule.
+nothing was rolled back: the next round of a loop, as a rule. The flush may stand in a function
+that the session is given to, if that neither rolls back nor has it in a savepoint.
 
 ## Why is this bad
 The first raises "Can't operate on closed transaction inside context manager", the second "A

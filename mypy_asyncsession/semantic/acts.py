@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.semantic.objects import Attribute, Object
+from mypy_asyncsession.semantic.told_endings import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,6 +43,8 @@ class Act:
         on_return: Whether it may have been done where the function has returned.
         on_raise: Whether it may have been done where it has raised an exception.
         last: Whether nothing else is awaited of the object after it.
+        told: What the function tells its caller of it, if it has returned.
+        otherwise: Whether it is done only where a commit of the same function has failed.
         fails: Whether the function may raise what it has raised, with nothing rolled back.
         path: The file in which it is done.
         line: The line.
@@ -56,6 +59,8 @@ class Act:
     on_return: bool = True
     on_raise: bool = False
     last: bool = True
+    told: Told = Told.NOTHING
+    otherwise: bool = False
     fails: bool = False
     path: str = ""
     line: int = 0

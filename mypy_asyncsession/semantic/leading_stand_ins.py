@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mypy.nodes import ClassDef
+from mypy.nodes import CallExpr, ClassDef, FuncDef
 
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.leading_values import LeadingValues
-from mypy_asyncsession.semantic.mentions import signature_of
+from mypy_asyncsession.semantic.mentions import Unit, signature_of
 from mypy_asyncsession.semantic.syntax import definition_of
 
 
@@ -51,9 +52,10 @@ class StandIns(LeadingValues):
                 for klass in holding.intersection(self._names_in(type_))
             }
             if not expected:
-                if any(signature_of(function) is None for function in functions):
+                if any(map(_takes_anything, functions)):
+                    others = holding - {name}
                     for unit in self._mentions.get(name, ()):
-                        if not holding.isdisjoint(unit.words):
+                        if not others.isdisjoint(unit.words) and _calls(unit, name):
                             self._concern(unit)
                 continue
             others = holding - expected
@@ -63,3 +65,17 @@ class StandIns(LeadingValues):
                     continue
                 if is_open or not others.isdisjoint(unit.words):
                     self._concern(unit)
+
+
+def _takes_anything(function: FuncDef) -> bool:
+    """Whether a function has parameters, besides what it is bound to, and annotates none."""
+    own = [each for each in function.arguments if each.variable.name not in ("cls", "self")]
+    return bool(own) and signature_of(function) is None
+
+
+def _calls(unit: Unit, name: str) -> bool:
+    """Whether a unit gives something to what has a name."""
+    return any(
+        isinstance(node, CallExpr) and node.args and last_name(node.callee) == name
+        for node in unit.flows
+    )

@@ -36,6 +36,7 @@ from mypy_asyncsession.semantic.relationships import (
     reverse_of,
     target_of,
 )
+from mypy_asyncsession.semantic.sure_reads import read_by_member
 from mypy_asyncsession.semantic.syntax import definition_of, returned, walk
 from mypy_asyncsession.semantic.values import ClassValue, fullname
 
@@ -70,6 +71,7 @@ class MappedClass:
         has_foreign_keys: Whether it has a foreign key, so that a relationship may be many-to-one.
         constructed: Whether its ``__init__`` is SQLAlchemy's own, which sets what it is given.
         bases: The full names of it and its bases.
+        reads: The relationships that its methods and properties read, by ``name()`` and ``name``.
     """
 
     name: str
@@ -81,6 +83,7 @@ class MappedClass:
     has_foreign_keys: bool = False
     constructed: bool = True
     bases: tuple[str, ...] = ()
+    reads: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ class _Body:
     relationships: dict[str, Relationship] = field(default_factory=dict)
     columns: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    #: The relationships that methods and properties read, of those that are defined here.
+    reads: dict[str, frozenset[str]] = field(default_factory=dict)
     #: The attributes with an annotation alone, which are columns of a table of SQLModel's.
     annotated: set[str] = field(default_factory=set)
     is_table: bool = False
@@ -122,6 +127,7 @@ class MappedClasses:
         relationships: dict[str, Relationship] = {}
         columns: set[str] = set()
         taken: set[str] = set()
+        reads: dict[str, frozenset[str]] = {}
         has_foreign_keys = is_table = False
         complete = not info.fallback_to_any or self._bases_are_made(klass)
         for base in [*info.mro, *self._made_of(info)]:
@@ -137,6 +143,11 @@ class MappedClasses:
             is_table = is_table or (base is info and body.is_table)
             columns |= (body.columns | body.annotated if is_table else body.columns) - taken
             has_foreign_keys = has_foreign_keys or body.has_foreign_keys
+            reads |= {
+                name: each
+                for name, each in body.reads.items()
+                if name.removesuffix("()") not in taken and each <= relationships.keys()
+            }
             taken |= body.relationships.keys() | body.columns | body.others
         if not relationships and not columns:
             return None
@@ -151,6 +162,7 @@ class MappedClasses:
             constructed="__init__" not in taken
             and not any(base.name == "MappedAsDataclass" for base in info.mro),
             bases=tuple(base.fullname for base in info.mro),
+            reads=reads,
         )
 
     def _located(self, info: TypeInfo) -> tuple[ModuleSource, ClassDef, Scope] | None:
@@ -234,6 +246,9 @@ class MappedClasses:
             # ``User.posts = relationship(...)`` below the class
             del body.relationships[name]
             body.others.add(name)
+        for statement in node.defs.body if body.relationships else ():
+            if (read := read_by_member(statement, body.relationships)) is not None:
+                body.reads[read[0]] = read[1]
         return body
 
     def _assigned(
@@ -365,6 +380,7 @@ def described(body: _Body) -> str:
         f"{each.name}:{each.target}:{each.lazy}:{each.many}:{each.reverse}"
         for each in body.relationships.values()
     ]
+    parts += [f"{name} reads {sorted(read)}" for name, read in body.reads.items()]
     return ", ".join([*sorted(parts), str(body.has_foreign_keys), str(body.is_table)])
 
 

@@ -33,6 +33,7 @@ from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Made, Object
 from mypy_asyncsession.semantic.syntax import is_stub_body
+from mypy_asyncsession.semantic.told_endings import Told, comes_otherwise, is_dropped, told_of
 from mypy_asyncsession.semantic.values import FunctionValue, fullname
 from mypy_asyncsession.semantic.wrappers import undecorated
 
@@ -76,7 +77,7 @@ class Summaries:
     """Makes the summaries of functions, each once."""
 
     def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
+        self.program = interpreter.program
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
         self._known = Fixpoints(NOTHING, _DEPTH)
@@ -86,7 +87,7 @@ class Summaries:
         node = function.node
         if not isinstance(node, FuncDef) or not node.is_coroutine or node.is_generator:
             return None
-        if is_stub_body(node) or self._interpreter.program.source(function.scope.module) is None:
+        if is_stub_body(node) or self.program.source(function.scope.module) is None:
             return None
         return self._known.of(id(node), lambda: self._summary(function))
 
@@ -103,6 +104,9 @@ class Summaries:
                 if act.method in _DECIDED and is_asked_for(point, body):
                     exposed.add(act.object)  # the caller decides
                     continue
+                if act.told is not Told.NOTHING and not is_dropped(point, body):
+                    # What the result says decides, and that is not followed any further.
+                    act = replace(act, on_return=False)  # noqa: PLW2901
                 ended = replace(
                     self._ended(act, body.graph, point),
                     path=act.path or function.path,
@@ -111,6 +115,13 @@ class Summaries:
                 )
                 if act.method in ENDING and _is_followed(act, point, done, body.graph):
                     ended = replace(ended, last=False)
+                if act.method == "rollback":
+                    ended = replace(
+                        ended,
+                        told=told_of(point, body),
+                        otherwise=comes_otherwise(point, _commits(act.object, done), body)
+                        or act.otherwise,
+                    )
                 if act.method in FLUSHING:
                     ended = replace(ended, fails=_may_leave_failed(act, point, done, body))
                 acts.setdefault(ended)
@@ -310,6 +321,15 @@ class Summaries:
             object_ = self.objects.of(argument, made.body, made.at)
             if object_ is not None:
                 yield object_
+
+
+def _commits(object_: Object, done: Sequence[tuple[int, Summary]]) -> list[int]:
+    """The points at which an object is committed."""
+    return [
+        index
+        for index, summary in done
+        if any(act.object == object_ and act.method == "commit" for act in summary.acts)
+    ]
 
 
 def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], graph: Graph) -> bool:

@@ -37,7 +37,9 @@ ABLE = types.ClientCapabilities(
     workspace=types.WorkspaceClientCapabilities(
         did_change_watched_files=types.DidChangeWatchedFilesClientCapabilities(
             dynamic_registration=True
-        )
+        ),
+        code_lens=types.CodeLensWorkspaceClientCapabilities(refresh_support=True),
+        inlay_hint=types.InlayHintWorkspaceClientCapabilities(refresh_support=True),
     ),
 )
 
@@ -55,6 +57,7 @@ class Editor:
         watched: The patterns of the files that the server wants to be told about.
         documents: The pages that the server has had shown.
         applied: The edits that the server has made itself.
+        refreshed: What the server has said is to be asked for again.
     """
 
     def __init__(self, client: LanguageClient, root: Path) -> None:
@@ -67,6 +70,7 @@ class Editor:
         self.watched: list[str] = []
         self.documents: list[str] = []
         self.applied: list[types.WorkspaceEdit] = []
+        self.refreshed: list[str] = []
         self.published = 0
         self.ended = False
         self._versions: dict[Path, int] = {}
@@ -84,6 +88,8 @@ class Editor:
             (types.CLIENT_REGISTER_CAPABILITY, self._registered),
             (types.WINDOW_SHOW_DOCUMENT, self._show),
             (types.WORKSPACE_APPLY_EDIT, self._apply),
+            (types.WORKSPACE_CODE_LENS_REFRESH, lambda _: self.refreshed.append("lens")),
+            (types.WORKSPACE_INLAY_HINT_REFRESH, lambda _: self.refreshed.append("hint")),
         ):
             # A method itself takes no attributes, which it would be given.
             self.client.feature(method)(lambda params, handler=handler: handler(params))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lsprotocol import types
 
+from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.run import check
 from tests.server.editor import ABLE, LONGEST, Editor, editor, without_packages
 
@@ -26,6 +27,7 @@ DB = "async def get_db():\n    yield 1\n"
 BODY = "async def use() -> None:\n    async with get_db() as s:\n        print(s)\n"
 USE = f"from db import get_db\n\n{BODY}"
 FOUND = [(4, "async-with")]
+MORE = "async def more() -> None:\n    async with get_db() as s:\n        print(s)\n"
 
 CREATED, CHANGED, DELETED = types.FileChangeType
 
@@ -165,11 +167,7 @@ def test_what_is_accepted_is_not_shown(root: Path) -> None:
         await editor.settled()
         assert not editor.findings("use.py")
         # It is known wherever it moves to; another one is new.
-        more = (
-            "\n"
-            + USE
-            + "\nasync def more() -> None:\n    async with get_db() as s:\n        print(s)\n"
-        )
+        more = "\n" + USE + "\n" + MORE
         editor.change("use.py", more)
         await editor.settled()
         assert editor.findings("use.py") == [(9, "async-with")]
@@ -194,6 +192,71 @@ def test_what_check_has_kept_is_shown_first(root: Path) -> None:
 
     drive(root, part)
     assert [each.code for each in check(["."], directory=str(root)).findings] == ["async-with"]
+
+
+def test_a_draft_that_has_become_the_file(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    draft = tmp_path_factory.mktemp("draft") / "db.py"
+    text = "# moved\n" + DB
+    draft.write_text(text)
+
+    def found(**instead: str) -> list[tuple[int, str, int]]:
+        options = Options(
+            instead={str(root / f"{name}.py"): path for name, path in instead.items()}
+        )
+        return [
+            (each.span.line, each.provider.path, each.provider.line)
+            for each in check(["."], options, directory=str(root)).findings
+            if each.provider is not None
+        ]
+
+    assert found() == [(4, "db.py", 1)]
+    assert found(db=str(draft)) == [(4, "db.py", 2)]
+    draft.unlink()
+    (root / "db.py").write_text(text)
+    assert found() == [(4, "db.py", 2)]
+    # Who uses it is checked again; it is not, and its source is where the file is.
+    (root / "use.py").write_text(USE + "\n" + MORE)
+    assert found() == [(4, "db.py", 2), (8, "db.py", 2)]
+
+
+def test_files_that_are_new_or_installed(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    library = tmp_path_factory.mktemp("python") / "lib" / "python3.11"
+    package = root / ".venv" / "lib" / "site-packages"
+    for folder in (library, package):
+        folder.mkdir(parents=True)
+        (folder / "broken.py").write_text("def (:\n")
+
+    async def part(editor: Editor) -> None:
+        editor.open(str(library / "broken.py"))
+        editor.open(str(package / "broken.py"))
+        await editor.settled()
+        assert await editor.hover(str(library / "broken.py"), 1, 1) is None
+        assert {path for path, shown in editor.shown.items() if shown} == {root / "use.py"}
+        assert [each.name for each in await asyncio.to_thread(listed, library)] == ["broken.py"]
+        editor.open("new.py", USE)
+        await editor.until(lambda: editor.findings("new.py") == FOUND)
+        await editor.settled()
+        assert editor.findings("new.py") == FOUND
+        [fix, *_] = (await editor.actions("new.py", 4)).values()
+        assert (await editor.resolve(fix)).edit is not None
+        editor.change("new.py", USE + "\n\n" + MORE)
+        await editor.settled()
+        assert editor.findings("new.py") == [*FOUND, (9, "async-with")]
+        # Nobody tells of the file but the editor that has written it.
+        editor.save("new.py")
+        await editor.settled()
+        editor.change("new.py", USE)
+        await editor.settled()
+        assert editor.findings("new.py") == FOUND
+        editor.open("use.py", "from new import get_db\n" + USE.partition("\n")[2])
+        await editor.settled()
+        assert editor.findings("use.py") == FOUND
+
+    drive(root, part)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")

@@ -204,6 +204,7 @@ def test_what_is_said_of_a_provider(root: Path) -> None:
             19: "entered 1, iterated 1, awaited 1, Depends 1, 3 wrong",
             25: "entered 1, 1 wrong",
         }
+        assert sorted(set(editor.refreshed)) == ["hint", "lens"]
         lens = titles[12]
         assert lens is not None
         assert lens.arguments is not None

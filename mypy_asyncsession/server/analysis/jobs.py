@@ -7,6 +7,9 @@ from typing import Any
 
 from mypy_asyncsession.checking.options import Options
 
+#: What tells a finding from others: path, code, line and message.
+Wanted = tuple[str, str, int, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -50,7 +53,7 @@ class Task:
     paths: list[str]
     settings: Settings
     texts: dict[str, str] = field(default_factory=dict)
-    wanted: list[tuple[str, str, int, str]] = field(default_factory=list)
+    wanted: list[Wanted] = field(default_factory=list)
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON."""

@@ -16,6 +16,8 @@ import json
 import os
 import sys
 from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from mypy.defaults import RECURSION_LIMIT
@@ -37,11 +39,11 @@ from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.plugin.internals import look_for_packages_in
 from mypy_asyncsession.rules import OURS
 from mypy_asyncsession.server.analysis.jobs import Settings
-from mypy_asyncsession.server.analysis.texts import encoded
+from mypy_asyncsession.server.analysis.texts import copies, encoded
 from mypy_asyncsession.server.analysis.worker import Channel, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_asyncsession.checking.build import Job
     from mypy_asyncsession.selection import Selection
@@ -72,13 +74,20 @@ class _Program:
 class View:
     """A project, looked at file by file."""
 
-    def __init__(self, directory: str, paths: list[str], settings: Settings) -> None:
+    def __init__(
+        self,
+        directory: str,
+        paths: list[str],
+        settings: Settings,
+        new: Mapping[str, str] | None = None,
+    ) -> None:
         """Begin with nothing read.
 
         Args:
             directory: The project's directory.
             paths: What of it is checked, relative to that.
             settings: How it is checked.
+            new: By absolute path, the texts of files that are still to be saved.
 
         Raises:
             CannotRun: There is nothing to look at; the message is one line.
@@ -86,7 +95,9 @@ class View:
         """
         self._directory = directory
         self._texts: dict[str, bytes] = {}
-        jobs, self._selection = _jobs(directory, paths, settings)
+        with TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
+            instead = copies(new or {}, Path(folder))
+            jobs, self._selection = _jobs(directory, [*paths, *instead], settings, instead)
         self._programs = [_program(job, self._texts) for job in jobs]
 
     def look(self, texts: dict[str, str], paths: list[str]) -> Iterator[dict[str, Any]]:
@@ -118,7 +129,7 @@ def main(channel: Channel) -> None:
     if first is None:
         return
     try:
-        view = View(first["directory"], first["paths"], Settings(**first["settings"]))
+        view = View(first["directory"], first["paths"], Settings(**first["settings"]), first["new"])
     except (CannotRun, ConfigError, OSError) as error:
         channel.say("failed", str(error))
         return
@@ -130,14 +141,16 @@ def main(channel: Channel) -> None:
         view.settle()
 
 
-def _jobs(directory: str, paths: list[str], settings: Settings) -> tuple[list[Job], Selection]:
+def _jobs(
+    directory: str, paths: list[str], settings: Settings, instead: Mapping[str, str]
+) -> tuple[list[Job], Selection]:
     """The programs of a project, and the codes that are wanted of its files."""
-    options = settings.options(engine=Engine.PARSED)
+    options = settings.options(engine=Engine.PARSED, instead=instead)
     config, _ = configuration(options.config_file, directory)
     of_mypy = project(directory)
     python = interpreter(of_mypy, directory)
     selection = options.selection(config, directory)
-    files = find_files(paths, of_mypy, directory, selection)
+    files = find_files(paths, of_mypy, directory, selection, instead)
     cache = Cache.open(place(directory, options.cache_dir), options.cache_dir)
     try:
         beside = [each for each in siblings(directory)[0] if each != directory]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.server.analysis.processes import Died, start_parsed
@@ -33,6 +34,7 @@ class ParsedView:
         self._end = end
         self._process: Process | None = None
         self._crashes = 0
+        self._new: set[str] = set()
 
     async def look(self, path: str, texts: Mapping[str, str]) -> dict[str, Any] | None:
         """What is found in a file, and whether it can be parsed.
@@ -44,10 +46,15 @@ class ParsedView:
         Returns:
             ``None`` if it is none of the project's, or cannot be looked at.
         """
+        if not _is_there(path) and path not in self._new:
+            self._new.add(path)
+            self.drop()
         while self._crashes < _MOST_CRASHES:
             if self._process is None:
                 paths = list(self._root.paths)
-                self._process = await start_parsed(self._root.directory, paths, self._settings)
+                self._new = {each for each in self._new & texts.keys() if not _is_there(each)}
+                new = {each: texts[each] for each in self._new}
+                self._process = await start_parsed(self._root.directory, paths, self._settings, new)
             process = self._process
             try:
                 return await _asked(process, path, texts)
@@ -62,6 +69,10 @@ class ParsedView:
         process, self._process = self._process, None
         if process is not None:
             self._end(process)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.lexists(path)
 
 
 async def _asked(process: Process, path: str, texts: Mapping[str, str]) -> dict[str, Any] | None:

@@ -105,8 +105,11 @@ async def start_task(directory: str, settings: Settings, *, gently: bool) -> Pro
     return process
 
 
-async def start_parsed(directory: str, paths: list[str], settings: Settings) -> Process:
-    """A process that looks at single files."""
+async def start_parsed(
+    directory: str, paths: list[str], settings: Settings, new: dict[str, str]
+) -> Process:
+    """A process that looks at single files; *new* are the texts of those still to be saved."""
     process = await Process.start(_PARSED)
-    process.send({"directory": directory, "paths": paths, "settings": asdict(settings)})
+    job = {"directory": directory, "paths": paths, "settings": asdict(settings), "new": new}
+    process.send(job)
     return process

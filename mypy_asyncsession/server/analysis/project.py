@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.report_cache import decoded
@@ -20,9 +20,8 @@ from mypy_asyncsession.server.analysis.tasks import Tasks
 from mypy_asyncsession.server.analysis.texts import Buffer, Edit, trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mypy_asyncsession.server.analysis.jobs import Settings
+    from mypy_asyncsession.server.analysis.jobs import Settings, Wanted
+    from mypy_asyncsession.server.analysis.listener import Listener
     from mypy_asyncsession.server.analysis.roots import Root
 
 #: How many seconds nobody must have typed before mypy is asked.
@@ -50,16 +49,6 @@ class State:
     pending: bool = True
     progress: Progress | None = None
     failure: str | None = None
-
-
-class Listener(Protocol):
-    """Who is told what changes."""
-
-    def found(self, project: Project, paths: Iterable[str]) -> None:
-        """Other findings are to be shown of these files."""
-
-    def state_changed(self, project: Project) -> None:
-        """Its state is another one."""
 
 
 @dataclass(slots=True)
@@ -234,7 +223,7 @@ class Project:
             await asyncio.wait(running)
             await asyncio.sleep(0)
 
-    async def fix(self, wanted: list[tuple[str, str, int, str]]) -> Fixed:
+    async def fix(self, wanted: list[Wanted]) -> Fixed:
         """What fixes would make of the texts.
 
         Args:
@@ -244,17 +233,15 @@ class Project:
         Raises:
             Failed: It cannot be done.
         """
-        task = Task(
-            "fix",
-            self.root.directory,
-            list(self.root.paths),
-            self.settings,
-            self.texts(),
-            wanted,
-        )
+        task = self._task("fix", self.texts(), wanted)
         found = await self._tasks.done(task, lambda _done, _number: None)
         assert found is not None
         return Fixed(**found)
+
+    def _task(self, kind: str, texts: dict[str, str], wanted: list[Wanted]) -> Task:
+        new = [path for path, buffer in self.buffers.items() if path in texts and buffer.is_new()]
+        paths = [*self.root.paths, *new]
+        return Task(kind, self.root.directory, paths, self.settings, texts, wanted)
 
     # Single files, without mypy
 
@@ -349,7 +336,7 @@ class Project:
         self._listener.state_changed(self)
 
     async def _report(self, kind: str, texts: dict[str, str]) -> Report | None:
-        task = Task(kind, self.root.directory, list(self.root.paths), self.settings, texts)
+        task = self._task(kind, texts, [])
 
         def on_progress(done: int, number: int) -> None:
             self.state.progress = Progress(done, number)
@@ -368,6 +355,7 @@ class Project:
         """
         if report.paths != self.report.paths and not self.is_first:
             self._parsed.drop()
+        others = report.surveys != self.report.surveys
         self.report = report
         by_path: dict[str, list[Finding]] = {}
         for found in report.findings:
@@ -391,6 +379,8 @@ class Project:
             if not new and buffer is None:
                 del self._files[path]
         self._listener.found(self, changed)
+        if others:
+            self._listener.surveyed(self)
 
     def _look_again(self, path: str) -> None:
         """Find out what is found without mypy in the text that it has seen."""

@@ -21,11 +21,11 @@ from mypy_asyncsession.checking.report_cache import encoded
 from mypy_asyncsession.checking.run import Started, check, is_warm
 from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.server.analysis.jobs import Settings, Task
-from mypy_asyncsession.server.analysis.texts import encoded as encoded_text
+from mypy_asyncsession.server.analysis.texts import copies
 from mypy_asyncsession.server.analysis.worker import Channel, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from mypy_asyncsession.checking.report import Report
 
@@ -104,7 +104,7 @@ def _check(
     with TemporaryDirectory(prefix="mypy-asyncsession-") as folder:
         report = check(
             task.paths,
-            task.settings.options(survey=True, instead=_copies(task.texts, Path(folder))),
+            task.settings.options(survey=True, instead=copies(task.texts, Path(folder))),
             directory=task.directory,
             on_progress=on_progress,
             started=started,
@@ -129,17 +129,6 @@ def _encoded(report: Report, task: Task) -> dict[str, Any]:
         baseline = Baseline.read(Path(task.settings.baseline))
         report = baseline.compare(replace(report, texts=shown)).report
     return encoded(replace(report, others=[]))
-
-
-def _copies(texts: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The texts as files, by the paths of the files whose texts they are."""
-    copies = {}
-    for number, (path, text) in enumerate(sorted(texts.items())):
-        copy = folder / str(number) / os.path.basename(path)
-        copy.parent.mkdir()
-        copy.write_bytes(encoded_text(text))
-        copies[path] = str(copy)
-    return copies
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import tokenize
 import warnings
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.reading import read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from mypy_asyncsession.findings import Finding
 
@@ -35,6 +37,10 @@ class Buffer:
         """What would be in the file if it were saved."""
         return encoded(self.text)
 
+    def is_new(self) -> bool:
+        """Whether there is no file yet."""
+        return not os.path.lexists(self.path)
+
     def is_saved(self) -> bool:
         """Whether that is what is in the file."""
         try:
@@ -51,6 +57,17 @@ def encoded(text: str) -> bytes:
         return text.encode(encoding)
     except (LookupError, SyntaxError, UnicodeError):
         return text.encode("utf-8", "replace")
+
+
+def copies(texts: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The texts as files, by the paths of the files whose texts they are."""
+    found = {}
+    for number, (path, text) in enumerate(sorted(texts.items())):
+        copy = folder / str(number) / os.path.basename(path)
+        copy.parent.mkdir()
+        copy.write_bytes(encoded(text))
+        found[path] = str(copy)
+    return found
 
 
 def lines_of(text: str) -> list[str]:

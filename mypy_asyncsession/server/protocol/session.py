@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pygls.uris import from_fs_path, to_fs_path
 
 from mypy_asyncsession.reading import read_bytes
+from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.server.analysis.fixing import decoded
 from mypy_asyncsession.server.analysis.project import Project
 from mypy_asyncsession.server.analysis.roots import Root, root_of
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
 
     from mypy_asyncsession.server.analysis.jobs import Settings
+
+#: In the path of a file of the standard library.
+_LIBRARY: Final = re.compile(
+    r"[/\\]lib[/\\]python3[.\d]*[/\\]|[/\\]python3\d*[/\\]lib[/\\]", re.IGNORECASE
+)
 
 #: The name under which editors keep our settings.
 SECTION: Final = "mypy-asyncsession"
@@ -117,7 +124,16 @@ class Session:
     def known(self, uri: str) -> tuple[Project, str] | None:
         """The project of a document and its path, if it is a file of Python."""
         path = path_of(uri)
-        return (self.project(path), path) if path is not None else None
+        if path is None or self._is_installed(path):
+            return None
+        return self.project(path), path
+
+    def _is_installed(self, path: str) -> bool:
+        """Whether a file is a package's or Python's own: who opens it only wants to read it."""
+        if is_foreign(path):
+            return True
+        mine = any(path.startswith(folder + os.sep) for folder in self.folders())
+        return not mine and _LIBRARY.search(path) is not None
 
     def owns(self, project: Project, path: str) -> bool:
         """Whether a file belongs to a project, and to none inside it."""
@@ -171,6 +187,16 @@ class Session:
         if self.projects.get(project.root) is project:
             self.publish(project, paths)
             self.show_status()
+
+    def surveyed(self, project: Project) -> None:
+        """There are other providers, or other uses: the editor is to ask for them again."""
+        able = self.server.client_capabilities.workspace
+        if able is None or self.projects.get(project.root) is not project:
+            return
+        if able.code_lens is not None and able.code_lens.refresh_support:
+            self.server.workspace_code_lens_refresh(None)
+        if able.inlay_hint is not None and able.inlay_hint.refresh_support:
+            self.server.workspace_inlay_hint_refresh(None)
 
     def state_changed(self, project: Project) -> None:
         """A project's state is another one."""

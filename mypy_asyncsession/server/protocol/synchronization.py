@@ -77,9 +77,12 @@ def register(server: LanguageServer, session: Session) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     async def saved(params: types.DidSaveTextDocumentParams) -> None:
-        path = params.text_document.uri
-        if os.path.basename(path) in _CONFIGURATION:
+        uri = params.text_document.uri
+        known = session.known(uri)
+        if os.path.basename(uri) in _CONFIGURATION:
             await session.begin_anew()
+        elif known is not None and known[0].shown(known[1]) not in known[0].report.paths:
+            known[0].disk_changed()  # a new file, of which not every editor tells
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     async def closed(params: types.DidCloseTextDocumentParams) -> None:
