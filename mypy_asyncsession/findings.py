@@ -97,6 +97,7 @@ class Misuse:
         yields: How the function yields that made the generator, where its source was read.
         name: The provider, as a reader knows it: ``Database.session``.
         via: The function that uses the expression, where it is given to one.
+        part: Whether it uses something of it: an attribute, an element.
         parameter: The parameter that a dependency is injected into.
         role: Where a dependency is named, by the name of a member of ``Role``.
         calls: Whether a dependency is a class whose instances are to be called.
@@ -115,6 +116,7 @@ class Misuse:
     yields: Yields | None = None
     name: str | None = None
     via: str | None = None
+    part: bool = False
     parameter: str | None = None
     role: str | None = None
     calls: bool = False

@@ -132,7 +132,9 @@ class GivenProviders:
         ):
             return None  # of what is no provider, only what a function gives is certain
         use = made(need.pairing, value, argument, point, None)
-        return use._replace(callee=text) if use is not None and need.called else use
+        if use is None or not need.called:
+            return use
+        return use._replace(callee=text, part=need.part is not None or need.key is not None)
 
     def _wanted(
         self,

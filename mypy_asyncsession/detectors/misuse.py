@@ -32,6 +32,7 @@ def misuse(record: Record) -> Misuse:
             yields=_yields_of(record, wrong),
             name=wrong.name if wrong else None,
             via=record.via,
+            part=record.part,
         )
     if isinstance(record, Reuse):
         return _of(kind, record.pairing.name, record.text, record.made, record.handed)

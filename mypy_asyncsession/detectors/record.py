@@ -106,6 +106,7 @@ class Use(NamedTuple):
         via: The function that does it, where the expression is given to one.
         of_sync: Whether it is what a method of a session gives that is a sync one by all that
             is defined, and not by an annotation alone.
+        part: Whether that function uses something of what it is given: an attribute, an element.
     """
 
     pairing: Pairing
@@ -121,6 +122,7 @@ class Use(NamedTuple):
     lines: tuple[int, ...] = ()
     via: str | None = None
     of_sync: bool = False
+    part: bool = False
 
     def wrong(self) -> ObjectInfo | None:
         """The first of the given objects that this use cannot work with, or ``None``."""

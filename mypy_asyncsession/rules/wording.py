@@ -189,7 +189,7 @@ def _given(use: Use, handed: ObjectInfo) -> str | None:
         Shape.ASYNC_GENERATOR: "asynccontextmanager",
         Shape.GENERATOR: "contextmanager",
     }.get(handed.shape)
-    if wrapper is None or not use.pairing.enters:
+    if wrapper is None or use.part or not use.pairing.enters:
         return f'Give "{use.via}" what "{use.pairing.value}" works with'
     if use.callee is not None and use.callee != use.text:
         return f'Give it "{call(use, wrapper)}"'

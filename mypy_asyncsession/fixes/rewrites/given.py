@@ -175,7 +175,7 @@ def _give(site: Site) -> Draft:
     source, misuse = site.source, site.misuse
     expression = source.expression(site.finding.span, misuse.text)
     maker = _MAKERS.get(misuse.holds[0].shape if misuse.holds else "")
-    if maker is None or misuse.several or not misuse.how.endswith("WITH"):
+    if maker is None or misuse.several or misuse.part or not misuse.how.endswith("WITH"):
         raise CannotFix(f'what to give to "{misuse.via}" cannot be told')
     if (maker == "asynccontextmanager") != misuse.how.startswith("ASYNC"):
         raise CannotFix(f'"{misuse.via}" enters it in another way')
