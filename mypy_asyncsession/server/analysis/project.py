@@ -81,7 +81,7 @@ class Project:
         state: How things are.
     """
 
-    def __init__(self, root: Root, settings: Settings, listener: Listener) -> None:
+    def __init__(self, root: Root, settings: Settings, listener: Listener[Project]) -> None:
         """Begin with nothing known; ``start`` begins to look.
 
         Args:
