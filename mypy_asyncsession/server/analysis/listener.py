@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: The project that something is told of.
-_P = TypeVar("_P", contravariant=True)
+_P_contra = TypeVar("_P_contra", contravariant=True)
 
 
-class Listener(Protocol[_P]):
+class Listener(Protocol[_P_contra]):
     """Who is told what changes."""
 
-    def found(self, project: _P, paths: Iterable[str]) -> None:
+    def found(self, project: _P_contra, paths: Iterable[str]) -> None:
         """Other findings are to be shown of these files."""
 
-    def surveyed(self, project: _P) -> None:
+    def surveyed(self, project: _P_contra) -> None:
         """There are other providers, or other uses of them."""
 
-    def state_changed(self, project: _P) -> None:
+    def state_changed(self, project: _P_contra) -> None:
         """Its state is another one."""
