@@ -27,13 +27,20 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
 PROOF: Final = "proof"
+#: What holds the interpreter's memory to the same findings: `make test-long` asks it.
+LONG_AXES: Final = frozenset({"thorough"})
 CASES: Final = [case for file in sorted(TEST_DATA.glob("*.test")) for case in read_cases(file)]
 
 
 def parameters(*axes: str) -> list[ParameterSet]:
     """A pair for each case and each axis that it does not skip."""
     return [
-        pytest.param(case, axis, id=f"{case.package}-{axis}")
+        pytest.param(
+            case,
+            axis,
+            id=f"{case.package}-{axis}",
+            marks=pytest.mark.long if axis in LONG_AXES else (),
+        )
         for case in CASES
         for axis in axes
         if axis not in case.skips and not (axis == "parsed" and "check" in case.skips)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
 #: How many of them belong to every change.
-USUAL: Final = 3
+USUAL: Final = 1
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
 COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check")

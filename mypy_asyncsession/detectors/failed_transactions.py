@@ -19,10 +19,12 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
+from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
+from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 
 #: The edges that leave a point which has done what it is there for.
@@ -41,6 +44,8 @@ DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 STAGING: Final = frozenset({"add", "add_all"})
 #: What ends a transaction that has failed.
 MENDING: Final = ENDING - {"commit"}
+#: One of these stands in each module that has sessions.
+_OF_SESSIONS: Final = ("AsyncSession", "sessionmaker", *sorted(FLUSHING))
 #: What changes an attribute or a collection of an instance.
 _CHANGING: Final = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setattr", "update"}
@@ -195,6 +200,40 @@ def swallows_failure(statement: TryStmt) -> bool:
         if names.isdisjoint(MENDING) and any(map(_is_given_something, walk(statement.body))):
             return True
     return False
+
+
+def may_leave_failed(statement: TryStmt, body: FunctionBody, summaries: Summaries) -> bool:
+    """Whether a function that flushes is called in a ``try`` that goes on to await more.
+
+    Args:
+        statement: The ``try``, of which ``swallows_failure``.
+        body: The function that it stands in.
+        summaries: What the functions do that are called.
+    """
+    graph = body.graph
+    inside = {id(node) for node in walk(statement.body) if isinstance(node, AwaitExpr)}
+    for point in graph.points:
+        if point.kind is not PointKind.AWAIT or id(point.node) not in inside:
+            continue
+        after = reachable(graph, point.index, first=EdgeKind.RAISING)
+        if (
+            any(graph.points[each].kind is PointKind.AWAIT for each in after)
+            and _may_flush(point, body, summaries)
+            and any(act.method in FLUSHING and act.fails for act in summaries.at(point, body).acts)
+        ):
+            return True
+    return False
+
+
+def _may_flush(point: Point, body: FunctionBody, summaries: Summaries) -> bool:
+    """A quick look: whether the function that is awaited is of a module that has sessions."""
+    awaited = point.node.expr if isinstance(point.node, AwaitExpr) else None
+    if not isinstance(awaited, CallExpr):
+        return False
+    called = summaries.objects.value(awaited.callee, body, point.index)
+    return not isinstance(called, FunctionValue) or summaries.program.mentions(
+        called.scope.module, *_OF_SESSIONS
+    )
 
 
 def _is_given_something(node: Node) -> bool:

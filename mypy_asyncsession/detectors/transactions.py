@@ -23,6 +23,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     catches_failure,
     changes_at,
     flushes_nothing,
+    may_leave_failed,
     swallows_failure,
 )
 from mypy_asyncsession.detectors.spans import span_of
@@ -30,13 +31,12 @@ from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisu
 from mypy_asyncsession.findings import Place, Span
 from mypy_asyncsession.models.sqlalchemy import TRANSACTIONS
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
-from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
+from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
-from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,8 +74,6 @@ _BEGINNING: Final = frozenset(
 _LOADING: Final = frozenset({"get", "get_one", "merge"})
 #: What does nothing in the database, and so is let pass after a failure.
 _IN_MEMORY: Final = frozenset({"add", "add_all", "flush", "run_sync"})
-#: One of these stands in each module that has sessions.
-_OF_SESSIONS: Final = ("AsyncSession", "sessionmaker", *sorted(FLUSHING))
 #: One of these names stands in each function of interest.
 _TELLING: Final = FLUSHING | {"begin", "begin_nested"}
 
@@ -86,7 +84,6 @@ class Transactions:
     def __init__(self, summaries: Summaries) -> None:
         self._summaries = summaries
         self._objects = summaries.objects
-        self._program = summaries.program
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[TransactionMisuse]:
         """What a function does too late or too early; *point* is where it is defined."""
@@ -96,7 +93,9 @@ class Transactions:
         if not begins and not catches and not swallowing:
             return
         body = self._objects.body(function, point.scope)
-        catches = catches or any(self._may_leave_failed(each, body) for each in swallowing)
+        catches = catches or any(
+            may_leave_failed(each, body, self._summaries) for each in swallowing
+        )
         if not begins and not catches:
             return
         done = dict(self._summaries.points(body))
@@ -111,35 +110,6 @@ class Transactions:
             if record.span.line not in seen:
                 seen.add(record.span.line)
                 yield record
-
-    def _may_leave_failed(self, statement: TryStmt, body: FunctionBody) -> bool:
-        """Whether a function that flushes is called in a ``try`` that goes on to await more."""
-        graph = body.graph
-        inside = {id(node) for node in walk(statement.body) if isinstance(node, AwaitExpr)}
-        for point in graph.points:
-            if point.kind is not PointKind.AWAIT or id(point.node) not in inside:
-                continue
-            after = reachable(graph, point.index, first=EdgeKind.RAISING)
-            if (
-                any(graph.points[each].kind is PointKind.AWAIT for each in after)
-                and self._may_flush(point, body)
-                and any(
-                    act.method in FLUSHING and act.fails
-                    for act in self._summaries.at(point, body).acts
-                )
-            ):
-                return True
-        return False
-
-    def _may_flush(self, point: Point, body: FunctionBody) -> bool:
-        """A quick look: whether the function that is awaited is of a module that has sessions."""
-        awaited = point.node.expr if isinstance(point.node, AwaitExpr) else None
-        if not isinstance(awaited, CallExpr):
-            return False
-        called = self._objects.value(awaited.callee, body, point.index)
-        return not isinstance(called, FunctionValue) or self._program.mentions(
-            called.scope.module, *_OF_SESSIONS
-        )
 
     # Use after a commit inside the block of a transaction
 

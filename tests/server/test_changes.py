@@ -20,7 +20,7 @@ from mypy_asyncsession.checking.run import check
 from tests.server.editor import ABLE, LONGEST, Editor, editor, without_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
 DB = "async def get_db():\n    yield 1\n"
@@ -260,7 +260,14 @@ def test_files_that_are_new_or_installed(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")
-def test_killed_at_any_moment(root: Path) -> None:
+@pytest.mark.parametrize(
+    "moments",
+    [
+        (0.2, 0.9),
+        pytest.param([number / 10 for number in range(1, 20)], marks=pytest.mark.long),
+    ],
+)
+def test_killed_at_any_moment(root: Path, moments: Sequence[float]) -> None:
     async def killed(after: float) -> None:
         with suppress(_Done):
             async with editor(root) as found:
@@ -276,7 +283,7 @@ def test_killed_at_any_moment(root: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         raise _Done
 
-    for after in (0.2, 0.5, 0.9):
+    for after in moments:
         asyncio.run(killed(after))
     assert (root / "use.py").read_text() == USE
 

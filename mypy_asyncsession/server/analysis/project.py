@@ -81,7 +81,7 @@ class Project:
         state: How things are.
     """
 
-    def __init__(self, root: Root, settings: Settings, listener: Listener) -> None:
+    def __init__(self, root: Root, settings: Settings, listener: Listener[Project]) -> None:
         """Begin with nothing known; ``start`` begins to look.
 
         Args:
@@ -119,7 +119,7 @@ class Project:
         file = self._file(buffer.path)
         if old is not None and old.text != buffer.text:
             file.findings = list(Edit.between(old.text, buffer.text).moved(file.findings))
-        elif old is None and not self.is_first and buffer.is_saved():
+        elif old is None and self.report.paths and buffer.is_saved():
             file.seen = Seen(buffer.text, list(file.findings))
         self._look_soon(buffer.path)
         if old is None or old.text != buffer.text:
