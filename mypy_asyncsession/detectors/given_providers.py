@@ -154,9 +154,8 @@ class GivenProviders:
     def _denies(self, callee: FunctionValue, position: int, need: Need) -> bool:
         """Whether the annotation of a parameter says that what the body does with it is wrong."""
         declared = self._interpreter.declared_parameter(callee.node, position, callee.scope)
-        if need.part is not None and declared is not UNKNOWN:
-            declared = self._interpreter.attribute(declared, need.part)
-        if need.key is not None:
+        if need.part is not None or need.key is not None:
+            # What stands in for another class is compared with that.
             return declared is not UNKNOWN
         if need.called and declared is not UNKNOWN:
             declared = self._interpreter.called(declared, [], callee.scope)
