@@ -145,7 +145,8 @@ def differences(root: Path, random: Random, number: int) -> Iterator[str]:
     assert sum(map(len, expected)) > len(states), "there is nothing to find"
     for at, (wanted, got) in enumerate(zip(expected, shown, strict=True)):
         if sorted(wanted) != got:
-            yield f"after {at}: {sorted(wanted)} but {got}:\n{states[at]}"
+            missing, more = set(wanted) - set(got), set(got) - set(wanted)
+            yield f"after {at}: without {missing}, with {more}:\n{states[at]}"
 
 
 def _shown(editor: Editor) -> Iterator[tuple[str, int, str]]:
@@ -155,10 +156,12 @@ def _shown(editor: Editor) -> Iterator[tuple[str, int, str]]:
 
 
 def test_twenty_edits(tmp_path: Path) -> None:
-    assert not list(differences(tmp_path, Random(5), 20))
+    found = list(differences(tmp_path, Random(5), 20))
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_hundreds_of_edits(seed: int, tmp_path: Path) -> None:
-    assert not list(differences(tmp_path, Random(seed), 250))
+    found = list(differences(tmp_path, Random(seed), 250))
+    assert not found, "\n".join(found)
