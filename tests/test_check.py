@@ -131,7 +131,8 @@ HOSTILE: dict[str, str | bytes] = {
     "backend-mvp/app/db.py": PROVIDER,
     "backend-mvp/app/use.py": USE.format("app.db"),
     "backend-mvp/conftest.py": USE.format("app.db"),
-    "tests/test_app.py": USE.format("backend.app.db").replace("# BAD", "# a second name"),
+    # A second name of the first of them.
+    "tests/test_app.py": USE.format("backend.app.db"),
     # What cannot be read, and what imports it.
     "proj/__init__.py": "",
     "proj/db.py": PROVIDER,
