@@ -174,8 +174,8 @@ async def use(fail: bool) -> object:
     "stepped": """
 async def use(fail: bool) -> None:
     session = await anext(get_db())
-    await work(session, fail)
     KEPT.append(session)
+    await work(session, fail)
 """,
     "delegation": """
 async def inner() -> AsyncIterator[AsyncSession]:
