@@ -29,6 +29,7 @@ from mypy_asyncsession.detectors.block_flow import (
     leaving,
     used_closed,
 )
+from mypy_asyncsession.detectors.collections_read import is_taken_from
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
 from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns
 from mypy_asyncsession.detectors.record import Escape
@@ -284,6 +285,9 @@ class Escapes:
         how = self._holders.of(call.args[0], names, block, point.scope, point.where)
         if how not in (*_OPEN, Held.CALLABLE):
             return False
+        source = self._interpreter.program.current
+        if source is None or not is_taken_from(source.tree, collection):
+            return False  # it may be kept to be looked at
         if isinstance(collection, NameExpr):
             inner = next(each for each in point.scope.chain() if each.parent is None)
             return collection.name in inner.names.bindings and not any(

@@ -1,0 +1,46 @@
+"""Whether what a collection holds is ever got out of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import AssignmentStmt, CallExpr, ComparisonExpr, MemberExpr, NameExpr
+
+from mypy_asyncsession.semantic.syntax import walk
+
+if TYPE_CHECKING:
+    from mypy.nodes import Expression, MypyFile, Node
+
+#: The functions that look at a collection, and use nothing in it.
+_LOOKING: Final = frozenset({"bool", "id", "len", "print", "repr"})
+#: The methods of a collection that give nothing of what it holds.
+_FILLING: Final = frozenset({"add", "append", "clear", "discard", "extend", "insert", "remove"})
+
+
+def is_taken_from(tree: MypyFile, collection: Expression) -> bool:
+    """Whether a module does more with a collection than to fill it: a name, or an attribute.
+
+    Args:
+        tree: The module.
+        collection: The collection, as it is written where it is filled.
+    """
+    if not isinstance(collection, (MemberExpr, NameExpr)):
+        return False
+    kind = type(collection)
+    passed: set[int] = set()
+    for node in walk(tree):
+        if isinstance(node, MemberExpr) and node.name in _FILLING:
+            passed.add(id(node.expr))
+        elif isinstance(node, AssignmentStmt):
+            passed.update(map(id, node.lvalues))
+        elif isinstance(node, ComparisonExpr):
+            passed.update(map(id, node.operands))
+        elif isinstance(node, CallExpr) and _name(node.callee) in _LOOKING:
+            passed.update(map(id, node.args))
+        if type(node) is kind and _name(node) == collection.name and id(node) not in passed:
+            return True
+    return False
+
+
+def _name(node: Node) -> str | None:
+    return node.name if isinstance(node, (MemberExpr, NameExpr)) else None
