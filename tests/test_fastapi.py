@@ -38,7 +38,7 @@ NEWEST: Final = installed("fastapi")
 #: The last that injects context managers, the first that does not, one from long before, and now.
 RELEASES: Final = (
     pytest.param("0.115.14", marks=pytest.mark.long),
-    "0.123.4",
+    pytest.param("0.123.4", marks=pytest.mark.long),
     pytest.param("0.123.5", marks=pytest.mark.long),
     NEWEST,
 )
