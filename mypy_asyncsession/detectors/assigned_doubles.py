@@ -107,5 +107,5 @@ def _double(
 
 
 def _mentions(value: Expression, name: str) -> bool:
-    """Whether a value is made of what has a name, here or where its own name was bound."""
+    """Whether a value is made of what has a name, or a dotted one."""
     return any(dotted(node) == name for node in walk(value))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AssignmentStmt, CallExpr, ComparisonExpr, MemberExpr, NameExpr
 
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression, MypyFile, Node
+    from mypy.nodes import Expression, MypyFile
 
 #: The functions that look at a collection, and use nothing in it.
 _LOOKING: Final = frozenset({"bool", "id", "len", "print", "repr"})
@@ -35,12 +36,8 @@ def is_taken_from(tree: MypyFile, collection: Expression) -> bool:
             passed.update(map(id, node.lvalues))
         elif isinstance(node, ComparisonExpr):
             passed.update(map(id, node.operands))
-        elif isinstance(node, CallExpr) and _name(node.callee) in _LOOKING:
+        elif isinstance(node, CallExpr) and last_name(node.callee) in _LOOKING:
             passed.update(map(id, node.args))
-        if type(node) is kind and _name(node) == collection.name and id(node) not in passed:
+        if type(node) is kind and last_name(node) == collection.name and id(node) not in passed:
             return True
     return False
-
-
-def _name(node: Node) -> str | None:
-    return node.name if isinstance(node, (MemberExpr, NameExpr)) else None
