@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pygls.uris import from_fs_path, to_fs_path
 
-from mypy_asyncsession.reading import read_bytes
 from mypy_asyncsession.semantic.foreign_files import is_foreign
-from mypy_asyncsession.server.analysis.fixing import decoded
 from mypy_asyncsession.server.analysis.project import Project
 from mypy_asyncsession.server.analysis.roots import Root, root_of
-from mypy_asyncsession.server.analysis.texts import lines_of
+from mypy_asyncsession.server.analysis.texts import lines_of, on_disk
 from mypy_asyncsession.server.protocol.status import Status, status
 
 if TYPE_CHECKING:
@@ -220,12 +218,7 @@ class Session:
     def text(self, project: Project, path: str) -> str:
         """The text of a file as it is in the editor, or else on disk; empty if there is none."""
         buffer = project.buffers.get(path)
-        if buffer is not None:
-            return buffer.text
-        try:
-            return decoded(read_bytes(path))
-        except OSError:
-            return ""
+        return buffer.text if buffer is not None else on_disk(path) or ""
 
 
 def path_of(uri: str) -> str | None:
