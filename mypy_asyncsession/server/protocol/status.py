@@ -38,6 +38,9 @@ class Status:
             projects: The projects.
             values: What ``status`` gives.
         """
+        projects = list(projects)
+        for project in self._bars.keys() - set(projects):
+            self._bars.pop(project).end()  # it is begun anew, by another one
         for project in projects:
             self._progress(project)
             failure = project.state.failure
