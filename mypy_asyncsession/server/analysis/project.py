@@ -158,10 +158,6 @@ class Project:
         """Show nothing of any file."""
         self._files.known.clear()
 
-    def count(self) -> int:
-        """How many findings are shown."""
-        return sum(len(file.findings) for file in self._files.known.values())
-
     def paths(self) -> list[str]:
         """The files of which something is shown."""
         return [path for path, file in self._files.known.items() if file.findings]
