@@ -218,10 +218,18 @@ def look(
     modules = ParsedModules(sources, options)
     wanted = [source for source in sources if not only or source.path in only]
     kept = KeptAnswers.read(keeping) if keeping is not None else None
+    gone: set[str] = set()
     if keeping is not None and kept is not None:
-        changed = [source for source in sources if source.path in keeping.changed]
-        wanted = stale(kept, changed, sources, options, modules)
-        again = {source.module for source in wanted}
+        gone = kept.answers.keys() - {source.module for source in sources}
+        changed = [
+            source
+            for source in sources
+            if source.path in keeping.changed
+            or source.module not in kept.answers
+            or source.path != kept.answers[source.module].path
+        ]
+        wanted = stale(kept, changed, gone, sources, options, modules)
+        again = gone.union(source.module for source in wanted)
         for module, answer in kept.answers.items():
             if module not in again:
                 flush(answer.path, answer.messages)
@@ -256,13 +264,14 @@ def look(
     if keeping is not None and not unreadable:
         imports.update(modules.imports())
         texts = ((source.module, modules.content(source)) for source in wanted)
-        keep(keeping, texts, found, imports, anew=kept is None)
+        keep(keeping, texts, found, imports, anew=kept is None, gone=gone)
     return {**asked, **modules.looked_at()}
 
 
 def stale(
     kept: KeptAnswers,
     changed: Sequence[BuildSource],
+    gone: set[str],
     sources: Sequence[BuildSource],
     options: Options,
     modules: ParsedModules,
@@ -271,7 +280,8 @@ def stale(
 
     Args:
         kept: What was found before.
-        changed: The modules that have changed since.
+        changed: The modules that have changed since, or are new.
+        gone: The modules that are no more.
         sources: All modules.
         options: mypy's options.
         modules: The modules as they are now.
@@ -280,16 +290,14 @@ def stale(
     before = kept.texts(names)
     texts = {source.path: before[source.module] for source in changed if source.module in before}
     then = ParsedModules(sources, options, {path: text for path, text in texts.items() if path})
-    told = []
+    told = list(gone)
     for name in names:
-        told_before, told_now = then.interface(name), modules.interface(name)
-        if told_before is None or told_before != told_now:
+        told_before = then.interface(name) if name in before else None
+        if told_before is None or told_before != modules.interface(name):
             told.append(name)
     leading = with_importers(told, {**kept.imports, **modules.imports()})
     again = names | leading
     again.update(
         module for module, answer in kept.answers.items() if not leading.isdisjoint(answer.leaned)
     )
-    return [
-        source for source in sources if source.module in again or source.module not in kept.answers
-    ]
+    return [source for source in sources if source.module in again]
