@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall
-from mypy_asyncsession.detectors.provider_records import Double, Getter, Override
+from mypy_asyncsession.detectors.provider_records import Double, FaultyManager, Getter, Override
 from mypy_asyncsession.detectors.state_records import ConcurrentUse, ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
@@ -291,6 +291,7 @@ class Probe(NamedTuple):
 Record = (
     Use
     | Reuse
+    | FaultyManager
     | Getter
     | UnenteredUse
     | Override

@@ -32,7 +32,7 @@ from mypy_asyncsession.detectors.assigned_doubles import AssignedDoubles
 from mypy_asyncsession.detectors.callees import Callees
 from mypy_asyncsession.detectors.candidates import Candidates
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
-from mypy_asyncsession.detectors.decorators import need_of
+from mypy_asyncsession.detectors.decorated_functions import DecoratedFunctions
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
 from mypy_asyncsession.detectors.depends_calls import DependsCalls
@@ -51,10 +51,9 @@ from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.pairings import Pairings
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.probes import PROBING, Probes
-from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
-from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
@@ -126,6 +125,7 @@ class Walker:
         self._pairings = Pairings(
             interpreter, source.module, self._candidates, self._open, exhaustive=exhaustive
         )
+        self._decorated = DecoratedFunctions(interpreter, source, self._pairings)
         self._using = UsingCalls(interpreter, self._pairings, self._exits)
         self._raw = UnenteredUses(interpreter, source.module, self._candidates)
         self._holders = GivenHolders(interpreter, source.module, self._candidates)
@@ -258,7 +258,7 @@ class Walker:
         if self._getters is not None and self._candidates.gives(statement):
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
-            yield from self._decorated(statement, point)
+            yield from self._decorated.of_definition(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):
@@ -290,21 +290,6 @@ class Walker:
             for record in found:
                 if not any(record.span.line in lines for lines in spared):
                     yield record
-
-    def _decorated(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
-        """What the innermost decorator of a function does with what a call of that gives."""
-        if not statement.original_decorators:
-            return  # mypy takes "classmethod" away
-        decorator = statement.original_decorators[-1]
-        need = need_of(self._interpreter.value(decorator, point.scope, point.where))
-        if need is None:
-            return
-        function = self._interpreter.defined(statement.func, point.scope)
-        value = self._interpreter.called(function, [], point.scope)
-        use = self._pairings.made(need.pairing, value, decorator, point, None)
-        if use is not None:
-            name = statement.func.name
-            yield use._replace(text=name, callee=name, via=written(decorator))
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
