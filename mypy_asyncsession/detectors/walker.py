@@ -23,6 +23,7 @@ from mypy.nodes import (
     OperatorAssignmentStmt,
     OverloadedFuncDef,
     ReturnStmt,
+    StarExpr,
     TryStmt,
     WithStmt,
     YieldFromExpr,
@@ -45,6 +46,7 @@ from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.given_holders import GivenHolders
 from mypy_asyncsession.detectors.given_providers import GivenProviders
 from mypy_asyncsession.detectors.injecting_calls import InjectingCalls
+from mypy_asyncsession.detectors.iterated_arguments import IteratedArguments
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.left_open import LeftOpen
 from mypy_asyncsession.detectors.overrides import Overrides
@@ -126,6 +128,7 @@ class Walker:
             interpreter, source.module, self._candidates, self._open, exhaustive=exhaustive
         )
         self._decorated = DecoratedFunctions(interpreter, source, self._pairings)
+        self._iterated = IteratedArguments(interpreter, self._pairings, self._candidates)
         self._using = UsingCalls(interpreter, self._pairings, self._exits)
         self._raw = UnenteredUses(interpreter, source.module, self._candidates)
         self._holders = GivenHolders(interpreter, source.module, self._candidates)
@@ -219,6 +222,7 @@ class Walker:
                     statement, point.scope, point.where, point.body.outermost()
                 )
             yield from self._holders.of_assignment(statement, point)
+            yield from self._iterated.of_unpacking(statement, point)
             if isinstance(statement.lvalues[0], MemberExpr):
                 yield from self._assigned_doubles.of_statement(statement, point)
             if self._injects and point.body.node is not None:
@@ -325,6 +329,8 @@ class Walker:
                 yield from self._raw.of_property(node.expr, point)
                 if isinstance(node.expr, CallExpr):
                     yield from self._using.awaited_later(node.expr, point)
+            elif isinstance(node, StarExpr):
+                yield from self._iterated.of_star(node, point)
             elif isinstance(node, YieldFromExpr):
                 yield from self._pairings.of(Pairing.YIELD_FROM, node.expr, point, None)
             elif isinstance(node, IndexExpr):
@@ -362,6 +368,8 @@ class Walker:
         name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None
         if name in USING:
             yield from self._using.of_call(call, point)
+        if call.args:
+            yield from self._iterated.of_call(call, point)
         node = self._callees.of(call, point)
         if self._injects:
             yield from self._injecting.of_call(call, node, point)
