@@ -129,7 +129,8 @@ class Walker:
         )
         self._decorated = DecoratedFunctions(interpreter, source, self._pairings)
         self._iterated = IteratedArguments(interpreter, self._pairings, self._candidates)
-        self._using = UsingCalls(interpreter, self._pairings, self._exits)
+        self._reuses = Reuses(interpreter, source)
+        self._using = UsingCalls(interpreter, self._pairings, self._exits, self._reuses)
         self._raw = UnenteredUses(interpreter, source.module, self._candidates)
         self._holders = GivenHolders(interpreter, source.module, self._candidates)
         self._lazy = LazyLoads(interpreter, source, self._expected)
@@ -144,7 +145,6 @@ class Walker:
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._assigned_doubles = AssignedDoubles(interpreter, self._doubles)
-        self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, framework, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)

@@ -124,6 +124,8 @@ def reusing(reuse: Reuse) -> Problem | None:
         reuse.span,
     )
     line = entering_line(again, made, reuse.pairing.value)
+    if reuse.pairing.enters and reuse.pairing not in (Pairing.ASYNC_WITH, Pairing.WITH):
+        line = f"{reuse.pairing.value}({made})"
     return Problem(
         f'"{reuse.text}" is {what}, made by "{reuse.made}": {says}',
         f'Call it where it is used: "{line}"',
