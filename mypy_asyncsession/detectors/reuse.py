@@ -112,6 +112,8 @@ class Reuses:
         made = bindings[0].node
         if not isinstance(made, CallExpr):
             return None
+        if isinstance(scope.node, FuncItem) and self._source.rebound_inside(name, scope.node):
+            return None
         if scope.node is function:
             again = self._is_again(expression, name, point)
         elif scope.node is None:
