@@ -26,7 +26,7 @@ from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, yields
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,18 +106,27 @@ class ResultTypes:
         """Whether a body gives what has nothing to do with what its annotation says."""
         if is_stub_body(function.node):
             return False
-        found = [
-            get_proper_type(value.type)
-            for _, value in self._given_out(function)
-            if isinstance(value, ObjectValue) and value.type is not None
-        ]
-        exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
+        return any(self._is_another(value, declared) for _, value in self._given_out(function))
+
+    def _is_another(self, given: Value, declared: Type) -> bool:
+        """Whether what is given has nothing to do with a declared type, ``None`` apart."""
+        found: list[Type] = []
+        for each in members(given):
+            if is_none(each):
+                continue
+            if not isinstance(each, ObjectValue) or each.type is None:
+                return False
+            type_ = get_proper_type(each.type)
+            found += type_.items if isinstance(type_, UnionType) else [type_]
+        found = [each for each in found if not isinstance(get_proper_type(each), NoneType)]
         is_subtype = self._interpreter.program.is_subtype
-        return bool(exact) and any(
-            not is_subtype(each, declared)
+        return bool(found) and all(
+            isinstance(each, Instance)
+            and not _is_wide(each)
+            and not is_subtype(each, declared)
             and not is_subtype(declared, each)
             and not _is_same_class(each, declared)
-            for each in exact
+            for each in map(get_proper_type, found)
         )
 
     def gives_none(self, function: FunctionValue) -> bool:
