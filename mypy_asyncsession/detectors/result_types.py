@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import FuncDef, LambdaExpr, NameExpr, ReturnStmt, YieldExpr
+from mypy.nodes import (
+    AssignmentStmt,
+    ClassDef,
+    FuncDef,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    YieldExpr,
+)
 from mypy.types import (
     CallableType,
     Instance,
@@ -25,7 +34,7 @@ from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
-from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, yields
+from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, walk, yields
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
 
 if TYPE_CHECKING:
@@ -64,7 +73,9 @@ class ResultTypes:
             found = expand_type(found, self._given(function))
         if not informative(found):
             return self.of_body(function)
-        return None if found is not None and self._contradicted(function, found) else found
+        if found is None or self._contradicted(function, found):
+            return None
+        return None if self._is_kept_narrower(function, found) else found
 
     def _exact(self, function: FunctionValue, value: Value, declared: Type | None) -> Type | None:
         if not isinstance(value, ObjectValue) or value.type is None:
@@ -128,6 +139,32 @@ class ResultTypes:
             and not _is_same_class(each, declared)
             for each in map(get_proper_type, found)
         )
+
+    def _is_kept_narrower(self, function: FunctionValue, declared: Type) -> bool:
+        """Whether a method returns an attribute that its class puts a narrower object into."""
+        owner = function.scope.node
+        if not isinstance(owner, ClassDef) or function.receiver is None:
+            return False
+        names = {
+            expression.name
+            for expression in filter(None, returned(function.node))
+            if isinstance(expression, MemberExpr) and _is_self(expression.expr)
+        }
+        is_subtype = self._interpreter.program.is_subtype
+        for node in walk(owner) if names else ():
+            if not isinstance(node, AssignmentStmt):
+                continue
+            if not any(
+                isinstance(target, MemberExpr) and target.name in names and _is_self(target.expr)
+                for target in node.lvalues
+            ):
+                continue
+            value = self._interpreter.value(node.rvalue, function.scope, None)
+            if not isinstance(value, ObjectValue) or value.type is None or is_none(value):
+                continue
+            if is_subtype(value.type, declared) and not _is_same_class(value.type, declared):
+                return True
+        return False
 
     def gives_none(self, function: FunctionValue) -> bool:
         """Whether a function may give ``None``, as far as its returns say."""
@@ -272,6 +309,10 @@ def without_none(type_: Type) -> Type:
         return type_
     rest = [each for each in proper.items if not isinstance(get_proper_type(each), NoneType)]
     return UnionType.make_union(rest) if rest else type_
+
+
+def _is_self(node: Expression) -> bool:
+    return isinstance(node, NameExpr) and node.name == "self"
 
 
 def _is_wide(type_: Instance) -> bool:
