@@ -78,9 +78,9 @@ class ResultTypes:
         return None if self._is_kept_narrower(function, found) else found
 
     def _exact(self, function: FunctionValue, value: Value, declared: Type | None) -> Type | None:
-        if not isinstance(value, ObjectValue) or value.type is None:
-            return declared
         receiver = self._receiver(function)
+        if not isinstance(value, ObjectValue) or value.type is None:
+            return self._resolved(function, declared, receiver) if declared is not None else None
         if isinstance(value, Bounded):
             return self._resolved(function, declared, receiver) if declared is not None else None
         if _is_same_class(declared, value.type):
