@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_parsed_is_a_problem_again(project: Project) -> No
 def test_a_damaged_report_is_none(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     report = Report(checked=1, modules={"session-with.py": "session-with"})
     store = report_cache.ReportCache(tmp_path, ())
-    store.keep(report, Snapshot({}, {}, {}))
+    store.keep(report, Snapshot({}, {}, {}), "")
     assert report_cache.ReportCache(tmp_path, ()).report(()) == report
     (path,) = (tmp_path / "reports").iterdir()
     path.write_bytes(damage(path.read_bytes()))
@@ -193,7 +193,7 @@ def test_a_damaged_report_is_none(tmp_path: Path, damage: Callable[[bytes], byte
 
 def test_old_reports_are_removed(tmp_path: Path) -> None:
     for number in range(report_cache.MOST + 3):
-        report_cache.ReportCache(tmp_path, (number,)).keep(Report(), Snapshot({}, {}, {}))
+        report_cache.ReportCache(tmp_path, (number,)).keep(Report(), Snapshot({}, {}, {}), "")
     assert len(list((tmp_path / "reports").iterdir())) == report_cache.MOST
 
 
@@ -201,7 +201,7 @@ def test_another_python_or_mypy_gives_another_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = report_cache.ReportCache(tmp_path, ())
-    store.keep(Report(), Snapshot({}, {}, {}))
+    store.keep(Report(), Snapshot({}, {}, {}), "")
     monkeypatch.setattr(sys, "version", "4.0")
     assert report_cache.ReportCache(tmp_path, ()).report(()) is None
     monkeypatch.undo()

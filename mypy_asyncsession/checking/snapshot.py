@@ -35,6 +35,9 @@ _SETTLED: Final = 2_000_000_000
 #: What imports find, what says how, and what adds to where they are looked up.
 _ENDS: Final = (".py", ".pyi", ".pth", "py.typed")
 
+#: What makes a package of a directory.
+_PACKAGES: Final = ("__init__.py", "__init__.pyi")
+
 #: What Python runs at its start, and may add to where imports are looked up.
 _AT_START: Final = (".pth", "sitecustomize.py", "usercustomize.py")
 
@@ -128,12 +131,14 @@ class Before:
         sources: The files to check, in order, with their states.
         others: Files that are read beside mypy, with their states.
         folders: Directories that decide what is built, with digests of the names in them.
+        missing: Paths at which there was nothing, in the directories above the project.
     """
 
     start: int
     sources: dict[str, list[int]]
     others: dict[str, list[int]]
     folders: dict[str, str]
+    missing: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -144,6 +149,7 @@ class Snapshot:
         sources: The files to check, in order: their states, and digests of their contents.
         others: Other files, with their states.
         folders: Directories: their states, and digests of the names in them.
+        missing: Paths at which there is nothing, in directories above those that are searched.
         renewed: Whether something has another state by now, and is the same all the same.
 
     A state is ``None`` if it was too fresh to tell.
@@ -152,6 +158,7 @@ class Snapshot:
     sources: dict[str, tuple[list[int] | None, str]]
     others: dict[str, list[int] | None]
     folders: dict[str, tuple[list[int] | None, str]]
+    missing: list[str] = field(default_factory=list)
     renewed: bool = False
 
     @classmethod
@@ -190,7 +197,13 @@ class Snapshot:
             others[path] = found_now and _settled(found_now, start)
         folders: dict[str, tuple[list[int] | None, str]] = {}
         listings = _Listings()
+        missing = [*before.missing]
+        above = _above(before.folders).difference(before.folders, looked.folders)
         for folder, absent in sorted(_to_watch(before, looked, listings).items()):
+            if folder in above:
+                # What else comes and goes beside a project is nothing to it.
+                missing += (os.path.join(folder, name) for name in sorted(absent))
+                continue
             found_now = listings[folder][0] if folder in listings else state(folder)
             known, digest = old.folders.get(folder, (None, None))
             if digest is None or found_now is None or known != found_now:
@@ -201,7 +214,9 @@ class Snapshot:
             if before.folders.get(folder, digest) != digest:
                 return None
             folders[folder] = (found_now and _settled(found_now, start), digest)
-        return cls(sources, others, folders)
+        if any(map(os.path.lexists, missing)):
+            return None
+        return cls(sources, others, folders, missing)
 
     def holds(self, paths: Iterable[str]) -> bool:
         """Whether all is as it was, and *paths* are the files to check; it may go on to do so."""
@@ -210,10 +225,37 @@ class Snapshot:
         return (
             list(paths) == list(self.sources)
             and self._same(self.sources, _content, now)
-            and self._same(self.folders, names_in, now)
+            and self._rest_holds(now)
+        )
+
+    def changed(self, paths: Iterable[str]) -> list[str] | None:
+        """The files to check that have changed since, if nothing else has.
+
+        Args:
+            paths: The files to check.
+        """
+        now = time.time_ns()
+        if list(paths) != list(self.sources) or not self._rest_holds(now):
+            return None
+        return [
+            path
+            for path, each in self.sources.items()
+            if not self._same({path: each}, _content, now)
+        ]
+
+    def with_rest_of(self, other: Snapshot) -> Snapshot:
+        """The same, with what another one has besides the files to check."""
+        others, folders = {**other.others, **self.others}, {**other.folders, **self.folders}
+        missing = list(dict.fromkeys((*other.missing, *self.missing)))
+        return Snapshot(self.sources, others, folders, missing, self.renewed)
+
+    def _rest_holds(self, now: int) -> bool:
+        return (
+            self._same(self.folders, names_in, now)
             and all(
                 known is not None and state(path) == known for path, known in self.others.items()
             )
+            and not any(map(os.path.lexists, self.missing))
         )
 
     def _same(
@@ -237,7 +279,12 @@ class Snapshot:
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON."""
-        return {"sources": self.sources, "others": self.others, "folders": self.folders}
+        return {
+            "sources": self.sources,
+            "others": self.others,
+            "folders": self.folders,
+            "missing": self.missing,
+        }
 
     @classmethod
     def decode(cls, values: dict[str, Any]) -> Self:
@@ -250,6 +297,7 @@ class Snapshot:
             {path: (known, digest) for path, (known, digest) in values["sources"].items()},
             dict(values["others"]),
             {path: (known, digest) for path, (known, digest) in values["folders"].items()},
+            list(values["missing"]),
         )
 
 
@@ -301,6 +349,17 @@ def _to_watch(before: Before, looked: Looked, listings: _Listings) -> dict[str, 
     return watched
 
 
+def _above(folders: Iterable[str]) -> set[str]:
+    """The directories that some directories are in, and those that these are in."""
+    found: set[str] = set()
+    for folder in folders:
+        current = os.path.dirname(folder)
+        while current not in found:
+            found.add(current)
+            current = os.path.dirname(current)
+    return found
+
+
 def _split(path: str) -> tuple[str, str]:
     """What ``os.path.split`` gives, which takes longer and is asked for thousands."""
     folder, _, name = path.rpartition(os.sep)
@@ -313,12 +372,18 @@ def what_was_there(
     python: PythonEnvironment,
     config: Config,
     searched: Iterable[str],
+    directory: str,
 ) -> Before | None:
     """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
     home = os.path.dirname(python.executable)
     settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
     beside = [python.executable, *filter(os.path.exists, settings)]
-    folders = set(searched)
+    # Those above the project are only asked whether they are packages.
+    above = [each for each in searched if directory.startswith(os.path.join(each, ""))]
+    asked = {each: [os.path.join(each, name) for name in _PACKAGES] for each in above}
+    missing = [path for paths in asked.values() for path in paths if not os.path.lexists(path)]
+    above = [each for each, paths in asked.items() if set(paths).issubset(missing)]
+    folders = {*searched}.difference(above)
     for overlay in config.overlays:
         for folder, _, names in os.walk(overlay):
             folders.add(folder)
@@ -332,4 +397,5 @@ def what_was_there(
         {path: found for path, found in files.items() if found is not None},
         {path: found for path, found in others.items() if found is not None},
         {folder: names_in(folder) for folder in folders},
+        missing,
     )

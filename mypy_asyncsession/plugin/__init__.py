@@ -104,7 +104,10 @@ class AsyncSessionPlugin(Plugin):
         overlay = self._overlays.digest(ctx.id)
         if ctx.is_check:
             return Recorded(key, overlay)
-        return [key, overlay, self._engine.module_pass.facts(ctx.id)]
+        facts = self._engine.module_pass.facts(ctx.id)
+        if self._build is not None:
+            self._build.forget_cached_errors(ctx.id, ctx.path)
+        return [key, overlay, facts]
 
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
         """Called once for each module that was checked: the module pass."""

@@ -13,7 +13,7 @@ import importlib
 import os
 import sys
 from abc import abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +31,7 @@ from mypy.config_parser import parse_mypy_comments
 from mypy.error_formatter import OUTPUT_CHOICES
 from mypy.errors import CompileError, Errors
 from mypy.fscache import FileSystemCache
+from mypy.metastore import MetadataStore
 from mypy.modulefinder import FindModuleCache, compute_search_paths
 from mypy.options import Options
 from mypy.parse import parse
@@ -39,6 +40,7 @@ from mypy.util import decode_python_encoding, get_mypy_comments
 from mypy.version import __version__ as mypy_version
 
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
+from mypy_asyncsession.plugin.same_mistakes import means_the_same
 from mypy_asyncsession.selection import Selection
 from mypy_asyncsession.semantic.package_folders import PackageFolders
 from mypy_asyncsession.semantic.syntax import mark_generators, walk
@@ -67,6 +69,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "errors",
         "find_module_cache",
         "flush_errors",
+        "metastore",
         "modules",
         "options",
         "parallel_worker",
@@ -100,61 +103,15 @@ _NEEDED: dict[type, tuple[str, ...]] = {
     ),
     CheckerScope: ("top_level_function",),
     TypeChecker: ("scope",),
+    MetadataStore: ("remove",),
     mypy.modulefinder.SearchPaths: ("package_path",),
     mypy.plugin.Plugin: ("get_additional_indirect_deps", "report_config_data", "set_modules"),
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
 
-
-#: The codes under which mypy reports a missing special method, and the words it has for it.
-_VAGUE = (
-    mypy.errorcodes.ATTR_DEFINED,
-    mypy.errorcodes.UNION_ATTR,
-    mypy.errorcodes.MISC,
-    mypy.errorcodes.ARG_TYPE,
-    mypy.errorcodes.CALL_OVERLOAD,
-    mypy.errorcodes.RETURN_VALUE,
-    mypy.errorcodes.ASSIGNMENT,
-    mypy.errorcodes.UNUSED_COROUTINE,
-    mypy.errorcodes.OPERATOR,
-)
 _OUR_CODES = frozenset(CODES) | {PARENT_CODE.code}
 #: What stands for a code of ours on a line whose comment names none.
 _EXPECTED = PARENT_CODE.code
-_SUPERSEDED = {
-    "session-with": (
-        '"__aenter__"',
-        '"__aexit__"',
-        '"__enter__"',
-        '"__exit__"',
-        '"enter_async_context"',
-        '"enter_context"',
-        '"push_async_exit"',
-    ),
-    "session-iter": ('"__aiter__"', '"__anext__"', '"__iter__"', '"__next__"', '"next"', '"anext"'),
-    "session-await": ('Incompatible types in "await"',),
-    "session-unentered": (
-        " has no attribute ",
-        " has incompatible type ",
-        "Incompatible return value type ",
-        "Incompatible types in assignment ",
-    ),
-    "session-unawaited": (
-        'Value of type "Coroutine[',
-        '"Coroutine[Any, Any, ',
-    ),
-}
-_SUPERSEDED |= {
-    code.replace("session-", "async-"): _SUPERSEDED[code]
-    for code in ("session-with", "session-iter", "session-await")
-}
-#: The codes for which a line is not enough to tell that mypy means the same.
-_IN_PLACE = frozenset({"session-unawaited", "session-unentered"})
-
-
-def _begins_at(info: ErrorInfo, span: Span) -> bool:
-    # Of a return mypy points at the statement, not at what is returned.
-    return info.column == span.column or info.code is mypy.errorcodes.RETURN_VALUE
 
 
 def verify(options: Options, version: str = mypy_version) -> str | None:
@@ -416,18 +373,15 @@ class ErrorList:
         mypy's own errors name the special method that is missing. They are in
         ``Errors.error_info_map`` until the module's errors are formatted, after the module pass.
         """
-        marks = _SUPERSEDED.get(code.code, ())
         listed = self.errors.error_info_map.get(path)
-        if not listed or not marks:
+        if not listed:
             return
         gone = [
             info
             for info in listed
             if info.line in lines
             and info.severity == "error"
-            and info.code in _VAGUE
-            and any(mark in info.message for mark in marks)
-            and (code.code not in _IN_PLACE or _begins_at(info, span))
+            and means_the_same(info, code.code, span)
         ]
         if gone:
             # With the notes to it, those without a code say which comment does not cover it.
@@ -619,6 +573,20 @@ class Build(ErrorList):
             errors.set_file(finding.path, None, options)
             code = CODES.get(finding.code, PARENT_CODE)
             self.report(finding.span, finding.message, finding.hint, code, (), "")
+
+    def forget_cached_errors(self, module: str, path: str) -> None:
+        """Have a cache lose the errors of a module that is about to be written to it anew.
+
+        mypy writes what it is, and that it is fresh, before it checks the bodies of its functions,
+        and its errors afterwards (``build.process_stale_scc_implementation``). A run that is ended
+        in between would leave the errors of the text before, and they would be believed: without
+        any the module is checked again (``build.find_cache_meta``). What was forgotten is committed
+        together with what is written: all of a module is in one shard (``util.hash_path_stem``).
+        """
+        meta_file, _, _ = mypy.build.get_cache_names(module, path, self._manager.options)
+        # There may be none yet; or SQLite's lock is another run's, and nothing is written either.
+        with suppress(Exception):
+            self._manager.metastore.remove(mypy.build.get_meta_ex_name(meta_file))
 
     def parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
         """Parse a file again, whose tree mypy has freed, or a text; ``None`` if that fails."""

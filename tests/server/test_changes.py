@@ -112,6 +112,42 @@ def test_files_and_configurations_that_change(root: Path) -> None:
     drive(root, part)
 
 
+def test_projects_in_projects_and_directories_that_go(root: Path) -> None:
+    for name in ("apart", "package"):
+        (root / name).mkdir()
+        (root / name / "get.py").write_text(DB)
+        (root / name / "use.py").write_text(USE.replace("from db", "from get"))
+    shutil.copy(root / "mypy.ini", root / "apart")
+
+    async def part(editor: Editor) -> None:
+        await editor.settled()
+        # The projects that nobody has opened yet are those of the one around them.
+        for path in ("use.py", "package/use.py", "apart/use.py"):
+            assert editor.findings(path) == FOUND, path
+        assert editor.status == "sessions: 3"
+        editor.open("apart/use.py")
+        await editor.settled()
+        assert editor.findings("apart/use.py") == FOUND
+        assert editor.status == "sessions: 3"
+        editor.replace("apart/use.py", "async with get_db() as s", "async for s in get_db()")
+        await editor.settled()
+        assert not editor.findings("apart/use.py")
+        assert editor.status == "sessions: 2"
+        # Of a directory that is gone, one editor tells by its name alone, the other as its doing.
+        await asyncio.to_thread(shutil.rmtree, root / "package")
+        editor.on_disk("package", DELETED)
+        await editor.settled()
+        assert not editor.findings("package/use.py")
+        await asyncio.to_thread((root / "use.py").unlink)
+        editor.client.workspace_did_delete_files(
+            types.DeleteFilesParams([types.FileDelete(editor.uri("use.py"))])
+        )
+        await editor.settled()
+        assert editor.status == "sessions: 0"
+
+    drive(root, part)
+
+
 def listed(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 

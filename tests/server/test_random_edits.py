@@ -126,6 +126,7 @@ def differences(root: Path, random: Random, number: int) -> Iterator[str]:
                 if random.random() < 0.2:
                     continue  # the next edit comes before anybody has looked
                 await found.settled()
+                assert "could not run" not in found.status, found.messages
                 states.append(texts.good())
                 shown.append(sorted(_shown(found)))
                 if random.random() < 0.1:

@@ -11,8 +11,7 @@ from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
 from mypy_asyncsession.fixes.fix import Site
 from mypy_asyncsession.fixes.rewrites import getter
-from mypy_asyncsession.server.analysis.fixing import decoded
-from mypy_asyncsession.server.analysis.texts import encoded
+from mypy_asyncsession.server.analysis.texts import decoded, encoded
 
 if TYPE_CHECKING:
     from mypy_asyncsession.survey import Provider

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.fixes.engine.driver import Options, fix
 from mypy_asyncsession.fixes.engine.guard import Guard
-from mypy_asyncsession.server.analysis.texts import encoded
+from mypy_asyncsession.server.analysis.texts import decoded, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,15 +64,3 @@ def fixed(task: Task, on_progress: Callable[[int, int], None]) -> dict[str, Any]
 def _shown(path: str, directory: str) -> str:
     prefix = directory.rstrip(os.sep) + os.sep
     return path.removeprefix(prefix)
-
-
-def decoded(content: bytes) -> str:
-    """The text that a file holds."""
-    import io
-    import tokenize
-
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return content.decode(encoding)
-    except (LookupError, SyntaxError, UnicodeError):
-        return content.decode("utf-8", "replace")

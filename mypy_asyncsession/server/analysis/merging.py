@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.server.analysis.texts import Edit
+from mypy_asyncsession.server.analysis.edit import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

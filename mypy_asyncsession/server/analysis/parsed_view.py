@@ -50,22 +50,28 @@ class ParsedView:
             self._new.add(path)
             self.drop()
         while self._crashes < _MOST_CRASHES:
-            if self._process is None:
-                paths = list(self._root.paths)
-                self._new = {each for each in self._new & texts.keys() if not _is_there(each)}
-                new = {each: texts[each] for each in self._new}
-                self._process = await start_parsed(self._root.directory, paths, self._settings, new)
             process = self._process
             try:
+                if process is None:
+                    process = self._process = await self._start(texts)
                 return await _asked(process, path, texts)
-            except Died:
+            except (Died, OSError):
                 if self._process is process:  # else it was ended on purpose
                     self._crashes += 1
-                    self.drop()
+                    self._end_process()
         return None
+
+    async def _start(self, texts: Mapping[str, str]) -> Process:
+        self._new = {each for each in self._new & texts.keys() if not _is_there(each)}
+        new = {each: texts[each] for each in self._new}
+        return await start_parsed(self._root.directory, [*self._root.paths], self._settings, new)
 
     def drop(self) -> None:
         """Begin anew: other files are there, or another configuration."""
+        self._crashes = 0
+        self._end_process()
+
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             self._end(process)

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.report_cache import decoded
 from mypy_asyncsession.findings import Finding, Span, decode
+from mypy_asyncsession.server.analysis.edit import Edit
 from mypy_asyncsession.server.analysis.fixing import Fixed
 from mypy_asyncsession.server.analysis.jobs import Task
 from mypy_asyncsession.server.analysis.merging import Seen, merged
+from mypy_asyncsession.server.analysis.open_files import Files, alike, unsaved
 from mypy_asyncsession.server.analysis.parsed_view import ParsedView
 from mypy_asyncsession.server.analysis.runs import Runs
 from mypy_asyncsession.server.analysis.tasks import Tasks
-from mypy_asyncsession.server.analysis.texts import Buffer, Edit, trouble
+from mypy_asyncsession.server.analysis.texts import on_disk, trouble
 
 if TYPE_CHECKING:
     from mypy_asyncsession.server.analysis.jobs import Settings, Wanted
     from mypy_asyncsession.server.analysis.listener import Listener
+    from mypy_asyncsession.server.analysis.open_files import KnownFile
     from mypy_asyncsession.server.analysis.roots import Root
+    from mypy_asyncsession.server.analysis.texts import Buffer
 
 #: How many seconds nobody must have typed before mypy is asked.
 QUIET: Final = 0.15
@@ -51,25 +55,6 @@ class State:
     failure: str | None = None
 
 
-@dataclass(slots=True)
-class _File:
-    """What is known of a file.
-
-    Attributes:
-        findings: What is shown of it.
-        trouble: The line at which its text cannot be parsed, and why.
-        good: The last text in the editor that could be parsed.
-        seen: What mypy has seen.
-        version: The version of which something was shown last.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    trouble: tuple[int, str] | None = None
-    good: str | None = None
-    seen: Seen | None = None
-    version: int | None = None
-
-
 class Project:
     """A project.
 
@@ -91,18 +76,19 @@ class Project:
         """
         self.root = root
         self.settings = settings
-        self.buffers: dict[str, Buffer] = {}
+        self._files = Files()
+        self.buffers = self._files.open
         self.report = Report()
         self.state = State()
         self.is_first = True
         self._listener = listener
-        self._files: dict[str, _File] = {}
         self._tasks = Tasks(root.directory, settings)
         self._looking: asyncio.Task[None] | None = None
         self._to_look: list[str] = []
         self._parsed = ParsedView(root, settings, self._tasks.end)
         self._checks = Runs(self._is_unchecked, self._check, self._check_ended)
-        self._checked_texts: dict[str, str] | None = None
+        #: The texts that counted when mypy looked last; ``None`` if others may by now.
+        self._checked: dict[str, str] | None = None
         self._disk_changes = 0
         self._is_new = True
         self._closed = False
@@ -116,9 +102,9 @@ class Project:
         """A file was opened, or its text was edited."""
         old = self.buffers.get(buffer.path)
         self.buffers[buffer.path] = buffer
-        file = self._file(buffer.path)
+        file = self._files.of(buffer.path)
         if old is not None and old.text != buffer.text:
-            file.findings = list(Edit.between(old.text, buffer.text).moved(file.findings))
+            file.edited(old.text, buffer.text)
         elif old is None and self.report.paths and buffer.is_saved():
             file.seen = Seen(buffer.text, list(file.findings))
         self._look_soon(buffer.path)
@@ -127,9 +113,7 @@ class Project:
 
     def closed(self, path: str) -> None:
         """A file was closed: what is on disk counts again."""
-        if self.buffers.pop(path, None) is not None:
-            file = self._file(path)
-            file.good = file.trouble = None
+        if self._files.close(path):
             self._listener.found(self, [path])
             self.check_soon()
 
@@ -139,7 +123,7 @@ class Project:
         Args:
             files: Whether other files may be there, or another configuration.
         """
-        self._checked_texts = None
+        self._checked = None
         self._disk_changes += 1
         if files:
             self._parsed.drop()
@@ -162,25 +146,21 @@ class Project:
 
     def findings(self, path: str) -> list[Finding]:
         """What is shown of a file."""
-        file = self._files.get(path)
+        file = self._files.known.get(path)
         return file.findings if file is not None else []
 
     def trouble(self, path: str) -> tuple[int, str] | None:
         """The line at which a text cannot be parsed, and why: its findings are older."""
-        file = self._files.get(path)
+        file = self._files.known.get(path)
         return file.trouble if file is not None else None
 
     def forget(self) -> None:
         """Show nothing of any file."""
-        self._files.clear()
-
-    def count(self) -> int:
-        """How many findings are shown."""
-        return sum(len(file.findings) for file in self._files.values())
+        self._files.known.clear()
 
     def paths(self) -> list[str]:
         """The files of which something is shown."""
-        return [path for path, file in self._files.items() if file.findings]
+        return [path for path, file in self._files.known.items() if file.findings]
 
     def full(self, path: str) -> str:
         """The absolute path of a file as it is shown."""
@@ -192,29 +172,13 @@ class Project:
 
     def line_now(self, path: str, line: int) -> int | None:
         """Where a line of what mypy has seen is by now; ``None`` if it was edited."""
-        edit = self._edit(path)
+        edit = self._files.edit(path)
         return edit.line(line) if edit is not None else line
 
     def line_seen(self, path: str, line: int) -> int | None:
         """Where a line was in what mypy has seen; ``None`` if it is new."""
-        edit = self._edit(path)
+        edit = self._files.edit(path)
         return edit.back().line(line) if edit is not None else line
-
-    def _edit(self, path: str) -> Edit | None:
-        file, buffer = self._files.get(path), self.buffers.get(path)
-        if file is None or file.seen is None or buffer is None or file.seen.text == buffer.text:
-            return None
-        return Edit.between(file.seen.text, buffer.text)
-
-    def texts(self) -> dict[str, str]:
-        """The texts that count in place of what is on disk."""
-        found = {}
-        for path, buffer in self.buffers.items():
-            file = self._file(path)
-            text = file.good if file.trouble is not None else buffer.text
-            if text is not None and not Buffer(path, text).is_saved():
-                found[path] = text
-        return found
 
     async def settled(self) -> None:
         """Wait until mypy has seen the newest texts."""
@@ -233,7 +197,7 @@ class Project:
         Raises:
             Failed: It cannot be done.
         """
-        task = self._task("fix", self.texts(), wanted)
+        task = self._task("fix", unsaved(self._files.counting()), wanted)
         found = await self._tasks.done(task, lambda _done, _number: None)
         assert found is not None
         return Fixed(**found)
@@ -244,9 +208,6 @@ class Project:
         return Task(kind, self.root.directory, paths, self.settings, texts, wanted)
 
     # Single files, without mypy
-
-    def _file(self, path: str) -> _File:
-        return self._files.setdefault(path, _File())
 
     def _look_soon(self, path: str) -> None:
         """Look at a file, and then at the others that are open: they may use what is in it."""
@@ -265,26 +226,25 @@ class Project:
 
     async def _look(self, path: str) -> None:
         buffer = self.buffers[path]
-        texts = self.texts()
-        answer = await self._parsed.look(path, {**texts, path: buffer.text})
+        counting = self._files.counting()
+        answer = await self._parsed.look(path, {**unsaved(counting), path: buffer.text})
+        file, wrong = self._files.of(path), _trouble(answer, buffer.text)
+        before = (file.trouble, file.findings)
+        if self.buffers.get(path) is buffer:
+            file.is_read(buffer.text, wrong)
+            file.trouble = wrong
+            if wrong is not None:
+                await self._read_unread(path, file)
+        elif buffer.text in file.unread:
+            file.is_read(buffer.text, wrong)
         if self.buffers.get(path) is not buffer:
             return
-        file = self._file(path)
-        before = (file.trouble, file.findings)
-        if answer is None:
-            file.trouble = trouble(buffer.text)
-            if file.trouble is None:
-                file.good = buffer.text
-        elif answer["trouble"] is not None:
-            file.trouble = tuple(answer["trouble"])
-        else:
-            file.trouble = None
-            file.good = buffer.text
+        if answer is not None and wrong is None:
             parsed = [
                 decode(shown, Span(*span), code, text)
                 for shown, span, code, text in answer["findings"]
             ]
-            if file.seen and file.seen.text == buffer.text and texts == self._checked_texts:
+            if file.seen and file.seen.text == buffer.text and self._is_checked(counting):
                 file.seen.parsed = parsed
                 file.findings = list(file.seen.checked)
             elif self.settings.baseline is None or (file.seen and file.seen.parsed is not None):
@@ -293,6 +253,15 @@ class Project:
         if buffer.version != file.version or before != (file.trouble, file.findings):
             file.version = buffer.version
             self._listener.found(self, [path])
+
+    async def _read_unread(self, path: str, file: KnownFile) -> None:
+        """Find out which of the texts that were edited too soon was the last that can be parsed."""
+        while file.unread:
+            text = file.unread.pop()
+            answer = await self._parsed.look(path, {path: text})
+            if _trouble(answer, text) is None:
+                file.good = text
+                file.unread.clear()
 
     # All of it, with mypy
 
@@ -308,22 +277,24 @@ class Project:
     async def _is_unchecked(self) -> bool:
         while self._looking is not None:
             await asyncio.wait([self._looking])
-        return self.is_first or self.texts() != self._checked_texts
+        return self.is_first or not self._is_checked(self._files.counting())
+
+    def _is_checked(self, texts: dict[str, str]) -> bool:
+        """Whether these texts counted when mypy looked last."""
+        return self._checked is not None and alike(self._checked, texts)
 
     async def _check(self) -> None:
-        texts, changes = self.texts(), self._disk_changes
-        open_texts = {
-            path: self._file(path).good or buffer.text for path, buffer in self.buffers.items()
-        }
+        counting, changes = self._files.counting(), self._disk_changes
+        texts = unsaved(counting)
         # What is kept between runs of ``check`` tells the findings soon, if there is any.
         kind = "quick check" if self._is_new and not texts else "check"
         self._is_new = False
         report = await self._report(kind, texts)
         if report is None:
             return
-        same = texts == self._checked_texts
-        self._checked_texts = texts if changes == self._disk_changes else None
-        self._take(report, open_texts, same=same)
+        same = self._is_checked(counting)
+        self._checked = counting if changes == self._disk_changes else None
+        self._take(report, counting, same=same)
         self.is_first &= kind != "check"
 
     def _check_ended(self, failure: str | None) -> None:
@@ -361,12 +332,12 @@ class Project:
         for found in report.findings:
             by_path.setdefault(self.full(found.path), []).append(found)
         changed = []
-        for path in {*by_path, *self._files, *self.buffers}:
-            file, buffer = self._file(path), self.buffers.get(path)
+        for path in {*by_path, *self._files.known, *self.buffers}:
+            file, buffer = self._files.of(path), self.buffers.get(path)
             shown = new = by_path.get(path, [])
             seen, file.seen = file.seen, None
-            if buffer is not None and (path in texts or buffer.is_saved()):
-                text = texts.get(path, buffer.text)
+            text = _seen_text(buffer, texts) if buffer is not None else None
+            if buffer is not None and text is not None:
                 parsed = seen.parsed if same and seen and seen.text == text else None
                 file.seen = Seen(text, new, parsed)
                 if text != buffer.text:
@@ -377,7 +348,7 @@ class Project:
                 file.findings = list(shown)
                 changed.append(path)
             if not new and buffer is None:
-                del self._files[path]
+                del self._files.known[path]
         self._listener.found(self, changed)
         if others:
             self._listener.surveyed(self)
@@ -388,3 +359,17 @@ class Project:
             self._to_look.append(path)
         if self._looking is None and not self._closed:
             self._looking = asyncio.create_task(self._look_at_all())
+
+
+def _trouble(answer: dict[str, Any] | None, text: str) -> tuple[int, str] | None:
+    """The line at which a text cannot be parsed, and why, by what was said of it, if anything."""
+    if answer is None:
+        return trouble(text)
+    return tuple(answer["trouble"]) if answer["trouble"] is not None else None
+
+
+def _seen_text(buffer: Buffer, texts: dict[str, str]) -> str | None:
+    """The text that mypy has seen of an open file, where *texts* are those that counted."""
+    if buffer.path in texts:
+        return texts[buffer.path]
+    return buffer.text if buffer.is_saved() else on_disk(buffer.path)

@@ -34,11 +34,11 @@ def root_of(path: str, folders: Iterable[str]) -> Root:
         path: Its path, absolute.
         folders: The directories that are open in the editor.
     """
-    around = [folder for folder in folders if _is_below(path, folder)]
+    around = [folder for folder in folders if is_below(path, folder)]
     folder = max(around, key=len, default=None)
     start = path if os.path.isdir(path) else os.path.dirname(path)  # noqa: PTH112
     configured = _configured(start)
-    if configured is not None and (folder is None or _is_below(configured, folder)):
+    if configured is not None and (folder is None or is_below(configured, folder)):
         return Root(configured)
     if folder is not None:
         return Root(folder)
@@ -62,10 +62,11 @@ def _configured(directory: str) -> str | None:
         except ConfigError as error:
             # Its message begins with the path of the file that cannot be read.
             path = Path(str(error).partition(": ")[0])
-        if path is not None and _is_below(directory, str(path.parent)):
+        if path is not None and is_below(directory, str(path.parent)):
             found.append(str(path.parent))
     return max(found, key=len, default=None)
 
 
-def _is_below(path: str, folder: str) -> bool:
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is that of a directory, or of something in it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -76,6 +76,9 @@ class Runs:
                 self._since = None
         except Failed as error:
             failure = str(error)
+        except Exception as error:  # noqa: BLE001
+            # What is shown is old, which is to be seen, and the next reason may be a better one.
+            failure = f"{type(error).__name__}: {error}"
         finally:
             if self.task is task:
                 self.task = self._since = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.server.analysis.processes import start_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from mypy_asyncsession.server.analysis.jobs import Settings, Task
     from mypy_asyncsession.server.analysis.processes import Process
@@ -35,6 +36,8 @@ class Tasks:
         self._settings = settings
         self._spare: asyncio.Task[Process] | None = None
         self._ending: list[asyncio.Task[None]] = []
+        #: Of what is ending, what has had a task.
+        self._doing: set[asyncio.Task[None]] = set()
         self._closed = False
         #: The first check takes longest, and who waits meanwhile waits for something else.
         self._gently = True
@@ -60,6 +63,9 @@ class Tasks:
         for _ in range(_MOST_STARTS):
             process = await self._take()
             try:
+                # One that was told to end may still write to the cache that this one reads.
+                if self._doing:
+                    await asyncio.wait(self._doing)
                 process.send(task.encode())
                 async for what, *rest in process.hear():
                     if what == "progress":
@@ -72,28 +78,47 @@ class Tasks:
                         return result
                 reason = str(process.died())
             finally:
-                self.end(process)
+                self._doing = {each for each in self._doing if not each.done()}
+                self._doing.add(self._ended(process))
                 self.prepare()
         raise Failed(f"it ended too early: {reason}")
 
     def end(self, process: Process) -> None:
         """End a process, without waiting for it."""
-        self._in_background(process.close())
+        _ = self._ended(process)
+
+    def _ended(self, process: Process) -> asyncio.Task[None]:
+        self._ending = [task for task in self._ending if not task.done()]
+        ending = asyncio.create_task(process.close())
+        self._ending.append(ending)
+        return ending
 
     async def close(self) -> None:
         """End all processes."""
         self._closed = True
         spare, self._spare = self._spare, None
         if spare is not None:
-            self.end(await spare)
+            with suppress(Failed):
+                self.end(await spare)
         await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def _take(self) -> Process:
+        """A process that nobody else has.
+
+        Raises:
+            Failed: None can be started.
+        """
         self.prepare()
         spare = self._spare
         if spare is None:
             raise Failed("the server is being ended")
-        process = await asyncio.shield(spare)
+        try:
+            process = await asyncio.shield(spare)
+        except Failed:
+            self._spare = None
+            raise
+        if self._spare is not spare:
+            return await self._start()  # somebody was quicker
         self._spare = None
         if process.is_alive():
             return process
@@ -101,8 +126,7 @@ class Tasks:
         return await self._start()
 
     async def _start(self) -> Process:
-        return await start_task(self._directory, self._settings, gently=self._gently)
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        self._ending = [task for task in self._ending if not task.done()]
-        self._ending.append(asyncio.create_task(work))
+        try:
+            return await start_task(self._directory, self._settings, gently=self._gently)
+        except OSError as error:
+            raise Failed(f"no process can be started: {error.strerror or error}") from None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import ast
 import io
 import os
+import time
 import tokenize
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.reading import read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from mypy_asyncsession.findings import Finding
+#: For how many seconds after it was written: file systems keep two at the worst.
+_FRESH: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ class Buffer:
         except OSError:
             return False
 
+    def is_fresh(self) -> bool:
+        """Whether the file was written so recently that its time may not tell it from another."""
+        try:
+            return os.stat(self.path).st_mtime > time.time() - _FRESH  # noqa: PTH116
+        except OSError:
+            return False
+
 
 def encoded(text: str) -> bytes:
     """A text in the encoding that it names, or in UTF-8."""
@@ -57,6 +66,23 @@ def encoded(text: str) -> bytes:
         return text.encode(encoding)
     except (LookupError, SyntaxError, UnicodeError):
         return text.encode("utf-8", "replace")
+
+
+def decoded(content: bytes) -> str:
+    """The text that a file holds."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding)
+    except (LookupError, SyntaxError, UnicodeError):
+        return content.decode("utf-8", "replace")
+
+
+def on_disk(path: str) -> str | None:
+    """The text that is in a file; ``None`` if it cannot be read."""
+    try:
+        return decoded(read_bytes(path))
+    except OSError:
+        return None
 
 
 def copies(texts: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -86,51 +112,3 @@ def trouble(text: str) -> tuple[int, str] | None:
     except (ValueError, RecursionError, MemoryError) as error:
         return 0, str(error)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What is the same in two texts: so many lines at the beginning, and at the end.
-
-    Attributes:
-        before: How many lines at the beginning are the same.
-        old_end: The first of the lines at the end, 0-based, in the old text.
-        shift: By how many lines those have moved.
-    """
-
-    before: int
-    old_end: int
-    shift: int
-
-    @classmethod
-    def between(cls, old: str, new: str) -> Edit:
-        """What is the same in these two."""
-        first, second = lines_of(old), lines_of(new)
-        most = min(len(first), len(second))
-        before = 0
-        while before < most and first[before] == second[before]:
-            before += 1
-        behind = 0
-        while behind < most - before and first[-1 - behind] == second[-1 - behind]:
-            behind += 1
-        return cls(before, len(first) - behind, len(second) - len(first))
-
-    def line(self, line: int) -> int | None:
-        """Where a line, 1-based, is by now; ``None`` if it was edited."""
-        if line <= self.before:
-            return line
-        return line + self.shift if line > self.old_end else None
-
-    def back(self) -> Edit:
-        """The same from the new text to the old one."""
-        return Edit(self.before, self.old_end + self.shift, -self.shift)
-
-    def moved(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Findings where they are by now, without those whose lines were edited."""
-        from dataclasses import replace
-
-        for found in findings:
-            first, last = self.line(found.span.line), self.line(found.span.end_line)
-            if first is not None and last is not None and last >= first:
-                span = replace(found.span, line=first, end_line=last)
-                yield replace(found, span=span)

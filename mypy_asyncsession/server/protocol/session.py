@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pygls.uris import from_fs_path, to_fs_path
 
-from mypy_asyncsession.reading import read_bytes
 from mypy_asyncsession.semantic.foreign_files import is_foreign
-from mypy_asyncsession.server.analysis.fixing import decoded
 from mypy_asyncsession.server.analysis.project import Project
-from mypy_asyncsession.server.analysis.roots import Root, root_of
-from mypy_asyncsession.server.analysis.texts import lines_of
+from mypy_asyncsession.server.analysis.roots import Root, is_below, root_of
+from mypy_asyncsession.server.analysis.texts import lines_of, on_disk
 from mypy_asyncsession.server.protocol.status import Status, status
 
 if TYPE_CHECKING:
@@ -119,7 +117,19 @@ class Session:
         if project is None:
             project = self.projects[root] = Project(root, self.settings, self)
             project.start()
+            # What the one around it has found there is found anew by this one.
+            for other in self.projects.values():
+                self.publish(project, other.paths())
         return project
+
+    def around(self, uri: str) -> list[Project]:
+        """The projects that a directory is in, and those in it."""
+        path = os.path.normpath(to_fs_path(uri) or os.curdir)
+        return [
+            project
+            for root, project in self.projects.items()
+            if is_below(path, root.directory) or is_below(root.directory, path)
+        ]
 
     def known(self, uri: str) -> tuple[Project, str] | None:
         """The project of a document and its path, if it is a file of Python."""
@@ -136,8 +146,12 @@ class Session:
         return not mine and _LIBRARY.search(path) is not None
 
     def owns(self, project: Project, path: str) -> bool:
-        """Whether a file belongs to a project, and to none inside it."""
-        return self._root(path) == project.root
+        """Whether a file belongs to a project, and to none inside it that has begun."""
+        root = self._root(path)
+        if root not in self.projects:
+            around = [each for each in self.projects if is_below(path, each.directory)]
+            root = max(around, key=lambda each: len(each.directory), default=root)
+        return root == project.root
 
     def forget_roots(self) -> None:
         """Configurations have come or gone: find out anew what belongs where."""
@@ -209,7 +223,13 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """How things are: the text of a status line, and what it is made of."""
-        return status(self.projects.values(), beginning=self.beginning > 0)
+        number = sum(
+            len(project.findings(path))
+            for project in self.projects.values()
+            for path in project.paths()
+            if self.owns(project, path)
+        )
+        return status(self.projects.values(), number, beginning=self.beginning > 0)
 
     # Texts
 
@@ -220,12 +240,7 @@ class Session:
     def text(self, project: Project, path: str) -> str:
         """The text of a file as it is in the editor, or else on disk; empty if there is none."""
         buffer = project.buffers.get(path)
-        if buffer is not None:
-            return buffer.text
-        try:
-            return decoded(read_bytes(path))
-        except OSError:
-            return ""
+        return buffer.text if buffer is not None else on_disk(path) or ""
 
 
 def path_of(uri: str) -> str | None:

@@ -38,6 +38,9 @@ class Status:
             projects: The projects.
             values: What ``status`` gives.
         """
+        projects = list(projects)
+        for project in self._bars.keys() - set(projects):
+            self._bars.pop(project).end()  # it is begun anew, by another one
         for project in projects:
             self._progress(project)
             failure = project.state.failure
@@ -105,15 +108,15 @@ class _Bar:
         self._server.work_done_progress.end(self._token, types.WorkDoneProgressEnd())
 
 
-def status(projects: Iterable[Project], *, beginning: bool) -> dict[str, Any]:
+def status(projects: Iterable[Project], number: int, *, beginning: bool) -> dict[str, Any]:
     """How things are: the text of a status line, and what it is made of.
 
     Args:
         projects: The projects.
+        number: How many findings are shown.
         beginning: Whether there will be others.
     """
     projects = list(projects)
-    number = sum(project.count() for project in projects)
     pending = beginning or any(project.state.pending for project in projects)
     failure = next((each.state.failure for each in projects if each.state.failure), None)
     text = f"sessions: {number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lsprotocol import types
 
@@ -13,10 +13,21 @@ from mypy_asyncsession.server.protocol.session import SECTION, path_of
 if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
 
+    from mypy_asyncsession.server.analysis.project import Project
     from mypy_asyncsession.server.protocol.session import Session
 
 #: What decides how projects are checked, and where they begin.
 _CONFIGURATION: Final = frozenset({"pyproject.toml", "mypy.ini", ".mypy.ini", "setup.cfg"})
+
+#: Of which files and directories an editor tells that it has made, moved or deleted them.
+_MOVES: Final = types.FileOperationRegistrationOptions(
+    filters=[
+        types.FileOperationFilter(types.FileOperationPattern("**/*.{py,pyi}")),
+        types.FileOperationFilter(
+            types.FileOperationPattern("**", matches=types.FileOperationPatternKind.Folder)
+        ),
+    ]
+)
 
 _NOTEBOOK: Final = (
     "Notebooks are not checked: their cells run in any order, so what is right in one depends on "
@@ -97,10 +108,13 @@ def register(server: LanguageServer, session: Session) -> None:
         if names & _CONFIGURATION:
             await session.begin_anew()
             return
-        touched: dict[Any, bool] = {}
+        touched: dict[Project, bool] = {}
         for change in params.changes:
             path = path_of(change.uri)
-            if path is not None:
+            if path is None and change.type == types.FileChangeType.Deleted:
+                # Of a directory that is gone some editors do not tell the files.
+                touched.update(dict.fromkeys(session.around(change.uri), True))
+            elif path is not None:
                 project = session.project(path)
                 others = change.type != types.FileChangeType.Changed
                 # What the editor itself has saved is known.
@@ -113,10 +127,21 @@ def register(server: LanguageServer, session: Session) -> None:
             for project in session.projects.values():
                 project.disk_changed(files=False)
 
-    @server.feature(types.WORKSPACE_DID_RENAME_FILES)
-    async def renamed(_params: types.RenameFilesParams) -> None:
+    def moved() -> None:
         for project in session.projects.values():
             project.disk_changed()
+
+    @server.feature(types.WORKSPACE_DID_CREATE_FILES, _MOVES)
+    async def created(_params: types.CreateFilesParams) -> None:
+        moved()
+
+    @server.feature(types.WORKSPACE_DID_RENAME_FILES, _MOVES)
+    async def renamed(_params: types.RenameFilesParams) -> None:
+        moved()
+
+    @server.feature(types.WORKSPACE_DID_DELETE_FILES, _MOVES)
+    async def deleted(_params: types.DeleteFilesParams) -> None:
+        moved()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def configuration_changed(params: types.DidChangeConfigurationParams) -> None:
