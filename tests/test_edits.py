@@ -35,7 +35,7 @@ BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
 USUAL: Final = 1
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
-COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check")
+COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check", "parsed")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,11 @@ def run_all(cases: Sequence[Case], axes: Sequence[str], seeds: Seeds) -> dict[st
 
     def run(axis: str) -> list[Run]:
         with TemporaryDirectory() as root:
-            return list(AXES[axis](Workspace(Path(root), cases, app=False, repeat=False), seeds))
+            # Not in that directory itself: what lies beside a tree counts, and beside that one lie
+            # others that come and go.
+            inside = Path(root, "tree")
+            inside.mkdir()
+            return list(AXES[axis](Workspace(inside, cases, app=False, repeat=False), seeds))
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         found = dict(zip(axes, pool.map(run, axes), strict=True))

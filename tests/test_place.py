@@ -158,7 +158,7 @@ def test_only_reports_are_tidied(tmp_path: Path) -> None:
         (reports / name).write_text("")
         os.utime(reports / name, (number, number))
     (reports / f"{99:032x}.json").mkdir()
-    ReportCache(tmp_path, ()).keep(Report(), Snapshot({}, {}, {}))
+    ReportCache(tmp_path, ()).keep(Report(), Snapshot({}, {}, {}), "")
     left = names(reports)
     assert left >= {*others, f"{99:032x}.json"}
     assert len(left) == len(others) + 1 + MOST

@@ -26,7 +26,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from mypy_asyncsession.checking.snapshot import Looked, state_of
+from mypy_asyncsession.checking.file_times import state_of
+from mypy_asyncsession.checking.snapshot import Looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +60,7 @@ class Job:
         others: Whether mypy's own errors are wanted as well.
         parsed: Whether the modules are only parsed: mypy does not analyse them.
         only: If some are parsed alone: the paths of those to look at.
+        keeping: If what is found in each module is kept: the fields of ``Keeping``.
     """
 
     sources: list[tuple[str, str]]
@@ -71,6 +73,7 @@ class Job:
     others: bool = False
     parsed: bool = False
     only: list[str] = field(default_factory=list)
+    keeping: dict[str, Any] | None = None
 
     def dump(self) -> str:
         """As one line of JSON."""
@@ -175,6 +178,7 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
     from mypy.errors import CompileError
     from mypy.fscache import FileSystemCache
 
+    from mypy_asyncsession.checking.kept_answers import Keeping
     from mypy_asyncsession.checking.parsed_build import look
     from mypy_asyncsession.plugin.internals import look_for_packages_in, looked_at
 
@@ -199,13 +203,14 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         def found(path: str, messages: list[str]) -> None:
             say("errors", path, messages)
 
-        asked = look(sources, options, found, frozenset(job.only))
+        keeping = Keeping(**job.keeping) if job.keeping is not None else None
+        asked = look(sources, options, found, frozenset(job.only), keeping=keeping)
         if isinstance(asked, list):
             unreadable = _unreadable(job, options)
             if unreadable:
                 return Stop([], None, unreadable)
             # What mypy would not stop at either, or what nobody wants to have looked at.
-            asked = look(sources, options, found, frozenset(job.only), anyway=True)
+            asked = look(sources, options, found, frozenset(job.only), keeping=keeping, anyway=True)
         assert not isinstance(asked, list)
         _say_looked(say, asked, packages)
         return None

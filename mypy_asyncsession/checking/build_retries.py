@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from mypy_asyncsession.checking.build import Stop
+    from mypy_asyncsession.checking.kept_answers import Keeping
     from mypy_asyncsession.checking.process import Builder, Outcome
     from mypy_asyncsession.checking.programs import Program
 
@@ -51,6 +52,7 @@ class Plan:
         show_traceback: Whether a crash is shown on standard error.
         others: Whether mypy's own errors are wanted as well.
         parsed: Whether the modules are only parsed.
+        keeping: Where what is found in each module is kept then, if it is.
     """
 
     options: dict[str, Any]
@@ -63,6 +65,7 @@ class Plan:
     show_traceback: bool = False
     others: bool = False
     parsed: bool = False
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,7 @@ class BuildRetries:
             if source.path in self.unchecked:
                 own = modules.get(source.module, {})
                 modules[source.module] = {**own, "check_untyped_defs": False}
-        return Job(
+        job = Job(
             sources=sources,
             aliases={
                 source.module: source.natural
@@ -205,6 +208,11 @@ class BuildRetries:
             others=self.plan.others,
             parsed=self.plan.parsed,
         )
+        if self.plan.keeping is None:
+            return job
+        same = replace(job, sources=[], options={**job.options, "num_workers": 0})
+        keeping = self.plan.keeping.of(self.program.name, same.dump())
+        return replace(job, keeping=asdict(keeping))
 
     def _paths(self) -> Iterator[str]:
         return (source.path for source in self.program.sources)

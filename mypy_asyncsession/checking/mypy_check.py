@@ -8,11 +8,12 @@ import os
 import sys
 import time
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
-from mypy_asyncsession.checking.file_times import changed_at, time_and_size
+from mypy_asyncsession.checking.file_times import changed_at, state, time_and_size
 from mypy_asyncsession.checking.misspelt import misspelt
 from mypy_asyncsession.checking.mypy_settings import (
     MOST_WORKERS,
@@ -25,7 +26,7 @@ from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.second_names import with_second_names
-from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
+from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.build_retries import Trouble
     from mypy_asyncsession.checking.cache import Cache, Memory
     from mypy_asyncsession.checking.files import Files
+    from mypy_asyncsession.checking.kept_answers import Keeping
     from mypy_asyncsession.checking.options import Options
     from mypy_asyncsession.checking.programs import Program
     from mypy_asyncsession.checking.project import Project
@@ -72,6 +74,7 @@ class MypyCheck:
         problems: list[Problem],
         selection: Selection,
         beside: Sequence[str] = (),
+        keeping: Keeping | None = None,
     ) -> None:
         self.before: Before | None = None
         self.looked = Looked()
@@ -86,6 +89,7 @@ class MypyCheck:
         self._files = files
         self._selection = selection
         self._beside = beside
+        self._keeping = keeping
         self._findings: list[Finding] = []
         self._surveys: list[Survey] = []
         self._others: list[Other] = []
@@ -132,7 +136,9 @@ class MypyCheck:
             self._sources, packages, self._config, self._settings, self._files, self._directory
         )
         searched = self._sources.folders
-        self.before = what_was_there(start, states, self._python, self._config, searched)
+        self.before = what_was_there(
+            start, states, self._python, self._config, searched, self._directory
+        )
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
         self._places.take(self._sources.programs)
@@ -185,13 +191,7 @@ class MypyCheck:
         self._cache.save(memory)
 
     def _report_all(self) -> Report:
-        order = lambda found: (  # noqa: E731
-            found.path,
-            found.span.line,
-            found.span.column,
-            found.code,
-            found.message,
-        )
+        order = attrgetter("path", "span.line", "span.column", "code", "message")
         checked = self._changed.keys() - self._left_out.difference(self._crashing)
         paths = frozenset(shown(path, self._directory) for path in checked)
         return Report(
@@ -305,6 +305,7 @@ class MypyCheck:
             show_traceback=self._options.show_traceback,
             others=self._options.others,
             parsed=self._options.engine is Engine.PARSED,
+            keeping=self._keeping,
         )
 
     def _plugin_settings(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.checking.kept_answers import Answer, Imports, KeptAnswers, keep
 from mypy_asyncsession.checking.shared_work import shared
-from mypy_asyncsession.checking.stale_modules import StaleModules
+from mypy_asyncsession.checking.stale_modules import StaleModules, with_importers
 from mypy_asyncsession.plugin.codes import declare
 from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.plugin.module_pass import ModulePass
@@ -15,18 +16,24 @@ from mypy_asyncsession.semantic.declarations.program import ParsedProgram
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.imports import reachable
+from mypy_asyncsession.semantic.interface_text import interface_text
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
     from mypy.nodes import MypyFile
     from mypy.options import Options
 
+    from mypy_asyncsession.checking.kept_answers import Keeping
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
+
+#: Up to so many modules are looked at without reading all others first.
+_FEW: Final = 40
 
 
 class ParsedModules:
@@ -60,8 +67,6 @@ class ParsedModules:
         declared = Declared(overlays, self._program, types)
         self._lasting: ProgramCache = {}
         self._settled = 0
-        #: What the last answer leaned on, beside the module that was looked at.
-        self.modules_read: set[str] = set()
         self._resources = config.config.resources
         self._surveys = config.survey
 
@@ -89,7 +94,7 @@ class ParsedModules:
         unreadable = [each for each, tree in zip(sources, trees, strict=True) if tree is None]
         if not unreadable and not self._surveys:
             leads = self._pass.leads = Leads(self._resources)
-            for tree in filter(None, trees):
+            for tree in self._with_imported([*filter(None, trees)]):
                 leads.add(tree)
             leads.follow()
             self._program.concerns = leads.concerns
@@ -97,22 +102,64 @@ class ParsedModules:
         gc.enable()
         return unreadable
 
+    def _with_imported(self, trees: list[MypyFile]) -> Iterator[MypyFile]:
+        """The trees, and those of the project's other modules that they import, directly or not."""
+        seen = {tree.fullname for tree in trees}
+        while trees:
+            tree = trees.pop()
+            yield tree
+            for module in set().union(*reachable(tree)) - seen:
+                seen.add(module)
+                path = self._build.find(module)
+                if path is not None and not is_foreign(path):
+                    other = self._program.modules.get(module)
+                    trees += [other] if other is not None else []
+
     def concerns(self, module: str) -> bool:
         """Whether anything in a module may have to do with a provider."""
         return self._pass.leads is None or self._pass.leads.concerns_module(module)
 
-    def look(self, module: str) -> tuple[str, list[str]] | None:
-        """Look at a module: its path and what was found there, a JSON object each.
+    def has(self, module: str) -> bool:
+        """Whether a module is there, and can be parsed."""
+        return self._program.modules.get(module) is not None
+
+    def look(self, module: str) -> Answer | None:
+        """Look at a module.
 
         Returns:
-            ``None`` where it is not there, or cannot be parsed.
+            What was found; ``None`` where it is not there, or cannot be parsed.
         """
         tree = self._program.modules.get(module)
         if tree is None:
             return None
         self._build.turn_to(tree)
-        self.modules_read = self._pass.run(tree)
-        return tree.path, self._build.messages(tree.path)
+        leaned = sorted(self._pass.run(tree))
+        return Answer(tree.path, self._build.messages(tree.path), leaned)
+
+    def interface(self, module: str) -> str | None:
+        """What others may read of a module; ``None`` if that cannot be said."""
+        tree = self._program.modules.get(module)
+        source = self._program.source(module)
+        if tree is None or source is None:
+            return None
+        try:
+            return f"{self._pass.facts(module)}\n{interface_text(source)}"
+        except Exception:  # noqa: BLE001
+            return None  # it is looked at again, and what fails is said there
+
+    def imports(self) -> dict[str, Imports]:
+        """What the modules of the project import that were read."""
+        found = {}
+        for module, path in list(self._program.known()):
+            tree = self._program.modules.get(module)
+            if tree is not None and path is not None and not is_foreign(path):
+                taken, objects = reachable(tree)
+                found[module] = Imports(sorted(taken), sorted(objects))
+        return found
+
+    def content(self, source: BuildSource) -> bytes:
+        """What is in the file of a module."""
+        return self._program.content(source.path) if source.path is not None else b""
 
     def trouble(self, path: str, module: str) -> tuple[int, str] | None:
         """The line of a file at which it cannot be parsed, and why; ``None`` if it can."""
@@ -151,6 +198,7 @@ def look(
     flush: Callable[[str, list[str]], None],
     only: frozenset[str] = frozenset(),
     *,
+    keeping: Keeping | None = None,
     anyway: bool = False,
 ) -> Mapping[str, os.stat_result | None] | list[BuildSource]:
     """Look at the modules of a program, one after the other.
@@ -160,6 +208,7 @@ def look(
         options: mypy's options; the file that they name has our settings.
         flush: Called for each module with its path and what was found there, a JSON object each.
         only: The paths of the modules to look at; all of them if empty.
+        keeping: What is kept of it, and what may be used of what was kept before.
         anyway: Whether to look at the others where some cannot be parsed.
 
     Returns:
@@ -168,18 +217,87 @@ def look(
     """
     modules = ParsedModules(sources, options)
     wanted = [source for source in sources if not only or source.path in only]
-    unreadable = modules.narrow(sources)
+    kept = KeptAnswers.read(keeping) if keeping is not None else None
+    gone: set[str] = set()
+    if keeping is not None and kept is not None:
+        gone = kept.answers.keys() - {source.module for source in sources}
+        changed = [
+            source
+            for source in sources
+            if source.path in keeping.changed
+            or source.module not in kept.answers
+            or source.path != kept.answers[source.module].path
+        ]
+        wanted = stale(kept, changed, gone, sources, options, modules)
+        again = gone.union(source.module for source in wanted)
+        for module, answer in kept.answers.items():
+            if module not in again:
+                flush(answer.path, answer.messages)
+    unreadable: list[BuildSource] = []
+    if len(wanted) > _FEW:
+        unreadable = modules.narrow(sources)
+    else:
+        unreadable = [source for source in wanted if not modules.has(source.module)]
     if unreadable and not anyway:
         return unreadable
     concerned = [source.module for source in wanted if modules.concerns(source.module)]
-    for source in wanted:
-        if source.path is not None and not modules.concerns(source.module):
-            flush(source.path, [])
+    found = {
+        source.module: Answer(source.path, [], [])
+        for source in wanted
+        if source.path is not None and not modules.concerns(source.module)
+    }
+    for answer in found.values():
+        flush(answer.path, answer.messages)
     asked: dict[str, os.stat_result | None] = {}
-    processes = options.num_workers
-    for position, found in shared(concerned, modules.look, modules.looked_at, processes):
+    imports: dict[str, Imports] = {}
+
+    def last() -> tuple[Mapping[str, os.stat_result | None], dict[str, Imports]]:
+        return modules.looked_at(), modules.imports() if keeping is not None else {}
+
+    for position, result in shared(concerned, modules.look, last, options.num_workers):
         if position < 0:
-            asked.update(found)
-        elif found is not None:
-            flush(*found)
+            asked.update(result[0])
+            imports.update(result[1])
+        elif result is not None:
+            found[concerned[position]] = result
+            flush(result.path, result.messages)
+    if keeping is not None and not unreadable:
+        imports.update(modules.imports())
+        texts = ((source.module, modules.content(source)) for source in wanted)
+        keep(keeping, texts, found, imports, anew=kept is None, gone=gone)
     return {**asked, **modules.looked_at()}
+
+
+def stale(
+    kept: KeptAnswers,
+    changed: Sequence[BuildSource],
+    gone: set[str],
+    sources: Sequence[BuildSource],
+    options: Options,
+    modules: ParsedModules,
+) -> list[BuildSource]:
+    """The modules that are to be looked at again.
+
+    Args:
+        kept: What was found before.
+        changed: The modules that have changed since, or are new.
+        gone: The modules that are no more.
+        sources: All modules.
+        options: mypy's options.
+        modules: The modules as they are now.
+    """
+    names = {source.module for source in changed}
+    before = kept.texts(names)
+    texts = {source.path: before[source.module] for source in changed if source.module in before}
+    then = ParsedModules(sources, options, {path: text for path, text in texts.items() if path})
+    told = list(gone)
+    for name in names:
+        told_before = then.interface(name) if name in before else None
+        if told_before is None or told_before != modules.interface(name):
+            told.append(name)
+    leading = with_importers(told, {**kept.imports, **modules.imports()})
+    again = names | leading
+    again.update(
+        module for module, answer in kept.answers.items() if not leading.isdisjoint(answer.leaned)
+    )
+    return [source for source in sources if source.module in again]

@@ -21,8 +21,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
+from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.checking.report import Other, Problem, Report, Unresolved
-from mypy_asyncsession.checking.snapshot import Snapshot, state
+from mypy_asyncsession.checking.snapshot import Snapshot
 from mypy_asyncsession.findings import Span, decode
 from mypy_asyncsession.survey import decode as decode_survey
 
@@ -39,6 +40,10 @@ _REPORTS: Final = "reports"
 
 #: The names of reports; behind the end of one there is a process that was ended as it wrote it.
 _REPORT: Final = re.compile(r"[0-9a-f]{32}\.json(\.\d+)?")
+
+#: The names of what is kept beside them, and how many digits are the same in both.
+_ANSWERS: Final = re.compile(r"[0-9a-f]{32}-[0-9a-f]{8}\.sqlite(-journal)?")
+_DIGITS: Final = 32
 
 #: The variables that say where Python and mypy look for what.
 _VARIABLES: Final = ("PYTHON", "MYPY", "HOME", "USERPROFILE", "APPDATA")
@@ -62,6 +67,8 @@ class ReportCache:
         self._path = os.path.join(self._folder, f"{key}.json") if self._folder else ""
         #: What the last run looked at, if anything is known of it.
         self.snapshot: Snapshot | None = None
+        #: The name of the state that the tree was in then.
+        self.state = ""
 
     def report(self, paths: Iterable[str]) -> Report | None:
         """The report, if a run would find the same.
@@ -76,6 +83,7 @@ class ReportCache:
                 return None
             values = json.loads(body)
             self.snapshot = Snapshot.decode(values["snapshot"])
+            self.state = str(values["state"])
             report = decoded(values["report"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None  # there is none, or none that we can use
@@ -85,20 +93,38 @@ class ReportCache:
             self._write(values["report"], self.snapshot)
         return report
 
-    def keep(self, report: Report, snapshot: Snapshot) -> None:
-        """Keep a report, and not too many others."""
+    @property
+    def answers(self) -> str | None:
+        """Where to keep what was found in each module: the beginning of the names of files."""
+        return self._path.removesuffix(".json") if self._folder else None
+
+    def prepare(self) -> None:
+        """Make the directory."""
+        # Not those above it: they are there, and marked as ours, or could not be made.
         if self._folder is not None:
+            with suppress(OSError):
+                os.mkdir(self._folder)  # noqa: PTH102
+
+    def keep(self, report: Report, snapshot: Snapshot, state: str) -> None:
+        """Keep a report, and not too many others.
+
+        Args:
+            report: The report.
+            snapshot: What the run looked at.
+            state: A name for the state that the tree was in.
+        """
+        if self._folder is not None:
+            self.state = state
             self._write(encoded(report), snapshot)
             self._tidy(self._folder)
 
     def _write(self, report: dict[str, Any], snapshot: Snapshot) -> None:
-        body = json.dumps({"report": report, "snapshot": snapshot.encode()}).encode()
+        values = {"report": report, "snapshot": snapshot.encode(), "state": self.state}
+        body = json.dumps(values).encode()
         # Another run may write the same file at the same time.
         new = f"{self._path}.{os.getpid()}"
         try:
-            # Not those above it: they are there, and marked as ours, or could not be made.
-            with suppress(FileExistsError):
-                os.mkdir(os.path.dirname(self._path))  # noqa: PTH102
+            self.prepare()
             with open(new, "wb") as opened:
                 opened.write(_digest(body).encode() + b"\n" + body)
             os.replace(new, self._path)  # noqa: PTH105
@@ -116,6 +142,11 @@ class ReportCache:
                 )
             for _, path in found[:-MOST]:
                 os.unlink(path)  # noqa: PTH108
+            left = {os.path.basename(path)[:_DIGITS] for _, path in found[-MOST:]}
+            with os.scandir(folder) as listing:
+                for entry in listing:
+                    if _ANSWERS.fullmatch(entry.name) and entry.name[:_DIGITS] not in left:
+                        os.unlink(entry.path)  # noqa: PTH108
         except OSError:
             pass  # another run was quicker
 

@@ -6,13 +6,14 @@ A run in which nothing has changed ends here, and imports nothing of what builds
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.files import find_files
-from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.options import Engine, Options
 from mypy_asyncsession.checking.place import CACHED, KEY_VARIABLE, place
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.projects import merged
@@ -214,10 +215,17 @@ class _Checks:
             if report is not None:
                 return report
         from mypy_asyncsession.checking.cache import Cache
+        from mypy_asyncsession.checking.kept_answers import Keeping
         from mypy_asyncsession.checking.process import Builder
 
         started = self._started
         cache = started.cache if started else Cache.open(keep, options.cache_dir, part)
+        changed = kept.snapshot.changed(files.paths) if kept.snapshot is not None else None
+        keeping = None
+        if options.engine is Engine.PARSED and not options.instead and kept.answers is not None:
+            kept.prepare()
+            before = kept.state if changed is not None else None
+            keeping = Keeping(kept.answers, secrets.token_hex(8), before, changed or [])
         try:
             # It imports mypy while the rest is imported, and the modules are found, here.
             with started.builder if started else Builder(cache.work) as builder:
@@ -234,6 +242,7 @@ class _Checks:
                     problems,
                     selection,
                     beside,
+                    keeping,
                 )
                 report = run.report(builder, self._on_progress)
         finally:
@@ -241,7 +250,9 @@ class _Checks:
         if run.before is not None and run.lasting and not options.instead:
             snapshot = Snapshot.take(run.before, run.looked, kept.snapshot)
             if snapshot is not None:
-                kept.keep(report, snapshot)
+                if changed is not None and kept.snapshot is not None:
+                    snapshot = snapshot.with_rest_of(kept.snapshot)
+                kept.keep(report, snapshot, keeping.state if keeping is not None else "")
         return report
 
 

@@ -8,7 +8,7 @@ Whatever was changed so shortly before the run that its time could stay the same
 once more is not known by its time.
 """
 
-# ruff: noqa: PTH116, PTH123
+# ruff: noqa: PTH123
 # Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
 
 from __future__ import annotations
@@ -20,8 +20,18 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.checking.directory_names import (
+    Listings,
+    above_all,
+    digest_of,
+    names_before,
+    names_in,
+    split,
+)
+from mypy_asyncsession.checking.file_times import state
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self
@@ -32,8 +42,8 @@ if TYPE_CHECKING:
 #: By how many nanoseconds a time must be past: file systems keep two seconds at the worst.
 _SETTLED: Final = 2_000_000_000
 
-#: What imports find, what says how, and what adds to where they are looked up.
-_ENDS: Final = (".py", ".pyi", ".pth", "py.typed")
+#: What makes a package of a directory.
+_PACKAGES: Final = ("__init__.py", "__init__.pyi")
 
 #: What Python runs at its start, and may add to where imports are looked up.
 _AT_START: Final = (".pth", "sitecustomize.py", "usercustomize.py")
@@ -70,55 +80,6 @@ class Looked:
         self.folders.extend(other.folders)
 
 
-def state(path: str) -> list[int] | None:
-    """By what a file or directory is known to be unchanged; ``None`` if it is not there."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return state_of(found)
-
-
-def state_of(found: os.stat_result) -> list[int]:
-    """The same, of what ``os.stat`` gave."""
-    return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]
-
-
-def names_in(folder: str) -> str:
-    """A digest of the names in a directory that an import could find."""
-    return _digest(_listed(folder))
-
-
-def _listed(folder: str) -> dict[str, bool] | None:
-    """What is in a directory: by each name, whether it is a directory; ``None`` if it is closed."""
-    try:
-        with os.scandir(folder) as listing:
-            return {entry.name: entry.is_dir() for entry in listing}
-    except OSError:
-        return None
-
-
-class _Listings(dict[str, "tuple[list[int] | None, dict[str, bool] | None]"]):
-    """Directories, each read once: their states before that, and what is in them."""
-
-    def __missing__(self, folder: str) -> tuple[list[int] | None, dict[str, bool] | None]:
-        """Read a directory."""
-        self[folder] = found = state(folder), _listed(folder)
-        return found
-
-
-def _digest(listed: dict[str, bool] | None) -> str:
-    if listed is None:
-        return ""
-    found = sorted(
-        f"{name}/" if is_dir else name
-        for name, is_dir in listed.items()
-        if ("." not in name or name.endswith(_ENDS)) and name != "__pycache__"
-    )
-    text = "\n".join(found).encode(errors="surrogateescape")
-    return blake2b(text, digest_size=16).hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class Before:
     """What there was before a run began to read.
@@ -128,12 +89,14 @@ class Before:
         sources: The files to check, in order, with their states.
         others: Files that are read beside mypy, with their states.
         folders: Directories that decide what is built, with digests of the names in them.
+        missing: Paths at which there was nothing, in the directories above the project.
     """
 
     start: int
     sources: dict[str, list[int]]
     others: dict[str, list[int]]
     folders: dict[str, str]
+    missing: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -144,6 +107,7 @@ class Snapshot:
         sources: The files to check, in order: their states, and digests of their contents.
         others: Other files, with their states.
         folders: Directories: their states, and digests of the names in them.
+        missing: Paths at which there is nothing, in directories above those that are searched.
         renewed: Whether something has another state by now, and is the same all the same.
 
     A state is ``None`` if it was too fresh to tell.
@@ -152,6 +116,7 @@ class Snapshot:
     sources: dict[str, tuple[list[int] | None, str]]
     others: dict[str, list[int] | None]
     folders: dict[str, tuple[list[int] | None, str]]
+    missing: list[str] = field(default_factory=list)
     renewed: bool = False
 
     @classmethod
@@ -189,19 +154,27 @@ class Snapshot:
             found_now = state(path)
             others[path] = found_now and _settled(found_now, start)
         folders: dict[str, tuple[list[int] | None, str]] = {}
-        listings = _Listings()
+        listings = Listings()
+        missing = [*before.missing]
+        above = above_all(before.folders).difference(before.folders, looked.folders)
         for folder, absent in sorted(_to_watch(before, looked, listings).items()):
+            if folder in above:
+                # What else comes and goes beside a project is nothing to it.
+                missing += (os.path.join(folder, name) for name in sorted(absent))
+                continue
             found_now = listings[folder][0] if folder in listings else state(folder)
             known, digest = old.folders.get(folder, (None, None))
             if digest is None or found_now is None or known != found_now:
                 found_now, listed = listings[folder]
-                digest = _digest(listed)
+                digest = digest_of(listed)
                 if not absent.isdisjoint(listed or ()):
                     return None
             if before.folders.get(folder, digest) != digest:
                 return None
             folders[folder] = (found_now and _settled(found_now, start), digest)
-        return cls(sources, others, folders)
+        if any(map(os.path.lexists, missing)):
+            return None
+        return cls(sources, others, folders, missing)
 
     def holds(self, paths: Iterable[str]) -> bool:
         """Whether all is as it was, and *paths* are the files to check; it may go on to do so."""
@@ -210,10 +183,40 @@ class Snapshot:
         return (
             list(paths) == list(self.sources)
             and self._same(self.sources, _content, now)
-            and self._same(self.folders, names_in, now)
+            and self._rest_holds(now)
+        )
+
+    def changed(self, paths: Iterable[str]) -> list[str] | None:
+        """The files to check that have changed since, come or gone, if nothing else has.
+
+        Args:
+            paths: The files to check.
+        """
+        now = time.time_ns()
+        files = dict.fromkeys(paths)
+        come = [path for path in files if path not in self.sources]
+        gone = [path for path in self.sources if path not in files]
+        if not self._rest_holds(now, come, gone):
+            return None
+        left = [(path, each) for path, each in self.sources.items() if path in files]
+        edited = [path for path, each in left if not self._same({path: each}, _content, now)]
+        return [*come, *gone, *edited]
+
+    def with_rest_of(self, other: Snapshot) -> Snapshot:
+        """The same, with what another one has besides the files to check."""
+        others, folders = {**other.others, **self.others}, {**other.folders, **self.folders}
+        missing = list(dict.fromkeys((*other.missing, *self.missing)))
+        return Snapshot(self.sources, others, folders, missing, self.renewed)
+
+    def _rest_holds(self, now: int, come: Sequence[str] = (), gone: Sequence[str] = ()) -> bool:
+        """Whether all else is as it was, and what is in directories but for files come and gone."""
+        read = names_before(self.sources, come, gone) if come or gone else names_in
+        return (
+            self._same(self.folders, read, now)
             and all(
                 known is not None and state(path) == known for path, known in self.others.items()
             )
+            and not any(map(os.path.lexists, self.missing))
         )
 
     def _same(
@@ -237,7 +240,12 @@ class Snapshot:
 
     def encode(self) -> dict[str, Any]:
         """As an object for JSON."""
-        return {"sources": self.sources, "others": self.others, "folders": self.folders}
+        return {
+            "sources": self.sources,
+            "others": self.others,
+            "folders": self.folders,
+            "missing": self.missing,
+        }
 
     @classmethod
     def decode(cls, values: dict[str, Any]) -> Self:
@@ -250,6 +258,7 @@ class Snapshot:
             {path: (known, digest) for path, (known, digest) in values["sources"].items()},
             dict(values["others"]),
             {path: (known, digest) for path, (known, digest) in values["folders"].items()},
+            list(values["missing"]),
         )
 
 
@@ -274,19 +283,19 @@ def _at_start(folder: str) -> Iterator[str]:
     yield from (os.path.join(folder, name) for name in names if name.endswith(_AT_START))
 
 
-def _to_watch(before: Before, looked: Looked, listings: _Listings) -> dict[str, set[str]]:
+def _to_watch(before: Before, looked: Looked, listings: Listings) -> dict[str, set[str]]:
     """The directories in which something could come to be found, and what was not in them.
 
     Where a directory is not there, that is so of its name in the nearest one above it that is.
     """
     missing: dict[str, set[str]] = {folder: set() for folder in (*before.folders, *looked.folders)}
     for path in looked.missing:
-        folder, name = _split(path)
+        folder, name = split(path)
         missing.setdefault(folder, set()).add(name)
     watched: dict[str, set[str]] = {}
     for folder, absent in missing.items():
         while True:
-            above, name = _split(folder)
+            above, name = split(folder)
             # Mostly it would be in one that has many others: then they are not asked for singly.
             listed = listings[above][1] if above in missing else None
             if listed is not None:
@@ -301,24 +310,24 @@ def _to_watch(before: Before, looked: Looked, listings: _Listings) -> dict[str, 
     return watched
 
 
-def _split(path: str) -> tuple[str, str]:
-    """What ``os.path.split`` gives, which takes longer and is asked for thousands."""
-    folder, _, name = path.rpartition(os.sep)
-    return (folder, name) if name and folder.count(os.sep) else os.path.split(path)
-
-
 def what_was_there(
     start: int,
     files: Mapping[str, list[int] | None],
     python: PythonEnvironment,
     config: Config,
     searched: Iterable[str],
+    directory: str,
 ) -> Before | None:
     """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
     home = os.path.dirname(python.executable)
     settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
     beside = [python.executable, *filter(os.path.exists, settings)]
-    folders = set(searched)
+    # Those above the project are only asked whether they are packages.
+    above = [each for each in searched if directory.startswith(os.path.join(each, ""))]
+    asked = {each: [os.path.join(each, name) for name in _PACKAGES] for each in above}
+    missing = [path for paths in asked.values() for path in paths if not os.path.lexists(path)]
+    above = [each for each, paths in asked.items() if set(paths).issubset(missing)]
+    folders = {*searched}.difference(above)
     for overlay in config.overlays:
         for folder, _, names in os.walk(overlay):
             folders.add(folder)
@@ -332,4 +341,5 @@ def what_was_there(
         {path: found for path, found in files.items() if found is not None},
         {path: found for path, found in others.items() if found is not None},
         {folder: names_in(folder) for folder in folders},
+        missing,
     )

@@ -10,12 +10,12 @@ from collections import defaultdict
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.checking.snapshot import state
+from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.reading import read_bytes
 from mypy_asyncsession.semantic.imports import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy.nodes import MypyFile
 
@@ -43,20 +43,8 @@ class StaleModules:
 
         They are taken for unread from now on.
         """
-        stale: set[str] = set()
         changed = [name for name, (path, old) in self._read.items() if self._content(path) != old]
-        if changed:
-            importers, holders = self._importers()
-            while changed:
-                module = changed.pop()
-                if module in stale:
-                    continue
-                stale.add(module)
-                changed += importers[module]
-                package = module
-                while package:
-                    changed += holders[package]
-                    package = package.rpartition(".")[0]
+        stale = with_importers(changed, self._imports)
         for module in stale:
             self._read.pop(module, None)
             self._imports.pop(module, None)
@@ -67,16 +55,6 @@ class StaleModules:
         for module in self._read.keys() - self._imports.keys():
             tree = tree_of(module)
             self._imports[module] = reachable(tree) if tree is not None else (set(), set())
-
-    def _importers(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        importers: dict[str, list[str]] = defaultdict(list)
-        holders: dict[str, list[str]] = defaultdict(list)
-        for module, (modules, objects) in self._imports.items():
-            for each in modules:
-                importers[each].append(module)
-            for each in objects:
-                holders[each].append(module)
-        return importers, holders
 
     def _content(self, path: str) -> bytes | None:
         """A digest of what counts as the content of a file; ``None`` if there is none."""
@@ -92,6 +70,39 @@ class StaleModules:
                 known = now, None
             self._disk[path] = known
         return known[1]
+
+
+def with_importers(
+    changed: Iterable[str], imports: Mapping[str, tuple[Iterable[str], Iterable[str]]]
+) -> set[str]:
+    """Modules that have changed, and those that import them, directly or not.
+
+    Args:
+        changed: The modules that have changed.
+        imports: By module, what it imports: see ``semantic.imports.reachable``.
+    """
+    found: set[str] = set()
+    left = list(changed)
+    if not left:
+        return found
+    importers: dict[str, list[str]] = defaultdict(list)
+    holders: dict[str, list[str]] = defaultdict(list)
+    for module, (modules, objects) in imports.items():
+        for each in modules:
+            importers[each].append(module)
+        for each in objects:
+            holders[each].append(module)
+    while left:
+        module = left.pop()
+        if module in found:
+            continue
+        found.add(module)
+        left += importers[module]
+        package = module
+        while package:
+            left += holders[package]
+            package = package.rpartition(".")[0]
+    return found
 
 
 def _digest(content: bytes) -> bytes:

@@ -49,6 +49,7 @@ from mypy_asyncsession.semantic.values import (
     UnionValue,
     Value,
 )
+from mypy_asyncsession.semantic.yield_faults import faulty_yield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -214,6 +215,10 @@ def _over_time(
         inner = value.function if isinstance(value, ManagerFactory) else value
         if isinstance(inner, FunctionValue):
             yield f"{name} {traits_of(inner, interpreter)}"
+            source = interpreter.program.source(scope.module)
+            flow = source.flow_of(function) if source is not None else None
+            if flow is not None and (faulty := faulty_yield(flow)) is not None:
+                yield f"{name} {faulty.fault.value}"
             yield f"{name} {[opens_in(inner, interpreter, bare=bare) for bare in (True, False)]}"
             if late := LateCommits(interpreter).after_yield(inner):
                 yield f"{name} commits {late}"

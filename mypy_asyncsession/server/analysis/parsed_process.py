@@ -178,7 +178,7 @@ def _look(program: _Program, path: str, directory: str, selection: Selection) ->
         return known[0]
     trouble = program.modules.trouble(path, module)
     found = program.modules.look(module) if trouble is None else None
-    findings = _findings(found[1], path, directory) if found is not None else ()
+    findings = _findings(found.messages, path, directory) if found is not None else ()
     answer = {
         "path": path,
         "trouble": trouble,
@@ -189,7 +189,7 @@ def _look(program: _Program, path: str, directory: str, selection: Selection) ->
         ],
     }
     if found is not None:
-        program.answers[module] = (answer, program.modules.modules_read)
+        program.answers[module] = (answer, set(found.leaned))
     return answer
 
 

@@ -1,0 +1,204 @@
+"""What was found in each module of a parsed program, kept from one run to the next.
+
+A run in which some files have changed looks again at these, and at what may read what has changed
+in them; of the rest it says what was found before. The state of a tree that this is of has a name,
+which the report of the same run bears as well (``report_cache``): if that is another one, because
+two runs were made at once or one was ended, nothing of this is used.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from typing_extensions import Self
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS state (name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS texts (module TEXT PRIMARY KEY, text BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS answers (module TEXT PRIMARY KEY, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS imports (module TEXT PRIMARY KEY, names TEXT NOT NULL);
+"""
+_OF_MODULES: Final = ("texts", "answers", "imports")
+#: How long to wait for another run, in seconds.
+_PATIENCE: Final = 5.0
+
+
+class Answer(NamedTuple):
+    """What was found in a module.
+
+    Attributes:
+        path: Its file.
+        messages: The findings, a JSON object each.
+        leaned: The modules that were read for it.
+    """
+
+    path: str
+    messages: list[str]
+    leaned: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a run keeps, and what it may use of what is kept.
+
+    Attributes:
+        path: The file that it is kept in.
+        state: A name for the state that the tree is in.
+        before: The name of the one that it was in, if only *changed* has changed since.
+        changed: The paths of the sources that have changed, come or gone.
+    """
+
+    path: str
+    state: str
+    before: str | None = None
+    changed: list[str] = field(default_factory=list)
+
+    def of(self, program: str, what: str) -> Self:
+        """The same for one program, where that is *what* it was before.
+
+        Args:
+            program: Its name.
+            what: How it is built.
+        """
+        name = f"{self.path}-{_digest(program)}.sqlite"
+        end = f" {_digest(what)}"
+        before = self.before + end if self.before is not None else None
+        return replace(self, path=name, state=self.state + end, before=before)
+
+
+class Imports(NamedTuple):
+    """What a module imports: see ``semantic.imports.reachable``."""
+
+    modules: list[str]
+    objects: list[str]
+
+
+@dataclass(slots=True)
+class KeptAnswers:
+    """What is known of the modules of one program.
+
+    Attributes:
+        path: The file that it is kept in.
+        answers: By module, what was found.
+        imports: By module, what it imports; those beside the sources that were read among them.
+    """
+
+    path: str
+    answers: dict[str, Answer] = field(default_factory=dict)
+    imports: dict[str, Imports] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, keeping: Keeping) -> Self | None:
+        """What is kept of the state before; ``None`` if there is nothing."""
+        path, state = keeping.path, keeping.before
+        if state is None:
+            return None
+        with suppress(sqlite3.Error, ValueError, TypeError), _opened(path) as store:
+            if store.execute("SELECT name FROM state").fetchall() != [(state,)]:
+                return None
+            found = cls(path)
+            for module, answer in store.execute("SELECT module, answer FROM answers"):
+                found.answers[module] = Answer(*json.loads(answer))
+            for module, names in store.execute("SELECT module, names FROM imports"):
+                found.imports[module] = Imports(*json.loads(names))
+            return found
+        return None
+
+    def texts(self, modules: Collection[str]) -> dict[str, bytes]:
+        """What was in the files of modules, as far as that is known."""
+        found = {}
+        with suppress(sqlite3.Error, zlib.error), _opened(self.path) as store:
+            for module in modules:
+                query = "SELECT text FROM texts WHERE module = ?"
+                for (text,) in store.execute(query, (module,)):
+                    found[module] = zlib.decompress(text)
+        return found
+
+
+def keep(
+    keeping: Keeping,
+    texts: Iterable[tuple[str, bytes]],
+    answers: Mapping[str, Answer],
+    imports: Mapping[str, Imports],
+    *,
+    anew: bool,
+    gone: Iterable[str] = (),
+) -> None:
+    """Keep what a run has found; not being able to is no reason to stop.
+
+    Args:
+        keeping: Where, and of which state it is.
+        texts: What was in the files that are new, or have changed.
+        answers: What was found in the modules that were looked at.
+        imports: What the modules import that were read.
+        anew: Whether nothing holds of what was kept before.
+        gone: The modules that are no more.
+    """
+    try:
+        _write(keeping, texts, answers, imports, anew=anew, gone=gone)
+    except sqlite3.OperationalError:
+        pass  # another run is at it, or it cannot be written to
+    except sqlite3.Error:
+        with suppress(OSError):  # it is damaged
+            Path(keeping.path).unlink()
+
+
+def _write(
+    keeping: Keeping,
+    texts: Iterable[tuple[str, bytes]],
+    answers: Mapping[str, Answer],
+    imports: Mapping[str, Imports],
+    *,
+    anew: bool,
+    gone: Iterable[str],
+) -> None:
+    with closing(sqlite3.connect(keeping.path, timeout=_PATIENCE)) as store:
+        store.isolation_level = None
+        # What is kept can be found out again: that it reaches the disk at once is worth no time.
+        store.execute("PRAGMA synchronous = OFF")
+        store.execute("BEGIN IMMEDIATE")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            store.execute(statement)
+        if anew:
+            for table in _OF_MODULES:
+                store.execute(f"DELETE FROM {table}")
+        elif store.execute("SELECT name FROM state").fetchall() != [(keeping.before,)]:
+            return  # another run was quicker
+        for module in gone:
+            for table in _OF_MODULES:
+                store.execute(f"DELETE FROM {table} WHERE module = ?", (module,))
+        store.execute("DELETE FROM state")
+        store.execute("INSERT INTO state VALUES (?)", (keeping.state,))
+        store.executemany(
+            "INSERT OR REPLACE INTO texts VALUES (?, ?)",
+            ((module, zlib.compress(text, 1)) for module, text in texts),
+        )
+        store.executemany(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?)",
+            ((module, json.dumps(answer)) for module, answer in answers.items()),
+        )
+        store.executemany(
+            "INSERT OR REPLACE INTO imports VALUES (?, ?)",
+            ((module, json.dumps(names)) for module, names in imports.items()),
+        )
+        store.execute("COMMIT")
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(errors="surrogateescape"), digest_size=4).hexdigest()
+
+
+def _opened(path: str) -> closing[sqlite3.Connection]:
+    """A store to read from; there is an error if it is not there."""
+    name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True))

@@ -1,0 +1,262 @@
+"""What was found in each module is kept, and looked for again where an edit may have changed it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from mypy.modulefinder import BuildSource
+from mypy.options import Options
+
+from mypy_asyncsession.checking import parsed_build
+from mypy_asyncsession.checking.kept_answers import Keeping, KeptAnswers
+from mypy_asyncsession.checking.parsed_build import ParsedModules, look
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_asyncsession.checking.kept_answers import Answer
+
+#: ``jobs`` gets at the provider through ``deps``, and ``api`` uses what ``jobs`` has.
+TREE = {
+    "db": """
+        async def get_db():
+            yield 1
+
+        def helper(a: int) -> int:
+            print(a)
+            return a + 1
+        """,
+    "deps": """
+        from app.db import get_db as given
+        """,
+    "jobs": """
+        from app.deps import given
+
+        async def job() -> None:
+            async with given() as db:
+                print(db)
+        """,
+    "api": """
+        from app.jobs import job
+
+        async def handler() -> None:
+            await job()
+        """,
+    "other": """
+        from contextlib import asynccontextmanager
+
+        @asynccontextmanager
+        async def other():
+            yield 1
+
+        async def use() -> None:
+            async for each in other():
+                print(each)
+        """,
+}
+
+
+@dataclass
+class Tree:
+    """Some modules, looked at again and again."""
+
+    root: Path
+    monkeypatch: pytest.MonkeyPatch
+    state: str | None = None
+    number: int = 0
+    looked: list[str] = field(default_factory=list)
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / "app" / f"{name}.py").write_text(textwrap.dedent(text))
+
+    def edit(self, name: str, old: str, new: str) -> str:
+        path = self.root / "app" / f"{name}.py"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        return str(path)
+
+    @property
+    def sources(self) -> list[BuildSource]:
+        paths = sorted((self.root / "app").glob("*.py"))
+        return [BuildSource(str(path), f"app.{path.stem}") for path in paths]
+
+    def keeping(self, changed: list[str]) -> Keeping:
+        path = str(self.root / "answers.sqlite")
+        return Keeping(path, f"state{self.number}", self.state, changed)
+
+    def look(self, *changed: str) -> dict[str, list[tuple[int, str]]]:
+        """What is found, by module; which modules were looked at for it is in ``looked``."""
+        self.number += 1
+        found: dict[str, list[tuple[int, str]]] = {}
+
+        def flush(path: str, messages: list[str]) -> None:
+            name = path.rpartition("/")[2].removesuffix(".py")
+            assert name not in found, "each is told once"
+            errors = [error for error in map(json.loads, messages) if error["severity"] == "error"]
+            found[name] = [(error["line"], error["code"]) for error in errors]
+
+        looked = self.looked = []
+        original = ParsedModules.look
+
+        def counted(modules: ParsedModules, module: str) -> Answer | None:
+            looked.append(module.removeprefix("app."))
+            return original(modules, module)
+
+        with self.monkeypatch.context() as patched:
+            patched.setattr(ParsedModules, "look", counted)
+            options = Options()
+            options.namespace_packages = True
+            look(self.sources, options, flush, keeping=self.keeping([*changed]))
+        self.state = f"state{self.number}"
+        assert found.keys() == {source.module.removeprefix("app.") for source in self.sources}
+        return {name: each for name, each in found.items() if each}
+
+
+FOUND = {"jobs": [(5, "async-with")], "other": [(9, "async-iter")]}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    (tmp_path / "app").mkdir()
+    found = Tree(tmp_path, monkeypatch)
+    for name, text in TREE.items():
+        found.write(name, text)
+    assert found.look() == FOUND
+    return found
+
+
+def test_what_has_not_changed_is_not_looked_at(tree: Tree) -> None:
+    assert tree.look() == FOUND
+    assert tree.looked == []
+
+
+def test_what_stands_in_a_body_that_says_nothing_is_nothing_to_others(tree: Tree) -> None:
+    assert tree.look(tree.edit("db", "print(a)", "print(a, a)")) == FOUND
+    assert tree.looked == ["db"]
+    assert tree.look(tree.edit("jobs", "print(db)", "print(db, db)")) == FOUND
+    assert tree.looked == ["jobs"]
+
+
+def test_a_line_above_moves_what_is_found(tree: Tree) -> None:
+    assert tree.look(tree.edit("jobs", "async def", "# more\nasync def")) == {
+        **FOUND,
+        "jobs": [(6, "async-with")],
+    }
+    assert tree.looked == ["jobs"]
+
+
+def test_what_a_provider_is_counts_for_all_who_import_it(tree: Tree) -> None:
+    decorated = "from contextlib import asynccontextmanager\n@asynccontextmanager\nasync def get_db"
+    assert tree.look(tree.edit("db", "async def get_db", decorated)) == {"other": FOUND["other"]}
+    assert "other" not in tree.looked
+    assert {"db", "jobs"} <= {*tree.looked}
+    assert tree.look(tree.edit("db", "@asynccontextmanager\n", "")) == FOUND
+    assert {"db", "jobs"} <= {*tree.looked}
+
+
+def test_the_body_of_a_provider_counts(tree: Tree) -> None:
+    tree.look(tree.edit("db", "yield 1", "return 1"))
+    assert {"db", "jobs"} <= {*tree.looked}
+
+
+def test_two_edits_at_once(tree: Tree) -> None:
+    first = tree.edit("deps", "get_db as given", "helper as given")
+    second = tree.edit("other", "async for each in other()", "async for each in other.aiter()")
+    found = tree.look(first, second)
+    assert found.keys().isdisjoint(FOUND)
+    assert {"deps", "other", "jobs"} <= {*tree.looked}
+
+
+def test_a_file_that_comes_is_found_by_who_imports_it(tree: Tree) -> None:
+    use = "from app.new import new\nasync def use():\n    async with new() as each: print(each)\n"
+    tree.write("user", use)
+    user = str(tree.root / "app" / "user.py")
+    assert tree.look(user) == FOUND
+    assert tree.looked == ["user"]
+    tree.write("new", "async def new():\n    yield 1\n")
+    new = str(tree.root / "app" / "new.py")
+    assert tree.look(new) == {**FOUND, "user": [(3, "async-with")]}
+    assert sorted(tree.looked) == ["new", "user"]
+    (tree.root / "app" / "new.py").unlink()
+    assert tree.look(new) == FOUND
+    assert tree.looked == ["user"]
+    (tree.root / "app" / "user.py").unlink()
+    assert tree.look(user) == FOUND
+    assert tree.looked == []
+
+
+def test_many_are_looked_at_with_a_look_at_all_names_first(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsed_build, "_FEW", 0)
+    assert tree.look(tree.edit("db", "get_db", "get_one")) == {"other": FOUND["other"]}
+    assert tree.look(tree.edit("db", "get_one", "get_db")) == FOUND
+    assert "jobs" in tree.looked
+
+
+@pytest.mark.parametrize("few", [0, 40])
+def test_what_is_imported_need_not_be_among_the_files(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Else a part of a project that only awaits a provider would have nothing to do with one."""
+    tree.write("jobs", "from app.deps import given\nasync def job():\n    return await given()\n")
+    monkeypatch.setattr(parsed_build, "_FEW", few)
+    options = Options()
+    options.namespace_packages = True
+    options.mypy_path = [str(tree.root)]
+    found: list[str] = []
+    sources = [source for source in tree.sources if source.module == "app.jobs"]
+    look(sources, options, lambda _path, messages: found.extend(messages))
+    errors = [error for error in map(json.loads, found) if error["severity"] == "error"]
+    assert [error["code"] for error in errors] == ["async-await"]
+
+
+def test_another_state_is_not_used(tree: Tree) -> None:
+    tree.state = "unheard of"
+    assert tree.look(tree.edit("db", "print(a)", "print(a, a)")) == FOUND
+    assert {"db", "jobs", "other"} <= {*tree.looked}
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"x" * 5000])
+def test_a_damaged_file_is_made_anew(tree: Tree, content: bytes) -> None:
+    (tree.root / "answers.sqlite").write_bytes(content)
+    assert tree.look() == FOUND
+    assert {"jobs", "other"} <= {*tree.looked}
+    tree.look()  # a damaged one is removed by the first
+    assert tree.look() == FOUND
+    assert tree.looked == []
+
+
+def test_a_file_that_lacks_something_is_made_anew(tree: Tree) -> None:
+    store = sqlite3.connect(tree.root / "answers.sqlite")
+    store.execute("DROP TABLE imports")
+    store.commit()
+    store.close()
+    assert tree.look() == FOUND
+    assert {"jobs", "other"} <= {*tree.looked}
+    assert tree.look() == FOUND
+    assert tree.looked == []
+
+
+def test_of_two_runs_at_once_one_is_kept(tree: Tree) -> None:
+    before = tree.state
+    tree.look(tree.edit("jobs", "print(db)", "print(db, db)"))
+    after = tree.state
+    tree.state = before
+    # The other one began with the same, which is not there any more: it looks at everything.
+    assert tree.look() == FOUND
+    kept = KeptAnswers.read(Keeping(str(tree.root / "answers.sqlite"), "", tree.state))
+    assert kept is not None
+    assert KeptAnswers.read(Keeping(kept.path, "", after)) is None
+
+
+def test_what_is_kept_of_a_file_that_cannot_be_written(tree: Tree) -> None:
+    (tree.root / "answers.sqlite").unlink()
+    (tree.root / "answers.sqlite").mkdir()
+    assert tree.look() == FOUND
