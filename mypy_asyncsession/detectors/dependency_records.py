@@ -32,6 +32,7 @@ class Drive(Enum):
     ABSTRACT = "is given an abstract class"
     UNYIELDED = "is given a generator function that may end without a yield"
     REPEATED = "is given a generator function that goes on after an exception at its yield"
+    TWICE = "is given a generator function that yields a second time"
     UNENTERED = "injects an object that nobody enters"
 
 

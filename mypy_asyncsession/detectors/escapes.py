@@ -11,8 +11,6 @@ from mypy.nodes import (
     ExpressionStmt,
     ForStmt,
     FuncDef,
-    GlobalDecl,
-    IndexExpr,
     ListComprehension,
     MemberExpr,
     NameExpr,
@@ -32,6 +30,7 @@ from mypy_asyncsession.detectors.block_flow import (
 from mypy_asyncsession.detectors.collections_read import is_taken_from
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
 from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns
+from mypy_asyncsession.detectors.outlasting_targets import is_outside, is_reset
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders
 from mypy_asyncsession.detectors.spans import span_of, written
@@ -259,8 +258,8 @@ class Escapes:
             )
             if how not in _OPEN:
                 return False
-            targets = [each for each in statement.lvalues if _is_outside(each, point)]
-            return bool(targets) and not _is_reset(statement, targets, point)
+            targets = [each for each in statement.lvalues if is_outside(each, point)]
+            return bool(targets) and not is_reset(statement, targets, point)
         call = statement.expr if isinstance(statement, ExpressionStmt) else None
         if (
             not isinstance(call, CallExpr)
@@ -362,33 +361,3 @@ def _entered(value: Expression, stack: str) -> tuple[bool, CallExpr | None]:
 
 def _stored_at(statement: Node) -> Node:
     return statement.expr if isinstance(statement, ExpressionStmt) else statement
-
-
-def _is_outside(target: Expression, point: ProgramPoint) -> bool:
-    """Whether what is assigned to is still there when the function has ended."""
-    if isinstance(target, NameExpr):
-        function = point.body.function()
-        return function is not None and any(
-            isinstance(each, GlobalDecl) and target.name in each.names
-            for each in statements(function.body)
-        )
-    if isinstance(target, IndexExpr):
-        target = target.base
-    return isinstance(target, MemberExpr)
-
-
-def _is_reset(
-    statement: AssignmentStmt, targets: Collection[Expression], point: ProgramPoint
-) -> bool:
-    """Whether the function assigns something else to the same place."""
-    function = point.body.function()
-    places = {dotted(each.base if isinstance(each, IndexExpr) else each) for each in targets}
-    return function is not None and any(
-        isinstance(each, AssignmentStmt)
-        and each is not statement
-        and not places.isdisjoint(
-            dotted(target.base if isinstance(target, IndexExpr) else target)
-            for target in each.lvalues
-        )
-        for each in statements(function.body)
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentStmt,
@@ -16,7 +16,6 @@ from mypy.nodes import (
 )
 from mypy.types import CallableType, Instance, has_type_vars
 
-from mypy_asyncsession.detectors.broken_yields import broken_yield
 from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.detectors.depends_calls import construction
 from mypy_asyncsession.detectors.given_callables import (
@@ -65,6 +64,7 @@ from mypy_asyncsession.semantic.values import (
     Value,
     members,
 )
+from mypy_asyncsession.semantic.yield_faults import YieldFault, faulty_yield
 
 if TYPE_CHECKING:
     from mypy.nodes import Expression
@@ -74,6 +74,13 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
+
+#: What FastAPI stumbles over in a generator function because of where it yields.
+_FAULTS: Final = {
+    YieldFault.NEVER: Drive.UNYIELDED,
+    YieldFault.TWICE: Drive.TWICE,
+    YieldFault.AFTER_ERROR: Drive.REPEATED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +224,10 @@ class Driving:
             type_ = self._types.exact(function, item, self._types.item(type_))
             if isinstance(item, ObjectValue) and is_raw(item):
                 return Injection(Drive.RAW, item, type_)
-            broken = broken_yield(node)
-            if broken is not None:
-                return Injection(broken, result)
+            source = self._interpreter.program.source(function.scope.module)
+            faulty = faulty_yield(source.flow_of(node)) if source is not None else None
+            if faulty is not None:
+                return Injection(_FAULTS[faulty.fault], result)
             return Injection(Drive.ENTERED, item, type_, none=none)
         if isinstance(node, FuncDef) and node.is_coroutine:
             if function.partial and not self._unwraps:

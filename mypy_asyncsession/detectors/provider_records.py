@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.findings import Place, Span
+    from mypy_asyncsession.semantic.yield_faults import YieldFault
 
 
 class Override(NamedTuple):
@@ -56,6 +57,28 @@ class Double(NamedTuple):
     there: ObjectInfo
     here: ObjectInfo
     double: str
+    span: Span
+    function: str
+    lines: tuple[int, ...]
+
+
+class FaultyManager(NamedTuple):
+    """A generator function that yields never or twice, of which a manager is made.
+
+    Attributes:
+        name: The function, as a reader knows it.
+        fault: What is wrong with where it yields.
+        is_async: Whether the manager is an async one.
+        handed: What a call gives.
+        span: The ``return`` or the ``yield`` that shows it.
+        function: As in ``Use``.
+        lines: As in ``Use``.
+    """
+
+    name: str
+    fault: YieldFault
+    is_async: bool
+    handed: ObjectInfo | None
     span: Span
     function: str
     lines: tuple[int, ...]

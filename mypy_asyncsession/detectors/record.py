@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from mypy_asyncsession.detectors.dependency_records import Dependency, DirectCall
-from mypy_asyncsession.detectors.provider_records import Double, Getter, Override
+from mypy_asyncsession.detectors.provider_records import Double, FaultyManager, Getter, Override
 from mypy_asyncsession.detectors.state_records import ConcurrentUse, ExpiredRead, TransactionMisuse
 from mypy_asyncsession.detectors.time_records import LateCommit, LazyLoad, Unawaited
 from mypy_asyncsession.semantic.shapes import Can, Shape
@@ -40,6 +40,7 @@ class Pairing(Enum):
     ITER_METHOD = "__iter__"
     NEXT_METHOD = "__next__"
     YIELD_FROM = "yield from"
+    ITERATED = "iter"
     AWAIT = "await"
 
     @property
@@ -57,6 +58,9 @@ class Pairing(Enum):
         """Whether this is the asynchronous form."""
         return self.needs in (Can.ASYNC_ENTER, Can.ASYNC_ITERATE, Can.ASYNC_NEXT, Can.AWAIT)
 
+
+#: What iterates over something, as ``Use.via`` has it, where that is no function.
+UNPACKING = "*"
 
 _NEEDS = {
     Pairing.ASYNC_WITH: Can.ASYNC_ENTER,
@@ -77,6 +81,7 @@ _NEEDS = {
     Pairing.ITER_METHOD: Can.ITERATE,
     Pairing.NEXT_METHOD: Can.NEXT,
     Pairing.YIELD_FROM: Can.ITERATE,
+    Pairing.ITERATED: Can.ITERATE,
     Pairing.AWAIT: Can.AWAIT,
 }
 
@@ -291,6 +296,7 @@ class Probe(NamedTuple):
 Record = (
     Use
     | Reuse
+    | FaultyManager
     | Getter
     | UnenteredUse
     | Override

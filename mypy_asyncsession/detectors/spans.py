@@ -19,11 +19,11 @@ from mypy.nodes import (
 from mypy_asyncsession.findings import Span
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, Statement
 
 
-def span_of(node: Expression | FuncDef) -> Span:
-    """The stretch of source that an expression stands in; of a function the line of its ``def``."""
+def span_of(node: Expression | Statement) -> Span:
+    """The stretch of source that something stands in; of a function the line of its ``def``."""
     line, column = node.line, max(node.column, 0)
     if isinstance(node, FuncDef):
         return Span(line, column, line, column + 1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.early_exits import EarlyExits
     from mypy_asyncsession.detectors.pairings import Pairings
     from mypy_asyncsession.detectors.record import Record, Use
+    from mypy_asyncsession.detectors.reuse import Reuses
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
@@ -54,10 +55,13 @@ _BUILTINS = {"builtins.anext": Pairing.ANEXT, "builtins.next": Pairing.NEXT}
 class UsingCalls:
     """Finds the uses in calls."""
 
-    def __init__(self, interpreter: Interpreter, pairings: Pairings, exits: EarlyExits) -> None:
+    def __init__(
+        self, interpreter: Interpreter, pairings: Pairings, exits: EarlyExits, reuses: Reuses
+    ) -> None:
         self._interpreter = interpreter
         self._pairings = pairings
         self._exits = exits
+        self._reuses = reuses
 
     def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
         """The uses in a call of one of ``USING``."""
@@ -66,6 +70,7 @@ class UsingCalls:
             pairing = _STACK_METHODS.get(callee.name)
             if pairing is not None and len(call.args) == 1 and self._is_stack(callee.expr, point):
                 yield from self._pairings.of(pairing, call.args[0], point, None)
+                yield from self._reuses.of_use(pairing, call.args[0], point, None)
             pairing = _METHODS.get(callee.name)
             if pairing is not None and not call.args and not isinstance(callee.expr, SuperExpr):
                 yield from self._pairings.of(pairing, callee.expr, point, None)

@@ -23,6 +23,7 @@ from mypy.nodes import (
     OperatorAssignmentStmt,
     OverloadedFuncDef,
     ReturnStmt,
+    StarExpr,
     TryStmt,
     WithStmt,
     YieldFromExpr,
@@ -32,7 +33,7 @@ from mypy_asyncsession.detectors.assigned_doubles import AssignedDoubles
 from mypy_asyncsession.detectors.callees import Callees
 from mypy_asyncsession.detectors.candidates import Candidates
 from mypy_asyncsession.detectors.concurrent_uses import ConcurrentUses
-from mypy_asyncsession.detectors.decorators import need_of
+from mypy_asyncsession.detectors.decorated_functions import DecoratedFunctions
 from mypy_asyncsession.detectors.dependencies import Dependencies, may_be_alias
 from mypy_asyncsession.detectors.dependency_overrides import DependencyOverrides, may_override
 from mypy_asyncsession.detectors.depends_calls import DependsCalls
@@ -45,16 +46,16 @@ from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.given_holders import GivenHolders
 from mypy_asyncsession.detectors.given_providers import GivenProviders
 from mypy_asyncsession.detectors.injecting_calls import InjectingCalls
+from mypy_asyncsession.detectors.iterated_arguments import IteratedArguments
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
 from mypy_asyncsession.detectors.left_open import LeftOpen
 from mypy_asyncsession.detectors.overrides import Overrides
 from mypy_asyncsession.detectors.pairings import Pairings
 from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
 from mypy_asyncsession.detectors.probes import PROBING, Probes
-from mypy_asyncsession.detectors.record import Pairing, Use
+from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.detectors.request_escapes import RequestEscapes
 from mypy_asyncsession.detectors.reuse import Reuses
-from mypy_asyncsession.detectors.spans import written
 from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
@@ -126,7 +127,10 @@ class Walker:
         self._pairings = Pairings(
             interpreter, source.module, self._candidates, self._open, exhaustive=exhaustive
         )
-        self._using = UsingCalls(interpreter, self._pairings, self._exits)
+        self._decorated = DecoratedFunctions(interpreter, source, self._pairings)
+        self._iterated = IteratedArguments(interpreter, self._pairings, self._candidates)
+        self._reuses = Reuses(interpreter, source)
+        self._using = UsingCalls(interpreter, self._pairings, self._exits, self._reuses)
         self._raw = UnenteredUses(interpreter, source.module, self._candidates)
         self._holders = GivenHolders(interpreter, source.module, self._candidates)
         self._lazy = LazyLoads(interpreter, source, self._expected)
@@ -141,7 +145,6 @@ class Walker:
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._assigned_doubles = AssignedDoubles(interpreter, self._doubles)
-        self._reuses = Reuses(interpreter, source)
         self._probes = Probes(interpreter) if probes else None
         self._dependencies = Dependencies(interpreter, source, framework, depends)
         self._dependency_overrides = DependencyOverrides(interpreter, self._dependencies)
@@ -219,6 +222,7 @@ class Walker:
                     statement, point.scope, point.where, point.body.outermost()
                 )
             yield from self._holders.of_assignment(statement, point)
+            yield from self._iterated.of_unpacking(statement, point)
             if isinstance(statement.lvalues[0], MemberExpr):
                 yield from self._assigned_doubles.of_statement(statement, point)
             if self._injects and point.body.node is not None:
@@ -258,7 +262,7 @@ class Walker:
         if self._getters is not None and self._candidates.gives(statement):
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
-            yield from self._decorated(statement, point)
+            yield from self._decorated.of_definition(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):
@@ -290,21 +294,6 @@ class Walker:
             for record in found:
                 if not any(record.span.line in lines for lines in spared):
                     yield record
-
-    def _decorated(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
-        """What the innermost decorator of a function does with what a call of that gives."""
-        if not statement.original_decorators:
-            return  # mypy takes "classmethod" away
-        decorator = statement.original_decorators[-1]
-        need = need_of(self._interpreter.value(decorator, point.scope, point.where))
-        if need is None:
-            return
-        function = self._interpreter.defined(statement.func, point.scope)
-        value = self._interpreter.called(function, [], point.scope)
-        use = self._pairings.made(need.pairing, value, decorator, point, None)
-        if use is not None:
-            name = statement.func.name
-            yield use._replace(text=name, callee=name, via=written(decorator))
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
@@ -340,6 +329,8 @@ class Walker:
                 yield from self._raw.of_property(node.expr, point)
                 if isinstance(node.expr, CallExpr):
                     yield from self._using.awaited_later(node.expr, point)
+            elif isinstance(node, StarExpr):
+                yield from self._iterated.of_star(node, point)
             elif isinstance(node, YieldFromExpr):
                 yield from self._pairings.of(Pairing.YIELD_FROM, node.expr, point, None)
             elif isinstance(node, IndexExpr):
@@ -377,6 +368,8 @@ class Walker:
         name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None
         if name in USING:
             yield from self._using.of_call(call, point)
+        if call.args:
+            yield from self._iterated.of_call(call, point)
         node = self._callees.of(call, point)
         if self._injects:
             yield from self._injecting.of_call(call, node, point)

@@ -29,6 +29,28 @@ PARTIALS: Final = frozenset({"functools.partial", PARTIAL_METHOD})
 #: Decorators that keep what the first call gave.
 CACHING: Final = frozenset({"functools.cache", "functools.lru_cache"})
 ITERATOR_MAKERS: Final = frozenset({"builtins.aiter", "builtins.iter"})
+#: The builtins that iterate over their arguments, with the positions of these.
+ITERATING: Final = {
+    **dict.fromkeys(
+        (
+            "all",
+            "any",
+            "dict",
+            "enumerate",
+            "frozenset",
+            "list",
+            "reversed",
+            "set",
+            "sorted",
+            "sum",
+            "tuple",
+        ),
+        range(1),
+    ),
+    "filter": range(1, 2),
+    "map": range(1, 9),
+    "zip": range(9),
+}
 PROPERTY_DECORATORS: Final = frozenset({"builtins.property", "functools.cached_property"})
 #: Functions that find out at run time what an object is: after one, nothing is assumed.
 PROBES: Final = frozenset(

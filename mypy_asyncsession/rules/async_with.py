@@ -2,7 +2,8 @@
 
 ## What it does
 Rejects what ``session-with`` rejects, on what holds no session: ``async with`` on a generator, a
-coroutine or a sync context manager, ``with`` on an async one, and functions that were not called.
+coroutine or a sync context manager, ``with`` on an async one, and functions that were not called;
+and managers that were made of a function that returns before its yield, or yields twice.
 It does so where the failure is certain, whoever implements what is called.
 
 ## Why is this bad
@@ -36,6 +37,9 @@ async def report() -> None:
   protocol``
 - ``AttributeError: __aenter__``
 - ``AttributeError: 'async_generator' object has no attribute '__aenter__'``
+- ``RuntimeError: generator didn't yield``
+- ``RuntimeError: generator didn't stop``
+- ``RuntimeError: generator didn't stop after athrow()``
 
 ## See also
 ``session-with``, ``async-iter``, ``async-await``
@@ -43,13 +47,22 @@ async def report() -> None:
 
 from __future__ import annotations
 
+from mypy_asyncsession.detectors.provider_records import FaultyManager
 from mypy_asyncsession.detectors.record import Use
-from mypy_asyncsession.rules.pairings import entering, is_certain, of_resource
+from mypy_asyncsession.rules.pairings import (
+    entering,
+    faulty,
+    holds_resource,
+    is_certain,
+    of_resource,
+)
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 
-def check(use: Use) -> Problem | None:
+def check(use: Use | FaultyManager) -> Problem | None:
     """Whether *use* enters what it cannot enter, and no session is in it."""
+    if isinstance(use, FaultyManager):
+        return None if holds_resource(use.handed) else faulty(use)
     return entering(use) if is_certain(use) and not of_resource(use) else None
 
 
@@ -57,6 +70,6 @@ RULE = Rule(
     code="async-with",
     summary="entering what is not a context manager of that kind, without a session",
     doc=__doc__,
-    reads=(Use,),
+    reads=(Use, FaultyManager),
     check=check,
 )

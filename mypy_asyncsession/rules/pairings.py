@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.rules.rule import Problem
 from mypy_asyncsession.rules.wording import entering as entering_line
 from mypy_asyncsession.rules.wording import instead, is_started, subject, used
 from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.yield_faults import YieldFault
 
 if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
+    from mypy_asyncsession.detectors.provider_records import FaultyManager
     from mypy_asyncsession.detectors.record import Reuse
 
 #: What is about sessions, whatever the library.
@@ -19,6 +21,21 @@ _OF_SESSIONS = frozenset({Shape.ENGINE, Shape.RESULT, Shape.SESSIONMAKER})
 _ITERATING = Can.ASYNC_ITERATE | Can.ITERATE | Can.ASYNC_NEXT | Can.NEXT
 #: The methods of an async generator that typeshed calls coroutines, and that are iterable.
 _STEPS = frozenset({"__anext__", "asend", "athrow", "aclose"})
+#: What is wrong with where the function of a manager yields, and what to do.
+_FAULTS: Final = {
+    YieldFault.NEVER: (
+        'may end here without a yield: entering it then fails with "generator didn\'t yield"',
+        "Raise an exception here, or yield something before",
+    ),
+    YieldFault.TWICE: (
+        'yields a second time here: its block ends with "generator didn\'t stop"',
+        "Return after the first yield",
+    ),
+    YieldFault.AFTER_ERROR: (
+        'yields again after an exception: that ends with "generator didn\'t stop after {thrown}()"',
+        "Raise the exception again instead, or catch it before the first yield",
+    ),
+}
 
 
 def holds_resource(handed: ObjectInfo | None) -> bool:
@@ -107,11 +124,20 @@ def reusing(reuse: Reuse) -> Problem | None:
         reuse.span,
     )
     line = entering_line(again, made, reuse.pairing.value)
+    if reuse.pairing.enters and reuse.pairing not in (Pairing.ASYNC_WITH, Pairing.WITH):
+        line = f"{reuse.pairing.value}({made})"
     return Problem(
         f'"{reuse.text}" is {what}, made by "{reuse.made}": {says}',
         f'Call it where it is used: "{line}"',
         reuse.handed.place,
     )
+
+
+def faulty(manager: FaultyManager) -> Problem:
+    """What is wrong with a manager whose generator function yields never or twice."""
+    message, hint = _FAULTS[manager.fault]
+    thrown = "athrow" if manager.is_async else "throw"
+    return Problem(f'"{manager.name}" {message.format(thrown=thrown)}', hint, None)
 
 
 def _problem(use: Use, wrong: ObjectInfo, verb: str, *, speaks: bool = False) -> Problem:

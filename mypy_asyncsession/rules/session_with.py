@@ -4,7 +4,8 @@
 Rejects ``async with``, ``with``, ``enter_async_context`` and ``enter_context`` on an async
 generator, a coroutine, a generator, a provider or sessionmaker that was not called, on a sync
 context manager where an async one is needed, and the reverse; and on what ``contextmanager`` or
-``asynccontextmanager`` has made of a function that is no generator of its kind.
+``asynccontextmanager`` has made of a function that is no generator of its kind, or of one that
+returns before its yield, or yields twice.
 
 ## Why is this bad
 It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not before.
@@ -38,19 +39,26 @@ async def report() -> None:
 - ``AttributeError: 'async_generator' object has no attribute '__aenter__'``
 - ``AttributeError: 'function' object has no attribute '__aenter__'``
 
+- ``RuntimeError: generator didn't yield``
+- ``RuntimeError: generator didn't stop``
+- ``RuntimeError: generator didn't stop after athrow()``
+
 ## See also
 ``session-iter``, ``session-await``, ``session-unentered``, ``session-depends``, ``async-with``
 """
 
 from __future__ import annotations
 
+from mypy_asyncsession.detectors.provider_records import FaultyManager
 from mypy_asyncsession.detectors.record import Reuse, Use
-from mypy_asyncsession.rules.pairings import entering, of_resource, reusing
+from mypy_asyncsession.rules.pairings import entering, faulty, holds_resource, of_resource, reusing
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 
-def check(use: Use | Reuse) -> Problem | None:
+def check(use: Use | Reuse | FaultyManager) -> Problem | None:
     """Whether *use* is of what cannot be used so, or not again, and a session is in it."""
+    if isinstance(use, FaultyManager):
+        return faulty(use) if holds_resource(use.handed) else None
     if isinstance(use, Reuse):
         return reusing(use) if use.pairing.enters else None
     return entering(use) if of_resource(use) else None
@@ -60,6 +68,6 @@ RULE = Rule(
     code="session-with",
     summary="entering what is not a context manager of that kind",
     doc=__doc__,
-    reads=(Use, Reuse),
+    reads=(Use, Reuse, FaultyManager),
     check=check,
 )

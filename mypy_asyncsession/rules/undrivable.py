@@ -18,6 +18,7 @@ UNDRIVABLE: Final = frozenset(
         Drive.FACTORY,
         Drive.MISPLACED,
         Drive.REPEATED,
+        Drive.TWICE,
         Drive.UNCALLABLE,
         Drive.UNCALLED,
         Drive.UNENTERED,
@@ -135,6 +136,13 @@ def _repeated(record: Dependency) -> tuple[str, str]:
     return message, "Yield outside of the loop, or leave it after the yield whatever happens"
 
 
+def _twice(record: Dependency) -> tuple[str, str]:
+    message = (
+        f'"{record.text}" yields a second time: FastAPI then fails with "generator didn\'t stop"'
+    )
+    return message, "Return after the first yield"
+
+
 def _unentered(record: Dependency) -> tuple[str, str]:
     label = record.handed.label if record.handed is not None else None
     keyword = "async with" if record.handed and record.handed.can & Can.ASYNC_ENTER else "with"
@@ -150,6 +158,7 @@ _SAID: Final = {
     Drive.CACHED: _cached,
     Drive.MISPLACED: _misplaced,
     Drive.REPEATED: _repeated,
+    Drive.TWICE: _twice,
     Drive.UNCALLABLE: _uncallable,
     Drive.UNCALLED: _uncalled,
     Drive.UNENTERED: _unentered,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.detectors.object_record import ObjectInfo
-from mypy_asyncsession.detectors.record import Pairing
+from mypy_asyncsession.detectors.record import UNPACKING, Pairing
 from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
 from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
 
@@ -57,6 +57,8 @@ def described(handed: ObjectInfo) -> str:
 
 def used(use: Use, verb: str) -> str:
     """What the use does with it: ``"async with" cannot enter it``."""
+    if use.pairing is Pairing.ITERATED:
+        return "it cannot be unpacked" if use.via == UNPACKING else f'"{use.via}" cannot {verb} it'
     if use.via is not None:
         return f'"{use.via}" uses it in "{use.pairing.value}"'
     if use.pairing is Pairing.AWAIT:
@@ -87,6 +89,8 @@ def instead(use: Use, handed: ObjectInfo) -> str | None:
 
     It is right when it is followed; where that is not sure, there is none.
     """
+    if use.pairing is Pairing.ITERATED:
+        return _collected(use, handed)
     if use.via is not None:
         return _given(use, handed)
     if not _is_literal(use) or use.callee in ("aiter", "iter"):
@@ -194,6 +198,16 @@ def _given(use: Use, handed: ObjectInfo) -> str | None:
     if use.callee is not None and use.callee != use.text:
         return f'Give it "{call(use, wrapper)}"'
     return f'Give it "{wrapper}({use.text})"'
+
+
+def _collected(use: Use, handed: ObjectInfo) -> str | None:
+    """What to give to a builtin that is no iterator, but an async one."""
+    if not use.in_async or not _is_literal(use):
+        return None
+    several = handed.yields is None or not handed.yields.once
+    if handed.can & Can.ASYNC_ITERATE and several and not _of_session(handed):
+        return f'Collect it first: "[each async for each in {use.text}]"'
+    return _instead(use._replace(target=_bound(handed)), handed)
 
 
 def _entered(use: Use, handed: ObjectInfo) -> str | None:

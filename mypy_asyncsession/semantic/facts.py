@@ -49,6 +49,7 @@ from mypy_asyncsession.semantic.values import (
     UnionValue,
     Value,
 )
+from mypy_asyncsession.semantic.yield_faults import faulty_yield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,11 +66,16 @@ if TYPE_CHECKING:
 
 def facts(source: ModuleSource, interpreter: Interpreter) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    source.read_whole()
-    lines = _Facts(source, interpreter).lines()
-    if not lines:
+    found = lines(source, interpreter)
+    if not found:
         return ""
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:16]
+
+
+def lines(source: ModuleSource, interpreter: Interpreter) -> list[str]:
+    """What the bodies in *source* say, in no order; each line begins with a name."""
+    source.read_whole()
+    return _Facts(source, interpreter).lines()
 
 
 class _Facts:
@@ -214,6 +220,10 @@ def _over_time(
         inner = value.function if isinstance(value, ManagerFactory) else value
         if isinstance(inner, FunctionValue):
             yield f"{name} {traits_of(inner, interpreter)}"
+            source = interpreter.program.source(scope.module)
+            flow = source.flow_of(function) if source is not None else None
+            if flow is not None and (faulty := faulty_yield(flow)) is not None:
+                yield f"{name} {faulty.fault.value}"
             yield f"{name} {[opens_in(inner, interpreter, bare=bare) for bare in (True, False)]}"
             if late := LateCommits(interpreter).after_yield(inner):
                 yield f"{name} commits {late}"

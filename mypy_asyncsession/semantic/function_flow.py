@@ -26,7 +26,7 @@ from mypy_asyncsession.semantic.syntax import statements, yields
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mypy.nodes import ClassDef
+    from mypy.nodes import Block, ClassDef
 
     from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
 
@@ -52,6 +52,12 @@ class FunctionFlow:
     def __init__(self, node: FuncItem | ClassDef | MypyFile) -> None:
         self._node = node
         self._binders: dict[tuple[str, int | None], frozenset[int]] = {}
+
+    @property
+    def body(self) -> Block:
+        """The body of the function."""
+        assert isinstance(self._node, FuncItem)
+        return self._node.body
 
     @cached_property
     def graph(self) -> Graph:

@@ -29,7 +29,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.findings import Yields
-from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach, reachable
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.syntax import (
@@ -155,14 +155,8 @@ def traits_of(
     # What is thrown in ends in it, if the generator may come to its end then.
     thrown = EdgeKind.ERROR | EdgeKind.CANCEL
     swallows = may_reach(flow.graph, at, Graph.EXIT, first=thrown)
-    always = Graph.EXIT not in _before_yield(flow.graph, function.node.body)
+    always = Graph.EXIT not in before_yield(flow.graph, function.node.body)
     return GeneratorSummary(code, closes, catches, handles, swallows, always)
-
-
-def returns_without_yield(body: Block) -> bool:
-    """Whether a function may return before anything was yielded, and not by an exception."""
-    graph = build(body)
-    return any(graph.points[index].kind is PointKind.RETURN for index in _before_yield(graph, body))
 
 
 def yields_of(value: Value, interpreter: Interpreter) -> Yields | None:
@@ -224,7 +218,7 @@ def _exclusive(flow: FunctionFlow, places: list[set[int]]) -> bool:
     return not any(may_reach(flow.graph, each, every - each) for each in places)
 
 
-def _before_yield(graph: Graph, body: Block) -> set[int]:
+def before_yield(graph: Graph, body: Block) -> set[int]:
     """The points that are reached before anything is yielded or raised.
 
     Loops and matches that yield are taken to come to what is in them.

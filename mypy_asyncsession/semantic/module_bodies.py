@@ -16,6 +16,7 @@ from mypy.nodes import (
     IntExpr,
     MemberExpr,
     NameExpr,
+    NonlocalDecl,
     StrExpr,
 )
 
@@ -54,6 +55,7 @@ class Bodies:
         loose: What is assigned to ``x.state.NAME``, with the scopes around it.
         patched: For names, the attributes of what they stand for that something is put into.
         declaring: The functions with a ``global`` statement.
+        sharing: The functions with a ``nonlocal`` statement.
         put: The names of the module that are bound through ``globals()`` or ``setattr``.
         classes: The classes, by the last names of their bases.
         stored: What is put into containers, by ``NAME`` or ``Class.attribute``.
@@ -62,6 +64,7 @@ class Bodies:
     loose: dict[str, list[tuple[Expression, Chain]]] = field(default_factory=dict)
     patched: dict[str, set[str]] = field(default_factory=dict)
     declaring: list[Chain] = field(default_factory=list)
+    sharing: list[Chain] = field(default_factory=list)
     put: set[str] = field(default_factory=set)
     classes: dict[str, list[ClassDef]] = field(default_factory=dict)
     stored: dict[str, list[Stored]] = field(default_factory=dict)
@@ -73,7 +76,7 @@ def bodies_in(tree: MypyFile) -> Bodies:
     stack: list[tuple[Chain, Sequence[Node]]] = [((), tree.defs)]
     while stack:
         chain, body = stack.pop()
-        declares = False
+        declares = shares = False
         for statement in statements(body):
             if isinstance(statement, AssignmentStmt):
                 for lvalue in statement.lvalues:
@@ -102,10 +105,14 @@ def bodies_in(tree: MypyFile) -> Bodies:
                 stack.append(((*chain, statement), statement.defs.body))
             elif isinstance(statement, GlobalDecl):
                 declares = True
+            elif isinstance(statement, NonlocalDecl):
+                shares = True
             elif (function := definition_of(statement)) is not None:
                 stack.append(((*chain, function), function.body.body))
         if declares:
             found.declaring.append(chain)
+        if shares:
+            found.sharing.append(chain)
     return found
 
 

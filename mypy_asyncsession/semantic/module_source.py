@@ -12,6 +12,7 @@ from mypy.nodes import (
     ExpressionStmt,
     ForStmt,
     FuncDef,
+    FuncItem,
     LambdaExpr,
     MemberExpr,
     NameExpr,
@@ -35,7 +36,7 @@ from mypy_asyncsession.semantic.syntax import definition_of, statements
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy.nodes import Expression, FuncItem, MypyFile, Node
+    from mypy.nodes import Expression, MypyFile, Node
 
     from mypy_asyncsession.semantic.bindings import Names
     from mypy_asyncsession.semantic.bound_names import Binding
@@ -78,6 +79,7 @@ class ModuleSource:
     _mutated: set[str] | None = None
     _calls: dict[str, list[CallSite]] | None = None
     _rebound: dict[str, list[tuple[Binding, Scope]]] | None = None
+    _shared: dict[tuple[int, str], list[tuple[Binding, Scope]]] | None = None
     _run_in_sync: frozenset[str] | None = None
     _lines: list[str] | None = None
 
@@ -236,6 +238,34 @@ class ModuleSource:
                     for binding in scope.names.bindings.get(name, ()):
                         self._rebound.setdefault(name, []).append((binding, scope))
         return self._rebound
+
+    def rebound_inside(self, name: str, function: FuncItem) -> list[tuple[Binding, Scope]]:
+        """Where functions inside a function bind a name of its anew, under ``nonlocal``."""
+        if self._shared is None:
+            self._shared = {}
+            for chain in self._read_bodies().sharing:
+                self._share(chain, self._shared)
+        return self._shared.get((id(function), name), [])
+
+    def _share(
+        self, chain: Chain, shared: dict[tuple[int, str], list[tuple[Binding, Scope]]]
+    ) -> None:
+        """Take note of the names that one function binds of those around it."""
+        scopes = [self.scope]
+        for each in chain:
+            scopes.append(self.scope_in(each, scopes[-1]))
+        inner = scopes.pop()
+        for name in inner.names.outer & inner.names.bindings.keys():
+            for around in reversed(scopes):
+                node = around.node
+                if not isinstance(node, FuncItem) or name in around.names.outer:
+                    continue
+                if name in around.names.bindings or any(
+                    argument.variable.name == name for argument in node.arguments
+                ):
+                    found = [(binding, inner) for binding in inner.names.bindings[name]]
+                    shared.setdefault((id(node), name), []).extend(found)
+                    break
 
     def put_by_name(self) -> set[str]:
         """The names of the module that it binds through ``globals()`` or ``setattr``."""

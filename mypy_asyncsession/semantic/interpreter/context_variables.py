@@ -9,6 +9,7 @@ from mypy.types import Instance
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
+from mypy_asyncsession.semantic.syntax import mentions
 from mypy_asyncsession.semantic.values import UNSURE, ObjectValue, Value, join
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.call_sites import CallSite
     from mypy_asyncsession.semantic.interpreter.context import Context
+    from mypy_asyncsession.semantic.module_source import ModuleSource
 
 #: The name of the class.
 CONTEXT_VARIABLE: Final = "ContextVar"
@@ -49,7 +51,7 @@ def context_variable(written: Expression, variable: ObjectValue, at: Context) ->
         callee = site.call.callee
         if isinstance(callee, MemberExpr) and last_name(callee.expr) == written.name:
             found.extend(_given(site, at))
-    if not found:
+    if not found and not _is_only_asked(written.name, source):
         return UNSURE  # what nobody puts there here, others do
     made = bindings[0].node
     if isinstance(made, CallExpr):
@@ -57,6 +59,19 @@ def context_variable(written: Expression, variable: ObjectValue, at: Context) ->
             if name == "default":
                 found.append(at.within(source.scope).value(argument))
     return join(found, exact=False)
+
+
+def _is_only_asked(name: str, source: ModuleSource) -> bool:
+    """Whether a variable is the module's own, which does nothing with it but to ask for its value.
+
+    Then there is its default alone.
+    """
+    asked = [
+        node
+        for node in source.index.of_kind(MemberExpr)
+        if node.name == "get" and isinstance(node.expr, NameExpr) and node.expr.name == name
+    ]
+    return name.startswith("_") and mentions(source.tree, name) == len(asked) + 1
 
 
 def _given(site: CallSite, at: Context) -> Iterator[Value]:

@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import (
     CallExpr,
+    ClassDef,
     Decorator,
     Expression,
     FuncDef,
     LambdaExpr,
     MemberExpr,
     OverloadedFuncDef,
+    TypeInfo,
 )
-from mypy.types import CallableType, ProperType, get_proper_type
+from mypy.types import CallableType, Instance, ProperType, get_proper_type
+from mypy.typevars import fill_typevars
 
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
 from mypy_asyncsession.models.decorators import AWAITING_DECORATORS
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter import symbols
+from mypy_asyncsession.semantic.interpreter.call_types import bound_type
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.signatures import signature
 from mypy_asyncsession.semantic.scopes import qualname_in
@@ -56,14 +61,15 @@ def defined(node: Node, at: Context) -> Value:
             fullname(at.value(each)) in PROPERTY_DECORATORS for each in first.original_decorators
         ):
             return defined(first, at)
-        if node.impl is None or len(node.items) > 1:
+        implementation = _implementation(node)
+        if implementation is None or (len(node.items) > 1 and _says_something(node)):
             semantic = at.program.symbol(f"{scope.module}.{qualname_in(scope, function.name)}")
             if semantic is not None:
                 found = symbols.function(semantic, at.program)
                 if isinstance(found, TypedCallable):
-                    return found
+                    return _without_self(found, function, at)
             return UNKNOWN
-        return defined(node.impl, at)
+        return defined(implementation, at)
     source = at.source(scope.module)
     qualname = qualname_in(scope, function.name)
     path = source.path if source else ""
@@ -85,6 +91,37 @@ def defined(node: Node, at: Context) -> Value:
                     origin = Origin(qualname, f"{scope.module}.{qualname}", path, function.line)
                     return TypedCallable(found.type, origin)
     return value
+
+
+def _says_something(node: OverloadedFuncDef) -> bool:
+    """Whether one of the overloads has annotations: else the implementation says all."""
+    functions = [definition_of(each) for each in node.items]
+    return any(
+        each.type is not None or each.unanalyzed_type is not None
+        for each in functions
+        if each is not None
+    )
+
+
+def _implementation(node: OverloadedFuncDef) -> Node | None:
+    """The definition that overloads are of, which a tree that was only parsed has among them."""
+    last = node.items[-1] if node.items else None
+    if node.impl is not None or last is None:
+        return node.impl
+    decorators = last.original_decorators if isinstance(last, Decorator) else []
+    return None if any(last_name(each) == "overload" for each in decorators) else last
+
+
+def _without_self(found: TypedCallable, function: FuncDef, at: Context) -> TypedCallable:
+    """An overloaded method as an instance hands it out, where the arguments decide."""
+    owner = at.scope.node
+    if at.program.analysed or not isinstance(owner, ClassDef) or function.is_static:
+        return found
+    info = at.program.symbol(f"{at.scope.module}.{qualname_in(at.scope.parent, owner.name)}")
+    receiver = fill_typevars(info) if isinstance(info, TypeInfo) else None
+    if not isinstance(receiver, Instance):
+        return found
+    return replace(found, type=bound_type(found.type, receiver, function.is_class, at))
 
 
 def anonymous(expr: LambdaExpr, at: Context) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ClassDef, Expression, NameExpr, TypeInfo
+from mypy.nodes import CallExpr, ClassDef, Expression, FuncItem, NameExpr, TypeInfo
 from mypy.types import Instance, NoneType, has_type_vars
 
 from mypy_asyncsession.semantic.bindings import ITERATING
@@ -72,9 +72,9 @@ def named(name: str, at: Context) -> Value:
                     return UNKNOWN
                 bindings = current.names.bindings.get(name)
                 if name in current.values or argument_of(current.node, name) is not None:
-                    return _parameter(name, at.within(current, place))
+                    return _shared(name, _parameter(name, at.within(current, place)), current, at)
                 if bindings:
-                    return _reaching(name, at.within(current, place))
+                    return _shared(name, _reaching(name, at.within(current, place)), current, at)
             elif current.node is None:
                 return module_attribute(current.module, name, place, at)
             elif name in current.names.bindings:
@@ -82,6 +82,21 @@ def named(name: str, at: Context) -> Value:
         current = current.parent
         place = None
     return UNKNOWN
+
+
+def _shared(name: str, value: Value, scope: Scope, at: Context) -> Value:
+    """What a name of a function may be, beside its own bindings those of functions inside it."""
+    source = at.source(scope.module)
+    if source is None or not isinstance(scope.node, FuncItem):
+        return value
+    again = source.rebound_inside(name, scope.node)
+    if not again:
+        return value
+    others = [bound(binding, at.within(inner)) for binding, inner in again]
+    joined = join([each for each in (value, *others) if not is_none(each)], exact=False)
+    if joined is UNKNOWN and name not in scope.names.annotated:
+        return UNSURE  # mypy goes by the first of them
+    return joined
 
 
 def _reaching(name: str, at: Context) -> Value:

@@ -1,0 +1,79 @@
+"""Functions and their decorators: what the one is made into that the other cannot work with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mypy_asyncsession.detectors.decorators import need_of
+from mypy_asyncsession.detectors.object_info import object_info
+from mypy_asyncsession.detectors.provider_records import FaultyManager
+from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory
+from mypy_asyncsession.semantic.yield_faults import faulty_yield
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Decorator
+
+    from mypy_asyncsession.detectors.pairings import Pairings
+    from mypy_asyncsession.detectors.record import Use
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.module_source import ModuleSource
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
+
+
+class DecoratedFunctions:
+    """Finds those of one module."""
+
+    def __init__(self, interpreter: Interpreter, source: ModuleSource, pairings: Pairings) -> None:
+        self._interpreter = interpreter
+        self._source = source
+        self._pairings = pairings
+
+    def of_definition(
+        self, statement: Decorator, point: ProgramPoint
+    ) -> Iterator[Use | FaultyManager]:
+        """What is wrong with a function for its innermost decorator."""
+        if not statement.original_decorators:
+            return  # mypy takes "classmethod" away
+        yield from self._by_wrapper(statement, point)
+        if statement.func.is_generator:
+            yield from self._as_manager(statement, point)
+
+    def _by_wrapper(self, statement: Decorator, point: ProgramPoint) -> Iterator[Use]:
+        """What the decorator does with what a call of the function gives."""
+        decorator = statement.original_decorators[-1]
+        need = need_of(self._interpreter.value(decorator, point.scope, point.where))
+        if need is None:
+            return
+        function = self._interpreter.defined(statement.func, point.scope)
+        value = self._interpreter.called(function, [], point.scope)
+        use = self._pairings.made(need.pairing, value, decorator, point, None)
+        if use is not None:
+            name = statement.func.name
+            yield use._replace(text=name, callee=name, via=written(decorator))
+
+    def _as_manager(self, statement: Decorator, point: ProgramPoint) -> Iterator[FaultyManager]:
+        """A manager that is made of a generator function that yields never or twice."""
+        function = statement.func
+        faulty = faulty_yield(self._source.flow_of(function))
+        if faulty is None:
+            return
+        value = self._interpreter.defined(statement, point.scope)
+        made = value.function if isinstance(value, ManagerFactory) else None
+        if not isinstance(value, ManagerFactory) or not isinstance(made, FunctionValue):
+            return
+        if made.node is not function:
+            return
+        given = self._interpreter.called(value, [], point.scope)
+        span = span_of(faulty.node)
+        yield FaultyManager(
+            name=made.name,
+            fault=faulty.fault,
+            is_async=value.is_async,
+            handed=object_info(given, self._interpreter, point.scope),
+            span=span,
+            function=point.body.inside(function).outermost(),
+            lines=tuple(range(span.line, span.end_line + 1)),
+        )

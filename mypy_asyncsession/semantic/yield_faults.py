@@ -1,0 +1,200 @@
+"""Generator functions that yield never or twice, where a manager or a dependency yields once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    Expression,
+    ExpressionStmt,
+    ForStmt,
+    IntExpr,
+    ListExpr,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    TupleExpr,
+    WithStmt,
+    YieldExpr,
+    YieldFromExpr,
+)
+
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.cfg.names import bound_at
+from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path, reachable
+from mypy_asyncsession.semantic.generator_summary import before_yield
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import Block
+
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
+
+#: Functions that never return, by the names that they are called by.
+_LEAVING: Final = frozenset({"abort", "exit", "fail", "skip", "xfail"})
+_DECIDING: Final = (PointKind.BRANCH, PointKind.LOOP, PointKind.NEXT, PointKind.RETURN)
+
+
+class YieldFault(Enum):
+    """What is wrong with where a generator function yields."""
+
+    NEVER = "may end without a yield"
+    TWICE = "yields a second time"
+    AFTER_ERROR = "yields a second time when an exception was thrown in at the first"
+
+
+class FaultyYield(NamedTuple):
+    """A fault, and the ``return`` or the ``yield`` that shows it."""
+
+    fault: YieldFault
+    node: Expression | ReturnStmt
+
+
+def faulty_yield(flow: FunctionFlow) -> FaultyYield | None:
+    """What whoever drives a generator function to one yield stumbles over."""
+    graph = flow.graph
+    points = graph.of_kind(PointKind.YIELD)
+    if not points or not (len(points) > 1 or graph.of_kind(*_DECIDING)):
+        return None
+    if any(isinstance(graph.points[index].node, YieldFromExpr) for index in points):
+        return None
+    never = _without_yield(graph, flow.body)
+    if never is not None:
+        return FaultyYield(YieldFault.NEVER, never)
+    for index in points:
+        again = _again(graph, index, points)
+        if again is not None:
+            return FaultyYield(YieldFault.TWICE, again)
+    for index in points:
+        again = _again_when_caught(graph, index, points)
+        if again is not None:
+            return FaultyYield(YieldFault.AFTER_ERROR, again)
+    for top in _further_rounds(graph):
+        again = _again_in_round(graph, top, points)
+        if again is not None:
+            return FaultyYield(YieldFault.AFTER_ERROR, again)
+    return None
+
+
+def _without_yield(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
+    """The ``return``, or the condition at the end, that ends a function that has not yielded."""
+    reached = before_yield(graph, body)
+    for index in sorted(reached):
+        point = graph.points[index]
+        if isinstance(point.node, ReturnStmt) and not _is_left_before(graph, index):
+            return point.node
+    if len(graph.of_kind(PointKind.YIELD)) > 1:
+        return None  # one for each of the cases that there are
+    for index in graph.of_kind(PointKind.BRANCH):
+        point = graph.points[index]
+        ends = index in reached and (Graph.EXIT, EdgeKind.FALSE) in graph.after[index]
+        if ends and point.statement is body.body[-1] and isinstance(point.node, Expression):
+            return point.node
+    return None
+
+
+def _is_left_before(graph: Graph, index: int) -> bool:
+    """Whether just before a ``return`` something is called that is there to leave the function."""
+    for before, _ in graph.before[index]:
+        node = graph.points[before].node
+        call = node.expr if isinstance(node, ExpressionStmt) else node
+        callee = call.callee if isinstance(call, CallExpr) else None
+        if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _LEAVING:
+            return True
+    return False
+
+
+def _again(graph: Graph, index: int, points: list[int]) -> Expression | None:
+    """The yield that comes after another one on every way that is not an exception's."""
+    ends = [*Graph.ENDS, *graph.of_kind(PointKind.RAISE)]
+    after = reachable(graph, index, along=EdgeKind.QUIET)
+    following = [each for each in points if each in after]
+    if not following or not on_every_path(graph, index, points, ends, along=EdgeKind.QUIET):
+        return None
+    return _yield_at(graph, following[0])
+
+
+def _again_when_caught(graph: Graph, index: int, points: list[int]) -> Expression | None:
+    """The yield that a handler of what is thrown in at another one always goes on to."""
+    ends = [*Graph.ENDS, *graph.of_kind(PointKind.RAISE)]
+    thrown = reachable(
+        graph,
+        index,
+        first=EdgeKind.ERROR,
+        along=EdgeKind.ANY & ~EdgeKind.ABANDON,
+        avoiding=[*points, *graph.of_kind(PointKind.HANDLER)],
+    )
+    for handler in graph.of_kind(PointKind.HANDLER):
+        if not any(source in thrown or source == index for source, _ in graph.before[handler]):
+            continue
+        after = reachable(graph, handler, along=EdgeKind.QUIET)
+        following = [each for each in points if each in after]
+        if following and on_every_path(graph, handler, points, ends, along=EdgeKind.QUIET):
+            return _yield_at(graph, following[0])
+    return None
+
+
+def _yield_at(graph: Graph, index: int) -> Expression:
+    node = graph.points[index].node
+    assert isinstance(node, YieldExpr)
+    return node
+
+
+def _further_rounds(graph: Graph) -> Iterator[int]:
+    """The tops of loops that are there to have another round when something went wrong."""
+    for index in graph.of_kind(PointKind.LOOP):
+        yield index
+    for index in graph.of_kind(PointKind.NEXT):
+        loop = graph.points[index].node
+        if isinstance(loop, ForStmt) and not loop.is_async and not _is_over_one(loop):
+            yield index
+
+
+def _is_over_one(loop: ForStmt) -> bool:
+    """Whether a loop has one round at most, as far as it can be seen."""
+    sequence = loop.expr
+    if isinstance(sequence, (ListExpr, TupleExpr)):
+        return len(sequence.items) < 2
+    if not isinstance(sequence, CallExpr) or not isinstance(sequence.callee, NameExpr):
+        return False
+    last = sequence.args[-1] if sequence.args else None
+    return sequence.callee.name == "range" and isinstance(last, IntExpr) and last.value < 2
+
+
+def _again_in_round(graph: Graph, top: int, points: list[int]) -> Expression | None:
+    """The yield of a loop that goes on to another round when an exception was thrown in at it."""
+    for index in points:
+        if not may_reach(graph, top, index):
+            continue
+        if may_reach(graph, index, top, along=EdgeKind.QUIET):
+            continue  # one that yields round after round: a stream
+        if not may_reach(graph, index, top, first=EdgeKind.ERROR):
+            continue
+        if not _is_asked(graph, index, top):
+            return _yield_at(graph, index)
+    return None
+
+
+def _is_asked(graph: Graph, index: int, top: int) -> bool:
+    """Whether a condition between an exception and the next round may know of the yield.
+
+    A name that the round itself binds before it yields tells whether it came to that: a flag, or
+    the session. The number of the round does not.
+    """
+    asked = reachable(graph, index, first=EdgeKind.ERROR, avoiding=(top,))
+    before = reachable(graph, top, avoiding=(index,))
+    told: set[str] = set()
+    for each in before:
+        point = graph.points[each]
+        if isinstance(point.statement, (AssignmentStmt, WithStmt)):
+            told.update(bound_at(point))
+    return any(
+        isinstance(read, NameExpr) and read.name in told
+        for each in asked
+        if graph.points[each].kind is PointKind.BRANCH
+        for read in graph.points[each].reads
+    )
