@@ -81,6 +81,25 @@ def test_what_is_edited_too_soon_counts(root: Path) -> None:
     asyncio.run(run())
 
 
+def test_no_fix_undoes_what_is_being_typed(root: Path) -> None:
+    async def run() -> None:
+        async with editor(root) as found:
+            found.open("use.py")
+            await found.settled()
+            typed = f"{HEAD}{BODY}\n{BROKEN}"
+            found.change("use.py", typed)
+            await found.settled()
+            assert lines(found) == [4]
+            [fix, *_] = (await found.actions("use.py", 4)).values()
+            assert (await found.resolve(fix)).edit is None
+            assert any("use.py cannot be parsed" in message for message in found.messages)
+            found.change("use.py", HEAD + BODY)
+            await found.settled()
+            assert (await found.resolve(fix)).edit is not None
+
+    asyncio.run(run())
+
+
 def test_which_texts_nobody_has_read() -> None:
     file = KnownFile()
 
