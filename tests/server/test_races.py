@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from lsprotocol.types import FileChangeType
 
 from mypy_asyncsession.server.analysis.edit import Edit
 from mypy_asyncsession.server.analysis.open_files import KnownFile
@@ -77,6 +78,35 @@ def test_what_is_edited_too_soon_counts(root: Path) -> None:
             await found.settled()
             assert lines(found) == []
             assert "could not run" not in found.status
+
+    asyncio.run(run())
+
+
+def test_what_is_done_while_all_is_begun_anew(root: Path) -> None:
+    async def run() -> None:
+        async with editor(root) as found:
+            for name in ("db.py", "use.py"):
+                found.open(name)
+            found.change("db.py", RIGHT)
+            await found.settled()
+            assert lines(found) == []
+            # Edited, and closed, before the processes of before have ended.
+            found.on_disk("mypy.ini", FileChangeType.Changed)
+            found.change("use.py", f"\n{HEAD}{BODY}")
+            found.close("db.py")
+            await found.settled()
+            assert lines(found) == [5]
+            # What keeps it from running is told each time anew.
+            config = root / "mypy.ini"
+            right = config.read_text()
+            for _ in range(2):
+                told = len(found.messages)
+                for text in ("[mypy]\npython_version = x\n", right):
+                    config.write_text(text)
+                    found.on_disk("mypy.ini", FileChangeType.Changed)
+                    await found.settled()
+                assert len(found.messages) == told + 1
+            assert lines(found) == [5]
 
     asyncio.run(run())
 
