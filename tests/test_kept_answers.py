@@ -165,6 +165,29 @@ def test_the_body_of_a_provider_counts(tree: Tree) -> None:
     assert {"db", "jobs"} <= {*tree.looked}
 
 
+def test_a_name_is_nothing_to_who_does_not_mention_it(tree: Tree) -> None:
+    new = "def later(a: int) -> int:\n    return a\n\nasync def get_db"
+    assert tree.look(tree.edit("db", "async def get_db", new)) == FOUND
+    assert tree.looked == ["db"]
+    assert tree.look(tree.edit("db", "a: int", "a: str")) == FOUND
+    assert tree.looked == ["db"]
+
+
+def test_what_is_made_of_a_name_means_something_else_with_it(tree: Tree) -> None:
+    text = (tree.root / "app" / "db.py").read_text()
+    tree.write("db", text + "\ndef handed():\n    return get_db()\n")
+    use = "from app.db import handed\nasync def use():\n    async with handed() as s: print(s)\n"
+    tree.write("via", use)
+    tree.write("far", "from app.via import use\nasync def call() -> None:\n    await use()\n")
+    wrong = {**FOUND, "via": [(3, "async-with")]}
+    tree.state = None
+    assert tree.look() == wrong
+    decorated = "from contextlib import asynccontextmanager\n@asynccontextmanager\nasync def get_db"
+    assert tree.look(tree.edit("db", "async def get_db", decorated)) == {"other": FOUND["other"]}
+    assert {"db", "via", "jobs"} <= {*tree.looked}
+    assert "other" not in tree.looked
+
+
 def test_two_edits_at_once(tree: Tree) -> None:
     first = tree.edit("deps", "get_db as given", "helper as given")
     second = tree.edit("other", "async for each in other()", "async for each in other.aiter()")

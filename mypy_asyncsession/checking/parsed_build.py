@@ -17,7 +17,7 @@ from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
 from mypy_asyncsession.semantic.imports import reachable
-from mypy_asyncsession.semantic.interface_text import interface_text
+from mypy_asyncsession.semantic.interface_text import mentioning
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy.options import Options
 
     from mypy_asyncsession.checking.kept_answers import Keeping
+    from mypy_asyncsession.semantic.interface_text import Interface
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
 
 #: Up to so many modules are looked at without reading all others first.
@@ -136,14 +137,13 @@ class ParsedModules:
         leaned = sorted(self._pass.run(tree))
         return Answer(tree.path, self._build.messages(tree.path), leaned)
 
-    def interface(self, module: str) -> str | None:
+    def interface(self, module: str) -> Interface | None:
         """What others may read of a module; ``None`` if that cannot be said."""
         tree = self._program.modules.get(module)
-        source = self._program.source(module)
-        if tree is None or source is None:
+        if tree is None:
             return None
         try:
-            return f"{self._pass.facts(module)}\n{interface_text(source)}"
+            return self._pass.interface(tree)
         except Exception:  # noqa: BLE001
             return None  # it is looked at again, and what fails is said there
 
@@ -290,12 +290,28 @@ def stale(
     before = kept.texts(names)
     texts = {source.path: before[source.module] for source in changed if source.module in before}
     then = ParsedModules(sources, options, {path: text for path, text in texts.items() if path})
-    told = list(gone)
+    imports = {**kept.imports, **modules.imports()}
+    paths = {source.module: source for source in sources}
+    leading = with_importers(gone, imports)
     for name in names:
-        told_before = then.interface(name) if name in before else None
-        if told_before is None or told_before != modules.interface(name):
-            told.append(name)
-    leading = with_importers(told, {**kept.imports, **modules.imports()})
+        old = then.interface(name) if name in before else None
+        new = modules.interface(name)
+        changed_names = old.changed(new) if old is not None and new is not None else None
+        if changed_names is None:
+            leading |= with_importers([name], imports)
+        elif changed_names:
+            mentions = mentioning(changed_names)
+            reading = with_importers([name], imports)
+            reading.update(
+                module for module, answer in kept.answers.items() if name in answer.leaned
+            )
+            reading.discard(name)
+            told = [
+                module
+                for module in reading
+                if module not in paths or mentions.search(modules.content(paths[module]))
+            ]
+            leading |= with_importers(told, imports)
     again = names | leading
     again.update(
         module for module, answer in kept.answers.items() if not leading.isdisjoint(answer.leaned)
