@@ -175,10 +175,13 @@ def test_what_mypy_crashes_on_is_looked_at_all_the_same(tmp_path: Path) -> None:
     tree(tmp_path, {"db.py": PROVIDER, "use.py": USE.format("db") + MODEL})
     tree(tmp_path / "other", {"sitecustomize.py": CRASH})
     python_path = os.pathsep.join([str(tmp_path / "other"), *filter(None, sys.path)])
-    found = run(tmp_path, "check", "use.py", "db.py", "--output", "json", PYTHONPATH=python_path)
+    options = ("--engine", "mypy", "--output", "json")
+    found = run(tmp_path, "check", "use.py", "db.py", *options, PYTHONPATH=python_path)
     assert (found.status, found.places(), found.unread()) == (2, ["use.py:3"], ["use.py"])
     assert "use.py:6: warning: mypy crashes here: the file is checked without mypy's types" in (
         found.stderr
     )
-    again = run(tmp_path, "check", "use.py", "db.py", "--output", "json", PYTHONPATH=python_path)
+    again = run(tmp_path, "check", "use.py", "db.py", *options, PYTHONPATH=python_path)
     assert again == found
+    without = run(tmp_path, "check", "use.py", "db.py", "--output", "json", PYTHONPATH=python_path)
+    assert (without.status, without.places(), without.unread()) == (1, ["use.py:3"], [])

@@ -63,7 +63,7 @@ class ParsedModules:
         if texts is not None:
             self._program.texts = texts
         self._types = types = Types(frozenset(config.config.resources), self._program.type_of)
-        overlays = Overlays(config.folders())
+        self._overlays = overlays = Overlays(config.folders())
         overlays.begin(self._build.parse)
         declared = Declared(overlays, self._program, types)
         self._lasting: ProgramCache = {}
@@ -97,7 +97,7 @@ class ParsedModules:
             leads = self._pass.leads = Leads(self._resources)
             for tree in self._with_imported([*filter(None, trees)]):
                 leads.add(tree)
-            leads.follow()
+            leads.follow(self._overlays.functions())
             self._program.concerns = leads.concerns
         gc.freeze()
         gc.enable()

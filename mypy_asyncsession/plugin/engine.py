@@ -93,7 +93,7 @@ class Engine:
             leads = Leads(self._settings.config.resources)
             for tree in own + [each for each in parsed if each is not None]:
                 leads.add(tree)
-            leads.follow()
+            leads.follow(self._overlays.functions())
             leads.settle(cached)
         except Exception:
             if "MYPY_ASYNCSESSION_RAISE" in os.environ:

@@ -55,7 +55,7 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from mypy.nodes import Expression, Node
     from mypy.types import Type
@@ -144,6 +144,38 @@ class LeadingValues:
             self._leading += 1
             for unit in self._mentions.get(name, ()):
                 self._push(unit)
+
+    def settle(self, over: Collection[str]) -> None:
+        """Let go of bodies: what leads to a provider stays known.
+
+        Args:
+            over: The modules of which nothing will be asked.
+        """
+        for name, module in self._modules.items():
+            for unit in module.units:
+                unit.flows.clear()
+                unit.words.clear()
+                unit.named = None
+                if name in over:
+                    for node in unit.definitions():
+                        self._by_node.pop(id(node), None)
+                    self._nodes.discard(id(unit.node))
+            if name in over:
+                module.units.clear()
+        self._mentions.clear()
+        self._by_name.clear()
+        self._defined.clear()
+        self._types.clear()
+
+    def _lead_declared(self, declared: Mapping[str, Iterable[str]]) -> None:
+        """Take in that functions are declared to give something, whatever their bodies say."""
+        for module, names in declared.items():
+            for name in names if module in self._modules else ():
+                owner, _, last = name.rpartition(".")
+                if owner:
+                    self._lead_member(last, owner.rpartition(".")[2], module)
+                else:
+                    self._lead(module, last)
 
     def _lead_function(self, function: FuncDef, unit: Unit) -> None:
         if definition_of(unit.node) is not function:

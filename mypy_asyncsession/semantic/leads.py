@@ -66,7 +66,7 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable, Mapping
 
     from mypy.nodes import Expression, Node
 
@@ -113,8 +113,13 @@ class Leads(StandIns):
         """Whether anything in a module may have to do with a provider."""
         return module in self._concerned
 
-    def follow(self) -> None:
-        """Find what leads to a provider, once all modules are read."""
+    def follow(self, declared: Mapping[str, Iterable[str]] | None = None) -> None:
+        """Find what leads to a provider, once all modules are read.
+
+        Args:
+            declared: By module, the names of functions in it that are declared to give something
+                by a stub: ``Database.session``.
+        """
         for module in self._modules.values():
             for name, origins in module.imports.items():
                 for base, original in origins:
@@ -131,6 +136,7 @@ class Leads(StandIns):
         for module in self._modules.values():
             for unit in module.units:
                 self._begin(unit)
+        self._lead_declared(declared or {})
         marks = {ASYNC_BLOCK, METADATA, *self._seeds, *ACTING}
         for word, mentioning in self._mentions.items():
             if word in marks or (
@@ -156,28 +162,6 @@ class Leads(StandIns):
             self._flow(unit)
         self._concern_mixtures()
         self._concern_stand_ins()
-
-    def settle(self, over: Collection[str]) -> None:
-        """Let go of bodies: what leads to a provider stays known.
-
-        Args:
-            over: The modules of which nothing will be asked.
-        """
-        for name, module in self._modules.items():
-            for unit in module.units:
-                unit.flows.clear()
-                unit.words.clear()
-                unit.named = None
-                if name in over:
-                    for node in unit.definitions():
-                        self._by_node.pop(id(node), None)
-                    self._nodes.discard(id(unit.node))
-            if name in over:
-                module.units.clear()
-        self._mentions.clear()
-        self._by_name.clear()
-        self._defined.clear()
-        self._types.clear()
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""

@@ -88,6 +88,10 @@ class Overlays:
         """The modules that there are stubs of."""
         yield from self._files
 
+    def functions(self) -> dict[str, list[str]]:
+        """The names of the functions that the stubs declare, by module."""
+        return {module: [*(self.of_module(module) or ())] for module in self._files}
+
     def path(self, module: str) -> str:
         """The stub file of a module."""
         return self._files[module][0]
