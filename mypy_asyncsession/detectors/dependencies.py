@@ -22,7 +22,7 @@ from mypy_asyncsession.detectors.dependency_place import DependencyPlace
 from mypy_asyncsession.detectors.dependency_records import Dependency, Drive, Role
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
-from mypy_asyncsession.detectors.injection import Driving, Injection
+from mypy_asyncsession.detectors.injection import Driving, Injection, instead_of_session
 from mypy_asyncsession.detectors.late_commits import LateCommitUses
 from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
@@ -311,7 +311,10 @@ class Dependencies:
                 or is_stand_in(driven, original, self._interpreter.program)
             )
             detail = written(key) if key is not None else None
-            yield found._replace(mismatch=None if fits else found.mismatch, detail=detail)
+            differs = None if fits else found.mismatch
+            if found.drive is Drive.FACTORY and differs is None:
+                differs = instead_of_session(original)
+            yield found._replace(mismatch=differs, detail=detail)
 
     def _of_named(self, named: Named, place: DependencyPlace) -> Iterator[Dependency]:
         if is_open(named.expression, place.scope):

@@ -147,10 +147,12 @@ class Escapes:
             if not isinstance(inner, AssignmentStmt) or len(inner.lvalues) != 1:
                 continue
             target = inner.lvalues[0]
-            if not isinstance(target, NameExpr) or not is_bound_once(flow, target.name, inner):
-                continue
             several, call = _entered(inner.rvalue, stack)
             if call is None:
+                continue
+            kept = isinstance(target, MemberExpr) and is_outside(target, point)
+            name = dotted(target) if kept else getattr(target, "name", None)
+            if name is None or not (kept or is_bound_once(flow, name, inner)):
                 continue
             where = point.scope.names.places.get(id(inner))
             manager = self._interpreter.value(call, point.scope, where)
@@ -162,10 +164,15 @@ class Escapes:
                 or not opens(manager, self._interpreter, bare=not call.args)
             ):
                 continue
-            names = {target.name: Held.SEVERAL if several else Held.ITSELF}
-            found = [] if several else list(self._inside(item, target.name, names, left, point))
+            if kept:
+                spared = is_reset(inner, [target], point) or does_something(flow, inner, left, name)
+                if inner in block.body and not spared:
+                    yield _escape("stored", inner, name, session, call, point)
+                continue
+            names = {name: Held.SEVERAL if several else Held.ITSELF}
+            found = [] if several else list(self._inside(item, name, names, left, point))
             for how, node in found or self._late.of_names(item, names, left, point):
-                yield _escape(how, node, target.name, session, call, point)
+                yield _escape(how, node, name, session, call, point)
 
     def _of_unit(
         self, item: WithItem, name: str, unit: ObjectValue, point: ProgramPoint

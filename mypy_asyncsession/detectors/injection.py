@@ -343,3 +343,11 @@ class Driving:
             name == "auto_error" and isinstance(argument, NameExpr) and argument.name == "False"
             for name, argument in zip(made.arg_names, made.args, strict=True)
         )
+
+
+def instead_of_session(original: Injection | None) -> tuple[str, str] | None:
+    """How types differ where a function is injected in place of a session."""
+    value = original.value if original is not None else None
+    if not isinstance(value, ObjectValue) or value.resource is None:
+        return None
+    return "function", value.label or "session"
