@@ -62,11 +62,13 @@ class Held:
         shape: The name of its ``Shape``.
         can: The value of its ``Can``.
         resource: Whether it is a session, or another configured resource.
+        takes: Whether it is called with arguments, where it is called at all.
     """
 
     shape: str
     can: int
     resource: bool = False
+    takes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from difflib import unified_diff
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
@@ -24,9 +25,19 @@ if TYPE_CHECKING:
     from tests.harness.modes import Run
     from tests.harness.workspace import Workspace
 
-_WAYS: Final[Mapping[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {**AXES, "anew": anew}
+_WAYS: Final[Mapping[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
+    **AXES,
+    "check anew": partial(anew, "check"),
+    "parsed anew": partial(anew, "parsed"),
+}
 #: What each way has to agree with.
-_EXPECTED: Final = {"warm": "cold", "workers": "cold", "daemon": "cold", "check": "anew"}
+_EXPECTED: Final = {
+    "warm": "cold",
+    "workers": "cold",
+    "daemon": "cold",
+    "check": "check anew",
+    "parsed": "parsed anew",
+}
 
 
 def disagreements(root: Path, states: Sequence[State], ways: Sequence[str]) -> list[str]:
@@ -69,7 +80,7 @@ def _difference(way: str, expected: Run, run: Run, state: State) -> Iterator[str
 
 def test_thirty_edits(tmp_path: Path) -> None:
     states = history(Random(11), packages=10, steps=3)
-    found = disagreements(tmp_path, states, ("warm", "workers", "daemon"))
+    found = disagreements(tmp_path, states, ("warm", "workers", "daemon", "parsed"))
     assert not found, "\n\n".join(found)
 
 
@@ -77,5 +88,5 @@ def test_thirty_edits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [100, 200])
 def test_a_thousand_edits(seed: int, tmp_path: Path) -> None:
     states = history(Random(seed), packages=12, steps=84)
-    found = disagreements(tmp_path, states, ("warm", "workers", "daemon", "check"))
+    found = disagreements(tmp_path, states, ("warm", "workers", "daemon", "check", "parsed"))
     assert not found, "\n\n".join(found)

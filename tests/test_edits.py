@@ -35,7 +35,7 @@ BATCHES: Final = int(os.environ.get("ASYNCSESSION_EDITS", "6"))
 USUAL: Final = 1
 PROGRAMS_IN_A_BATCH: Final = 12
 EDITS_OF_A_PROGRAM: Final = 5
-COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check")
+COMPARED: Final = ("thorough", "warm", "workers", "daemon", "check", "parsed")
 
 
 @dataclass(frozen=True)

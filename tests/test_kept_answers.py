@@ -83,7 +83,8 @@ class Tree:
 
     @property
     def sources(self) -> list[BuildSource]:
-        return [BuildSource(str(self.root / "app" / f"{name}.py"), f"app.{name}") for name in TREE]
+        paths = sorted((self.root / "app").glob("*.py"))
+        return [BuildSource(str(path), f"app.{path.stem}") for path in paths]
 
     def keeping(self, changed: list[str]) -> Keeping:
         path = str(self.root / "answers.sqlite")
@@ -113,7 +114,7 @@ class Tree:
             options.namespace_packages = True
             look(self.sources, options, flush, keeping=self.keeping([*changed]))
         self.state = f"state{self.number}"
-        assert found.keys() == TREE.keys()
+        assert found.keys() == {source.module.removeprefix("app.") for source in self.sources}
         return {name: each for name, each in found.items() if each}
 
 
@@ -164,12 +165,53 @@ def test_the_body_of_a_provider_counts(tree: Tree) -> None:
     assert {"db", "jobs"} <= {*tree.looked}
 
 
+def test_a_name_is_nothing_to_who_does_not_mention_it(tree: Tree) -> None:
+    new = "def later(a: int) -> int:\n    return a\n\nasync def get_db"
+    assert tree.look(tree.edit("db", "async def get_db", new)) == FOUND
+    assert tree.looked == ["db"]
+    assert tree.look(tree.edit("db", "a: int", "a: str")) == FOUND
+    assert tree.looked == ["db"]
+
+
+def test_what_is_made_of_a_name_means_something_else_with_it(tree: Tree) -> None:
+    text = (tree.root / "app" / "db.py").read_text()
+    tree.write("db", text + "\ndef handed():\n    return get_db()\n")
+    use = "from app.db import handed\nasync def use():\n    async with handed() as s: print(s)\n"
+    tree.write("via", use)
+    tree.write("far", "from app.via import use\nasync def call() -> None:\n    await use()\n")
+    wrong = {**FOUND, "via": [(3, "async-with")]}
+    tree.state = None
+    assert tree.look() == wrong
+    decorated = "from contextlib import asynccontextmanager\n@asynccontextmanager\nasync def get_db"
+    assert tree.look(tree.edit("db", "async def get_db", decorated)) == {"other": FOUND["other"]}
+    assert {"db", "via", "jobs"} <= {*tree.looked}
+    assert "other" not in tree.looked
+
+
 def test_two_edits_at_once(tree: Tree) -> None:
     first = tree.edit("deps", "get_db as given", "helper as given")
     second = tree.edit("other", "async for each in other()", "async for each in other.aiter()")
     found = tree.look(first, second)
     assert found.keys().isdisjoint(FOUND)
     assert {"deps", "other", "jobs"} <= {*tree.looked}
+
+
+def test_a_file_that_comes_is_found_by_who_imports_it(tree: Tree) -> None:
+    use = "from app.new import new\nasync def use():\n    async with new() as each: print(each)\n"
+    tree.write("user", use)
+    user = str(tree.root / "app" / "user.py")
+    assert tree.look(user) == FOUND
+    assert tree.looked == ["user"]
+    tree.write("new", "async def new():\n    yield 1\n")
+    new = str(tree.root / "app" / "new.py")
+    assert tree.look(new) == {**FOUND, "user": [(3, "async-with")]}
+    assert sorted(tree.looked) == ["new", "user"]
+    (tree.root / "app" / "new.py").unlink()
+    assert tree.look(new) == FOUND
+    assert tree.looked == ["user"]
+    (tree.root / "app" / "user.py").unlink()
+    assert tree.look(user) == FOUND
+    assert tree.looked == []
 
 
 def test_many_are_looked_at_with_a_look_at_all_names_first(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from hashlib import blake2b
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from mypy_asyncsession.checking import process, report_cache
+from mypy_asyncsession.checking.directory_names import names_in
+from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.run import check
-from mypy_asyncsession.checking.snapshot import Before, Looked, Snapshot, names_in, state
+from mypy_asyncsession.checking.snapshot import Before, Looked, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,6 +309,75 @@ def test_what_changes_during_a_later_run_is_not_kept(
     change(disk)
     new = Snapshot.take(before, looked, old)
     assert new is None or not new.holds(disk.sources)
+
+
+class Whole:
+    """A package with two modules, and what may be beside it; all of it is searched."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "home" / "project"
+        self.write("app/one.py")
+        self.write("app/two.py")
+        self.write("app/notes.txt")
+
+    def write(self, path: str) -> None:
+        (self.root / path).parent.mkdir(exist_ok=True, parents=True)
+        (self.root / path).write_text("x = 1\n")
+
+    @property
+    def sources(self) -> list[str]:
+        return sorted(map(str, self.root.rglob("*.py")))
+
+    def snapshot(self) -> Snapshot:
+        states = {path: state(path) or [] for path in self.sources}
+        folders = {str(folder): names_in(str(folder)) for folder in (self.root, self.root / "app")}
+        missing = [str(self.root.parent / "__init__.py")]
+        found = Snapshot.take(Before(LATER, states, {}, folders, missing), Looked(), None)
+        assert found is not None
+        return found
+
+    def changed(self, old: Snapshot) -> list[str] | None:
+        found = old.changed(self.sources)
+        return found and [str(Path(path).relative_to(self.root)) for path in found]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (Whole.snapshot, []),
+        (lambda tree: (tree.root / "app/two.py").write_text("x = 2\n"), ["app/two.py"]),
+        (lambda tree: tree.write("app/three.py"), ["app/three.py"]),
+        (lambda tree: tree.write("other/inner/three.py"), ["other/inner/three.py"]),
+        (lambda tree: (tree.root / "app/two.py").unlink(), ["app/two.py"]),
+        (lambda tree: shutil.rmtree(tree.root / "app"), None),
+        (lambda tree: tree.write("app/three.pyi"), None),
+        (lambda tree: (tree.root / "fastapi").mkdir(), None),
+        (lambda tree: tree.write("app/notes.md"), []),
+        (lambda tree: (tree.root.parent / "another").mkdir(), []),
+        (lambda tree: (tree.root.parent / "__init__.py").touch(), None),
+    ],
+    ids=[
+        "nothing",
+        "edited",
+        "new",
+        "new package",
+        "gone",
+        "package gone",
+        "stub",
+        "directory",
+        "notes",
+        "beside",
+        "above",
+    ],
+)
+def test_what_has_changed_is_told_if_nothing_else_has(
+    tmp_path: Path, change: Callable[[Whole], object], expected: list[str] | None
+) -> None:
+    tree = Whole(tmp_path)
+    old = tree.snapshot()
+    change(tree)
+    assert tree.changed(old) == expected
+    assert old.holds(tree.sources) == (expected == [])
 
 
 def test_where_a_directory_would_be_there_is_a_file(tmp_path: Path) -> None:

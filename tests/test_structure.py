@@ -84,6 +84,7 @@ ASKING_THEMSELVES: Final[dict[str, set[str]]] = {
     "detectors.decorators": {"IfStmt", "MatchStmt"},
     "detectors.early_exits": {"BreakStmt", "RaiseStmt", "TryStmt"},
     "detectors.expected": {"TryStmt"},
+    "detectors.failed_transactions": {"TryStmt"},
     "detectors.lazy_loads": {"Block", "TryStmt"},
     "detectors.parameter_use": {"AssertStmt", "IfStmt", "MatchStmt", "TryStmt", "WhileStmt"},
     "detectors.session_parameters": {"IfStmt"},

@@ -26,7 +26,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from mypy_asyncsession.checking.snapshot import Looked, state_of
+from mypy_asyncsession.checking.file_times import state_of
+from mypy_asyncsession.checking.snapshot import Looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

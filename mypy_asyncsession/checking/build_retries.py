@@ -210,7 +210,7 @@ class BuildRetries:
         )
         if self.plan.keeping is None:
             return job
-        same = replace(job, options={**job.options, "num_workers": 0})
+        same = replace(job, sources=[], options={**job.options, "num_workers": 0})
         keeping = self.plan.keeping.of(self.program.name, same.dump())
         return replace(job, keeping=asdict(keeping))
 

@@ -10,10 +10,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.report import CannotRun
-from mypy_asyncsession.checking.snapshot import state
 from mypy_asyncsession.config import ConfigError, discover, load, upwards
 
 if TYPE_CHECKING:

@@ -22,3 +22,17 @@ def time_and_size(path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
+
+
+def state(path: str) -> list[int] | None:
+    """By what a file or directory is known to be unchanged; ``None`` if it is not there."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return state_of(found)
+
+
+def state_of(found: os.stat_result) -> list[int]:
+    """The same, of what ``os.stat`` gave."""
+    return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]

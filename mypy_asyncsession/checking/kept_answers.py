@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS texts (module TEXT PRIMARY KEY, text BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (module TEXT PRIMARY KEY, answer TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS imports (module TEXT PRIMARY KEY, names TEXT NOT NULL);
 """
+_OF_MODULES: Final = ("texts", "answers", "imports")
 #: How long to wait for another run, in seconds.
 _PATIENCE: Final = 5.0
 
@@ -54,7 +55,7 @@ class Keeping:
         path: The file that it is kept in.
         state: A name for the state that the tree is in.
         before: The name of the one that it was in, if only *changed* has changed since.
-        changed: The paths of the sources that have.
+        changed: The paths of the sources that have changed, come or gone.
     """
 
     path: str
@@ -131,6 +132,7 @@ def keep(
     imports: Mapping[str, Imports],
     *,
     anew: bool,
+    gone: Iterable[str] = (),
 ) -> None:
     """Keep what a run has found; not being able to is no reason to stop.
 
@@ -140,9 +142,10 @@ def keep(
         answers: What was found in the modules that were looked at.
         imports: What the modules import that were read.
         anew: Whether nothing holds of what was kept before.
+        gone: The modules that are no more.
     """
     try:
-        _write(keeping, texts, answers, imports, anew=anew)
+        _write(keeping, texts, answers, imports, anew=anew, gone=gone)
     except sqlite3.OperationalError:
         pass  # another run is at it, or it cannot be written to
     except sqlite3.Error:
@@ -157,6 +160,7 @@ def _write(
     imports: Mapping[str, Imports],
     *,
     anew: bool,
+    gone: Iterable[str],
 ) -> None:
     with closing(sqlite3.connect(keeping.path, timeout=_PATIENCE)) as store:
         store.isolation_level = None
@@ -166,10 +170,13 @@ def _write(
         for statement in filter(str.strip, _TABLES.split(";")):
             store.execute(statement)
         if anew:
-            for table in ("texts", "answers", "imports"):
+            for table in _OF_MODULES:
                 store.execute(f"DELETE FROM {table}")
         elif store.execute("SELECT name FROM state").fetchall() != [(keeping.before,)]:
             return  # another run was quicker
+        for module in gone:
+            for table in _OF_MODULES:
+                store.execute(f"DELETE FROM {table} WHERE module = ?", (module,))
         store.execute("DELETE FROM state")
         store.execute("INSERT INTO state VALUES (?)", (keeping.state,))
         store.executemany(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
-from mypy_asyncsession.checking.file_times import changed_at, time_and_size
+from mypy_asyncsession.checking.file_times import changed_at, state, time_and_size
 from mypy_asyncsession.checking.misspelt import misspelt
 from mypy_asyncsession.checking.mypy_settings import (
     MOST_WORKERS,
@@ -26,7 +26,7 @@ from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.second_names import with_second_names
-from mypy_asyncsession.checking.snapshot import Before, Looked, state, what_was_there
+from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions

@@ -17,7 +17,7 @@ from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
 from mypy_asyncsession.semantic.imports import reachable
-from mypy_asyncsession.semantic.interface_text import interface_text
+from mypy_asyncsession.semantic.interface_text import mentioning
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy.options import Options
 
     from mypy_asyncsession.checking.kept_answers import Keeping
+    from mypy_asyncsession.semantic.interface_text import Interface
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
 
 #: Up to so many modules are looked at without reading all others first.
@@ -136,14 +137,13 @@ class ParsedModules:
         leaned = sorted(self._pass.run(tree))
         return Answer(tree.path, self._build.messages(tree.path), leaned)
 
-    def interface(self, module: str) -> str | None:
+    def interface(self, module: str) -> Interface | None:
         """What others may read of a module; ``None`` if that cannot be said."""
         tree = self._program.modules.get(module)
-        source = self._program.source(module)
-        if tree is None or source is None:
+        if tree is None:
             return None
         try:
-            return f"{self._pass.facts(module)}\n{interface_text(source)}"
+            return self._pass.interface(tree)
         except Exception:  # noqa: BLE001
             return None  # it is looked at again, and what fails is said there
 
@@ -218,10 +218,18 @@ def look(
     modules = ParsedModules(sources, options)
     wanted = [source for source in sources if not only or source.path in only]
     kept = KeptAnswers.read(keeping) if keeping is not None else None
+    gone: set[str] = set()
     if keeping is not None and kept is not None:
-        changed = [source for source in sources if source.path in keeping.changed]
-        wanted = stale(kept, changed, sources, options, modules)
-        again = {source.module for source in wanted}
+        gone = kept.answers.keys() - {source.module for source in sources}
+        changed = [
+            source
+            for source in sources
+            if source.path in keeping.changed
+            or source.module not in kept.answers
+            or source.path != kept.answers[source.module].path
+        ]
+        wanted = stale(kept, changed, gone, sources, options, modules)
+        again = gone.union(source.module for source in wanted)
         for module, answer in kept.answers.items():
             if module not in again:
                 flush(answer.path, answer.messages)
@@ -256,13 +264,14 @@ def look(
     if keeping is not None and not unreadable:
         imports.update(modules.imports())
         texts = ((source.module, modules.content(source)) for source in wanted)
-        keep(keeping, texts, found, imports, anew=kept is None)
+        keep(keeping, texts, found, imports, anew=kept is None, gone=gone)
     return {**asked, **modules.looked_at()}
 
 
 def stale(
     kept: KeptAnswers,
     changed: Sequence[BuildSource],
+    gone: set[str],
     sources: Sequence[BuildSource],
     options: Options,
     modules: ParsedModules,
@@ -271,7 +280,8 @@ def stale(
 
     Args:
         kept: What was found before.
-        changed: The modules that have changed since.
+        changed: The modules that have changed since, or are new.
+        gone: The modules that are no more.
         sources: All modules.
         options: mypy's options.
         modules: The modules as they are now.
@@ -280,16 +290,30 @@ def stale(
     before = kept.texts(names)
     texts = {source.path: before[source.module] for source in changed if source.module in before}
     then = ParsedModules(sources, options, {path: text for path, text in texts.items() if path})
-    told = []
+    imports = {**kept.imports, **modules.imports()}
+    paths = {source.module: source for source in sources}
+    leading = with_importers(gone, imports)
     for name in names:
-        told_before, told_now = then.interface(name), modules.interface(name)
-        if told_before is None or told_before != told_now:
-            told.append(name)
-    leading = with_importers(told, {**kept.imports, **modules.imports()})
+        old = then.interface(name) if name in before else None
+        new = modules.interface(name)
+        changed_names = old.changed(new) if old is not None and new is not None else None
+        if changed_names is None:
+            leading |= with_importers([name], imports)
+        elif changed_names:
+            mentions = mentioning(changed_names)
+            reading = with_importers([name], imports)
+            reading.update(
+                module for module, answer in kept.answers.items() if name in answer.leaned
+            )
+            reading.discard(name)
+            told = [
+                module
+                for module in reading
+                if module not in paths or mentions.search(modules.content(paths[module]))
+            ]
+            leading |= with_importers(told, imports)
     again = names | leading
     again.update(
         module for module, answer in kept.answers.items() if not leading.isdisjoint(answer.leaned)
     )
-    return [
-        source for source in sources if source.module in again or source.module not in kept.answers
-    ]
+    return [source for source in sources if source.module in again]

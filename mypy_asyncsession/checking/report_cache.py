@@ -21,8 +21,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
+from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.checking.report import Other, Problem, Report, Unresolved
-from mypy_asyncsession.checking.snapshot import Snapshot, state
+from mypy_asyncsession.checking.snapshot import Snapshot
 from mypy_asyncsession.findings import Span, decode
 from mypy_asyncsession.survey import decode as decode_survey
 

@@ -8,7 +8,7 @@ Whatever was changed so shortly before the run that its time could stay the same
 once more is not known by its time.
 """
 
-# ruff: noqa: PTH116, PTH123
+# ruff: noqa: PTH123
 # Paths are strings, as they are to mypy; for thousands of files that is quicker, too.
 
 from __future__ import annotations
@@ -20,8 +20,18 @@ from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.checking.directory_names import (
+    Listings,
+    above_all,
+    digest_of,
+    names_before,
+    names_in,
+    split,
+)
+from mypy_asyncsession.checking.file_times import state
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self
@@ -31,9 +41,6 @@ if TYPE_CHECKING:
 
 #: By how many nanoseconds a time must be past: file systems keep two seconds at the worst.
 _SETTLED: Final = 2_000_000_000
-
-#: What imports find, what says how, and what adds to where they are looked up.
-_ENDS: Final = (".py", ".pyi", ".pth", "py.typed")
 
 #: What makes a package of a directory.
 _PACKAGES: Final = ("__init__.py", "__init__.pyi")
@@ -71,55 +78,6 @@ class Looked:
         self.files.update(other.files)
         self.missing.extend(other.missing)
         self.folders.extend(other.folders)
-
-
-def state(path: str) -> list[int] | None:
-    """By what a file or directory is known to be unchanged; ``None`` if it is not there."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return state_of(found)
-
-
-def state_of(found: os.stat_result) -> list[int]:
-    """The same, of what ``os.stat`` gave."""
-    return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]
-
-
-def names_in(folder: str) -> str:
-    """A digest of the names in a directory that an import could find."""
-    return _digest(_listed(folder))
-
-
-def _listed(folder: str) -> dict[str, bool] | None:
-    """What is in a directory: by each name, whether it is a directory; ``None`` if it is closed."""
-    try:
-        with os.scandir(folder) as listing:
-            return {entry.name: entry.is_dir() for entry in listing}
-    except OSError:
-        return None
-
-
-class _Listings(dict[str, "tuple[list[int] | None, dict[str, bool] | None]"]):
-    """Directories, each read once: their states before that, and what is in them."""
-
-    def __missing__(self, folder: str) -> tuple[list[int] | None, dict[str, bool] | None]:
-        """Read a directory."""
-        self[folder] = found = state(folder), _listed(folder)
-        return found
-
-
-def _digest(listed: dict[str, bool] | None) -> str:
-    if listed is None:
-        return ""
-    found = sorted(
-        f"{name}/" if is_dir else name
-        for name, is_dir in listed.items()
-        if ("." not in name or name.endswith(_ENDS)) and name != "__pycache__"
-    )
-    text = "\n".join(found).encode(errors="surrogateescape")
-    return blake2b(text, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +154,9 @@ class Snapshot:
             found_now = state(path)
             others[path] = found_now and _settled(found_now, start)
         folders: dict[str, tuple[list[int] | None, str]] = {}
-        listings = _Listings()
+        listings = Listings()
         missing = [*before.missing]
-        above = _above(before.folders).difference(before.folders, looked.folders)
+        above = above_all(before.folders).difference(before.folders, looked.folders)
         for folder, absent in sorted(_to_watch(before, looked, listings).items()):
             if folder in above:
                 # What else comes and goes beside a project is nothing to it.
@@ -208,7 +166,7 @@ class Snapshot:
             known, digest = old.folders.get(folder, (None, None))
             if digest is None or found_now is None or known != found_now:
                 found_now, listed = listings[folder]
-                digest = _digest(listed)
+                digest = digest_of(listed)
                 if not absent.isdisjoint(listed or ()):
                     return None
             if before.folders.get(folder, digest) != digest:
@@ -229,19 +187,20 @@ class Snapshot:
         )
 
     def changed(self, paths: Iterable[str]) -> list[str] | None:
-        """The files to check that have changed since, if nothing else has.
+        """The files to check that have changed since, come or gone, if nothing else has.
 
         Args:
             paths: The files to check.
         """
         now = time.time_ns()
-        if list(paths) != list(self.sources) or not self._rest_holds(now):
+        files = dict.fromkeys(paths)
+        come = [path for path in files if path not in self.sources]
+        gone = [path for path in self.sources if path not in files]
+        if not self._rest_holds(now, come, gone):
             return None
-        return [
-            path
-            for path, each in self.sources.items()
-            if not self._same({path: each}, _content, now)
-        ]
+        left = [(path, each) for path, each in self.sources.items() if path in files]
+        edited = [path for path, each in left if not self._same({path: each}, _content, now)]
+        return [*come, *gone, *edited]
 
     def with_rest_of(self, other: Snapshot) -> Snapshot:
         """The same, with what another one has besides the files to check."""
@@ -249,9 +208,11 @@ class Snapshot:
         missing = list(dict.fromkeys((*other.missing, *self.missing)))
         return Snapshot(self.sources, others, folders, missing, self.renewed)
 
-    def _rest_holds(self, now: int) -> bool:
+    def _rest_holds(self, now: int, come: Sequence[str] = (), gone: Sequence[str] = ()) -> bool:
+        """Whether all else is as it was, and what is in directories but for files come and gone."""
+        read = names_before(self.sources, come, gone) if come or gone else names_in
         return (
-            self._same(self.folders, names_in, now)
+            self._same(self.folders, read, now)
             and all(
                 known is not None and state(path) == known for path, known in self.others.items()
             )
@@ -322,19 +283,19 @@ def _at_start(folder: str) -> Iterator[str]:
     yield from (os.path.join(folder, name) for name in names if name.endswith(_AT_START))
 
 
-def _to_watch(before: Before, looked: Looked, listings: _Listings) -> dict[str, set[str]]:
+def _to_watch(before: Before, looked: Looked, listings: Listings) -> dict[str, set[str]]:
     """The directories in which something could come to be found, and what was not in them.
 
     Where a directory is not there, that is so of its name in the nearest one above it that is.
     """
     missing: dict[str, set[str]] = {folder: set() for folder in (*before.folders, *looked.folders)}
     for path in looked.missing:
-        folder, name = _split(path)
+        folder, name = split(path)
         missing.setdefault(folder, set()).add(name)
     watched: dict[str, set[str]] = {}
     for folder, absent in missing.items():
         while True:
-            above, name = _split(folder)
+            above, name = split(folder)
             # Mostly it would be in one that has many others: then they are not asked for singly.
             listed = listings[above][1] if above in missing else None
             if listed is not None:
@@ -347,23 +308,6 @@ def _to_watch(before: Before, looked: Looked, listings: _Listings) -> dict[str, 
             folder, absent = above, set() if is_there else {name}  # noqa: PLW2901
         watched.setdefault(folder, set()).update(absent)
     return watched
-
-
-def _above(folders: Iterable[str]) -> set[str]:
-    """The directories that some directories are in, and those that these are in."""
-    found: set[str] = set()
-    for folder in folders:
-        current = os.path.dirname(folder)
-        while current not in found:
-            found.add(current)
-            current = os.path.dirname(current)
-    return found
-
-
-def _split(path: str) -> tuple[str, str]:
-    """What ``os.path.split`` gives, which takes longer and is asked for thousands."""
-    folder, _, name = path.rpartition(os.sep)
-    return (folder, name) if name and folder.count(os.sep) else os.path.split(path)
 
 
 def what_was_there(

@@ -10,7 +10,7 @@ from collections import defaultdict
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession.checking.snapshot import state
+from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.reading import read_bytes
 from mypy_asyncsession.semantic.imports import reachable
 

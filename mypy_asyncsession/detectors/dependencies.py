@@ -343,7 +343,11 @@ class Dependencies:
             attribute = unentered_attribute(driven, function, name, self._interpreter)
             if attribute is not None:
                 drive, detail = Drive.UNENTERED, attribute
-        none = function is None or name is None or not asks_for_none(function, name)
+        none = driven.none and not (
+            function is not None
+            and name is not None
+            and asks_for_none(function, name, scope, self._interpreter)
+        )
         types, program = self._interpreter.types, self._interpreter.program
         different = None
         if not is_given_class(expression, wanted, scope, program):

@@ -13,6 +13,7 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OperatorAssignmentStmt,
+    TryStmt,
     TupleExpr,
     WithStmt,
 )
@@ -20,20 +21,22 @@ from mypy.nodes import (
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.none_tests import none_test
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
-from mypy_asyncsession.semantic.syntax import leaves_function, walk
+from mypy_asyncsession.semantic.syntax import dotted, leaves_function, statements, walk
 from mypy_asyncsession.semantic.typestate import Change
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import Node, TryStmt
+    from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.object_identity import Objects
     from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.summaries import Summaries
 
@@ -152,10 +155,44 @@ def add_call(
             changes.setdefault(index, []).append(Change(None, when=EdgeKind.RAISING))
 
 
-def add_handlers(
-    changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody
+def _add_branches(
+    changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody, objects: Objects
 ) -> None:
-    """Handlers that do not catch what a flush raises, and blocks that roll back."""
+    """Where a condition says that there is no session, none has failed."""
+    for point in body.graph.points:
+        if point.kind is not PointKind.BRANCH:
+            continue
+        tested, holds = none_test(point.node)
+        if tested is not None and objects.of(tested, body, point.index) == object_:
+            side = EdgeKind.TRUE if holds else EdgeKind.FALSE
+            changes.setdefault(point.index, []).append(Change(None, when=side))
+
+
+def is_attempt(index: int, object_: Object, body: FunctionBody) -> bool:
+    """Whether a point commits in a ``try`` of its own, which rolls back if that fails."""
+    point = body.graph.points[index]
+    awaited = point.node.expr if isinstance(point.node, AwaitExpr) else None
+    callee = awaited.callee if isinstance(awaited, CallExpr) else None
+    if not isinstance(callee, MemberExpr) or callee.name != "commit":
+        return False
+    for statement in statements(body.node.body):
+        if isinstance(statement, TryStmt) and statement.body.body == [point.statement]:
+            mended = {
+                dotted(node.expr)
+                for caught, handler in zip(statement.types, statement.handlers, strict=True)
+                if catches_failure(caught)
+                for node in walk(handler)
+                if isinstance(node, MemberExpr) and node.name in MENDING
+            }
+            return object_.text in mended
+    return False
+
+
+def add_handlers(
+    changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody, objects: Objects
+) -> None:
+    """What else decides: handlers that catch something else, blocks that roll back, conditions."""
+    _add_branches(changes, object_, body, objects)
     root = root_of(object_)
     for point in body.graph.points:
         if point.kind is PointKind.HANDLER:

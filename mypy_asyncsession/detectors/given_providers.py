@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import ArgKind, CallExpr, ClassDef, FuncDef, NameExpr
+from mypy.nodes import (
+    ArgKind,
+    AssignmentStmt,
+    CallExpr,
+    ClassDef,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+)
 
 from mypy_asyncsession.detectors.parameter_needs import is_reference, kept, may_need, needs
 from mypy_asyncsession.detectors.spans import written
@@ -124,6 +133,8 @@ class GivenProviders:
             value = self._interpreter.element(value, need.key)
             text = f'{text}["{need.key}"]'
         if need.called and self._doubles.gives_coroutines(argument, point):
+            if need.methods and not _may_be_run(need.methods, point):
+                return None
             value = object_value(Shape.COROUTINE, label="Coroutine")
         elif need.called:
             value = self._interpreter.called(value, [], point.scope)
@@ -180,6 +191,19 @@ def _is_certain(value: ObjectValue) -> bool:
         or value.resource is not None
         or (isinstance(item, ObjectValue) and item.resource is not None)
     )
+
+
+def _may_be_run(methods: frozenset[str], point: ProgramPoint) -> bool:
+    """Whether one of some methods of what is made here is called, as far as names tell."""
+    if any(each.startswith("__") for each in methods):
+        return True
+    statement, function = point.statement, point.body.function()
+    handed_out = isinstance(statement, ReturnStmt) or (
+        isinstance(statement, AssignmentStmt) and isinstance(statement.lvalues[0], MemberExpr)
+    )
+    if function is None or handed_out:
+        return point.body.may_mention(methods)
+    return not point.body.contents(function).words.isdisjoint(methods)
 
 
 def _is_filled(argument: Expression, point: ProgramPoint) -> bool:

@@ -162,7 +162,15 @@ def _yields(handed: ObjectInfo | None) -> Yields | None:
 def _holds(handed: ObjectInfo | None) -> tuple[Held, ...]:
     held = []
     while handed is not None:
-        held.append(Held(handed.shape.name, handed.can.value, handed.resource is not None))
+        uncalled = handed.shape in (Shape.FUNCTION, Shape.CLASS)
+        held.append(
+            Held(
+                handed.shape.name,
+                handed.can.value,
+                handed.resource is not None,
+                uncalled and handed.takes,
+            )
+        )
         if handed.shape is Shape.SESSIONMAKER and handed.item is None:
             made = Shape.SYNC_SESSION if handed.label == "sessionmaker" else Shape.SESSION
             held.append(Held(made.name, ABILITIES[made].value, resource=True))

@@ -91,7 +91,14 @@ def object_info(
         )
         if not plain or item is None or item.shape in (Shape.OTHER, Shape.NONE):
             return None
-        return ObjectInfo(Shape.CLASS, Can.NOTHING, "class", item, None, None, None)
+        init = interpreter.attribute(interpreter.instance(value), "__init__")
+        return ObjectInfo(
+            Shape.CLASS,
+            Can.NOTHING,
+            "class",
+            item,
+            takes=isinstance(init, FunctionValue) and takes(init),
+        )
     return None
 
 
@@ -119,7 +126,7 @@ def takes(function: Value) -> bool:
     if isinstance(function, ManagerFactory):
         return takes(function.function)
     if isinstance(function, TypedCallable) and isinstance(function.type, CallableType):
-        return ArgKind.ARG_POS in function.type.arg_kinds
+        return not {ArgKind.ARG_POS, ArgKind.ARG_NAMED}.isdisjoint(function.type.arg_kinds)
     if not isinstance(function, FunctionValue):
         return False
     required = sum(

@@ -6,7 +6,7 @@ nothing in its signature says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -62,12 +62,14 @@ class Need:
         called: Whether it uses the result of a call of it, or the argument itself.
         part: The attribute that it calls, if it is one of the argument's.
         key: What the argument holds under a key, if it calls that.
+        methods: The methods of a class that come to it, where a class keeps the argument.
     """
 
     pairing: Pairing
     called: bool
     part: str | None = None
     key: str | None = None
+    methods: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 def may_need(call: CallExpr, scope: Scope, program: Program) -> bool:
@@ -238,7 +240,30 @@ def _kept_parts(owner: ClassDef, attribute: str) -> Iterator[Need]:
         return
     for name, found in ways.items():
         if len(set(found)) == 1 and read[name] == len(found):
-            yield found[0]
+            yield replace(found[0], methods=_reaching(owner, f"{own}.{name}"))
+
+
+def _reaching(owner: ClassDef, attribute: str) -> frozenset[str]:
+    """The methods of a class that read an attribute, themselves or through others of them."""
+    methods = [each for each in map(definition_of, owner.defs.body) if each is not None]
+    read = {
+        method.name: {
+            name
+            for node in walk(method.body)
+            if isinstance(node, MemberExpr) and (name := dotted(node)) is not None
+        }
+        for method in methods
+    }
+    found = {name for name, names in read.items() if attribute in names}
+    more = found
+    while more:
+        more = {
+            name
+            for name, names in read.items()
+            if name not in found and any(f"self.{each}" in names for each in more)
+        }
+        found |= more
+    return frozenset(found)
 
 
 def _is_sure(name: str, uses: list[tuple[PointKind, Node, int]], flow: FunctionFlow) -> bool:

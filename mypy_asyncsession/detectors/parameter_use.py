@@ -121,8 +121,10 @@ def _target(
     return callee if callee.node is not function else None
 
 
-def asks_for_none(function: FuncItem, name: str) -> bool:
-    """Whether a function finds out whether one of its parameters is ``None``."""
+def asks_for_none(
+    function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int = 0
+) -> bool:
+    """Whether a function, or one that it hands it to, asks whether a parameter is ``None``."""
     for node in walk(function.body):
         if isinstance(node, (IfStmt,)):
             tested: list[Node] = list(node.expr)
@@ -147,15 +149,37 @@ def asks_for_none(function: FuncItem, name: str) -> bool:
         elif isinstance(node, MatchStmt):
             tested = [node.subject]
         elif isinstance(node, CallExpr):
-            if isinstance(node.callee, NameExpr) and node.callee.name in _ASKING:
-                tested = node.args[:1]  # type: ignore[assignment]
-            else:
+            if not isinstance(node.callee, NameExpr) or node.callee.name not in _ASKING:
+                if depth < _DEPTH and _is_asked_for_none(
+                    node, name, function, scope, interpreter, depth
+                ):
+                    return True
                 continue
+            tested = node.args[:1]  # type: ignore[assignment]
         else:
             continue
         if any(_is_name(each, name) for each in tested):
             return True
     return False
+
+
+def _is_asked_for_none(
+    call: CallExpr,
+    name: str,
+    function: FuncItem,
+    scope: Scope,
+    interpreter: Interpreter,
+    depth: int,
+) -> bool:
+    """Whether a call hands a parameter on to a function that asks whether it is ``None``."""
+    if not any(_is_name(each, name) for each in call.args):
+        return False
+    callee = _target(call, function, scope, interpreter)
+    return callee is not None and any(
+        asks_for_none(callee.node, parameter, callee.scope, interpreter, depth + 1)
+        for parameter, argument in matched(call, callee)
+        if _is_name(argument, name)
+    )
 
 
 def _is_broad(type_: Node | None) -> bool:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
-from mypy.nodes import FuncDef, LambdaExpr, NameExpr, ReturnStmt, YieldExpr
+from mypy.nodes import (
+    AssignmentStmt,
+    ClassDef,
+    FuncDef,
+    LambdaExpr,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    YieldExpr,
+)
 from mypy.types import (
     CallableType,
     Instance,
@@ -25,8 +34,8 @@ from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
-from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, yields
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue
+from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, walk, yields
+from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,12 +73,14 @@ class ResultTypes:
             found = expand_type(found, self._given(function))
         if not informative(found):
             return self.of_body(function)
-        return None if found is not None and self._contradicted(function, found) else found
+        if found is None or self._contradicted(function, found):
+            return None
+        return None if self._is_kept_narrower(function, found) else found
 
     def _exact(self, function: FunctionValue, value: Value, declared: Type | None) -> Type | None:
-        if not isinstance(value, ObjectValue) or value.type is None:
-            return declared
         receiver = self._receiver(function)
+        if not isinstance(value, ObjectValue) or value.type is None:
+            return self._resolved(function, declared, receiver) if declared is not None else None
         if isinstance(value, Bounded):
             return self._resolved(function, declared, receiver) if declared is not None else None
         if _is_same_class(declared, value.type):
@@ -106,19 +117,54 @@ class ResultTypes:
         """Whether a body gives what has nothing to do with what its annotation says."""
         if is_stub_body(function.node):
             return False
-        found = [
-            get_proper_type(value.type)
-            for _, value in self._given_out(function)
-            if isinstance(value, ObjectValue) and value.type is not None
-        ]
-        exact = [each for each in found if isinstance(each, Instance) and not _is_wide(each)]
+        return any(self._is_another(value, declared) for _, value in self._given_out(function))
+
+    def _is_another(self, given: Value, declared: Type) -> bool:
+        """Whether what is given has nothing to do with a declared type, ``None`` apart."""
+        found: list[Type] = []
+        for each in members(given):
+            if is_none(each):
+                continue
+            if not isinstance(each, ObjectValue) or each.type is None:
+                return False
+            type_ = get_proper_type(each.type)
+            found += type_.items if isinstance(type_, UnionType) else [type_]
+        found = [each for each in found if not isinstance(get_proper_type(each), NoneType)]
         is_subtype = self._interpreter.program.is_subtype
-        return bool(exact) and any(
-            not is_subtype(each, declared)
+        return bool(found) and all(
+            isinstance(each, Instance)
+            and not _is_wide(each)
+            and not is_subtype(each, declared)
             and not is_subtype(declared, each)
             and not _is_same_class(each, declared)
-            for each in exact
+            for each in map(get_proper_type, found)
         )
+
+    def _is_kept_narrower(self, function: FunctionValue, declared: Type) -> bool:
+        """Whether a method returns an attribute that its class puts a narrower object into."""
+        owner = function.scope.node
+        if not isinstance(owner, ClassDef) or function.receiver is None:
+            return False
+        names = {
+            expression.name
+            for expression in filter(None, returned(function.node))
+            if isinstance(expression, MemberExpr) and _is_self(expression.expr)
+        }
+        is_subtype = self._interpreter.program.is_subtype
+        for node in walk(owner) if names else ():
+            if not isinstance(node, AssignmentStmt):
+                continue
+            if not any(
+                isinstance(target, MemberExpr) and target.name in names and _is_self(target.expr)
+                for target in node.lvalues
+            ):
+                continue
+            value = self._interpreter.value(node.rvalue, function.scope, None)
+            if not isinstance(value, ObjectValue) or value.type is None or is_none(value):
+                continue
+            if is_subtype(value.type, declared) and not _is_same_class(value.type, declared):
+                return True
+        return False
 
     def gives_none(self, function: FunctionValue) -> bool:
         """Whether a function may give ``None``, as far as its returns say."""
@@ -263,6 +309,10 @@ def without_none(type_: Type) -> Type:
         return type_
     rest = [each for each in proper.items if not isinstance(get_proper_type(each), NoneType)]
     return UnionType.make_union(rest) if rest else type_
+
+
+def _is_self(node: Expression) -> bool:
+    return isinstance(node, NameExpr) and node.name == "self"
 
 
 def _is_wide(type_: Instance) -> bool:

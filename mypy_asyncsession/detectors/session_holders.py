@@ -29,6 +29,7 @@ from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import BACKGROUND_TASK, STREAMING_RESPONSES
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
+from mypy_asyncsession.semantic.interpreter.fields import has_generated_init
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import mentions, returned, statements, walk
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
@@ -279,8 +280,7 @@ class Holders:
         if maker.info is None or depth > _DEPTH:
             return False
         instance = self._interpreter.instance(maker)
-        symbol = maker.info.names.get("__init__")
-        if "dataclass" in maker.info.metadata and (symbol is None or symbol.plugin_generated):
+        if has_generated_init(maker.info):
             return any(isinstance(each, NameExpr) and each.name in names for each in call.args)
         init = self._interpreter.attribute(instance, "__init__")
         if not isinstance(init, FunctionValue) or not isinstance(init.node, FuncDef):

@@ -23,6 +23,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     catches_failure,
     changes_at,
     flushes_nothing,
+    is_attempt,
     may_leave_failed,
     swallows_failure,
 )
@@ -205,7 +206,7 @@ class Transactions:
             changes: dict[int, list[Change[State]]] = {}
             asked: list[int] = []
             for index, summary in done.items():
-                made = self._begins(summary, object_, body)
+                made = self._begins(summary, object_)
                 if any(
                     act.object == object_ and act.method == "begin" and not act.function
                     for act in summary.acts
@@ -232,7 +233,7 @@ class Transactions:
                 if getattr(value, "label", None) in TRANSACTIONS:
                     yield point.index
 
-    def _begins(self, summary: Summary, object_: Object, body: FunctionBody) -> list[Change[State]]:
+    def _begins(self, summary: Summary, object_: Object) -> list[Change[State]]:
         made: list[Change[State]] = []
         root = root_of(object_)
         is_own = isinstance(root, Variable) and root.defined > 0
@@ -247,7 +248,6 @@ class Transactions:
                 act.method in _BEGINNING or (is_own and act.method in _LOADING)
             ):
                 made.append(Change(State.BEGUN, when=DONE, begins=True))
-        del body
         return made
 
     def _begun_objects(self, done: Mapping[int, Summary]) -> list[Object]:
@@ -286,9 +286,9 @@ class Transactions:
                 if made:
                     changes[index] = made
                     add_call(changes, body.graph.points[index], made, body)
-                if _uses(summary, object_):
+                if _uses(summary, object_) and not is_attempt(index, object_, body):
                     asked.append(index)
-            add_handlers(changes, object_, body)
+            add_handlers(changes, object_, body, self._objects)
             for index in asked:
                 # What is raised here is raised once.
                 gone: Change[State] = Change(None, frozenset({State.FAILED, State.STAGED}), DONE)

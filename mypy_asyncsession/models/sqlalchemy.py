@@ -126,6 +126,8 @@ COROUTINE_METHODS: Final = frozenset(
 )
 #: Those that give a result that is got piece by piece.
 STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
+#: Those whose results have no elements, until all are got from them.
+RESULT_METHODS: Final = frozenset({"exec", "exec_driver_sql", "execute", "scalars"})
 #: What a sync session has and an async one does not.
 SYNC_ONLY_ATTRIBUTES: Final = frozenset(
     {

@@ -49,6 +49,8 @@ class AsyncSessionPlugin(Plugin):
                 self._trouble = str(error)
         self._build: Build | None = None
         self._made: Engine | None = None
+        #: The modules that mypy found in its cache, and their paths.
+        self._cached: dict[str, str] = {}
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
         self._key = f"{mypy_asyncsession.__version__} {_sources()} {self._settings.key()}"
         announce(__name__, f"{self._settings} {self._overlays.state()} {self._trouble}", options)
@@ -73,6 +75,10 @@ class AsyncSessionPlugin(Plugin):
                 self._engine.show_misfits()
         if self._build.in_daemon or self._made is not None:
             self._engine.begin()
+        if not (self._build.in_daemon or self._build.is_shared) and any(
+            tree.defs for tree in modules.values()
+        ):
+            self._engine.narrow(self._cached)
 
     @property
     def _engine(self) -> Engine:
@@ -103,6 +109,7 @@ class AsyncSessionPlugin(Plugin):
         key = f"{self._key} {self._settings.is_strict(ctx.id)}"
         overlay = self._overlays.digest(ctx.id)
         if ctx.is_check:
+            self._cached[ctx.id] = ctx.path
             return Recorded(key, overlay)
         facts = self._engine.module_pass.facts(ctx.id)
         if self._build is not None:

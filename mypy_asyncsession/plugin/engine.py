@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
@@ -13,10 +14,11 @@ from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
+from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
@@ -69,6 +71,35 @@ class Engine:
         self.daemon.begin()
         self._recovery.begin()
         self.hooks.clear()
+
+    def narrow(self, unparsed: Mapping[str, str]) -> None:
+        """Find out what may have to do with a provider: the rest need not be looked at.
+
+        It takes as long as parsing the program, and is worth it where most of it is checked.
+
+        Args:
+            unparsed: The paths of modules that mypy may have in its cache, by name.
+        """
+        own = [tree for tree in self._build.modules.values() if not is_foreign(tree.path)]
+        cached = {
+            module: path
+            for module, path in unparsed.items()
+            if module not in self._build.modules and not is_foreign(path)
+        }
+        if self._settings.survey or len(own) <= len(cached):
+            return
+        parsed = [self._build.parse(path, module, None) for module, path in cached.items()]
+        try:
+            leads = Leads(self._settings.config.resources)
+            for tree in own + [each for each in parsed if each is not None]:
+                leads.add(tree)
+            leads.follow()
+            leads.settle(cached)
+        except Exception:
+            if "MYPY_ASYNCSESSION_RAISE" in os.environ:
+                raise
+            return  # then all of it is looked at
+        self.module_pass.leads = self._recovery.leads = leads
 
     def show_misfits(self) -> None:
         """Report where an overlay of the project's does not fit the definitions."""

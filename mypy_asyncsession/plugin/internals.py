@@ -75,6 +75,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "parallel_worker",
         "search_paths",
         "source_set",
+        "workers",
     ),
     FileSystemCache: ("stat_or_none_cache",),
     Errors: (
@@ -523,6 +524,11 @@ class Build(ErrorList):
     def in_worker(self) -> bool:
         """Whether this process is one of mypy's workers, whose errors another one prints."""
         return self._manager.parallel_worker
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes check the modules: none of them parses all of the bodies."""
+        return self._manager.parallel_worker or bool(self._manager.workers)
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""

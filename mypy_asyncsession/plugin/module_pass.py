@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,11 +16,14 @@ from mypy_asyncsession.models.fastapi import FASTAPI
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.ignore_comments import ignore_comments, looks_like_ours, no_code
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
-from mypy_asyncsession.semantic.facts import facts
+from mypy_asyncsession.semantic.facts import facts, lines
 from mypy_asyncsession.semantic.foreign_files import is_foreign
+from mypy_asyncsession.semantic.interface_text import interface
 from mypy_asyncsession.semantic.interpreter import Interpreter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mypy.errorcodes import ErrorCode
     from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
@@ -32,8 +36,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.rules import Rule
     from mypy_asyncsession.semantic.declared import Declared
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.interface_text import Interface
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
     from mypy_asyncsession.semantic.leads import Leads
+    from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
 
 
@@ -273,12 +279,22 @@ class ModulePass:
         tree = self._build.modules.get(module)
         if tree is None or tree.is_stub or is_foreign(tree.path):
             return ""
+        with self._inside(tree) as source:
+            return facts(source, self.interpreter)
+
+    def interface(self, tree: MypyFile) -> Interface:
+        """What other modules may read of one that was only parsed."""
+        with self._inside(tree) as source:
+            return interface(source, lines(source, self.interpreter))
+
+    @contextmanager
+    def _inside(self, tree: MypyFile) -> Iterator[ModuleSource]:
         self.program.modules_read.clear()
         self.interpreter.reset({}, {})
         try:
-            return facts(self.program.enter(tree), self.interpreter)
+            yield self.program.enter(tree)
         finally:
-            self._leaned[module] = set(self.program.modules_read)
+            self._leaned[tree.fullname] = set(self.program.modules_read)
             self.program.leave(for_good=False)
 
 

@@ -39,6 +39,7 @@ async def remove(session: AsyncSession, user: object) -> None:
 from __future__ import annotations
 
 from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
+from mypy_asyncsession.models.sqlalchemy import RESULT_METHODS, STREAMING_METHODS
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 _WHAT = {
@@ -68,7 +69,10 @@ def _hint(unawaited: Unawaited) -> str:
     if unawaited.how is Neglect.ATTRIBUTE:
         awaited = f"({awaited}).{unawaited.detail}"
     elif unawaited.how is Neglect.INDEXED:
-        awaited = f"({awaited})[...]"
+        method = unawaited.callee.rpartition(".")[2]
+        if method in STREAMING_METHODS:
+            return "Await it, and iterate over what that gives: it has no elements"
+        awaited = f"({awaited}){'.all()' if method in RESULT_METHODS else ''}[...]"
     elif unawaited.how is Neglect.ASSIGNED:
         awaited = f"{unawaited.detail} = {awaited}"
     return f'Write "{awaited}"'

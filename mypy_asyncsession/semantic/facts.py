@@ -66,11 +66,16 @@ if TYPE_CHECKING:
 
 def facts(source: ModuleSource, interpreter: Interpreter) -> str:
     """A digest of what the bodies in *source* say; empty where they say nothing."""
-    source.read_whole()
-    lines = _Facts(source, interpreter).lines()
-    if not lines:
+    found = lines(source, interpreter)
+    if not found:
         return ""
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()[:16]
+
+
+def lines(source: ModuleSource, interpreter: Interpreter) -> list[str]:
+    """What the bodies in *source* say, in no order; each line begins with a name."""
+    source.read_whole()
+    return _Facts(source, interpreter).lines()
 
 
 class _Facts:

@@ -1,14 +1,17 @@
-"""The text of a module, without the bodies of functions that say nothing to other modules.
+"""What other modules may read of a module that was only parsed, and which names an edit changes.
 
 Other modules may read what a module binds, its classes, signatures and decorators, and the bodies
 of functions that give something nobody has annotated, or put something where others find it. The
-other bodies are summed up by ``facts``. So a module whose text without them is what it was, and
-whose facts are, means to all others what it meant.
+other bodies are summed up by ``facts``. So a name whose text without them is what it was, and
+whose facts are, means to all others what it meant, unless it is made of one that does not.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -18,6 +21,7 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     GlobalDecl,
+    ImportFrom,
     LambdaExpr,
     ListExpr,
     NameExpr,
@@ -31,16 +35,15 @@ from mypy.nodes import (
 
 from mypy_asyncsession.semantic.leading_names import HOLDERS
 from mypy_asyncsession.semantic.mentions import is_open, names_in, signature_of
-from mypy_asyncsession.semantic.syntax import statements
+from mypy_asyncsession.semantic.syntax import definition_of, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mypy.nodes import MypyFile, Node
 
     from mypy_asyncsession.semantic.module_source import ModuleSource
 
-_LAST_LINE: Final = sys.maxsize
 #: What declares, defines or keeps something that is not a variable of the function.
 _LASTING: Final = frozenset(
     {ClassDef, Decorator, FuncDef, GlobalDecl, LambdaExpr, NonlocalDecl, OverloadedFuncDef}
@@ -49,22 +52,114 @@ _LASTING: Final = frozenset(
 _PUTTING: Final = frozenset({"__setattr__", "globals", "patch", "setattr", "setdefault", "vars"})
 
 
-def interface_text(source: ModuleSource) -> str:
-    """The lines of a module that others may read, without those that are blank or a comment."""
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What others may read of a module, by the names that it binds; of the rest under no name.
+
+    Attributes:
+        told: What they may read.
+        whole: All of it, with the bodies that say nothing to them.
+    """
+
+    told: dict[str, str]
+    whole: dict[str, str]
+
+    def changed(self, new: Interface) -> set[str] | None:
+        """The names that mean something else to others in *new*.
+
+        Returns:
+            ``None`` if that cannot be told by names.
+        """
+        names = {name for name, text in self.told.items() if new.told.get(name) != text}
+        names |= new.told.keys() - self.told.keys()
+        if "" in names:
+            return None
+        while names:
+            # What is made of one of them may be another thing as well.
+            mentions = mentioning(names)
+            more = {
+                name
+                for interface in (self, new)
+                for name, text in interface.whole.items()
+                if name not in names and mentions.search(text.encode())
+            }
+            if "" in more:
+                return None
+            if not more:
+                break
+            names |= more
+        return names
+
+
+def mentioning(names: Iterable[str]) -> re.Pattern[bytes]:
+    """Finds where a text mentions one of some names."""
+    return re.compile(rb"\b(?:%s)\b" % b"|".join(re.escape(name.encode()) for name in names))
+
+
+def interface(source: ModuleSource, facts: Iterable[str]) -> Interface:
+    """What others may read of a module, without lines that are blank or a comment.
+
+    Args:
+        source: The module.
+        facts: What its bodies say, a line each: see ``facts.lines``.
+    """
     hidden: set[int] = set()
     for function in _functions(source.tree):
         first, last = function.body.line, function.body.end_line
         if last is not None and first > function.line and _is_quiet(function, source):
             hidden.update(range(first, last + 1))
-    lines = source.text(1, _LAST_LINE).split("\n")
-    shown = [
-        line
-        for number, line in enumerate(lines, 1)
-        if number not in hidden and not _says_nothing(line)
-    ]
+    told: dict[str, list[str]] = defaultdict(list)
+    whole: dict[str, list[str]] = defaultdict(list)
+    lines = source.text(1, sys.maxsize).split("\n")
+    names = [""] * (len(lines) + 1)
+    for statement in source.tree.defs:
+        bound = _bound(statement)
+        first = min([statement.line, *(each.line for each in _decorators(statement))])
+        for number in range(first, (statement.end_line or statement.line) + 1):
+            # Two on one line are told under no name.
+            names[number] = bound if not names[number] else ""
+    for number, line in enumerate(lines, 1):
+        if not _says_nothing(line):
+            whole[names[number]].append(line)
+            if number not in hidden:
+                told[names[number]].append(line)
+    for fact in sorted(facts):
+        told[re.split(r"\W", fact, maxsplit=1)[0]].append(fact)
     # What the hidden ones do to the containers, names and functions of the module.
-    shown += map(repr, map(sorted, (source.mutated(), source.put_by_name(), source.run_in_sync())))
-    return "\n".join(shown)
+    for kind in (source.mutated(), source.put_by_name(), source.run_in_sync()):
+        for name in kind:
+            told[name].append(repr(name))
+    return Interface(
+        {name: "\n".join(text) for name, text in told.items()},
+        {name: "\n".join(text) for name, text in whole.items()},
+    )
+
+
+def _bound(statement: Node) -> str:
+    """The one name that a statement of a module binds; none if it is another number of them."""
+    if isinstance(statement, ClassDef):
+        return statement.name
+    function = definition_of(statement)
+    if function is not None:
+        return function.name
+    if isinstance(statement, AssignmentStmt) and len(statement.lvalues) == 1:
+        target = statement.lvalues[0]
+        return target.name if isinstance(target, NameExpr) else ""
+    if isinstance(statement, ImportFrom) and len(statement.names) == 1:
+        name, alias = statement.names[0]
+        return alias or name
+    return ""
+
+
+def _decorators(statement: Node) -> Iterator[Node]:
+    if isinstance(statement, ClassDef):
+        yield from statement.decorators
+    elif isinstance(statement, Decorator):
+        yield from statement.original_decorators
+    elif isinstance(statement, OverloadedFuncDef):
+        for item in statement.items:
+            yield item
+            yield from _decorators(item)
 
 
 def _says_nothing(line: str) -> bool:

@@ -66,6 +66,8 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mypy.nodes import Expression, Node
 
 #: The methods that a call of a class, or of an object, is a call of.
@@ -169,6 +171,28 @@ class Leads(StandIns):
             for target in statement.lvalues
             if isinstance(target, NameExpr)
         }
+
+    def settle(self, over: Collection[str]) -> None:
+        """Let go of bodies: what leads to a provider stays known.
+
+        Args:
+            over: The modules of which nothing will be asked.
+        """
+        for name, module in self._modules.items():
+            for unit in module.units:
+                unit.flows.clear()
+                unit.words.clear()
+                unit.named = None
+                if name in over:
+                    for node in unit.definitions():
+                        self._by_node.pop(id(node), None)
+                    self._nodes.discard(id(unit.node))
+            if name in over:
+                module.units.clear()
+        self._mentions.clear()
+        self._by_name.clear()
+        self._defined.clear()
+        self._types.clear()
 
     def _is_odd(self, name: str) -> bool:
         """Whether entering what a call gives may be wrong, by the name of what is called."""

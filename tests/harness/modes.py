@@ -133,16 +133,16 @@ def daemon(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
 
 
 def check(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
-    """The command line, with its own cache."""
-    yield from _check(workspace)
+    """The command line on mypy's analysis, with its own cache."""
+    yield from _check(workspace, "--engine", "mypy")
 
 
 def parsed(workspace: Workspace, _seeds: Seeds) -> Iterator[Run]:
-    """The command line without mypy's symbols and types: the modules are only parsed.
+    """The command line as it is: without mypy's symbols and types, the modules are only parsed.
 
     Where a case skips the command line, it skips this as well.
     """
-    yield from _check(workspace, "--engine", "parsed")
+    yield from _check(workspace)
 
 
 AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {

@@ -100,6 +100,10 @@ class Texts:
             found[name] = text
         return found
 
+    def is_broken(self, name: str) -> bool:
+        """Whether one of them cannot be parsed."""
+        return name in self._broken
+
     def good(self) -> dict[str, str]:
         """They as they last were without what cannot be parsed."""
         return dict(self._good)
@@ -122,15 +126,22 @@ def differences(root: Path, random: Random, number: int) -> Iterator[str]:
                 found.open(f"p/{name}.py")
             for _ in range(number):
                 name = texts.edit()
-                found.change(f"p/{name}.py", texts.read()[name])
+                path = f"p/{name}.py"
+                found.change(path, texts.read()[name])
                 if random.random() < 0.2:
-                    continue  # the next edit comes before anybody has looked
+                    found.save(path)
+                if random.random() < 0.3:
+                    # The next edit comes before anybody has looked, or while mypy does.
+                    await asyncio.sleep(random.choice((0, 0, 0.2, 0.4, 0.6, 0.8)))
+                    continue
                 await found.settled()
                 assert "could not run" not in found.status, found.messages
                 states.append(texts.good())
                 shown.append(sorted(_shown(found)))
-                if random.random() < 0.1:
-                    found.save(f"p/{name}.py")
+                if random.random() < 0.1 and not texts.is_broken(name):
+                    found.save(path)
+                    found.close(path)
+                    found.open(path)
 
     asyncio.run(run())
     cold.mkdir()

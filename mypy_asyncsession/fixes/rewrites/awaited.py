@@ -10,6 +10,7 @@ from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.engine.ignores import unignored
 from mypy_asyncsession.fixes.fix import Fix, Site
+from mypy_asyncsession.models.sqlalchemy import RESULT_METHODS, STREAMING_METHODS
 
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Finding, Misuse
@@ -39,9 +40,23 @@ def _draft(site: Site) -> Draft:
         rpar=[cst.RightParen()] if bracketed else [],
     )
     draft = Draft(key=("await", source.path, id(call)))
-    draft.replace(source, call, new)
+    draft.replace(source, call, _elements(new, site) if _is_indexed(site) else new)
     draft.change(source, source.statement(call), lambda old: unignored(old, _CODES))
     return draft
+
+
+def _is_indexed(site: Site) -> bool:
+    return site.misuse.how == "INDEXED"
+
+
+def _elements(awaited: cst.Await, site: Site) -> cst.BaseExpression:
+    """What has the elements that are asked for: a result has none by itself."""
+    method = (site.misuse.callee or "").rpartition(".")[2]
+    if method in STREAMING_METHODS:
+        raise CannotFix("what it gives has no elements: it is iterated over")
+    if method not in RESULT_METHODS:
+        return awaited
+    return cst.Call(cst.Attribute(awaited, cst.Name("all")))
 
 
 FIX = Fix(

@@ -16,7 +16,7 @@ from mypy_asyncsession.fixes.engine.session_kinds import check_block
 from mypy_asyncsession.fixes.fix import Fix, Site, Style
 from mypy_asyncsession.fixes.rewrites import closing
 from mypy_asyncsession.fixes.rewrites.blocks import ends, goes_on, is_last, leaves, settled
-from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, operand, primary
+from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, call_of, manager, operand
 from mypy_asyncsession.fixes.rewrites.regions import check_stays
 from mypy_asyncsession.semantic.shapes import Can, Shape
 
@@ -54,7 +54,7 @@ def _iterate(site: Site) -> Draft:
                 raise CannotFix('it is to be awaited, which takes an "async def"')
             new = cst.Await(operand(new))
         else:
-            new = cst.Call(primary(new))
+            new = call_of(new, holds[0])
         holds.pop(0)
     can = Can(holds[0].can) if holds else Can.NOTHING
     wanted, other = Can.ITERATE, Can.ASYNC_ITERATE

@@ -60,7 +60,7 @@ def _made(
     if held.shape in _UNCALLED:
         if held.shape == Shape.SESSIONMAKER.name and _is_made_here(expression):
             raise CannotFix("a sessionmaker that was given no engine makes sessions without one")
-        called = cst.Call(primary(expression))
+        called = call_of(expression, held)
         if not rest and held.shape == Shape.SESSIONMAKER.name:
             return Manager(called, is_async=prefer_async)
         return _made(site, called, rest, prefer_async=prefer_async)
@@ -83,6 +83,33 @@ def _made(
     if len(ways) > 1:
         return Manager(expression, is_async=prefer_async)
     return Manager(expression, is_async=ways[0] is Can.ASYNC_ENTER)
+
+
+def call_of(expression: cst.BaseExpression, held: Held) -> cst.BaseExpression:
+    """A call of what was not called.
+
+    Raises:
+        CannotFix: It is not known what to give to it.
+    """
+    if held.takes:
+        raise CannotFix("it has to be called with something")
+    if not _manages_what_was_made(expression):
+        return cst.Call(primary(expression))
+    assert isinstance(expression, cst.Call)
+    inner = expression.args[0].value
+    assert isinstance(inner, cst.Call)
+    function = expression.with_changes(args=[cst.Arg(_bare(inner.func))])
+    return inner.with_changes(func=function)
+
+
+def _manages_what_was_made(expression: cst.BaseExpression) -> bool:
+    """Whether this is ``asynccontextmanager(get_db())``, which takes the function itself."""
+    return (
+        isinstance(expression, cst.Call)
+        and _tail(expression.func) in ("asynccontextmanager", "contextmanager")
+        and len(expression.args) == 1
+        and isinstance(expression.args[0].value, cst.Call)
+    )
 
 
 def _once_started(site: Site, awaited: cst.Await, held: Held) -> Manager:

@@ -9,7 +9,9 @@ import libcst.matchers as m
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.names import binding_of, mentions
+from mypy_asyncsession.fixes.editing.source_file import written
 from mypy_asyncsession.fixes.engine.ignores import HOLDING, unignored
+from mypy_asyncsession.semantic.shapes import Can
 
 if TYPE_CHECKING:
     from mypy_asyncsession.fixes.editing.draft import Draft
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 #: What is done by hand with a transaction that was awaited.
 _ENDING: Final = ("close", "commit", "is_active", "rollback")
+_ASYNC: Final = Can.ASYNC_ENTER | Can.ASYNC_ITERATE | Can.AWAIT
+#: What has a thread call a function, by the name that it is called by.
+_IN_THREADS: Final = frozenset(
+    {"run_in_executor", "run_in_threadpool", "run_sync", "submit", "to_thread"}
+)
 
 
 def await_above(site: Site, draft: Draft, name: cst.Name) -> None:
@@ -36,6 +43,23 @@ def await_above(site: Site, draft: Draft, name: cst.Name) -> None:
     draft.key = ("await", source.path, id(value))
     draft.replace(source, value, cst.Await(value))
     draft.change(source, binding, lambda old: unignored(old, HOLDING))
+
+
+def check_no_thread(site: Site, expression: cst.BaseExpression) -> None:
+    """Whether a method of what is to be entered is run where the event loop is.
+
+    Raises:
+        CannotFix: A thread is to call it, where nothing awaits what that gives.
+    """
+    if not site.misuse.holds or not Can(site.misuse.holds[0].can) & _ASYNC:
+        return
+    method = site.source.parent(expression)
+    argument = site.source.parent(method)
+    if not isinstance(method, cst.Attribute) or not isinstance(argument, cst.Arg):
+        return
+    call = site.source.parent(argument)
+    if isinstance(call, cst.Call) and written(call.func).rpartition(".")[2] in _IN_THREADS:
+        raise CannotFix("a thread would call it, where nothing can be awaited")
 
 
 def check_gives_itself(site: Site, value: cst.BaseExpression) -> None:

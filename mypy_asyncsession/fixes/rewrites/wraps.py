@@ -22,9 +22,13 @@ from mypy_asyncsession.fixes.engine.session_kinds import check_block, check_give
 from mypy_asyncsession.fixes.fix import Fix, Site
 from mypy_asyncsession.fixes.rewrites.blocks import beginning
 from mypy_asyncsession.fixes.rewrites.loops import check_doubles, enter_loop
-from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, manager, primary
+from mypy_asyncsession.fixes.rewrites.managers import Manager, adopt, call_of, manager
 from mypy_asyncsession.fixes.rewrites.regions import region
-from mypy_asyncsession.fixes.rewrites.starting import await_above, check_gives_itself
+from mypy_asyncsession.fixes.rewrites.starting import (
+    await_above,
+    check_gives_itself,
+    check_no_thread,
+)
 from mypy_asyncsession.fixes.rewrites.with_items import enter
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ def _draft(site: Site) -> Draft:
     else:
         expression = source.expression(site.finding.span, misuse.text)
         outer = expression
+    check_no_thread(site, outer)
     parent = source.parent(outer)
     if misuse.how in _NEXT and isinstance(parent, cst.Arg):
         outer = _call_of(site, parent)
@@ -134,7 +139,7 @@ def _await_alone(
         return True
     if _is_uncalled(site) and holds[1:] and holds[1].shape == "COROUTINE":
         draft.key = ("call", source.path, id(expression))
-        draft.replace(source, expression, cst.Call(primary(expression)))
+        draft.replace(source, expression, call_of(expression, holds[0]))
         draft.change(source, source.statement(outer), unignored)
         return True
     return False

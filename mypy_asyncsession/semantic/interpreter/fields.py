@@ -49,6 +49,14 @@ def is_field(info: TypeInfo, name: str) -> bool:
     return False
 
 
+def has_generated_init(info: TypeInfo) -> bool:
+    """Whether the ``__init__`` of a class, made from its fields, keeps what it is given."""
+    symbol = info.names.get("__init__")
+    if symbol is not None and not symbol.plugin_generated:
+        return False
+    return "dataclass" in info.metadata or any(base.fullname in MODEL_CLASSES for base in info.mro)
+
+
 def keeps_fields(info: TypeInfo) -> bool:
     """Whether objects of a class have just what a call of it gives to them."""
     if info.fullname == _NAMESPACE:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.server.analysis.edit import Edit
-from mypy_asyncsession.server.analysis.texts import Buffer
+from mypy_asyncsession.server.analysis.texts import Buffer, on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ class Files:
         if self.open.pop(path, None) is None:
             return False
         file = self.of(path)
-        file.good = file.trouble = file.read = None
+        file.good = file.trouble = file.version = file.read = None
         file.unread.clear()
         return True
 
@@ -119,9 +119,18 @@ def unsaved(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def alike(then: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether the same texts count as at another time, whether they are open, saved or neither."""
-    apart = [(path, text) for path, text in then.items() if now.get(path) != text]
-    apart += [(path, text) for path, text in now.items() if then.get(path) != text]
-    return all(
-        not (path in then and path in now) and Buffer(path, text).is_saved() for path, text in apart
+    """Whether the same texts count as at another time.
+
+    Args:
+        then: The texts that counted, also those on disk, of what was open by then or is since.
+        now: The texts that count now of what is open.
+    """
+    return now.keys() <= then.keys() and all(
+        now[path] == text if path in now else Buffer(path, text).is_saved()
+        for path, text in then.items()
     )
+
+
+def on_disk_of(buffer: Buffer) -> str | None:
+    """The text on disk of a file that is open; ``None`` if it is still to be saved."""
+    return buffer.text if buffer.is_saved() else on_disk(buffer.path)

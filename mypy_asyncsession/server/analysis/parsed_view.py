@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.server.analysis.processes import Died, start_parsed
+from mypy_asyncsession.server.analysis.texts import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +77,20 @@ class ParsedView:
         process, self._process = self._process, None
         if process is not None:
             self._end(process)
+
+
+def trouble_in(answer: dict[str, Any] | None, text: str) -> tuple[int, str] | None:
+    """The line at which a text cannot be parsed, and why, by what was said of it, if anything."""
+    if answer is None:
+        return trouble(text)
+    return tuple(answer["trouble"]) if answer["trouble"] is not None else None
+
+
+def findings_in(answer: dict[str, Any]) -> list[Finding]:
+    """What was said to be wrong in a file."""
+    return [
+        decode(shown, Span(*span), code, text) for shown, span, code, text in answer["findings"]
+    ]
 
 
 def _is_there(path: str) -> bool:

@@ -6,22 +6,23 @@ import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.report_cache import decoded
-from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.server.analysis.edit import Edit
 from mypy_asyncsession.server.analysis.fixing import Fixed
 from mypy_asyncsession.server.analysis.jobs import Task
 from mypy_asyncsession.server.analysis.merging import Seen, merged
-from mypy_asyncsession.server.analysis.open_files import Files, alike, unsaved
-from mypy_asyncsession.server.analysis.parsed_view import ParsedView
+from mypy_asyncsession.server.analysis.open_files import Files, alike, on_disk_of, unsaved
+from mypy_asyncsession.server.analysis.parsed_view import ParsedView, findings_in, trouble_in
 from mypy_asyncsession.server.analysis.runs import Runs
 from mypy_asyncsession.server.analysis.tasks import Tasks
-from mypy_asyncsession.server.analysis.texts import on_disk, trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.server.analysis.jobs import Settings, Wanted
     from mypy_asyncsession.server.analysis.listener import Listener
     from mypy_asyncsession.server.analysis.open_files import KnownFile
@@ -89,6 +90,8 @@ class Project:
         self._checks = Runs(self._is_unchecked, self._check, self._check_ended)
         #: The texts that counted when mypy looked last; ``None`` if others may by now.
         self._checked: dict[str, str] | None = None
+        #: The texts that the check which runs reads in place of what is on disk.
+        self._given: dict[str, str] = {}
         self._disk_changes = 0
         self._is_new = True
         self._closed = False
@@ -105,8 +108,10 @@ class Project:
         file = self._files.of(buffer.path)
         if old is not None and old.text != buffer.text:
             file.edited(old.text, buffer.text)
-        elif old is None and self.report.paths and buffer.is_saved():
-            file.seen = Seen(buffer.text, list(file.findings))
+        elif old is None:
+            self._note_checked([buffer])
+            if self.report.paths and buffer.is_saved():
+                file.seen = Seen(buffer.text, list(file.findings))
         self._look_soon(buffer.path)
         if old is None or old.text != buffer.text:
             self.check_soon()
@@ -116,6 +121,12 @@ class Project:
         if self._files.close(path):
             self._listener.found(self, [path])
             self.check_soon()
+
+    def saved(self, path: str) -> None:
+        """A file was written by the editor: with what counts anyway, but to whom it is given."""
+        if path not in self._given:
+            # What runs may have read it before or after.
+            self._disk_changes += 1
 
     def disk_changed(self, *, files: bool = True) -> None:
         """Files were changed, made or removed by others, or the configuration was.
@@ -180,13 +191,6 @@ class Project:
         edit = self._files.edit(path)
         return edit.back().line(line) if edit is not None else line
 
-    async def settled(self) -> None:
-        """Wait until mypy has seen the newest texts."""
-        while self._checks.task is not None or self._looking is not None:
-            running = [task for task in (self._checks.task, self._looking) if task is not None]
-            await asyncio.wait(running)
-            await asyncio.sleep(0)
-
     async def fix(self, wanted: list[Wanted]) -> Fixed:
         """What fixes would make of the texts.
 
@@ -228,7 +232,7 @@ class Project:
         buffer = self.buffers[path]
         counting = self._files.counting()
         answer = await self._parsed.look(path, {**unsaved(counting), path: buffer.text})
-        file, wrong = self._files.of(path), _trouble(answer, buffer.text)
+        file, wrong = self._files.of(path), trouble_in(answer, buffer.text)
         before = (file.trouble, file.findings)
         if self.buffers.get(path) is buffer:
             file.is_read(buffer.text, wrong)
@@ -240,26 +244,45 @@ class Project:
         if self.buffers.get(path) is not buffer:
             return
         if answer is not None and wrong is None:
-            parsed = [
-                decode(shown, Span(*span), code, text)
-                for shown, span, code, text in answer["findings"]
-            ]
-            if file.seen and file.seen.text == buffer.text and self._is_checked(counting):
-                file.seen.parsed = parsed
-                file.findings = list(file.seen.checked)
-            elif self.settings.baseline is None or (file.seen and file.seen.parsed is not None):
-                # What the baseline has is among what the check did not find.
-                file.findings = merged(parsed, buffer.text, file.seen)
+            await self._take_parsed(buffer, counting, findings_in(answer))
         if buffer.version != file.version or before != (file.trouble, file.findings):
             file.version = buffer.version
             self._listener.found(self, [path])
+
+    async def _take_parsed(
+        self, buffer: Buffer, texts: dict[str, str], parsed: list[Finding]
+    ) -> None:
+        """Take over what was found in a file without mypy.
+
+        Args:
+            buffer: What was looked at.
+            texts: The texts that counted then.
+            parsed: What was found.
+        """
+        path, file = buffer.path, self._files.of(buffer.path)
+        seen = file.seen
+        if seen is not None and seen.text == buffer.text and self._is_checked(texts):
+            seen.parsed = parsed
+            file.findings = list(seen.checked)
+            return
+        if seen is not None and seen.parsed is None:
+            # What it gets wrong here is what it gets wrong in the text that mypy has seen.
+            before = unsaved(self._checked if self._checked is not None else texts)
+            answer = await self._parsed.look(path, {**before, path: seen.text})
+            if answer is not None and answer["trouble"] is None:
+                seen.parsed = findings_in(answer)
+            if self.buffers.get(path) is not buffer or file.seen is not seen:
+                return  # it will be looked at once more
+        if self.settings.baseline is None or (seen is not None and seen.parsed is not None):
+            # What the baseline has is among what the check did not find.
+            file.findings = merged(parsed, buffer.text, seen)
 
     async def _read_unread(self, path: str, file: KnownFile) -> None:
         """Find out which of the texts that were edited too soon was the last that can be parsed."""
         while file.unread:
             text = file.unread.pop()
             answer = await self._parsed.look(path, {path: text})
-            if _trouble(answer, text) is None:
+            if trouble_in(answer, text) is None:
                 file.good = text
                 file.unread.clear()
 
@@ -279,13 +302,22 @@ class Project:
             await asyncio.wait([self._looking])
         return self.is_first or not self._is_checked(self._files.counting())
 
+    def _note_checked(self, opened: Iterable[Buffer]) -> None:
+        """Note that of files that were not open mypy has seen what was on disk."""
+        checked = self._checked
+        for buffer in opened:
+            if checked is not None and buffer.path not in checked:
+                text = on_disk_of(buffer)
+                if text is not None:
+                    checked[buffer.path] = text
+
     def _is_checked(self, texts: dict[str, str]) -> bool:
         """Whether these texts counted when mypy looked last."""
         return self._checked is not None and alike(self._checked, texts)
 
     async def _check(self) -> None:
         counting, changes = self._files.counting(), self._disk_changes
-        texts = unsaved(counting)
+        texts = self._given = unsaved(counting)
         # What is kept between runs of ``check`` tells the findings soon, if there is any.
         kind = "quick check" if self._is_new and not texts else "check"
         self._is_new = False
@@ -294,6 +326,7 @@ class Project:
             return
         same = self._is_checked(counting)
         self._checked = counting if changes == self._disk_changes else None
+        self._note_checked(self.buffers.values())
         self._take(report, counting, same=same)
         self.is_first &= kind != "check"
 
@@ -336,7 +369,9 @@ class Project:
             file, buffer = self._files.of(path), self.buffers.get(path)
             shown = new = by_path.get(path, [])
             seen, file.seen = file.seen, None
-            text = _seen_text(buffer, texts) if buffer is not None else None
+            text = texts.get(path)
+            if text is None and buffer is not None:
+                text = on_disk_of(buffer)
             if buffer is not None and text is not None:
                 parsed = seen.parsed if same and seen and seen.text == text else None
                 file.seen = Seen(text, new, parsed)
@@ -359,17 +394,3 @@ class Project:
             self._to_look.append(path)
         if self._looking is None and not self._closed:
             self._looking = asyncio.create_task(self._look_at_all())
-
-
-def _trouble(answer: dict[str, Any] | None, text: str) -> tuple[int, str] | None:
-    """The line at which a text cannot be parsed, and why, by what was said of it, if anything."""
-    if answer is None:
-        return trouble(text)
-    return tuple(answer["trouble"]) if answer["trouble"] is not None else None
-
-
-def _seen_text(buffer: Buffer, texts: dict[str, str]) -> str | None:
-    """The text that mypy has seen of an open file, where *texts* are those that counted."""
-    if buffer.path in texts:
-        return texts[buffer.path]
-    return buffer.text if buffer.is_saved() else on_disk(buffer.path)

@@ -92,8 +92,11 @@ def register(server: LanguageServer, session: Session) -> None:
         known = session.known(uri)
         if os.path.basename(uri) in _CONFIGURATION:
             await session.begin_anew()
-        elif known is not None and known[0].shown(known[1]) not in known[0].report.paths:
-            known[0].disk_changed()  # a new file, of which not every editor tells
+        elif known is not None:
+            project, path = known
+            project.saved(path)
+            if project.shown(path) not in project.report.paths:
+                project.disk_changed()  # a new file, of which not every editor tells
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     async def closed(params: types.DidCloseTextDocumentParams) -> None:
