@@ -310,11 +310,8 @@ class Dependencies:
                 or original is None
                 or is_stand_in(driven, original, self._interpreter.program)
             )
-            detail = written(key) if key is not None else None
-            differs = None if fits else found.mismatch
-            if found.drive is Drive.FACTORY and differs is None:
-                differs = instead_of_session(original)
-            yield found._replace(mismatch=differs, detail=detail)
+            differs = (None if fits else found.mismatch) or instead_of_session(found, original)
+            yield found._replace(mismatch=differs, detail=written(key) if key else None)
 
     def _of_named(self, named: Named, place: DependencyPlace) -> Iterator[Dependency]:
         if is_open(named.expression, place.scope):

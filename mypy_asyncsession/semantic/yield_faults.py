@@ -15,7 +15,6 @@ from mypy.nodes import (
     ListExpr,
     MemberExpr,
     NameExpr,
-    RaiseStmt,
     ReturnStmt,
     TupleExpr,
     WithStmt,
@@ -145,11 +144,9 @@ def _again_when_caught(graph: Graph, index: int, points: list[int]) -> Expressio
 
 def _catching_own(graph: Graph) -> set[int]:
     """The handlers of what the function itself raises: whoever uses it raises something else."""
-    raised = {
-        last_name(node.expr.callee if isinstance(node.expr, CallExpr) else node.expr)
-        for index in graph.of_kind(PointKind.RAISE)
-        if isinstance(node := graph.points[index].node, RaiseStmt) and node.expr is not None
-    }
+    raising = [graph.points[index].node for index in graph.of_kind(PointKind.RAISE)]
+    given = [each for each in (getattr(node, "expr", None) for node in raising) if each is not None]
+    raised = {last_name(each.callee if isinstance(each, CallExpr) else each) for each in given}
     return {
         index
         for index in graph.of_kind(PointKind.HANDLER)
