@@ -21,7 +21,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 import mypy_asyncsession
-from mypy_asyncsession.checking.file_times import state
 from mypy_asyncsession.checking.report import Other, Problem, Report, Unresolved
 from mypy_asyncsession.checking.snapshot import Snapshot
 from mypy_asyncsession.findings import Span, decode
@@ -158,11 +157,14 @@ def _digest(data: bytes) -> str:
 def installed() -> Iterator[object]:
     """What runs: this package as it is, mypy and what lies beside it, Python, and its variables."""
     yield mypy_asyncsession.__version__
-    yield list(_engine(os.path.dirname(mypy_asyncsession.__file__)))
+    folder = os.path.dirname(mypy_asyncsession.__file__)
+    yield _recorded(folder, f"mypy_asyncsession-{mypy_asyncsession.__version__}") or [
+        *_engine(folder)
+    ]
     yield (sys.version, sys.executable, sys.prefix, sys.platform, sys.path[1:])
     found = importlib.util.find_spec("mypy")
     mypy = os.path.dirname(found.origin) if found is not None and found.origin else ""
-    yield (mypy, state(os.path.join(mypy, "version.py")), state(mypy))
+    yield (mypy, _read(os.path.join(mypy, "version.py")))
     try:
         beside = os.listdir(os.path.dirname(mypy))  # noqa: PTH208
     except OSError:
@@ -173,6 +175,24 @@ def installed() -> Iterator[object]:
         for name, value in os.environ.items()
         if name.startswith(_VARIABLES) and name not in _OUR_VARIABLES
     )
+
+
+def _recorded(folder: str, name: str) -> bytes | None:
+    """What was installed, as it was recorded; ``None`` if the package is used where it is edited.
+
+    A package that is installed anew has other times, and is the same.
+    """
+    found = _read(os.path.join(os.path.dirname(folder), f"{name}.dist-info", "RECORD"))
+    inside = f"{os.path.basename(folder)}/__init__.py,".encode()
+    return found if found is not None and inside in found else None
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as opened:
+            return opened.read()
+    except OSError:
+        return None
 
 
 def _engine(folder: str) -> Iterator[object]:

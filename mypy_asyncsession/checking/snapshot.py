@@ -1,8 +1,8 @@
 """What a run looked at on disk, and whether that is still as it was.
 
-A file is the same if its times, its size and its inode are, or, of a file to check, its content. A
-directory counts by the names in it that an import could find: so a module that was not there, and
-would be found before another one, is noticed, and a log file or ``__pycache__`` is not minded.
+A file is the same if its times, its size and its inode are, or its content. A directory counts by
+the names in it that an import could find: so a module that was not there, and would be found before
+another one, is noticed, and a log file or ``__pycache__`` is not minded.
 
 Whatever was changed so shortly before the run that its time could stay the same when it is changed
 once more is not known by its time.
@@ -105,7 +105,7 @@ class Snapshot:
 
     Attributes:
         sources: The files to check, in order: their states, and digests of their contents.
-        others: Other files, with their states.
+        others: Other files, in the same way.
         folders: Directories: their states, and digests of the names in them.
         missing: Paths at which there is nothing, in directories above those that are searched.
         renewed: Whether something has another state by now, and is the same all the same.
@@ -114,7 +114,7 @@ class Snapshot:
     """
 
     sources: dict[str, tuple[list[int] | None, str]]
-    others: dict[str, list[int] | None]
+    others: dict[str, tuple[list[int] | None, str]]
     folders: dict[str, tuple[list[int] | None, str]]
     missing: list[str] = field(default_factory=list)
     renewed: bool = False
@@ -124,8 +124,8 @@ class Snapshot:
         """The snapshot of a run that has just ended.
 
         The states are those from before anything was read, so one of a file that was changed
-        meanwhile is another one by now. Of a file to check the content counts as well, which
-        may be the old one again: so those are looked at once more.
+        meanwhile is another one by now. The content counts as well, which may be the old one
+        again, as where packages were installed anew: so they are looked at once more.
 
         Args:
             before: What was there when it began.
@@ -137,22 +137,14 @@ class Snapshot:
         """
         old = old or cls({}, {}, {})
         start = before.start
-        sources: dict[str, tuple[list[int] | None, str]] = {}
-        for path, found in before.sources.items():
-            known, digest = old.sources.get(path, (None, None))
-            if known != found:
-                digest = _content(path)
-            if digest is None or state(path) != found:
-                return None
-            sources[path] = (_settled(found, start), digest)
-        others = {
-            path: _settled(found, start)
-            for path, found in (*looked.files.items(), *before.others.items())
-            if path not in sources
-        }
-        for path in chain.from_iterable(map(_at_start, looked.folders)):
-            found_now = state(path)
-            others[path] = found_now and _settled(found_now, start)
+        sources = _contents(before.sources, old.sources, start)
+        rest = {**looked.files, **before.others}
+        at_start = chain.from_iterable(map(_at_start, looked.folders))
+        rest |= {path: found for path in at_start if (found := state(path)) is not None}
+        rest = {path: found for path, found in rest.items() if path not in before.sources}
+        others = _contents(rest, old.others, start)
+        if sources is None or others is None:
+            return None
         folders: dict[str, tuple[list[int] | None, str]] = {}
         listings = Listings()
         missing = [*before.missing]
@@ -213,9 +205,7 @@ class Snapshot:
         read = names_before(self.sources, come, gone) if come or gone else names_in
         return (
             self._same(self.folders, read, now)
-            and all(
-                known is not None and state(path) == known for path, known in self.others.items()
-            )
+            and self._same(self.others, _content, now)
             and not any(map(os.path.lexists, self.missing))
         )
 
@@ -256,7 +246,7 @@ class Snapshot:
         """
         return cls(
             {path: (known, digest) for path, (known, digest) in values["sources"].items()},
-            dict(values["others"]),
+            {path: (known, digest) for path, (known, digest) in values["others"].items()},
             {path: (known, digest) for path, (known, digest) in values["folders"].items()},
             list(values["missing"]),
         )
@@ -265,6 +255,23 @@ class Snapshot:
 def _settled(found: list[int], now: int) -> list[int] | None:
     """A state, if the next change cannot leave it as it is."""
     return found if max(found[:2]) < now - _SETTLED else None
+
+
+def _contents(
+    found: Mapping[str, list[int]],
+    old: Mapping[str, tuple[list[int] | None, str]],
+    start: int,
+) -> dict[str, tuple[list[int] | None, str]] | None:
+    """The states of files, with digests of their contents; ``None`` if one has changed."""
+    contents: dict[str, tuple[list[int] | None, str]] = {}
+    for path, each in found.items():
+        known, digest = old.get(path, (None, None))
+        if known != each:
+            digest = _content(path)
+        if digest is None or state(path) != each:
+            return None
+        contents[path] = (_settled(each, start), digest)
+    return contents
 
 
 def _content(path: str) -> str | None:

@@ -188,10 +188,21 @@ def is_attempt(index: int, object_: Object, body: FunctionBody) -> bool:
     return False
 
 
+def renewing(
+    changes: dict[int, list[Change[State]]], object_: Object
+) -> dict[int, list[Change[State]]]:
+    """The changes of an object, beside that another one begins where its name is bound again."""
+    root = root_of(object_)
+    if isinstance(root, Variable) and root.defined > 0:
+        changes.setdefault(root.defined, []).insert(0, Change(None))
+    return changes
+
+
 def add_handlers(
     changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody, objects: Objects
 ) -> None:
     """What else decides: handlers that catch something else, blocks that roll back, conditions."""
+    renewing(changes, object_)
     _add_branches(changes, object_, body, objects)
     root = root_of(object_)
     for point in body.graph.points:

@@ -117,7 +117,10 @@ class ResultTypes:
         """Whether a body gives what has nothing to do with what its annotation says."""
         if is_stub_body(function.node):
             return False
-        return any(self._is_another(value, declared) for _, value in self._given_out(function))
+        given = [value for _, value in self._given_out(function)]
+        if isinstance(get_proper_type(declared), NoneType):
+            return not all(map(is_none, given))
+        return any(self._is_another(each, declared) for each in given)
 
     def _is_another(self, given: Value, declared: Type) -> bool:
         """Whether what is given has nothing to do with a declared type, ``None`` apart."""

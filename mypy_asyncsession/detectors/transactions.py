@@ -25,6 +25,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     flushes_nothing,
     is_attempt,
     may_leave_failed,
+    renewing,
     swallows_failure,
 )
 from mypy_asyncsession.detectors.spans import span_of
@@ -212,11 +213,10 @@ class Transactions:
                     for act in summary.acts
                 ):
                     asked.append(index)
-                if made:
-                    changes[index] = made
+                changes[index] = made
             for index in self._ended_by_hand(body):
                 changes.setdefault(index, []).append(Change(None))
-            tracked = follow(body.graph, changes, asked)
+            tracked = follow(body.graph, renewing(changes, object_), asked)
             for index in asked:
                 for held in tracked.held(index, State.BEGUN):
                     act = _first(done[held.since], object_)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AssertStmt,
     AssignmentStmt,
+    AwaitExpr,
     CallExpr,
     ComparisonExpr,
     ConditionalExpr,
@@ -37,7 +38,7 @@ from mypy_asyncsession.models.typing import COROUTINE_TYPES
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import children, dotted, walk
-from mypy_asyncsession.semantic.values import ObjectValue, members
+from mypy_asyncsession.semantic.values import UNKNOWN, UNSURE, NamedValue, ObjectValue, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.values import Value
 
 #: The expressions that do something with what they are made of.
 NEGLECTING: Final = frozenset({ComparisonExpr, ConditionalExpr, OpExpr, UnaryExpr})
@@ -164,6 +166,11 @@ class UnawaitedCoroutines:
         if not self._candidates.may_lead(callee.expr, point.body):
             return False
         found = list(members(self._interpreter.value(callee.expr, point.scope, point.where)))
+        is_open = any(
+            each is UNKNOWN or each is UNSURE or isinstance(each, NamedValue) for each in found
+        )
+        if is_open:
+            found = list(members(self._declared(callee.expr, point)))
         receivers = [each for each in found if not is_none(each)]
         if not receivers or not all(
             isinstance(each, ObjectValue)
@@ -177,7 +184,7 @@ class UnawaitedCoroutines:
             if callee.name not in COROUTINE_METHODS:
                 return False
         else:
-            if len(receivers) < len(found):
+            if is_open or len(receivers) < len(found):
                 # ``None`` has no methods, so nothing is known of the call as such.
                 made = [
                     self._interpreter.called(
@@ -195,6 +202,28 @@ class UnawaitedCoroutines:
             ):
                 return False
         return not is_of_fixture(callee.expr, point) and not _is_used_as_sync(callee.expr, point)
+
+    def _declared(self, expression: Expression, point: ProgramPoint) -> Value:
+        """What a parameter is declared as, that falls back on what is not known.
+
+        Where the function awaits what else it asks of that: ``session = session or db.session``.
+        """
+        function = point.scope.node
+        if not isinstance(expression, NameExpr) or not isinstance(function, FuncDef):
+            return UNKNOWN
+        names = [each.variable.name for each in function.arguments]
+        if expression.name not in names or not any(
+            isinstance(node, AwaitExpr)
+            and isinstance(node.expr, CallExpr)
+            and isinstance(node.expr.callee, MemberExpr)
+            and node.expr.callee.name in COROUTINE_METHODS
+            and isinstance(node.expr.callee.expr, NameExpr)
+            and node.expr.callee.expr.name == expression.name
+            for node in walk(function.body)
+        ):
+            return UNKNOWN
+        position = names.index(expression.name)
+        return self._interpreter.declared_parameter(function, position, point.scope)
 
 
 def _dropped(expression: Expression) -> Iterator[Expression]:

@@ -76,7 +76,10 @@ def check(misuse: TransactionMisuse) -> Problem:
             f'"{name}" is used after the {method} at line {misuse.line}{by} may have failed,'
             " and nothing was rolled back"
         )
-        hint = f'Write "await {name}.rollback()" where the exception is caught'
+        hint = (
+            f'Write "await {name}.rollback()" where the exception is caught, '
+            "which expires the instances that were loaded before"
+        )
     return Problem(message, hint, misuse.place)
 
 

@@ -7,8 +7,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
+    AssignmentStmt,
     AwaitExpr,
     CallExpr,
+    ClassDef,
     ConditionalExpr,
     FuncDef,
     Import,
@@ -25,9 +27,7 @@ from mypy.nodes import (
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.imports import source_of
-from mypy_asyncsession.semantic.leading_names import (
-    PASSING,
-)
+from mypy_asyncsession.semantic.leading_names import PASSING
 from mypy_asyncsession.semantic.mentions import (
     Unit,
     is_open,
@@ -36,6 +36,8 @@ from mypy_asyncsession.semantic.mentions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mypy.nodes import Node
 
 _ME: Final = frozenset({"cls", "self"})
@@ -103,3 +105,19 @@ def hands_on(function: FuncDef, unit: Unit) -> bool:
                 elif isinstance(current, (ListExpr, TupleExpr)):
                     stack.extend(current.items)
     return False
+
+
+def relationships(modules: Iterable[ReadModule]) -> set[str]:
+    """The names of the relationships of mapped classes."""
+    return {
+        target.name
+        for module in modules
+        for unit in module.units
+        if isinstance(unit.node, ClassDef)
+        for statement in unit.node.defs.body
+        if isinstance(statement, AssignmentStmt)
+        and isinstance(statement.rvalue, CallExpr)
+        and last_name(statement.rvalue.callee) in ("Relationship", "relationship")
+        for target in statement.lvalues
+        if isinstance(target, NameExpr)
+    }

@@ -37,7 +37,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.semantic.call_sites import last_name
-from mypy_asyncsession.semantic.leading_modules import ReadModule, hands_on
+from mypy_asyncsession.semantic.leading_modules import ReadModule, hands_on, relationships
 from mypy_asyncsession.semantic.leading_names import (
     ACTING,
     HOLDERS,
@@ -140,7 +140,7 @@ class Leads(StandIns):
                 for unit in mentioning:
                     self._concern(unit)
                     self._push(unit)
-        for name in self._relationships():
+        for name in relationships(self._modules.values()):
             for unit in self._mentions.get(name, ()):
                 # What a function has loaded may be read by one that mentions no session.
                 function = definition_of(unit.node)
@@ -156,21 +156,6 @@ class Leads(StandIns):
             self._flow(unit)
         self._concern_mixtures()
         self._concern_stand_ins()
-
-    def _relationships(self) -> set[str]:
-        """The names of the relationships of mapped classes."""
-        return {
-            target.name
-            for module in self._modules.values()
-            for unit in module.units
-            if isinstance(unit.node, ClassDef)
-            for statement in unit.node.defs.body
-            if isinstance(statement, AssignmentStmt)
-            and isinstance(statement.rvalue, CallExpr)
-            and last_name(statement.rvalue.callee) in ("Relationship", "relationship")
-            for target in statement.lvalues
-            if isinstance(target, NameExpr)
-        }
 
     def settle(self, over: Collection[str]) -> None:
         """Let go of bodies: what leads to a provider stays known.

@@ -90,7 +90,25 @@ def test_files_and_configurations_that_change(root: Path) -> None:
         editor.on_disk("inner/pyproject.toml", CHANGED)
         await editor.settled()
         assert editor.findings("inner/use.py") == FOUND
-        # So is what the editor says itself.
+        assert editor.status == "sessions: 2"
+        # A project that nobody has opened is one of the project around it.
+        editor.close("inner/use.py")
+        editor.on_disk("inner/pyproject.toml", CHANGED)
+        await editor.settled()
+        assert editor.findings("inner/use.py") == FOUND
+        assert editor.status == "sessions: 2"
+        # Of a directory that is gone one editor tells by its name, the other as its own doing.
+        await asyncio.to_thread(shutil.rmtree, root / "inner")
+        editor.on_disk("inner", DELETED)
+        await editor.settled()
+        assert not editor.findings("inner/use.py")
+        await asyncio.to_thread((root / "database.py").unlink)
+        editor.client.workspace_did_delete_files(
+            types.DeleteFilesParams([types.FileDelete(editor.uri("database.py"))])
+        )
+        await editor.settled()
+        assert editor.status == "sessions: 0"
+        # What the editor says itself is read again, too.
         editor.client.workspace_did_change_configuration(
             types.DidChangeConfigurationParams({"mypy-asyncsession": {"stricct": True}})
         )
@@ -106,44 +124,8 @@ def test_files_and_configurations_that_change(root: Path) -> None:
         await editor.hover("use.py", 1, 1)
         assert sum("Notebooks" in each for each in editor.messages) == 1
         assert {each.name for each in await asyncio.to_thread(listed, root)} == {
-            ".mypy-asyncsession", ".venv", "database.py", "inner", "mypy.ini", "use.py",
+            ".mypy-asyncsession", ".venv", "mypy.ini", "use.py",
         }  # fmt: skip
-
-    drive(root, part)
-
-
-def test_projects_in_projects_and_directories_that_go(root: Path) -> None:
-    for name in ("apart", "package"):
-        (root / name).mkdir()
-        (root / name / "get.py").write_text(DB)
-        (root / name / "use.py").write_text(USE.replace("from db", "from get"))
-    shutil.copy(root / "mypy.ini", root / "apart")
-
-    async def part(editor: Editor) -> None:
-        await editor.settled()
-        # The projects that nobody has opened yet are those of the one around them.
-        for path in ("use.py", "package/use.py", "apart/use.py"):
-            assert editor.findings(path) == FOUND, path
-        assert editor.status == "sessions: 3"
-        editor.open("apart/use.py")
-        await editor.settled()
-        assert editor.findings("apart/use.py") == FOUND
-        assert editor.status == "sessions: 3"
-        editor.replace("apart/use.py", "async with get_db() as s", "async for s in get_db()")
-        await editor.settled()
-        assert not editor.findings("apart/use.py")
-        assert editor.status == "sessions: 2"
-        # Of a directory that is gone, one editor tells by its name alone, the other as its doing.
-        await asyncio.to_thread(shutil.rmtree, root / "package")
-        editor.on_disk("package", DELETED)
-        await editor.settled()
-        assert not editor.findings("package/use.py")
-        await asyncio.to_thread((root / "use.py").unlink)
-        editor.client.workspace_did_delete_files(
-            types.DeleteFilesParams([types.FileDelete(editor.uri("use.py"))])
-        )
-        await editor.settled()
-        assert editor.status == "sessions: 0"
 
     drive(root, part)
 

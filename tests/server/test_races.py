@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from lsprotocol.types import FileChangeType
 
 from mypy_asyncsession.server.analysis.edit import Edit
 from mypy_asyncsession.server.analysis.open_files import KnownFile
@@ -34,49 +35,95 @@ def lines(editor: Editor) -> list[int]:
     return [line for line, _ in editor.findings("use.py")]
 
 
-def test_what_is_edited_too_soon_counts(root: Path) -> None:
+async def edited_too_soon(found: Editor) -> None:
+    for name in ("db.py", "use.py"):
+        found.open(name)
+    await found.settled()
+    assert lines(found) == [4]
+    # A text that is parsed by nobody before another one comes that cannot be.
+    twice = f"{HEAD}{BODY}\n{BODY.replace('use', 'again')}"
+    found.change("use.py", twice)
+    found.change("use.py", twice + BROKEN)
+    found.change("use.py", f"{twice}\n{BROKEN}")
+    await found.settled()
+    assert lines(found) == [4, 8]
+    found.change("db.py", RIGHT)
+    await found.settled()
+    assert lines(found) == []
+    found.change("db.py", WRONG)
+    await found.settled()
+    assert lines(found) == [4, 8]
+    # What was saved before mypy has begun, and while it is at a text that is no more.
+    found.change("use.py", twice)
+    await found.settled()
+    for text, wanted in ((RIGHT, []), (WRONG, [4, 8])):
+        found.change("db.py", text)
+        found.save("db.py")
+        await found.settled()
+        assert lines(found) == wanted
+    found.change("db.py", RIGHT)
+    await found.until(lambda: "pending" in found.status)
+    await asyncio.sleep(0.2)  # it has begun
+    found.change("db.py", f"{RIGHT}\n")
+    found.save("db.py")
+    await found.settled()
+    assert lines(found) == []
+    # What is closed is what is on disk.
+    found.change("db.py", WRONG)
+    await found.settled()
+    assert lines(found) == [4, 8]
+    found.close("db.py")
+    await found.settled()
+    assert lines(found) == []
+    assert "could not run" not in found.status
+
+
+async def done_while_all_is_begun_anew(found: Editor) -> None:
+    found.open("db.py", WRONG)
+    found.save("db.py")
+    found.change("db.py", RIGHT)
+    await found.settled()
+    assert lines(found) == []
+    # Edited, and closed, before the processes of before have ended.
+    found.on_disk("mypy.ini", FileChangeType.Changed)
+    found.change("use.py", f"\n{HEAD}{BODY}")
+    found.close("db.py")
+    await found.settled()
+    assert lines(found) == [5]
+    # What keeps it from running is told each time anew.
+    config = found.root / "mypy.ini"
+    right = config.read_text()
+    for _ in range(2):
+        told = len(found.messages)
+        for text in ("[mypy]\npython_version = x\n", right):
+            config.write_text(text)
+            found.on_disk("mypy.ini", FileChangeType.Changed)
+            await found.settled()
+        assert len(found.messages) == told + 1
+    assert lines(found) == [5]
+
+
+async def fixed_while_typing(found: Editor) -> None:
+    found.open("db.py", WRONG)
+    found.change("use.py", HEAD + BODY)
+    await found.settled()
+    found.change("use.py", f"{HEAD}{BODY}\n{BROKEN}")
+    await found.settled()
+    assert lines(found) == [4]
+    [fix, *_] = (await found.actions("use.py", 4)).values()
+    assert (await found.resolve(fix)).edit is None
+    assert any("use.py cannot be parsed" in message for message in found.messages)
+    found.change("use.py", HEAD + BODY)
+    await found.settled()
+    assert (await found.resolve(fix)).edit is not None
+
+
+def test_what_comes_too_soon(root: Path) -> None:
     async def run() -> None:
         async with editor(root) as found:
-            for name in ("db.py", "use.py"):
-                found.open(name)
-            await found.settled()
-            assert lines(found) == [4]
-            # A text that is parsed by nobody before another one comes that cannot be.
-            twice = f"{HEAD}{BODY}\n{BODY.replace('use', 'again')}"
-            found.change("use.py", twice)
-            found.change("use.py", twice + BROKEN)
-            found.change("use.py", f"{twice}\n{BROKEN}")
-            await found.settled()
-            assert lines(found) == [4, 8]
-            found.change("db.py", RIGHT)
-            await found.settled()
-            assert lines(found) == []
-            found.change("db.py", WRONG)
-            await found.settled()
-            assert lines(found) == [4, 8]
-            # What was saved before mypy has begun, and while it is at a text that is no more.
-            found.change("use.py", twice)
-            await found.settled()
-            for text, wanted in ((RIGHT, []), (WRONG, [4, 8])):
-                found.change("db.py", text)
-                found.save("db.py")
-                await found.settled()
-                assert lines(found) == wanted
-            found.change("db.py", RIGHT)
-            await found.until(lambda: "pending" in found.status)
-            await asyncio.sleep(0.2)  # it has begun
-            found.change("db.py", f"{RIGHT}\n")
-            found.save("db.py")
-            await found.settled()
-            assert lines(found) == []
-            # What is closed is what is on disk.
-            found.change("db.py", WRONG)
-            await found.settled()
-            assert lines(found) == [4, 8]
-            found.close("db.py")
-            await found.settled()
-            assert lines(found) == []
-            assert "could not run" not in found.status
+            await edited_too_soon(found)
+            await done_while_all_is_begun_anew(found)
+            await fixed_while_typing(found)
 
     asyncio.run(run())
 

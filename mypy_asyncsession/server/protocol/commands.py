@@ -16,7 +16,7 @@ from mypy_asyncsession.server.protocol.places import location_of_line
 from mypy_asyncsession.server.protocol.session import path_of, uri_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pygls.lsp.server import LanguageServer
 
@@ -86,6 +86,8 @@ async def edit_of(
     project, _ = _known(session, data)
     wanted = [(str(each[0]), str(each[1]), int(each[2]), str(each[3])) for each in data["wanted"]]
     before = {each: buffer.text for each, buffer in project.buffers.items()}
+    if _is_broken(server, project, (project.full(path) for path, *_ in wanted)):
+        return None
     try:
         result = await project.fix(wanted)
     except Failed as failure:
@@ -93,6 +95,8 @@ async def edit_of(
         return None
     if not result.texts:
         _tell(server, f"it is left as it is: {result.reason or 'there is nothing to fix'}")
+        return None
+    if _is_broken(server, project, result.texts):
         return None
     if any(
         path in before and project.buffers.get(path) and project.buffers[path].text != before[path]
@@ -108,6 +112,20 @@ async def edit_of(
         old = session.text(project, each)
         changes[each] = edits(old, new, codec)
     return workspace_edit(server, project, changes)
+
+
+def _is_broken(server: LanguageServer, project: Project, paths: Iterable[str]) -> bool:
+    """Whether one of these files cannot be parsed, which is said.
+
+    What is fixed is its last text that could be: an edit would undo what is being typed.
+    """
+    for path in paths:
+        trouble = project.trouble(path)
+        if trouble is not None:
+            shown = project.shown(path)
+            _tell(server, f"it is left as it is: {shown} cannot be parsed ({trouble[1]})")
+            return True
+    return False
 
 
 def annotation_edits(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
 
     from mypy_asyncsession.server.analysis.jobs import Settings
+    from mypy_asyncsession.server.analysis.texts import Buffer
 
 #: In the path of a file of the standard library.
 _LIBRARY: Final = re.compile(
@@ -51,6 +52,7 @@ class Session:
         settings: How they are checked.
         wishes: What the editor wants to be shown.
         projects: They, by where they are.
+        buffers: The files that are open, by absolute path.
         beginning: How often everything is being begun anew.
     """
 
@@ -65,6 +67,7 @@ class Session:
         self.settings = settings
         self.wishes = Wishes()
         self.projects: dict[Root, Project] = {}
+        self.buffers: dict[str, Buffer] = {}
         #: Called with the paths of which other findings are to be shown.
         self.publish: Callable[[Project, Iterable[str]], None] = lambda _project, _paths: None
         self.beginning = 0
@@ -145,6 +148,16 @@ class Session:
         mine = any(path.startswith(folder + os.sep) for folder in self.folders())
         return not mine and _LIBRARY.search(path) is not None
 
+    def changed(self, buffer: Buffer) -> None:
+        """A file was opened, or edited."""
+        self.buffers[buffer.path] = buffer
+        self.project(buffer.path).changed(buffer)
+
+    def closed(self, path: str) -> None:
+        """A file was closed."""
+        self.buffers.pop(path, None)
+        self.project(path).closed(path)
+
     def owns(self, project: Project, path: str) -> bool:
         """Whether a file belongs to a project, and to none inside it that has begun."""
         root = self._root(path)
@@ -166,12 +179,14 @@ class Session:
             self.forget_roots()
             for project in old:
                 shown = project.paths()
-                await project.close()
                 project.forget()
                 self.publish(project, shown)
             for project in old:
-                for buffer in project.buffers.values():
-                    self.project(buffer.path).changed(buffer)
+                await project.close()
+            # Some may have been opened, edited or closed meanwhile.
+            for path, buffer in self.buffers.items():
+                if self.project(path).buffers.get(path) is not buffer:
+                    self.project(path).changed(buffer)
             for folder in self.folders():
                 self.project(folder)
         finally:

@@ -43,12 +43,12 @@ class Status:
             self._bars.pop(project).end()  # it is begun anew, by another one
         for project in projects:
             self._progress(project)
-            failure = project.state.failure
-            if failure is not None and failure not in self._told:
-                self._told.add(failure)
-                self._server.window_show_message(
-                    types.ShowMessageParams(types.MessageType.Warning, f"sessions: {failure}")
-                )
+        failures = {each.state.failure for each in projects if each.state.failure is not None}
+        for failure in sorted(failures - self._told):
+            self._server.window_show_message(
+                types.ShowMessageParams(types.MessageType.Warning, f"sessions: {failure}")
+            )
+        self._told = failures
         if values != self._shown:
             self._shown = values
             self._server.protocol.notify(STATUS, values)

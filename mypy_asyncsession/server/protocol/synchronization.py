@@ -102,7 +102,7 @@ def register(server: LanguageServer, session: Session) -> None:
     async def closed(params: types.DidCloseTextDocumentParams) -> None:
         known = session.known(params.text_document.uri)
         if known is not None:
-            known[0].closed(known[1])
+            session.closed(known[1])
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     async def files_changed(params: types.DidChangeWatchedFilesParams) -> None:
@@ -159,8 +159,7 @@ def register(server: LanguageServer, session: Session) -> None:
 def _changed(session: Session, uri: str, text: str, version: int | None) -> None:
     known = session.known(uri)
     if known is not None:
-        project, path = known
-        project.changed(Buffer(path, text, version))
+        session.changed(Buffer(known[1], text, version))
 
 
 async def _watch(server: LanguageServer) -> None:
