@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AssignmentStmt, CallExpr, ComparisonExpr, MemberExpr, NameExpr
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    ComparisonExpr,
+    DelStmt,
+    IndexExpr,
+    MemberExpr,
+    NameExpr,
+)
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.syntax import walk
@@ -33,7 +41,11 @@ def is_taken_from(tree: MypyFile, collection: Expression) -> bool:
         if isinstance(node, MemberExpr) and node.name in _FILLING:
             passed.add(id(node.expr))
         elif isinstance(node, AssignmentStmt):
-            passed.update(map(id, node.lvalues))
+            passed.update(
+                id(each.base if isinstance(each, IndexExpr) else each) for each in node.lvalues
+            )
+        elif isinstance(node, DelStmt) and isinstance(node.expr, IndexExpr):
+            passed.add(id(node.expr.base))
         elif isinstance(node, ComparisonExpr):
             passed.update(map(id, node.operands))
         elif isinstance(node, CallExpr) and last_name(node.callee) in _LOOKING:

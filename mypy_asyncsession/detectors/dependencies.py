@@ -22,7 +22,7 @@ from mypy_asyncsession.detectors.dependency_place import DependencyPlace
 from mypy_asyncsession.detectors.dependency_records import Dependency, Drive, Role
 from mypy_asyncsession.detectors.depends_calls import Named
 from mypy_asyncsession.detectors.given_callables import ITERATORS, MANAGERS, UNDRIVEN
-from mypy_asyncsession.detectors.injection import Driving, Injection
+from mypy_asyncsession.detectors.injection import Driving, Injection, instead_of_session
 from mypy_asyncsession.detectors.late_commits import LateCommitUses
 from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
@@ -310,8 +310,8 @@ class Dependencies:
                 or original is None
                 or is_stand_in(driven, original, self._interpreter.program)
             )
-            detail = written(key) if key is not None else None
-            yield found._replace(mismatch=None if fits else found.mismatch, detail=detail)
+            differs = (None if fits else found.mismatch) or instead_of_session(found, original)
+            yield found._replace(mismatch=differs, detail=written(key) if key else None)
 
     def _of_named(self, named: Named, place: DependencyPlace) -> Iterator[Dependency]:
         if is_open(named.expression, place.scope):

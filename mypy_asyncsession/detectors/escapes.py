@@ -30,7 +30,12 @@ from mypy_asyncsession.detectors.block_flow import (
 from mypy_asyncsession.detectors.collections_read import is_taken_from
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
 from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns
-from mypy_asyncsession.detectors.outlasting_targets import is_outside, is_reset
+from mypy_asyncsession.detectors.outlasting_targets import (
+    is_of_module,
+    is_outside,
+    is_put,
+    is_reset,
+)
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.session_holders import Held, Holders
 from mypy_asyncsession.detectors.spans import span_of, written
@@ -147,10 +152,12 @@ class Escapes:
             if not isinstance(inner, AssignmentStmt) or len(inner.lvalues) != 1:
                 continue
             target = inner.lvalues[0]
-            if not isinstance(target, NameExpr) or not is_bound_once(flow, target.name, inner):
-                continue
             several, call = _entered(inner.rvalue, stack)
             if call is None:
+                continue
+            kept = isinstance(target, MemberExpr) and is_outside(target, point)
+            name = dotted(target) if kept else getattr(target, "name", None)
+            if name is None or not (kept or is_bound_once(flow, name, inner)):
                 continue
             where = point.scope.names.places.get(id(inner))
             manager = self._interpreter.value(call, point.scope, where)
@@ -162,10 +169,15 @@ class Escapes:
                 or not opens(manager, self._interpreter, bare=not call.args)
             ):
                 continue
-            names = {target.name: Held.SEVERAL if several else Held.ITSELF}
-            found = [] if several else list(self._inside(item, target.name, names, left, point))
+            if kept:
+                spared = is_reset(inner, [target], point) or does_something(flow, inner, left, name)
+                if inner in block.body and not spared:
+                    yield _escape("stored", inner, name, session, call, point)
+                continue
+            names = {name: Held.SEVERAL if several else Held.ITSELF}
+            found = [] if several else list(self._inside(item, name, names, left, point))
             for how, node in found or self._late.of_names(item, names, left, point):
-                yield _escape(how, node, target.name, session, call, point)
+                yield _escape(how, node, name, session, call, point)
 
     def _of_unit(
         self, item: WithItem, name: str, unit: ObjectValue, point: ProgramPoint
@@ -258,7 +270,13 @@ class Escapes:
             )
             if how not in _OPEN:
                 return False
-            targets = [each for each in statement.lvalues if is_outside(each, point)]
+            source = self._interpreter.program.current
+            targets = [
+                each
+                for each in statement.lvalues
+                if is_outside(each, point)
+                or (source is not None and is_put(each, source.tree, point))
+            ]
             return bool(targets) and not is_reset(statement, targets, point)
         call = statement.expr if isinstance(statement, ExpressionStmt) else None
         if (
@@ -288,12 +306,7 @@ class Escapes:
         if source is None or not is_taken_from(source.tree, collection):
             return False  # it may be kept to be looked at
         if isinstance(collection, NameExpr):
-            inner = next(each for each in point.scope.chain() if each.parent is None)
-            return collection.name in inner.names.bindings and not any(
-                collection.name in each.names.bindings or each.names.outer
-                for each in point.scope.chain()
-                if each.parent is not None
-            )
+            return is_of_module(collection.name, point)
         value = self._interpreter.value(collection, point.scope, point.where)
         return isinstance(collection, MemberExpr) and isinstance(value, ContainerValue)
 

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression
     from mypy.types import Type
 
+    from mypy_asyncsession.detectors.dependency_records import Dependency
     from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -343,3 +344,15 @@ class Driving:
             name == "auto_error" and isinstance(argument, NameExpr) and argument.name == "False"
             for name, argument in zip(made.arg_names, made.args, strict=True)
         )
+
+
+def instead_of_session(found: Dependency, original: Injection | None) -> tuple[str, str] | None:
+    """How types differ where a function is injected in place of a session."""
+    value = original.value if original is not None else None
+    if (
+        found.drive is not Drive.FACTORY
+        or not isinstance(value, ObjectValue)
+        or value.resource is None
+    ):
+        return None
+    return "function", value.label or "session"

@@ -18,6 +18,7 @@ from mypy.nodes import (
     ReturnStmt,
     SetExpr,
     WithStmt,
+    YieldExpr,
 )
 
 from mypy_asyncsession.detectors.block_flow import connecting, used_after
@@ -54,9 +55,10 @@ class LateUses:
         self._holders = holders
 
     def of_session(self, name: str, point: ProgramPoint) -> Iterator[Use]:
-        """Where a session is returned, or given to a function of the project that queries it."""
+        """Where a session is handed out, or given to a function of the project that queries it."""
         flow = point.body.flow()
         yield from returns(flow, name)
+        yield from _yielded(flow, name)
         for index, call in flow.given.get(name, ()):
             statement = flow.graph.points[index].statement
             where = point.scope.names.places.get(id(statement))
@@ -321,3 +323,11 @@ def returns(flow: FunctionFlow, name: str) -> Sequence[Use]:
 def is_named(expression: Node | None, name: str) -> bool:
     """Whether an expression is a name."""
     return isinstance(expression, NameExpr) and expression.name == name
+
+
+def _yielded(flow: FunctionFlow, name: str) -> Iterator[Use]:
+    """Where a generator yields what a name stands for."""
+    for index in flow.graph.of_kind(PointKind.YIELD):
+        node = flow.graph.points[index].node
+        if isinstance(node, YieldExpr) and is_named(node.expr, name):
+            yield index, node

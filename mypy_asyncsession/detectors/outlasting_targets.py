@@ -15,12 +15,13 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.block_flow import connecting
+from mypy_asyncsession.detectors.collections_read import is_taken_from
 from mypy_asyncsession.semantic.syntax import dotted, statements
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, MypyFile
 
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
@@ -37,6 +38,26 @@ def is_outside(target: Expression, point: ProgramPoint) -> bool:
     if isinstance(target, IndexExpr):
         target = target.base
     return isinstance(target, MemberExpr)
+
+
+def is_put(target: Expression, tree: MypyFile, point: ProgramPoint) -> bool:
+    """Whether this is ``NAME[key]`` of a collection of the module's that gives it again."""
+    return (
+        isinstance(target, IndexExpr)
+        and isinstance(target.base, NameExpr)
+        and is_of_module(target.base.name, point)
+        and is_taken_from(tree, target.base)
+    )
+
+
+def is_of_module(name: str, point: ProgramPoint) -> bool:
+    """Whether a name is one of the module's that no function around binds."""
+    module = next(each for each in point.scope.chain() if each.parent is None)
+    return name in module.names.bindings and not any(
+        name in each.names.bindings or each.names.outer
+        for each in point.scope.chain()
+        if each.parent is not None
+    )
 
 
 def _is_used(name: str, point: ProgramPoint) -> bool:

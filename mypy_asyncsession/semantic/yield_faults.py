@@ -22,6 +22,7 @@ from mypy.nodes import (
     YieldFromExpr,
 )
 
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.cfg.names import bound_at
 from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path, reachable
@@ -128,14 +129,32 @@ def _again_when_caught(graph: Graph, index: int, points: list[int]) -> Expressio
         along=EdgeKind.ANY & ~EdgeKind.ABANDON,
         avoiding=[*points, *graph.of_kind(PointKind.HANDLER)],
     )
+    own = _catching_own(graph)
     for handler in graph.of_kind(PointKind.HANDLER):
-        if not any(source in thrown or source == index for source, _ in graph.before[handler]):
+        if handler in own or not any(
+            source in thrown or source == index for source, _ in graph.before[handler]
+        ):
             continue
         after = reachable(graph, handler, along=EdgeKind.QUIET)
         following = [each for each in points if each in after]
         if following and on_every_path(graph, handler, points, ends, along=EdgeKind.QUIET):
             return _yield_at(graph, following[0])
     return None
+
+
+def _catching_own(graph: Graph) -> set[int]:
+    """The handlers of what the function itself raises: whoever uses it raises something else."""
+    raising = [graph.points[index].node for index in graph.of_kind(PointKind.RAISE)]
+    given = [each for each in (getattr(node, "expr", None) for node in raising) if each is not None]
+    raised = {last_name(each.callee if isinstance(each, CallExpr) else each) for each in given}
+    return {
+        index
+        for index in graph.of_kind(PointKind.HANDLER)
+        if any(
+            isinstance(read, (MemberExpr, NameExpr)) and last_name(read) in raised
+            for read in graph.points[index].reads
+        )
+    }
 
 
 def _yield_at(graph: Graph, index: int) -> Expression:
@@ -167,12 +186,13 @@ def _is_over_one(loop: ForStmt) -> bool:
 
 def _again_in_round(graph: Graph, top: int, points: list[int]) -> Expression | None:
     """The yield of a loop that goes on to another round when an exception was thrown in at it."""
+    own = _catching_own(graph)
     for index in points:
         if not may_reach(graph, top, index):
             continue
         if may_reach(graph, index, top, along=EdgeKind.QUIET):
             continue  # one that yields round after round: a stream
-        if not may_reach(graph, index, top, first=EdgeKind.ERROR):
+        if not may_reach(graph, index, top, first=EdgeKind.ERROR, avoiding=own):
             continue
         if not _is_asked(graph, index, top):
             return _yield_at(graph, index)

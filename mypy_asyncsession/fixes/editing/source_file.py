@@ -123,8 +123,18 @@ class SourceFile:
 
     # Looking up
 
-    def find(self, span: Span, accept: Callable[[cst.CSTNode], bool]) -> cst.CSTNode:
+    def find(
+        self,
+        span: Span,
+        accept: Callable[[cst.CSTNode], bool],
+        otherwise: str = "the expression was not found again in the file",
+    ) -> cst.CSTNode:
         """The node that stands at *span* and is the one that is looked for.
+
+        Args:
+            span: Where it stands.
+            accept: Whether a node may be the one.
+            otherwise: Why there is no fix where there is none.
 
         Raises:
             CannotFix: There is none, or there are several that it may be.
@@ -137,7 +147,7 @@ class SourceFile:
             # Behind a wide character the column is too small, and never too large.
             found = [node for node in found if self._range_fits(node, span)]
         if len(found) != 1:
-            raise CannotFix("the expression was not found again in the file")
+            raise CannotFix(otherwise)
         return found[0]
 
     def on_lines(self, first: int, last: int) -> Iterator[cst.CSTNode]:

@@ -39,7 +39,10 @@ def _fits(_finding: Finding, misuse: Misuse) -> bool:
 
 def _draft(site: Site) -> Draft:
     source, misuse = site.source, site.misuse
-    call = source.find(site.finding.span, lambda node: _double_of(node, misuse) is not None)
+    # One that is assigned, or given to what uses it, stands in no call that puts it there.
+    call = source.find(
+        site.finding.span, lambda node: _double_of(node, misuse) is not None, _UNDECIDED
+    )
     assert isinstance(call, cst.Call)
     argument = _double_of(call, misuse)
     assert argument is not None
