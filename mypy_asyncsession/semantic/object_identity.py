@@ -198,8 +198,9 @@ class Objects:
         if symbol is not None:
             if not isinstance(symbol.node, Var) or symbol.node.is_property:
                 return self._got(base, info, name, depth)
-            if value is UNKNOWN and informative(symbol.node.type):
-                value = self._interpreter.types.value(symbol.node.type)
+            declared = self._interpreter.program.type_of(symbol.node)
+            if value is UNKNOWN and informative(declared):
+                value = self._interpreter.types.value(declared)
         elif info.get("__getattr__") is not None:
             return None
         given = self._initialised(base, info, name, depth)

@@ -152,10 +152,10 @@ class Bench:
                 yield Command(f"{name}, warm", run)
             alone = [*self._mypy("bare"), "-n", "2"]
             yield Command("mypy, cold, 2 workers", alone, self._without("bare"))
-            only_parsed = [*self._check(), "--engine", "parsed"]
-            yield Command("check, only parsed, cold", only_parsed, self._without("check"))
-            yield Command("check, cold, 2 workers", self._check(2), self._without("check"))
+            on_mypy = [*self._check(2), "--engine", "mypy"]
+            yield Command("check on mypy, cold, 2 workers", on_mypy, self._without("check"))
             yield Command("check, cold, 1 process", self._check(0), self._without("check"))
+            yield Command("check, cold", self._check(), self._without("check"))
         run = self._check(0)
         yield Command("check, nothing changed", run)
         yield Command("check, a leaf changed", run, lambda: _edit(self._leaf))
