@@ -133,9 +133,9 @@ class Cache:
         _write_once(path, text)
         return str(path)
 
-    def remember(self, settings: str) -> Memory:
-        """What is remembered of runs with these settings, by these versions."""
-        by = [settings, *_versions()]
+    def remember(self, *how: object) -> Memory:
+        """What is remembered of runs that are made like this one, by these versions."""
+        by = [" ".join(map(str, how)), *_versions()]
         try:
             stored: dict[str, Any] = json.loads((self._folder / _MEMORY).read_bytes())
             if stored["by"] == by:

@@ -90,6 +90,7 @@ class MypyCheck:
         self._selection = selection
         self._beside = beside
         self._keeping = keeping
+        self._engine = options.engine.value
         self._findings: list[Finding] = []
         self._surveys: list[Survey] = []
         self._others: list[Other] = []
@@ -117,7 +118,7 @@ class MypyCheck:
             CannotRun: Nothing could be checked; the message is one line.
         """
         self._find()
-        memory = self._remembered(self._python)
+        memory = self._cache.remember(self._engine, self._plugin_settings(), self._python)
         for program in self._sources.programs:
             plan = self._plan(program, self._python, memory)
             yield BuildRetries(program, plan, lambda: Builder(self._cache.work), set()).job()
@@ -154,7 +155,7 @@ class MypyCheck:
     def _build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
         """Build every program; *first* is a process that can be used for one of them."""
         python = self._python
-        memory = self._remembered(python)
+        memory = self._cache.remember(self._engine, self._plugin_settings(), python)
         self._recall(memory)
         if python.problem is not None:
             self._problems.append(python.problem)
@@ -223,11 +224,6 @@ class MypyCheck:
             for source in program.sources
         ]
         return replace(program, sources=tuple(sources))
-
-    def _remembered(self, python: PythonEnvironment) -> Memory:
-        """What is remembered of such runs: what mypy crashes on can be parsed all the same."""
-        engine = self._options.engine.value
-        return self._cache.remember(f"{engine} {self._plugin_settings()} {python}")
 
     def _recall(self, memory: Memory) -> None:
         """Spare mypy what it stopped at or crashed on the last time, if it would do so again."""
