@@ -6,7 +6,6 @@ A run in which nothing has changed ends here, and imports nothing of what builds
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -225,7 +224,7 @@ class _Checks:
         if options.engine is Engine.PARSED and not options.instead and kept.answers is not None:
             kept.prepare()
             before = kept.state if changed is not None else None
-            keeping = Keeping(kept.answers, secrets.token_hex(8), before, changed or [])
+            keeping = Keeping(kept.answers, os.urandom(8).hex(), before, changed or [])
         try:
             # It imports mypy while the rest is imported, and the modules are found, here.
             with started.builder if started else Builder(cache.work) as builder:

@@ -45,7 +45,7 @@ from mypy_asyncsession.models.sqlalchemy import (
     SCOPED_SESSIONS,
     SESSIONMAKERS,
 )
-from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.shapes import Shape, YieldFault
 from mypy_asyncsession.semantic.syntax import (
     only_raises,
     says_nothing,
@@ -64,7 +64,7 @@ from mypy_asyncsession.semantic.values import (
     Value,
     members,
 )
-from mypy_asyncsession.semantic.yield_faults import YieldFault, faulty_yield
+from mypy_asyncsession.semantic.yield_faults import faulty_yield
 
 if TYPE_CHECKING:
     from mypy.nodes import Expression

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.findings import Place, Span
-    from mypy_asyncsession.semantic.yield_faults import YieldFault
+    from mypy_asyncsession.semantic.shapes import YieldFault
 
 
 class Override(NamedTuple):

@@ -74,3 +74,11 @@ ABILITIES: dict[Shape, Can] = {
     Shape.SESSION: Can.ASYNC_ENTER,
     Shape.SYNC_SESSION: Can.ENTER,
 }
+
+
+class YieldFault(Enum):
+    """What is wrong with where a generator function yields."""
+
+    NEVER = "may end without a yield"
+    TWICE = "yields a second time"
+    AFTER_ERROR = "yields a second time when an exception was thrown in at the first"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
@@ -27,6 +26,7 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.cfg.names import bound_at
 from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path, reachable
 from mypy_asyncsession.semantic.generator_summary import before_yield
+from mypy_asyncsession.semantic.shapes import YieldFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +38,6 @@ if TYPE_CHECKING:
 #: Functions that never return, by the names that they are called by.
 _LEAVING: Final = frozenset({"abort", "exit", "fail", "skip", "xfail"})
 _DECIDING: Final = (PointKind.BRANCH, PointKind.LOOP, PointKind.NEXT, PointKind.RETURN)
-
-
-class YieldFault(Enum):
-    """What is wrong with where a generator function yields."""
-
-    NEVER = "may end without a yield"
-    TWICE = "yields a second time"
-    AFTER_ERROR = "yields a second time when an exception was thrown in at the first"
 
 
 class FaultyYield(NamedTuple):
