@@ -215,9 +215,10 @@ def look(
         What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
         be parsed, if there are any: then nothing was looked at.
     """
-    modules = ParsedModules(sources, options)
     wanted = [source for source in sources if not only or source.path in only]
     kept = KeptAnswers.read(keeping) if keeping is not None else None
+    texts: dict[str, bytes] = {}
+    modules = ParsedModules(sources, options, texts if kept is not None else None)
     gone: set[str] = set()
     if keeping is not None and kept is not None:
         gone = kept.answers.keys() - {source.module for source in sources}
@@ -228,7 +229,7 @@ def look(
             or source.module not in kept.answers
             or source.path != kept.answers[source.module].path
         ]
-        wanted = stale(kept, changed, gone, sources, options, modules)
+        wanted = stale(kept, changed, gone, sources, modules, texts)
         again = gone.union(source.module for source in wanted)
         for module, answer in kept.answers.items():
             if module not in again:
@@ -263,8 +264,8 @@ def look(
             flush(result.path, result.messages)
     if keeping is not None and not unreadable:
         imports.update(modules.imports())
-        texts = ((source.module, modules.content(source)) for source in wanted)
-        keep(keeping, texts, found, imports, anew=kept is None, gone=gone)
+        read = ((source.module, modules.content(source)) for source in wanted)
+        keep(keeping, read, found, imports, anew=kept is None, gone=gone)
     return {**asked, **modules.looked_at()}
 
 
@@ -273,29 +274,36 @@ def stale(
     changed: Sequence[BuildSource],
     gone: set[str],
     sources: Sequence[BuildSource],
-    options: Options,
     modules: ParsedModules,
+    texts: dict[str, bytes],
 ) -> list[BuildSource]:
     """The modules that are to be looked at again.
+
+    What has changed is read as it was, and then as it is: so packages are read once.
 
     Args:
         kept: What was found before.
         changed: The modules that have changed since, or are new.
         gone: The modules that are no more.
         sources: All modules.
-        options: mypy's options.
-        modules: The modules as they are now.
+        modules: Reads the modules.
+        texts: What it reads in place of files.
     """
+    paths = {source.module: source for source in sources}
     names = {source.module for source in changed}
     before = kept.texts(names)
-    texts = {source.path: before[source.module] for source in changed if source.module in before}
-    then = ParsedModules(sources, options, {path: text for path, text in texts.items() if path})
+    for name, text in before.items():
+        path = paths[name].path
+        if path is not None:
+            texts[path] = text
+    then = {name: modules.interface(name) for name in before}
+    texts.clear()
+    modules.forget_changed()
+    now = {name: modules.interface(name) for name in names}
     imports = {**kept.imports, **modules.imports()}
-    paths = {source.module: source for source in sources}
     leading = with_importers(gone, imports)
     for name in names:
-        old = then.interface(name) if name in before else None
-        new = modules.interface(name)
+        old, new = then.get(name), now[name]
         changed_names = old.changed(new) if old is not None and new is not None else None
         if changed_names is None:
             leading |= with_importers([name], imports)
