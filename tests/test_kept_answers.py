@@ -70,6 +70,7 @@ class Tree:
     state: str | None = None
     number: int = 0
     looked: list[str] = field(default_factory=list)
+    more: list[BuildSource] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> None:
         (self.root / "app" / f"{name}.py").write_text(textwrap.dedent(text))
@@ -84,7 +85,7 @@ class Tree:
     @property
     def sources(self) -> list[BuildSource]:
         paths = sorted((self.root / "app").glob("*.py"))
-        return [BuildSource(str(path), f"app.{path.stem}") for path in paths]
+        return [*(BuildSource(str(path), f"app.{path.stem}") for path in paths), *self.more]
 
     def keeping(self, changed: list[str]) -> Keeping:
         path = str(self.root / "answers.sqlite")
@@ -96,7 +97,7 @@ class Tree:
         found: dict[str, list[tuple[int, str]]] = {}
 
         def flush(path: str, messages: list[str]) -> None:
-            name = path.rpartition("/")[2].removesuffix(".py")
+            name = path.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
             assert name not in found, "each is told once"
             errors = [error for error in map(json.loads, messages) if error["severity"] == "error"]
             found[name] = [(error["line"], error["code"]) for error in errors]
@@ -283,3 +284,89 @@ def test_what_is_kept_of_a_file_that_cannot_be_written(tree: Tree) -> None:
     (tree.root / "answers.sqlite").unlink()
     (tree.root / "answers.sqlite").mkdir()
     assert tree.look() == FOUND
+
+
+def test_what_decides_what_other_names_are_is_mentioned_by_nobody(tree: Tree) -> None:
+    lazy = "from app import low\ndef __getattr__(name):\n    return {} if name == 'get_db' else 0\n"
+    tree.write("low", TREE["db"])
+    tree.write("db", lazy.format(0))
+    tree.state = None
+    assert "jobs" not in tree.look()
+    tree.write("db", lazy.format("low.get_db"))
+    assert tree.look(str(tree.root / "app" / "db.py")) == FOUND
+
+
+def test_the_order_of_statements_counts(tree: Tree) -> None:
+    plain = "from app.other import other as get_db, use\n"
+    text = (tree.root / "app" / "db.py").read_text()
+    tree.write("db", plain + text)
+    tree.write("other", TREE["other"])
+    tree.state = None
+    assert tree.look() == FOUND
+    tree.write("db", text + plain)
+    assert "jobs" not in tree.look(str(tree.root / "app" / "db.py"))
+
+
+def test_a_module_that_becomes_a_package_imports_something_else(tree: Tree) -> None:
+    tree.write("db", "from .low import get_db\n")
+    tree.write("low", TREE["db"])
+    tree.state = None
+    assert tree.look() == FOUND
+    (tree.root / "app" / "db").mkdir()
+    (tree.root / "app" / "db.py").rename(tree.root / "app" / "db" / "__init__.py")
+    old, new = str(tree.root / "app" / "db.py"), str(tree.root / "app" / "db" / "__init__.py")
+    tree.more = [BuildSource(new, "app.db")]
+    assert "jobs" not in tree.look(old, new)
+
+
+def test_a_line_that_is_shared_is_of_no_name_alone(tree: Tree) -> None:
+    tree.write("low", TREE["db"])
+    tree.write("high", "get_db = helper = None\n")
+    text = "from app.{} import get_db, helper; x = 1\n"
+    tree.write("db", text.format("high"))
+    tree.state = None
+    assert "jobs" not in tree.look()
+    tree.write("db", text.format("low"))
+    assert tree.look(str(tree.root / "app" / "db.py")) == FOUND
+
+
+def test_the_last_line_of_a_signature_is_no_body(tree: Tree) -> None:
+    text = "def get_db(a: int,\n    b: int = {}) -> int: print(a)\n"
+    tree.write("db", text.format(1))
+    tree.state = None
+    tree.look()
+    tree.write("db", text.format(2))
+    tree.look(str(tree.root / "app" / "db.py"))
+    assert "jobs" in tree.looked
+
+
+def test_a_name_that_is_not_ascii_is_found_where_it_is_mentioned(tree: Tree) -> None:
+    tree.write("deps", "from app.db import données as given")
+    tree.write("db", TREE["db"].replace("get_db", "données"))
+    tree.state = None
+    assert tree.look() == FOUND
+    decorated = "from contextlib import asynccontextmanager\n@asynccontextmanager\nasync def d"
+    assert "jobs" not in tree.look(tree.edit("db", "async def d", decorated))
+
+
+def test_a_module_that_is_named_in_a_string_is_leaned_on(tree: Tree) -> None:
+    use = """
+        from unittest.mock import AsyncMock, patch
+
+        def test():
+            with patch("app.new.get_db", AsyncMock()):
+                pass
+        """
+    tree.write("test_it", use)
+    assert tree.look(str(tree.root / "app" / "test_it.py")) == FOUND
+    new = """
+        from contextlib import asynccontextmanager
+        from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+        @asynccontextmanager
+        async def get_db():
+            async with AsyncSession() as session:
+                yield session
+        """
+    tree.write("new", new)
+    assert "test_it" in tree.look(str(tree.root / "app" / "new.py"))

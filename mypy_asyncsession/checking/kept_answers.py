@@ -17,10 +17,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mypy_asyncsession.findings import Span, decode
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from typing_extensions import Self
+
+    from mypy_asyncsession.findings import Place
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS state (name TEXT NOT NULL);
@@ -45,6 +49,14 @@ class Answer(NamedTuple):
     path: str
     messages: list[str]
     leaned: list[str]
+
+    def providers(self) -> Iterator[Place]:
+        """The places of the providers that the findings are about."""
+        for message in self.messages:
+            with suppress(ValueError, TypeError, KeyError):
+                found = decode(self.path, Span(0, 0, 0, 0), "", json.loads(message)["message"])
+                if found.provider is not None:
+                    yield found.provider
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mypy_asyncsession.semantic.declarations.program import ParsedProgram
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types
-from mypy_asyncsession.semantic.imports import reachable
+from mypy_asyncsession.semantic.imports import NAMING, named, reachable
 from mypy_asyncsession.semantic.interface_text import mentioning
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
@@ -148,12 +148,15 @@ class ParsedModules:
             return None  # it is looked at again, and what fails is said there
 
     def imports(self) -> dict[str, Imports]:
-        """What the modules of the project import that were read."""
+        """What the modules of the project import that were read, or name in a string."""
         found = {}
         for module, path in list(self._program.known()):
             tree = self._program.modules.get(module)
             if tree is not None and path is not None and not is_foreign(path):
                 taken, objects = reachable(tree)
+                content = self._program.content(path)
+                if any(name.encode() in content for name in NAMING):
+                    taken |= named(tree)
                 found[module] = Imports(sorted(taken), sorted(objects))
         return found
 
@@ -291,7 +294,13 @@ def stale(
     """
     paths = {source.module: source for source in sources}
     names = {source.module for source in changed}
-    before = kept.texts(names)
+    # What a module imports depends on where it is: it may have become a package.
+    stayed = {
+        source.module
+        for source in changed
+        if source.module in kept.answers and kept.answers[source.module].path == source.path
+    }
+    before = kept.texts(stayed)
     for name, text in before.items():
         path = paths[name].path
         if path is not None:
@@ -321,7 +330,27 @@ def stale(
             ]
             leading |= with_importers(told, imports)
     again = names | leading
+    again.update(_telling_old_lines(kept, before, paths, modules))
     again.update(
         module for module, answer in kept.answers.items() if not leading.isdisjoint(answer.leaned)
     )
     return [source for source in sources if source.module in again]
+
+
+def _telling_old_lines(
+    kept: KeptAnswers,
+    before: Mapping[str, bytes],
+    paths: Mapping[str, BuildSource],
+    modules: ParsedModules,
+) -> Iterator[str]:
+    """The modules with a finding about a provider whose line may be another one now."""
+    changed = {paths[name].path: name for name in before}
+    for module, answer in kept.answers.items():
+        for place in answer.providers():
+            name = changed.get(place.path)
+            if name is None:
+                continue
+            now = modules.content(paths[name]).split(b"\n", place.line)[: place.line]
+            if before[name].split(b"\n", place.line)[: place.line] != now:
+                yield module
+                break

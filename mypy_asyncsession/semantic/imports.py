@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import Import, ImportAll, ImportFrom
+from mypy.nodes import CallExpr, Import, ImportAll, ImportFrom, StrExpr
+
+from mypy_asyncsession.semantic.call_sites import last_name
+from mypy_asyncsession.semantic.index import ModuleIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy.nodes import MypyFile
+
+#: The functions that take the full name of what they put something in the place of.
+NAMING: Final = frozenset({"multiple", "patch", "setattr"})
 
 
 def package_of(module: str, relative: int, *, is_package: bool) -> str:
@@ -75,3 +81,22 @@ def reachable(tree: MypyFile) -> tuple[set[str], set[str]]:
             else:
                 objects.add(base)
     return modules, objects
+
+
+def named(tree: MypyFile) -> set[str]:
+    """What a module names in strings that may be a module: ``patch("app.db.get_db")``.
+
+    Returns:
+        The full names, and those of the packages around them.
+    """
+    names = {
+        call.args[0].value
+        for call in ModuleIndex(tree).of_kind(CallExpr)
+        if call.args and isinstance(call.args[0], StrExpr) and last_name(call.callee) in NAMING
+    }
+    return {
+        ".".join(parts[:length])
+        for name in names
+        for parts in [name.split(".")]
+        for length in range(1, len(parts) + 1)
+    }

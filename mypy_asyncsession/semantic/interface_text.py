@@ -59,10 +59,12 @@ class Interface:
     Attributes:
         told: What they may read.
         whole: All of it, with the bodies that say nothing to them.
+        order: The names in the order in which statements bind them.
     """
 
     told: dict[str, str]
     whole: dict[str, str]
+    order: tuple[str, ...] = ()
 
     def changed(self, new: Interface) -> set[str] | None:
         """The names that mean something else to others in *new*.
@@ -72,7 +74,10 @@ class Interface:
         """
         names = {name for name, text in self.told.items() if new.told.get(name) != text}
         names |= new.told.keys() - self.told.keys()
-        if "" in names:
+        if "" in names or any(map(_is_special, names)):
+            return None
+        # What a name is may depend on which statement comes first.
+        if self._order_without(names) != new._order_without(names):
             return None
         while names:
             # What is made of one of them may be another thing as well.
@@ -90,6 +95,18 @@ class Interface:
             names |= more
         return names
 
+    def _order_without(self, names: set[str]) -> list[str]:
+        return [name for name in self.order if name not in names]
+
+
+def _is_special(name: str) -> bool:
+    """Whether a name counts where it is not mentioned, or cannot be found where it is.
+
+    ``__all__`` and ``__getattr__`` decide what other names are; what is not ASCII may be written
+    in several ways.
+    """
+    return (name.startswith("__") and name.endswith("__")) or not name.isascii()
+
 
 def mentioning(names: Iterable[str]) -> re.Pattern[bytes]:
     """Finds where a text mentions one of some names."""
@@ -106,23 +123,30 @@ def interface(source: ModuleSource, facts: Iterable[str]) -> Interface:
     hidden: set[int] = set()
     for function in _functions(source.tree):
         first, last = function.body.line, function.body.end_line
-        if last is not None and first > function.line and _is_quiet(function, source):
+        if last is not None and _is_apart(function, source) and _is_quiet(function, source):
             hidden.update(range(first, last + 1))
     told: dict[str, list[str]] = defaultdict(list)
     whole: dict[str, list[str]] = defaultdict(list)
-    lines = source.text(1, sys.maxsize).split("\n")
-    names = [""] * (len(lines) + 1)
+    text = source.text(1, sys.maxsize)
+    if "\ufffd" in text or "\r" in text.replace("\r\n", ""):
+        # The lines of the tree may be others, or different bytes look the same.
+        return Interface({"": text}, {"": text})
+    lines = text.split("\n")
+    names: list[str | None] = [None] * (len(lines) + 1)
+    order = []
     for statement in source.tree.defs:
         bound = _bound(statement)
+        order.append(bound)
         first = min([statement.line, *(each.line for each in _decorators(statement))])
         for number in range(first, (statement.end_line or statement.line) + 1):
             # Two on one line are told under no name.
-            names[number] = bound if not names[number] else ""
+            names[number] = bound if names[number] is None else ""
     for number, line in enumerate(lines, 1):
         if not _says_nothing(line):
-            whole[names[number]].append(line)
+            name = names[number] or ""
+            whole[name].append(line)
             if number not in hidden:
-                told[names[number]].append(line)
+                told[name].append(line)
     for fact in sorted(facts):
         told[re.split(r"\W", fact, maxsplit=1)[0]].append(fact)
     # What the hidden ones do to the containers, names and functions of the module.
@@ -132,6 +156,7 @@ def interface(source: ModuleSource, facts: Iterable[str]) -> Interface:
     return Interface(
         {name: "\n".join(text) for name, text in told.items()},
         {name: "\n".join(text) for name, text in whole.items()},
+        tuple(order),
     )
 
 
@@ -180,6 +205,15 @@ def _functions(tree: MypyFile) -> Iterator[FuncDef]:
                 yield statement.func
             elif isinstance(statement, FuncDef):
                 yield statement
+
+
+def _is_apart(function: FuncDef, source: ModuleSource) -> bool:
+    """Whether nothing of what comes before the body of a function stands on a line of the body."""
+    body = function.body
+    if body.line <= function.line or not body.body:
+        return False
+    before = source.text(body.line, body.line).encode()[: max(body.body[0].column, 0)]
+    return not before.strip()
 
 
 def _is_quiet(function: FuncDef, source: ModuleSource) -> bool:
