@@ -112,7 +112,8 @@ def bound_type(
         at: Where it is asked.
     """
     if isinstance(type_, Overloaded):
-        items = [bound_type(each, owner, is_class, at) for each in type_.items]
+        fitting = [each for each in type_.items if _is_for(each, owner, is_class, at)]
+        items = [bound_type(each, owner, is_class, at) for each in fitting or type_.items]
         return Overloaded([each for each in items if isinstance(each, CallableType)])
     if not isinstance(type_, CallableType) or not type_.arg_types:
         return type_
@@ -138,6 +139,20 @@ def bound_type(
     )
     bound = get_proper_type(expand_type(rest, found))
     return bound if type_.arg_kinds[0] is ArgKind.ARG_POS else type_
+
+
+def _is_for(type_: CallableType, owner: Instance | TypeInfo, is_class: bool, at: Context) -> bool:
+    """Whether an overload of a method is for an object, by what it says of its first argument."""
+    if is_class or not isinstance(owner, Instance) or not type_.arg_types:
+        return True
+    first = type_.copy_modified(
+        arg_types=type_.arg_types[:1],
+        arg_kinds=type_.arg_kinds[:1],
+        arg_names=type_.arg_names[:1],
+    )
+    given = _Given([owner], [ArgKind.ARG_POS], [None], starred=True)
+    wanted = expand_type(type_.arg_types[0], _solved(first, given, at))
+    return at.program.is_subtype(owner, wanted)
 
 
 def of_function(
