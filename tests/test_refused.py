@@ -61,8 +61,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("mkdir gone; cd gone; rmdir ../gone; $M check", GONE),
         ("mkdir gone; cd gone; rmdir ../gone; $M init", GONE),
         ("ulimit -n 8; $M check --strict", FILES),
-        ("ulimit -n 30; $M check --cache-dir other", FILES),
-        ("ulimit -f 30; $M check --cache-dir third", "the disk cannot be written to"),
+        ("ulimit -n 30; $M check --engine mypy --cache-dir other", FILES),
+        (
+            "ulimit -f 30; $M check --engine mypy --cache-dir third",
+            "the disk cannot be written to",
+        ),
     ],
 )
 def test_one_line(root: Path, script: str, reason: str) -> None:
@@ -86,6 +89,15 @@ def test_nobody_reads_what_is_said_beside(root: Path, script: str) -> None:
 @pytest.mark.parametrize("script", ["$M check nope 2>/dev/full", "$M check >&- 2>&- <&-"])
 def test_nobody_reads_anything(root: Path, script: str) -> None:
     assert shell(root, script) == (2, "", "")
+
+
+@pytest.mark.parametrize("limit", ["ulimit -n 30", "ulimit -f 30"])
+def test_what_is_only_parsed_needs_neither_many_files_nor_much_of_a_disk(
+    root: Path, limit: str
+) -> None:
+    status, stdout, _ = shell(root, f"{limit}; $M check --cache-dir fourth")
+    assert status == 2
+    assert stdout.startswith("use.py:3: error: ")
 
 
 def test_a_soft_limit_of_files(root: Path) -> None:
@@ -117,13 +129,17 @@ def small(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(small: Path) -> None:
     tree(small, DIRTY)
     full = (2, "", "mypy-asyncsession: error: the disk is full\n")
-    assert shell(small, "$M check") == full
+    check = "$M check --engine mypy"
+    assert shell(small, check) == full
     (small / "filling").write_bytes(b"")
     shell(small, "cat /dev/zero >filling")
-    assert shell(small, "$M check") == full
-    assert shell(small, "rm -r .mypy-asyncsession; cat /dev/zero >>filling; $M check")[0] == 1
+    assert shell(small, check) == full
+    # What is only parsed is found all the same.
+    assert shell(small, "$M check")[0] == 1
+    assert shell(small, f"rm -r .mypy-asyncsession; cat /dev/zero >>filling; {check}")[0] == 1
     # Nothing is left that a later run would not take for its own.
-    assert shell(small, "rm filling; $M check") == full
+    assert shell(small, f"rm filling; {check}") == full
+    assert shell(small, "$M check")[0] == 1
 
 
 @pytest.mark.parametrize(
