@@ -394,3 +394,19 @@ def test_a_finding_tells_the_line_of_its_provider_as_it_is(tree: Tree) -> None:
     tree.state = "now"
     tree.look(tree.edit("db", "async def", "# more\nasync def"))
     assert sorted(tree.looked) == ["db", "other"]
+
+
+def test_the_body_of_what_is_annotated_as_giving_a_session_counts(tree: Tree) -> None:
+    text = """
+        from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+        maker = async_sessionmaker()
+
+        def get_db() -> AsyncSession:
+            return maker()
+        """
+    tree.write("db", text)
+    tree.state = None
+    tree.look()
+    tree.look(tree.edit("db", "return maker()", "return maker"))
+    assert "jobs" in tree.looked
