@@ -13,13 +13,11 @@ from mypy.modulefinder import BuildSource
 from mypy.options import Options
 
 from mypy_asyncsession.checking import parsed_build
-from mypy_asyncsession.checking.kept_answers import Keeping, KeptAnswers
+from mypy_asyncsession.checking.kept_answers import Answer, Keeping, KeptAnswers, keep
 from mypy_asyncsession.checking.parsed_build import ParsedModules, look
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mypy_asyncsession.checking.kept_answers import Answer
 
 #: ``jobs`` gets at the provider through ``deps``, and ``api`` uses what ``jobs`` has.
 TREE = {
@@ -370,3 +368,45 @@ def test_a_module_that_is_named_in_a_string_is_leaned_on(tree: Tree) -> None:
         """
     tree.write("new", new)
     assert "test_it" in tree.look(str(tree.root / "app" / "new.py"))
+
+
+def test_what_another_run_keeps_meanwhile_is_not_taken_for_what_was_before(tree: Tree) -> None:
+    kept = KeptAnswers.read(Keeping(str(tree.root / "answers.sqlite"), "", tree.state))
+    assert kept is not None
+    assert kept.texts(["app.deps"])
+    tree.look(tree.edit("deps", "get_db as given", "helper as given"))
+    assert kept.texts(["app.deps"]) == {}
+
+
+def test_a_finding_tells_the_line_of_its_provider_as_it_is(tree: Tree) -> None:
+    """There may be another definition of that name on the line that it was on."""
+    place = '{"message": "m", "provider": ["app.db.get_db", "%s", 2]}' % (tree.root / "app/db.py")
+    keeping = tree.keeping([])
+    answer = Answer("app/far.py", [json.dumps({"severity": "note", "message": place})], [])
+    assert [found.line for found in answer.providers()] == [2]
+    path = str(tree.root / "app" / "other.py")
+    found = {"app.other": Answer(path, answer.messages, [])}
+    keep(Keeping(keeping.path, "now", tree.state), [], found, {}, anew=False)
+    tree.state = "now"
+    tree.look(tree.edit("db", "print(a)", "print(a, a)"))
+    assert tree.looked == ["db"]
+    keep(Keeping(keeping.path, "now", tree.state), [], found, {}, anew=False)
+    tree.state = "now"
+    tree.look(tree.edit("db", "async def", "# more\nasync def"))
+    assert sorted(tree.looked) == ["db", "other"]
+
+
+def test_the_body_of_what_is_annotated_as_giving_a_session_counts(tree: Tree) -> None:
+    text = """
+        from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+        maker = async_sessionmaker()
+
+        def get_db() -> AsyncSession:
+            return maker()
+        """
+    tree.write("db", text)
+    tree.state = None
+    tree.look()
+    tree.look(tree.edit("db", "return maker()", "return maker"))
+    assert "jobs" in tree.looked

@@ -15,14 +15,14 @@ import pytest
 from mypy_asyncsession.checking import process, report_cache
 from mypy_asyncsession.checking.directory_names import names_in
 from mypy_asyncsession.checking.file_times import state
-from mypy_asyncsession.checking.options import Options
+from mypy_asyncsession.checking.options import Engine, Options
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Report
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.checking.snapshot import Before, Looked, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 GENERATOR: Final = "async def get_db():\n    yield 1\n"
 #: The same, and right to enter; of the same size.
@@ -89,6 +89,24 @@ def places(report: Report) -> list[str]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path, monkeypatch)
+
+
+def test_an_edit_that_comes_after_the_question_what_has_changed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert places(project.check(engine=Engine.PARSED)[0]) == ["app/use.py:3"]
+    project.write("app/__init__.py", "x = 1\n")
+    original = Snapshot.changed
+
+    def changed(snapshot: Snapshot, paths: Iterable[str]) -> list[str] | None:
+        found = original(snapshot, paths)
+        project.write("app/db.py", MANAGER)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Snapshot, "changed", changed)
+        project.check(engine=Engine.PARSED)
+    assert places(project.check(engine=Engine.PARSED)[0]) == []
 
 
 def test_a_report_is_no_older_than_the_files(project: Project) -> None:

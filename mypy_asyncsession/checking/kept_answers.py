@@ -101,11 +101,13 @@ class KeptAnswers:
 
     Attributes:
         path: The file that it is kept in.
+        state: The name of the state that it is of.
         answers: By module, what was found.
         imports: By module, what it imports; those beside the sources that were read among them.
     """
 
     path: str
+    state: str
     answers: dict[str, Answer] = field(default_factory=dict)
     imports: dict[str, Imports] = field(default_factory=dict)
 
@@ -116,9 +118,9 @@ class KeptAnswers:
         if state is None:
             return None
         with suppress(sqlite3.Error, ValueError, TypeError), _opened(path) as store:
-            if store.execute("SELECT name FROM state").fetchall() != [(state,)]:
+            if not _is_of(store, state):
                 return None
-            found = cls(path)
+            found = cls(path, state)
             for module, answer in store.execute("SELECT module, answer FROM answers"):
                 found.answers[module] = Answer(*json.loads(answer))
             for module, names in store.execute("SELECT module, names FROM imports"):
@@ -128,8 +130,10 @@ class KeptAnswers:
 
     def texts(self, modules: Collection[str]) -> dict[str, bytes]:
         """What was in the files of modules, as far as that is known."""
-        found = {}
+        found: dict[str, bytes] = {}
         with suppress(sqlite3.Error, zlib.error), _opened(self.path) as store:
+            if not _is_of(store, self.state):
+                return found  # another run was quicker
             for module in modules:
                 query = "SELECT text FROM texts WHERE module = ?"
                 for (text,) in store.execute(query, (module,)):
@@ -184,7 +188,7 @@ def _write(
         if anew:
             for table in _OF_MODULES:
                 store.execute(f"DELETE FROM {table}")
-        elif store.execute("SELECT name FROM state").fetchall() != [(keeping.before,)]:
+        elif not _is_of(store, keeping.before):
             return  # another run was quicker
         for module in gone:
             for table in _OF_MODULES:
@@ -213,4 +217,11 @@ def _digest(text: str) -> str:
 def _opened(path: str) -> closing[sqlite3.Connection]:
     """A store to read from; there is an error if it is not there."""
     name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return closing(sqlite3.connect(f"file:{name}?mode=ro", uri=True))
+    store = sqlite3.connect(f"file:{name}?mode=ro", uri=True)
+    store.isolation_level = None
+    store.execute("BEGIN")  # nobody writes to it between two questions
+    return closing(store)
+
+
+def _is_of(store: sqlite3.Connection, state: str | None) -> bool:
+    return store.execute("SELECT name FROM state").fetchall() == [(state,)]

@@ -233,10 +233,6 @@ def look(
             or source.path != kept.answers[source.module].path
         ]
         wanted = stale(kept, changed, gone, sources, modules, texts)
-        again = gone.union(source.module for source in wanted)
-        for module, answer in kept.answers.items():
-            if module not in again:
-                flush(answer.path, answer.messages)
     unreadable: list[BuildSource] = []
     if len(wanted) > _FEW:
         unreadable = modules.narrow(sources)
@@ -244,6 +240,11 @@ def look(
         unreadable = [source for source in wanted if not modules.has(source.module)]
     if unreadable and not anyway:
         return unreadable
+    if kept is not None:
+        again = gone.union(source.module for source in wanted)
+        for module, answer in kept.answers.items():
+            if module not in again:
+                flush(answer.path, answer.messages)
     concerned = [source.module for source in wanted if modules.concerns(source.module)]
     found = {
         source.module: Answer(source.path, [], [])

@@ -248,9 +248,10 @@ class _Checks:
             cache.close()
         if run.before is not None and run.lasting and not options.instead:
             snapshot = Snapshot.take(run.before, run.looked, kept.snapshot)
+            if snapshot is not None and changed is not None and kept.snapshot is not None:
+                is_after = snapshot.is_after(kept.snapshot, changed)
+                snapshot = snapshot.with_rest_of(kept.snapshot) if is_after else None
             if snapshot is not None:
-                if changed is not None and kept.snapshot is not None:
-                    snapshot = snapshot.with_rest_of(kept.snapshot)
                 kept.keep(report, snapshot, keeping.state if keeping is not None else "")
         return report
 

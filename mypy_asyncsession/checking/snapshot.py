@@ -194,6 +194,18 @@ class Snapshot:
         edited = [path for path, each in left if not self._same({path: each}, _content, now)]
         return [*come, *gone, *edited]
 
+    def is_after(self, other: Snapshot, changed: Iterable[str]) -> bool:
+        """Whether what files hold is what it was in another one, but for those that have changed.
+
+        It is not where one was edited after it had been asked what has changed.
+        """
+        aside = {*changed}
+        return all(
+            path in aside or path not in old or old[path][1] == digest
+            for new, old in ((self.sources, other.sources), (self.others, other.others))
+            for path, (_, digest) in new.items()
+        )
+
     def with_rest_of(self, other: Snapshot) -> Snapshot:
         """The same, with what another one has besides the files to check."""
         others, folders = {**other.others, **self.others}, {**other.folders, **self.folders}

@@ -33,7 +33,7 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.semantic.leading_names import HOLDERS
+from mypy_asyncsession.semantic.leading_names import HOLDERS, SEEDS
 from mypy_asyncsession.semantic.mentions import is_open, names_in, signature_of
 from mypy_asyncsession.semantic.syntax import definition_of, statements
 
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 _LASTING: Final = frozenset(
     {ClassDef, Decorator, FuncDef, GlobalDecl, LambdaExpr, NonlocalDecl, OverloadedFuncDef}
 )
+#: Types of results that what is returned may say more than, or something else.
+_TELLING: Final = HOLDERS | SEEDS
 #: Functions that put something under a name.
 _PUTTING: Final = frozenset({"__setattr__", "globals", "patch", "setattr", "setdefault", "vars"})
 
@@ -228,7 +230,7 @@ def _is_quiet(function: FuncDef, source: ModuleSource) -> bool:
         if (
             signature is None
             or is_open(signature.ret_type)
-            or not HOLDERS.isdisjoint(names_in(signature.ret_type))
+            or not _TELLING.isdisjoint(names_in(signature.ret_type))
         ):
             return False
     return contents.words.isdisjoint(_PUTTING) and not any(map(_keeps, contents.nodes))
