@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
 PROOF: Final = "proof"
-#: What holds the memory of the interpreter to the same findings, and `check --engine mypy`, which is
-#: the plugin once more: `make test-long` asks them.
+#: What holds the interpreter's memory to the same findings, and `check --engine mypy`, which is the
+#: plugin once more: `make test-long` asks them.
 LONG_AXES: Final = frozenset({"check", "thorough"})
 CASES: Final = [case for file in sorted(TEST_DATA.glob("*.test")) for case in read_cases(file)]
 
