@@ -126,7 +126,10 @@ def takes(function: Value) -> bool:
     if isinstance(function, ManagerFactory):
         return takes(function.function)
     if isinstance(function, TypedCallable) and isinstance(function.type, CallableType):
-        return not {ArgKind.ARG_POS, ArgKind.ARG_NAMED}.isdisjoint(function.type.arg_kinds)
+        # mypy's type of a method has the object that it is looked up on as well.
+        is_method = function.type.arg_names[:1] == ["self"]
+        needed = {ArgKind.ARG_POS, ArgKind.ARG_NAMED}
+        return not needed.isdisjoint(function.type.arg_kinds[is_method:])
     if not isinstance(function, FunctionValue):
         return False
     required = sum(

@@ -127,6 +127,11 @@ class Pairings:
             pairing is Pairing.AWAIT
             and not self._exhaustive
             and not self._candidates.may_lead(expression, point.body)
+            # ``await self.session.close`` is of the session.
+            and not (
+                isinstance(expression, MemberExpr)
+                and self._candidates.may_lead(expression.expr, point.body)
+            )
         ):
             return True
         if pairing not in (Pairing.AWAIT, Pairing.FOR) or self._interpreter.past_types:
