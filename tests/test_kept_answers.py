@@ -14,7 +14,8 @@ from mypy.options import Options
 
 from mypy_asyncsession.checking import parsed_build
 from mypy_asyncsession.checking.kept_answers import Answer, Keeping, KeptAnswers, keep
-from mypy_asyncsession.checking.parsed_build import ParsedModules, look
+from mypy_asyncsession.checking.parsed_build import look
+from mypy_asyncsession.checking.parsed_modules import ParsedModules
 
 if TYPE_CHECKING:
     from pathlib import Path

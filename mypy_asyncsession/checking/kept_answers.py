@@ -9,11 +9,11 @@ two runs were made at once or one was ended, nothing of this is used.
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from mypy_asyncsession.findings import Place
+
+#: Whether this Python can keep anything: it may have been built without SQLite.
+CAN_KEEP: Final = find_spec("_sqlite3") is not None
+if TYPE_CHECKING or CAN_KEEP:
+    import sqlite3
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS state (name TEXT NOT NULL);
@@ -160,31 +165,7 @@ def keep(
         anew: Whether nothing holds of what was kept before.
         gone: The modules that are no more.
     """
-    try:
-        _write(keeping, texts, answers, imports, anew=anew, gone=gone)
-    except sqlite3.OperationalError:
-        pass  # another run is at it, or it cannot be written to
-    except sqlite3.Error:
-        with suppress(OSError):  # it is damaged
-            Path(keeping.path).unlink()
-
-
-def _write(
-    keeping: Keeping,
-    texts: Iterable[tuple[str, bytes]],
-    answers: Mapping[str, Answer],
-    imports: Mapping[str, Imports],
-    *,
-    anew: bool,
-    gone: Iterable[str],
-) -> None:
-    with closing(sqlite3.connect(keeping.path, timeout=_PATIENCE)) as store:
-        store.isolation_level = None
-        # What is kept can be found out again: that it reaches the disk at once is worth no time.
-        store.execute("PRAGMA synchronous = OFF")
-        store.execute("BEGIN IMMEDIATE")
-        for statement in filter(str.strip, _TABLES.split(";")):
-            store.execute(statement)
+    with _forgiving(keeping.path), _writing(keeping.path) as store:
         if anew:
             for table in _OF_MODULES:
                 store.execute(f"DELETE FROM {table}")
@@ -207,6 +188,31 @@ def _write(
             "INSERT OR REPLACE INTO imports VALUES (?, ?)",
             ((module, json.dumps(names)) for module, names in imports.items()),
         )
+
+
+@contextmanager
+def _forgiving(path: str) -> Iterator[None]:
+    """That a store cannot be written to is no reason to stop; a damaged one is removed."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        pass  # another run is at it, or it cannot be written to
+    except sqlite3.Error:
+        with suppress(OSError):
+            Path(path).unlink()
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[sqlite3.Connection]:
+    """A store to write to, all of it or nothing."""
+    with closing(sqlite3.connect(path, timeout=_PATIENCE)) as store:
+        store.isolation_level = None
+        # What is kept can be found out again: that it reaches the disk at once is worth no time.
+        store.execute("PRAGMA synchronous = OFF")
+        store.execute("BEGIN IMMEDIATE")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            store.execute(statement)
+        yield store
         store.execute("COMMIT")
 
 

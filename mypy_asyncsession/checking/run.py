@@ -214,14 +214,14 @@ class _Checks:
             if report is not None:
                 return report
         from mypy_asyncsession.checking.cache import Cache
-        from mypy_asyncsession.checking.kept_answers import Keeping
+        from mypy_asyncsession.checking.kept_answers import CAN_KEEP, Keeping
         from mypy_asyncsession.checking.process import Builder
 
         started = self._started
         cache = started.cache if started else Cache.open(keep, options.cache_dir, part)
         changed = kept.snapshot.changed(files.paths) if kept.snapshot is not None else None
         keeping = None
-        if options.engine is Engine.PARSED and not options.instead and kept.answers is not None:
+        if options.engine is Engine.PARSED and not options.instead and CAN_KEEP and kept.answers:
             kept.prepare()
             before = kept.state if changed is not None else None
             keeping = Keeping(kept.answers, os.urandom(8).hex(), before, changed or [])

@@ -29,6 +29,8 @@ from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy.nodes import FuncItem, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -86,12 +88,15 @@ def _is_asked_about(
         if isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _ASKING:
             if id(node) not in asserted and _is_name(node.args[0], name):
                 return True
-        elif depth < _DEPTH and _handed_on(node, name, function, scope, interpreter, depth):
+        elif depth < _DEPTH and _handed_on(
+            _is_asked_about, node, name, function, scope, interpreter, depth
+        ):
             return True
     return False
 
 
 def _handed_on(
+    asks: Callable[[FuncItem, str, Scope, Interpreter, int], bool],
     call: CallExpr,
     name: str,
     function: FuncItem,
@@ -99,10 +104,12 @@ def _handed_on(
     interpreter: Interpreter,
     depth: int,
 ) -> bool:
-    """Whether a call hands a parameter on to a function that asks what it is."""
+    """Whether a call hands a parameter on to a function that *asks* the same about it."""
+    if not any(_is_name(each, name) for each in call.args):
+        return False
     callee = _target(call, function, scope, interpreter)
     return callee is not None and any(
-        _is_asked_about(callee.node, parameter, callee.scope, interpreter, depth + 1)
+        asks(callee.node, parameter, callee.scope, interpreter, depth + 1)
         for parameter, argument in matched(call, callee)
         if _is_name(argument, name)
     )
@@ -126,7 +133,7 @@ def asks_for_none(
 ) -> bool:
     """Whether a function, or one that it hands it to, asks whether a parameter is ``None``."""
     for node in walk(function.body):
-        if isinstance(node, (IfStmt,)):
+        if isinstance(node, IfStmt):
             tested: list[Node] = list(node.expr)
         elif isinstance(node, (WhileStmt, AssertStmt)):
             tested = [node.expr]
@@ -150,8 +157,8 @@ def asks_for_none(
             tested = [node.subject]
         elif isinstance(node, CallExpr):
             if not isinstance(node.callee, NameExpr) or node.callee.name not in _ASKING:
-                if depth < _DEPTH and _is_asked_for_none(
-                    node, name, function, scope, interpreter, depth
+                if depth < _DEPTH and _handed_on(
+                    asks_for_none, node, name, function, scope, interpreter, depth
                 ):
                     return True
                 continue
@@ -161,25 +168,6 @@ def asks_for_none(
         if any(_is_name(each, name) for each in tested):
             return True
     return False
-
-
-def _is_asked_for_none(
-    call: CallExpr,
-    name: str,
-    function: FuncItem,
-    scope: Scope,
-    interpreter: Interpreter,
-    depth: int,
-) -> bool:
-    """Whether a call hands a parameter on to a function that asks whether it is ``None``."""
-    if not any(_is_name(each, name) for each in call.args):
-        return False
-    callee = _target(call, function, scope, interpreter)
-    return callee is not None and any(
-        asks_for_none(callee.node, parameter, callee.scope, interpreter, depth + 1)
-        for parameter, argument in matched(call, callee)
-        if _is_name(argument, name)
-    )
 
 
 def _is_broad(type_: Node | None) -> bool:

@@ -27,7 +27,7 @@ from mypy_asyncsession.checking.cache import Cache
 from mypy_asyncsession.checking.files import find_files
 from mypy_asyncsession.checking.mypy_check import MypyCheck
 from mypy_asyncsession.checking.options import Engine
-from mypy_asyncsession.checking.parsed_build import ParsedModules
+from mypy_asyncsession.checking.parsed_modules import ParsedModules
 from mypy_asyncsession.checking.place import place
 from mypy_asyncsession.checking.project import project
 from mypy_asyncsession.checking.python_environment import interpreter
