@@ -81,17 +81,6 @@ READING_CONTROL_FLOW: Final = (
 )
 #: Who reads them besides, and has still to ask the graph: the list only ever gets shorter.
 ASKING_THEMSELVES: Final[dict[str, set[str]]] = {
-    "detectors.decorators": {"IfStmt", "MatchStmt"},
-    "detectors.early_exits": {"BreakStmt", "RaiseStmt", "TryStmt"},
-    "detectors.expected": {"TryStmt"},
-    "detectors.failed_transactions": {"TryStmt"},
-    "detectors.lazy_loads": {"Block", "TryStmt"},
-    "detectors.parameter_use": {"AssertStmt", "IfStmt", "MatchStmt", "TryStmt", "WhileStmt"},
-    "detectors.session_parameters": {"IfStmt"},
-    "detectors.transactions": {"TryStmt"},
-    "detectors.unawaited": {"AssertStmt", "IfStmt", "WhileStmt"},
-    "detectors.walker": {"Block", "TryStmt"},
-    "semantic.declarations.symbols": {"Block"},
     "semantic.generator_summary": {
         "Block",
         "BreakStmt",
