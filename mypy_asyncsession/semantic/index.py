@@ -190,6 +190,40 @@ class ModuleIndex:
         return [node for node in self.nodes if type(node) is kind]
 
 
+class Enclosing:
+    """A block that a statement stands in.
+
+    Attributes:
+        statement: What the block is of.
+        block: The block.
+        outer: The block around that; ``None`` for the body of the function.
+    """
+
+    __slots__ = ("block", "outer", "statement")
+
+    def __init__(self, statement: Node, block: Block, outer: Enclosing | None) -> None:
+        self.statement = statement
+        self.block = block
+        self.outer = outer
+
+
+def enclosing_in(body: Block | Sequence[Node]) -> dict[int, Enclosing | None]:
+    """For each statement of a body, by id: the innermost block of another one that it is in."""
+    found: dict[int, Enclosing | None] = {}
+    first = body.body if isinstance(body, Block) else body
+    stack: list[tuple[Enclosing | None, Sequence[Node]]] = [(None, first)]
+    while stack:
+        outer, run = stack.pop()
+        for statement in run:
+            found[id(statement)] = outer
+            stack.extend(
+                (Enclosing(statement, block, outer), block.body)
+                for block in blocks(statement)
+                if not block.is_unreachable
+            )
+    return found
+
+
 def bodies(statement: Node) -> Iterator[Sequence[Statement]]:
     """The statements in each of the blocks of a statement that are reached, in source order."""
     inner = (statement,) if isinstance(statement, Block) else blocks(statement)

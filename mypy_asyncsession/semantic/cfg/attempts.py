@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mypy.nodes import TryStmt
+from mypy.nodes import RaiseStmt, TryStmt
 
 from mypy_asyncsession.semantic.cfg.graph import EdgeKind, PointKind
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, Expression, Node
 
-    from mypy_asyncsession.semantic.cfg.graph import Graph
+    from mypy_asyncsession.semantic.cfg.graph import Graph, Point
 
 
 class Handler(NamedTuple):
@@ -57,6 +57,16 @@ def attempt_of(statement: Node | None) -> Attempt | None:
         )
     ]
     return Attempt(statement.body, handlers)
+
+
+def cleanup_of(statement: Node) -> Block | None:
+    """The block of a statement that runs however its other blocks are left, if there is one."""
+    return statement.finally_body if isinstance(statement, TryStmt) else None
+
+
+def raised_at(point: Point) -> Expression | None:
+    """The exception that a ``raise`` makes; ``None`` where it goes on with one that was caught."""
+    return point.node.expr if isinstance(point.node, RaiseStmt) else None
 
 
 def attempt_at(graph: Graph, point: int) -> Attempt | None:

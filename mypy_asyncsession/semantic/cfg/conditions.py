@@ -13,16 +13,15 @@ if TYPE_CHECKING:
 
 
 def conditions(statement: Node) -> Sequence[Expression]:
-    """The expressions whose truth says which of its blocks a statement runs, if any."""
-    if isinstance(statement, IfStmt):
-        return statement.expr
-    return (statement.expr,) if isinstance(statement, WhileStmt) else ()
+    """The expressions whose truth says which of its blocks a statement runs, once, if any."""
+    return statement.expr if isinstance(statement, IfStmt) else ()
 
 
 def tested(statement: Node) -> Sequence[Expression]:
     """The expressions whose truth decides how control passes a statement."""
-    required = assertion(statement)
-    return (required,) if required is not None else conditions(statement)
+    if isinstance(statement, (AssertStmt, WhileStmt)):
+        return (statement.expr,)
+    return conditions(statement)
 
 
 def assertion(statement: Node) -> Expression | None:
