@@ -71,9 +71,7 @@ CONTROL_FLOW: Final = frozenset(
 #: Who is there to read them: the index of a module, the graph, and the interpreter.
 READING_CONTROL_FLOW: Final = (
     "semantic.bindings",
-    "semantic.call_sites",
     "semantic.cfg",
-    "semantic.footprints",
     "semantic.index",
     "semantic.interpreter",
     "semantic.mentions",

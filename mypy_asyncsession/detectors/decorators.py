@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
 
 from mypy_asyncsession.detectors.parameter_needs import Need, needed
-from mypy_asyncsession.semantic.cfg import build
-from mypy_asyncsession.semantic.control_flow import deciding
+from mypy_asyncsession.semantic.cfg.conditions import chooses
 from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 
@@ -69,15 +68,16 @@ def _only_calls(function: FuncItem, wrapper: FuncDef, name: str) -> bool:
         and any(_is_name(each, name) for each in node.args)
         for node in walk(function)
     )
-    calls = [
-        node
-        for node in walk(wrapper.body)
-        if isinstance(node, CallExpr) and _is_name(node.callee, name)
-    ]
-    if len(calls) != 1 or mentioned > len(calls) + described + copied:
-        return False
-    graph = build(wrapper)
-    return not any(deciding(graph, graph.points_of(calls[0])))
+    called = sum(
+        isinstance(node, CallExpr) and _is_name(node.callee, name) for node in walk(wrapper.body)
+    )
+    conditional = any(
+        isinstance(each, CallExpr) and _is_name(each.callee, name)
+        for statement in statements(wrapper.body)
+        if chooses(statement)
+        for each in walk(statement)
+    )
+    return called == 1 and not conditional and mentioned <= called + described + copied
 
 
 def _is_name(node: Node, name: str) -> bool:

@@ -21,8 +21,8 @@ from mypy_asyncsession.detectors.record import EarlyExit, Exit
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
 from mypy_asyncsession.semantic.cfg import Way
-from mypy_asyncsession.semantic.control_flow import exits_of
 from mypy_asyncsession.semantic.generator_summary import traits, traits_of
+from mypy_asyncsession.semantic.loop_exits import exits_of
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import (

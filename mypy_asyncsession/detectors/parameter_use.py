@@ -21,7 +21,7 @@ from mypy.nodes import (
 from mypy_asyncsession.models.builtin import PROBES
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg.attempts import attempt_of
-from mypy_asyncsession.semantic.cfg.conditions import assertion, subject, tested
+from mypy_asyncsession.semantic.cfg.conditions import assertion, deciding, subject
 from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 
@@ -155,7 +155,7 @@ def asks_for_none(
             attempt = attempt_of(node)
             if attempt and attempt.is_caught(_is_broad) and mentions(attempt.block, name):
                 return True
-            asked = [*tested(node), subject(node)]
+            asked = [*deciding(node), subject(node)]
         if any(_is_name(each, name) for each in asked):
             return True
     return False

@@ -32,7 +32,7 @@ from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, SYNC_ONLY_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES
-from mypy_asyncsession.semantic.cfg.conditions import tested
+from mypy_asyncsession.semantic.cfg.conditions import deciding
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import children, dotted, walk
@@ -74,7 +74,7 @@ class UnawaitedCoroutines:
             if len(statement.lvalues) == 1 and isinstance(target, NameExpr):
                 yield from self._of_assignment(target.name, statement.rvalue, point)
         else:
-            for condition in tested(statement):
+            for condition in deciding(statement):
                 yield from self._tested(condition, point)
 
     def of_expression(self, expression: Node, point: ProgramPoint) -> Iterator[Unawaited]:
@@ -267,7 +267,7 @@ def _takes_for_result(use: Node, around: Node) -> bool:
         return True
     if isinstance(around, UnaryExpr):
         return around.op == "not"
-    return any(each is use for each in tested(around))
+    return any(each is use for each in deciding(around))
 
 
 def _is_used_as_sync(receiver: Expression, point: ProgramPoint) -> bool:

@@ -1,41 +1,21 @@
-"""What the graph says about statements: how a loop is left, and what decides about a call."""
+"""The jumps and exceptions that leave a loop, as its graph has them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
+from mypy_asyncsession.semantic.cfg import Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.syntax import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from mypy.nodes import ForStmt, Node
 
 #: The points at which a statement of its own may send control out of a loop, and how.
 _JUMPING: Final = frozenset({PointKind.RAISE, PointKind.RETURN, PointKind.STATEMENT})
 _LEAVING: Final = frozenset({Way.RETURN, Way.BREAK, Way.ERROR})
-
-
-def deciding(graph: Graph, goals: Collection[int]) -> Iterator[int]:
-    """The conditions and patterns that decide whether one of some points is ever reached.
-
-    How often a loop runs decides nothing here, nor does what is asked once a goal was reached.
-    """
-    before = reachable(graph, Graph.ENTRY, avoiding=goals)
-    leading = reachable(graph, goals, along=EdgeKind.QUIET, backward=True).union(goals)
-    loops = {id(graph.points[index].node) for index in graph.of_kind(PointKind.LOOP)}
-    for index in graph.of_kind(PointKind.BRANCH, PointKind.CASE):
-        if index not in before or id(graph.points[index].statement) in loops:
-            continue
-        sides = {
-            target in leading
-            for target, kind in graph.after[index]
-            if kind & (EdgeKind.TRUE | EdgeKind.FALSE)
-        }
-        if len(sides) > 1:
-            yield index
 
 
 def exits_of(loop: ForStmt, graph: Graph) -> Iterator[tuple[Way, Node]]:
