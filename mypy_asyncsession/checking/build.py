@@ -107,11 +107,12 @@ def main() -> None:
     from mypy_asyncsession.plugin import codes
 
     del mypy, codes
-    gc.enable()
     fields = json.loads(sys.stdin.readline() or "null")
     if fields is None:
         return  # nobody wants it any more
     job = Job(**fields)
+    if not job.parsed:  # else what is read is kept to the end: little of it is ever garbage
+        gc.enable()
     if job.search_only:
         threading.stack_size(SEARCH_STACK)
         thread = threading.Thread(target=_search, args=(job, out))
