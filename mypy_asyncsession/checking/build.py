@@ -104,9 +104,9 @@ def main() -> None:
     gc.disable()
     import mypy.build
 
-    from mypy_asyncsession.plugin import codes
+    from mypy_asyncsession.checking import parsed_build
 
-    del mypy, codes
+    del mypy, parsed_build
     fields = json.loads(sys.stdin.readline() or "null")
     if fields is None:
         return  # nobody wants it any more
