@@ -68,13 +68,11 @@ CONTROL_FLOW: Final = frozenset(
         "WhileStmt",
     }
 )
-#: Who is there to read them: the index of a module, the graph, and the interpreter.
+#: Who is there to read them: the index of a module and its walks, the graph, the interpreter.
 READING_CONTROL_FLOW: Final = (
-    "semantic.bindings",
     "semantic.cfg",
     "semantic.index",
     "semantic.interpreter",
-    "semantic.mentions",
     "semantic.syntax",
 )
 
