@@ -111,15 +111,16 @@ _BODIES: Final[dict[type, tuple[str, ...]]] = {
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly inside *node*, in source order."""
-    return _inside(node, FIELDS.get(type(node), ()))
+    return inside(node, FIELDS.get(type(node), ()))
 
 
 def blocks(statement: Node) -> Iterator[Block]:
     """The blocks directly inside a statement; functions and classes have none."""
-    return _inside(statement, BLOCKS.get(type(statement), ()))  # type: ignore[return-value]
+    return inside(statement, BLOCKS.get(type(statement), ()))  # type: ignore[return-value]
 
 
-def _inside(node: Node, names: tuple[str, ...]) -> Iterator[Node]:
+def inside(node: Node, names: tuple[str, ...]) -> Iterator[Node]:
+    """The nodes in some fields of *node*, in this order."""
     for name in names:
         value = getattr(node, name)
         if value is None:
@@ -178,7 +179,7 @@ def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -
         into_functions: Whether the bodies of functions and classes inside it count.
     """
     stack: list[Node] = list(reversed(block.body if isinstance(block, Block) else block))
-    inside = _BODIES if into_functions else BLOCKS
+    fields = _BODIES if into_functions else BLOCKS
     while stack:
         current = stack.pop()
         yield current
@@ -186,8 +187,8 @@ def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -
         if kind is Block:
             if not current.is_unreachable:  # type: ignore[attr-defined]
                 stack.extend(reversed(current.body))  # type: ignore[attr-defined]
-        elif kind in inside:
-            stack.extend(reversed(list(_inside(current, inside[kind]))))
+        elif kind in fields:
+            stack.extend(reversed(list(inside(current, fields[kind]))))
 
 
 #: The fields that hold lists of nodes.
@@ -303,6 +304,13 @@ def definition_of(node: Node) -> FuncDef | None:
             return definition_of(node.impl)
         return definition_of(node.items[0]) if node.items else None
     return node if isinstance(node, FuncDef) else None
+
+
+def empty_class(name: str, base: Expression, line: int) -> ClassDef:
+    """``class name(base): ...``, for what is written otherwise in a line."""
+    made = ClassDef(name, Block([]), base_type_exprs=[base])
+    made.line = line
+    return made
 
 
 def only_raises(function: FuncItem) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentStmt,
-    Block,
     CallExpr,
     ClassDef,
     Decorator,
@@ -35,7 +34,7 @@ from mypy_asyncsession.semantic.declarations.member_types import MemberTypes
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
-from mypy_asyncsession.semantic.syntax import dotted
+from mypy_asyncsession.semantic.syntax import dotted, empty_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,8 +228,7 @@ class Symbols:
         maker = self.resolve(dotted(call.callee) or "", place)
         if maker is None or maker.fullname not in _NEW_TYPES or len(call.args) != 2:
             return None
-        definition = ClassDef(name, Block([]), base_type_exprs=[call.args[1]])
-        definition.line = call.line
+        definition = empty_class(name, call.args[1], call.line)
         return self._classes.build(definition, f"{place.module}.{name}", place)
 
     def _from_elsewhere(self, module: str, name: str, declared: Declared) -> SymbolNode | None:
