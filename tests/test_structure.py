@@ -158,7 +158,7 @@ def test_files_are_of_one_idea() -> None:
 
 
 def control_flow_classes(path: Path) -> set[str]:
-    """The classes of ``CONTROL_FLOW`` that a module imports when it runs."""
+    """The classes of ``CONTROL_FLOW`` that a module names when it runs, however it does so."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
         id(inner)
@@ -166,12 +166,15 @@ def control_flow_classes(path: Path) -> set[str]:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    return {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and id(node) not in for_types
-        for alias in node.names
-    } & CONTROL_FLOW
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in for_types:
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)  # ``nodes.IfStmt``
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)  # ``type(node).__name__ == "IfStmt"``
+    return names & CONTROL_FLOW
 
 
 def test_the_graph_alone_says_how_control_passes() -> None:
