@@ -347,7 +347,7 @@ class Dependencies:
         )
         types, program = self._interpreter.types, self._interpreter.program
         different = None
-        if not is_given_class(expression, wanted, scope, program):
+        if not is_given_class(expression, wanted, scope, self._interpreter):
             different = mismatch(driven, wanted, types, program, none=none)
         span = place.span or span_of(expression)
         written_type = annotation_of(driven.type)

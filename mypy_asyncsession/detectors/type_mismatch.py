@@ -24,7 +24,7 @@ from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.detectors.result_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
-from mypy_asyncsession.semantic.values import ObjectValue
+from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
 
 if TYPE_CHECKING:
     from mypy.nodes import TypeInfo
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.injection import Injection
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -99,6 +100,8 @@ def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[
         return None
     if isinstance(found, Instance) and any(fits(each, found) for each in _literals(expected)):
         return None
+    if isinstance(found, Instance) and any(_is_made_by(found.type, each) for each in _items(expected)):
+        return None
     shown = (_shown(found), _shown(expected))
     if shown[0] == shown[1]:
         shown = (str(found), str(expected))
@@ -131,6 +134,13 @@ def _items(type_: ProperType) -> list[ProperType]:
     if isinstance(type_, UnionType):
         return [get_proper_type(each) for each in type_.items]
     return [type_]
+
+
+def _is_made_by(info: TypeInfo, type_: ProperType) -> bool:
+    """Whether a class makes such dicts, or such tuples: no more is known of one that it has made."""
+    return (isinstance(type_, TypedDictType) and type_.fallback.type in info.mro) or (
+        isinstance(type_, TupleType) and type_.partial_fallback.type in info.mro
+    )
 
 
 def _is_mapping(type_: ProperType) -> bool:
@@ -170,7 +180,9 @@ def _shown(type_: Type) -> str:
     if isinstance(proper, UnionType):
         # What mypy tells apart may read alike: ``dict`` with members and without.
         return " | ".join(dict.fromkeys(_shown(item) for item in proper.items))
-    if isinstance(proper, TupleType) and proper.partial_fallback.type.fullname == "builtins.tuple":
+    if isinstance(proper, TupleType):
+        if proper.partial_fallback.type.fullname != "builtins.tuple":
+            return proper.partial_fallback.type.name
         return f"tuple[{', '.join(_shown(item) for item in proper.items)}]"
     if isinstance(proper, NoneType):
         return "None"
@@ -258,15 +270,16 @@ def _public(info: TypeInfo) -> set[str]:
 
 
 def is_given_class(
-    expression: Expression, wanted: Type | None, scope: Scope, program: Program
+    expression: Expression, wanted: Type | None, scope: Scope, interpreter: Interpreter
 ) -> bool:
     """Whether a call is given the class that is wanted, to make an object of that class."""
     proper = get_proper_type(wanted) if wanted is not None else None
-    return (
-        isinstance(expression, CallExpr)
-        and isinstance(proper, Instance)
-        and any(
-            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
-            for each in expression.args
-        )
+    if not isinstance(expression, CallExpr) or not isinstance(proper, Instance):
+        return False
+    given = (
+        interpreter.value(each, scope, None)
+        for each in expression.args
+        if isinstance(each, RefExpr)
     )
+    name = proper.type.fullname
+    return any(isinstance(each, ClassValue) and each.fullname == name for each in given)

@@ -250,6 +250,13 @@ def _fits(
     return True
 
 
+def _asks_for_members(formal: Type) -> bool:
+    """Whether the members of what is given decide: of a protocol, or how it is called."""
+    return isinstance(get_proper_type(formal), CallableType) or any(
+        each.is_protocol for each in classes_in(formal)
+    )
+
+
 def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId, Type]:
     variables = [
         each
@@ -269,7 +276,7 @@ def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId,
     constraints = []
     for formal, actuals in zip(callee.arg_types, _mapped(callee, given), strict=True):
         template = expand_type(formal, fresh)
-        if actuals and any(each.is_protocol for each in classes_in(formal)):
+        if actuals and _asks_for_members(formal):
             for each in (formal, *(given.types[actual] for actual in actuals)):
                 at.program.complete(each)
         for actual in actuals:
