@@ -26,6 +26,7 @@ from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Other, Problem, Report, shown
 from mypy_asyncsession.checking.second_names import with_second_names
+from mypy_asyncsession.checking.settling import settle
 from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
@@ -33,7 +34,7 @@ from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.rules import OURS, RULES
 from mypy_asyncsession.survey import decode as decode_survey
-from mypy_asyncsession.survey import is_survey
+from mypy_asyncsession.survey import is_survey, relocated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -146,6 +147,7 @@ class MypyCheck:
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()
+        self._asked: set[str] = set()
         self._changed = {
             source.path: changed_at(source.path, states)
             for program in self._sources.programs
@@ -176,10 +178,15 @@ class MypyCheck:
                 self._unchecked,
                 self._crashing,
             )
-            for error in attempts.build(on_module):
+            settled = settle(attempts, attempts.build(on_module))
+            for error in settled.errors:
                 self._take(error)
-            self.looked.add(attempts.looked.outside(self._cache.folder))
-            self.lasting &= all(new.lasting for new in attempts.troubles)
+            self._asked.update(self._originals.get(path, path) for path in settled.asked)
+            for looked in (attempts.looked, settled.looked):
+                self.looked.add(looked.outside(self._cache.folder))
+            self.lasting &= all(new.lasting for new in (*attempts.troubles, *settled.troubles))
+            for new in settled.troubles:
+                self._report(replace(new, path=self._originals.get(new.path, new.path)))
             for new in attempts.troubles:
                 trouble = replace(new, path=self._originals.get(new.path, new.path))
                 self._report(trouble)
@@ -204,6 +211,7 @@ class MypyCheck:
             strict=paths & frozenset(self._strict_paths()),
             others=self._others,
             unresolved=self._unresolved,
+            asked=frozenset(shown(path, self._directory) for path in self._asked),
             modules={
                 # One that is built apart has a name that no import has.
                 shown(source.path, self._directory): (
@@ -352,18 +360,6 @@ class MypyCheck:
         path = self._originals.get(now.path, now.path)
         return replace(now, path=shown(path, self._directory))
 
-    def _survey(self, found: Survey) -> Survey:
-        """A survey with its places as they are now, and as they are shown."""
-        path = shown(found.path, self._directory)
-        return replace(
-            found,
-            path=path,
-            providers=tuple(
-                replace(each, place=self._placed(each.place)) for each in found.providers
-            ),
-            uses=tuple(replace(each, path=path) for each in found.uses),
-        )
-
     def _take(self, error: dict[str, Any]) -> None:
         """Keep one of mypy's errors, if it is of a kind that is asked for."""
         path = self._originals.get(error["file"], error["file"])
@@ -378,7 +374,8 @@ class MypyCheck:
                 Other(shown(path, self._directory), error["line"], error["code"], error["message"])
             )
         elif is_survey(error["message"]):
-            self._surveys.append(self._survey(decode_survey(error["message"])))
+            found = decode_survey(error["message"])
+            self._surveys.append(relocated(found, shown(found.path, self._directory), self._placed))
         elif self._selection.reports(error["code"], path):
             self._findings.append(self._finding(error, path))
 

@@ -35,7 +35,13 @@ from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, walk, yields
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    ObjectValue,
+    members,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +118,24 @@ class ResultTypes:
         if not types:
             return None
         return types[0] if len(types) == 1 else UnionType.make_union(types)
+
+    def is_undecided(self, function: FunctionValue) -> bool:
+        """Whether mypy may know the type of what a body gives whose annotation does not say it."""
+        declared = self.result(function)
+        if informative(declared) and (
+            declared is None or informative(self.item(declared) or declared)
+        ):
+            return False
+        source = self._interpreter.program.source(function.scope.module)
+        if source is None:
+            return False
+        scope = source.scope_of(function)
+        places = self._places(function, scope)
+        return any(
+            self._interpreter.undecided(expression, scope, places.get(id(expression)))
+            for expression, value in self._given_out(function)
+            if value is UNKNOWN
+        )
 
     def _contradicted(self, function: FunctionValue, declared: Type) -> bool:
         """Whether a body gives what has nothing to do with what its annotation says."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
 
-_COMPARED = frozenset({Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW, Drive.FACTORY})
+COMPARED = frozenset({Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW, Drive.FACTORY})
 #: What one does with what has still to be driven, with the word for it.
 _UNDRIVEN = {
     Shape.ASYNC_GENERATOR: ("AsyncGenerator", Can.ASYNC_ITERATE),
@@ -64,13 +64,11 @@ def mismatch(
         program: Knows which types go together.
         none: Whether ``None`` among what is injected counts: the function may ask for it itself.
     """
-    if driven.drive not in _COMPARED:
+    if driven.drive not in COMPARED:
         return None
     expected = get_proper_type(wanted) if wanted is not None else None
-    if expected is None or not informative(expected) or has_type_vars(expected):
+    if expected is None or not is_wanted(expected):
         return None
-    if isinstance(expected, NoneType):
-        return None  # it is wanted for its effects alone
     if isinstance(driven.value, ObjectValue) and driven.value.by_definition:
         return None
     found = get_proper_type(driven.type) if driven.type is not None else None
@@ -81,6 +79,13 @@ def mismatch(
     if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
         return None
     return compare(found, expected, program)
+
+
+def is_wanted(type_: Type | None) -> bool:
+    """Whether the annotation of a parameter says what is wanted there."""
+    if type_ is None or not informative(type_) or has_type_vars(type_):
+        return False
+    return not isinstance(get_proper_type(type_), NoneType)  # it is wanted for its effects alone
 
 
 def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[str, str] | None:
@@ -100,7 +105,9 @@ def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[
         return None
     if isinstance(found, Instance) and any(fits(each, found) for each in _literals(expected)):
         return None
-    if isinstance(found, Instance) and any(_is_made_by(found.type, each) for each in _items(expected)):
+    if isinstance(found, Instance) and any(
+        _is_made_by(found.type, each) for each in _items(expected)
+    ):
         return None
     shown = (_shown(found), _shown(expected))
     if shown[0] == shown[1]:
@@ -137,7 +144,7 @@ def _items(type_: ProperType) -> list[ProperType]:
 
 
 def _is_made_by(info: TypeInfo, type_: ProperType) -> bool:
-    """Whether a class makes such dicts, or such tuples: no more is known of one that it has made."""
+    """Whether a class makes such dicts or tuples: of one that it has made no more is known."""
     return (isinstance(type_, TypedDictType) and type_.fallback.type in info.mro) or (
         isinstance(type_, TupleType) and type_.partial_fallback.type in info.mro
     )

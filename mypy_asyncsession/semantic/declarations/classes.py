@@ -38,7 +38,7 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.semantic.declarations.dataclass_init import add_init
-from mypy_asyncsession.semantic.declarations.keyed_types import NAMED_TUPLE, TYPED_DICT
+from mypy_asyncsession.semantic.declarations.keyed_types import NAMED_TUPLE, TYPED_DICT, instance_of
 from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy.nodes import Node, SymbolNode
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder
 
@@ -122,13 +123,11 @@ class ClassBuilder:
                 if isinstance(symbol, TypeInfo) and not isinstance(expression, IndexExpr):
                     bases.append(Instance(symbol, []))
                 continue
-            bound = self._binder.bind_expression(
+            bound: Type | None = self._binder.bind_expression(
                 expression, TypePlace(place.module, info, None, place.scope)
             )
-            if isinstance(bound, TypedDictType):
-                bound = bound.fallback
-            elif isinstance(bound, TupleType) and NAMED_TUPLE in bound.partial_fallback.type.metadata:
-                bound = bound.partial_fallback
+            if isinstance(bound, (TupleType, TypedDictType)):
+                bound = instance_of(bound)
             if isinstance(bound, Instance) and bound.type is not info:
                 bases.append(bound)
             else:
@@ -136,10 +135,10 @@ class ClassBuilder:
         if not bases and info.fullname != "builtins.object":
             top = self._binder.instance("builtins.object", place)
             bases = [top] if top is not None else []
-        for base in bases:
-            if TYPED_DICT in base.type.metadata:
+        for each in bases:
+            if TYPED_DICT in each.type.metadata:
                 info.metadata[TYPED_DICT] = {}
-            if NAMED_TUPLE in base.type.metadata or base.type.fullname == "typing.NamedTuple":
+            if NAMED_TUPLE in each.type.metadata or each.type.fullname == "typing.NamedTuple":
                 info.metadata[NAMED_TUPLE] = {}
         info.bases = bases
         info.mro = []

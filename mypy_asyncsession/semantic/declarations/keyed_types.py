@@ -26,6 +26,13 @@ def is_keyed(info: TypeInfo) -> bool:
     return TYPED_DICT in info.metadata or NAMED_TUPLE in info.metadata
 
 
+def instance_of(type_: TupleType | TypedDictType) -> Instance | None:
+    """An object of such a class, as one of the class; ``None`` for a tuple that has none."""
+    if isinstance(type_, TypedDictType):
+        return type_.fallback
+    return type_.partial_fallback if is_keyed(type_.partial_fallback.type) else None
+
+
 class KeyedTypes:
     """The types of the objects of such classes, each made once."""
 
