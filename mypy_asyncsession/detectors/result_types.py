@@ -39,6 +39,7 @@ from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ClassValue,
     FunctionValue,
+    LiteralValue,
     ObjectValue,
     members,
 )
@@ -109,7 +110,8 @@ class ResultTypes:
         for expression, value in self._given_out(function):
             if is_none(value) and not isinstance(function.node, LambdaExpr):
                 continue
-            type_ = literal_type(expression, self._interpreter)
+            written = value.node if isinstance(value, LiteralValue) else None
+            type_ = literal_type(written or expression, self._interpreter)
             if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
                 type_ = self._exact(function, value, None)
             if type_ is None or not informative(type_) or has_type_vars(type_):

@@ -13,7 +13,6 @@ from mypy_asyncsession.semantic.interpreter.call_types import depends_on_types
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
-    ClassValue,
     ContainerValue,
     FunctionValue,
     ManagerFactory,
@@ -87,7 +86,7 @@ class UnsettledUses:
         else:
             is_open = self._interpreter.undecided(named.expression, place.scope, place.where)
         if is_open:
-            program.unsettled.add(named.expression.line)
+            program.unsettled.add(place.span.line if place.span else named.expression.line)
 
     def _points_to_provider(
         self, expression: Expression, scope: Scope, where: Where, depth: int = 0
@@ -123,15 +122,10 @@ class UnsettledUses:
             return False
         for member in members(value):
             if isinstance(member, ObjectValue):
-                found = (
-                    member.resource is not None
-                    or self._mentions_one(member.type)
-                    or self._holds_provider(member.item, scope, depth + 1)
-                )
-            elif isinstance(member, ClassValue):
-                found = (
-                    member.info is not None
-                    and self._interpreter.types.resource(member.info) is not None
+                # What a session itself gives is data.
+                found = member.resource is None and (
+                    self._mentions_one(member.type)
+                    or (isinstance(member.item, ObjectValue) and member.item.resource is not None)
                 )
             elif isinstance(member, TypedCallable):
                 found = self._mentions_one(member.type)

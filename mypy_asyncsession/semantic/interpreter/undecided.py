@@ -18,6 +18,7 @@ from mypy.nodes import (
     Expression,
     FuncItem,
     IndexExpr,
+    ListComprehension,
     MemberExpr,
     NameExpr,
     OpExpr,
@@ -71,6 +72,8 @@ def undecided(expr: Expression, at: Context, depth: int = 0) -> bool:
         return any(undecided(each, at, deeper) for each in (expr.if_expr, expr.else_expr))
     if isinstance(expr, ComparisonExpr):
         return True
+    if isinstance(expr, ListComprehension):
+        return _part(expr.generator.left_expr, at, deeper)
     if isinstance(expr, OpExpr):
         return any(_part(each, at, deeper) for each in (expr.left, expr.right))
     return isinstance(expr, UnaryExpr) and (expr.op == "not" or _part(expr.expr, at, deeper))
@@ -78,6 +81,8 @@ def undecided(expr: Expression, at: Context, depth: int = 0) -> bool:
 
 def _part(expr: Expression, at: Context, depth: int) -> bool:
     """Whether mypy may know what is made of an expression."""
+    if isinstance(expr, NameExpr) and not _name(expr.name, at, depth):
+        return False
     return undecided(expr, at, depth) or any(map(_is_typed, members(at.value(expr))))
 
 
