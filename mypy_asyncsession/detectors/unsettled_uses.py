@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, Expression, MemberExpr, NameExpr
+from mypy.nodes import CallExpr, Expression, FuncItem, MemberExpr, NameExpr
+from mypy.types import CallableType
 
 from mypy_asyncsession.detectors.result_types import ResultTypes
 from mypy_asyncsession.detectors.type_mismatch import COMPARED, is_given_class, is_wanted
@@ -106,6 +107,8 @@ class UnsettledUses:
                     return True
             elif isinstance(node, NameExpr):
                 for inner in scope.chain():
+                    if self._mentions_one(self._declared(node.name, inner)):
+                        return True
                     bindings = inner.names.bindings.get(node.name, ())
                     if any(
                         isinstance(each.node, Expression)
@@ -116,6 +119,16 @@ class UnsettledUses:
                     if bindings:
                         break
         return False
+
+    def _declared(self, name: str, scope: Scope) -> Type | None:
+        """The type that a name of a scope is declared with."""
+        if isinstance(scope.node, FuncItem):
+            names = [argument.variable.name for argument in scope.node.arguments]
+            type_ = self._interpreter.signature(scope.node, scope.parent or scope)
+            if name in names and isinstance(type_, CallableType):
+                return type_.arg_types[names.index(name)]
+        written = scope.names.annotated.get(name)
+        return self._interpreter.program.annotation(written, scope) if written is not None else None
 
     def _holds_provider(self, value: Value, scope: Scope, depth: int = 0) -> bool:
         if depth > _DEPTH:

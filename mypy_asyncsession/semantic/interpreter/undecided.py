@@ -15,6 +15,7 @@ from mypy.nodes import (
     CallExpr,
     ComparisonExpr,
     ConditionalExpr,
+    DictionaryComprehension,
     Expression,
     FuncItem,
     IndexExpr,
@@ -72,8 +73,9 @@ def undecided(expr: Expression, at: Context, depth: int = 0) -> bool:
         return any(undecided(each, at, deeper) for each in (expr.if_expr, expr.else_expr))
     if isinstance(expr, ComparisonExpr):
         return True
-    if isinstance(expr, ListComprehension):
-        return _part(expr.generator.left_expr, at, deeper)
+    if isinstance(expr, (DictionaryComprehension, ListComprehension)):
+        held = expr.value if isinstance(expr, DictionaryComprehension) else expr.generator.left_expr
+        return _part(held, at, deeper)
     if isinstance(expr, OpExpr):
         return any(_part(each, at, deeper) for each in (expr.left, expr.right))
     return isinstance(expr, UnaryExpr) and (expr.op == "not" or _part(expr.expr, at, deeper))
