@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import CallExpr, Expression, FuncItem, MemberExpr, NameExpr
-from mypy.types import CallableType
+from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.result_types import ResultTypes
 from mypy_asyncsession.detectors.type_mismatch import COMPARED, is_given_class, is_wanted
@@ -135,7 +135,6 @@ class UnsettledUses:
             return False
         for member in members(value):
             if isinstance(member, ObjectValue):
-                # What a session itself gives is data.
                 found = member.resource is None and (
                     self._mentions_one(member.type)
                     or (isinstance(member.item, ObjectValue) and member.item.resource is not None)
@@ -157,7 +156,11 @@ class UnsettledUses:
         return False
 
     def _mentions_one(self, type_: Type | None) -> bool:
-        """Whether a type has a resource in it."""
-        return type_ is not None and any(
-            self._interpreter.types.resource(info) is not None for info in classes_in(type_)
-        )
+        """Whether a type has a resource in it; what a session itself gives is data."""
+        resource = self._interpreter.types.resource
+        proper = get_proper_type(type_) if type_ is not None else None
+        if isinstance(proper, UnionType):
+            return any(map(self._mentions_one, proper.items))
+        if proper is None or (isinstance(proper, Instance) and resource(proper.type) is not None):
+            return False
+        return any(resource(info) is not None for info in classes_in(proper))

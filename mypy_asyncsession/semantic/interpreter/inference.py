@@ -73,6 +73,8 @@ def _declared(expr: MemberExpr | NameExpr, at: Context) -> Value:
     if isinstance(expr, MemberExpr):
         return _attribute(expr, at)
     for scope in at.scope.chain():
+        if expr.name in scope.names.probed:
+            break  # the code itself asks what it is
         if expr.name in scope.names.annotated:
             return at.types.value(at.program.annotation(scope.names.annotated[expr.name], scope))
         if expr.name in scope.names.bindings:

@@ -13,6 +13,7 @@ from mypy.nodes import (
     AssignmentExpr,
     AwaitExpr,
     CallExpr,
+    ClassDef,
     ComparisonExpr,
     ConditionalExpr,
     DictionaryComprehension,
@@ -43,7 +44,6 @@ from mypy_asyncsession.semantic.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_asyncsession.semantic.bound_names import Binding
     from mypy_asyncsession.semantic.interpreter.context import Context
     from mypy_asyncsession.semantic.values import Value
 
@@ -51,49 +51,109 @@ if TYPE_CHECKING:
 _DEPTH = 6
 
 
-def undecided(expr: Expression, at: Context, depth: int = 0) -> bool:
+def undecided(expr: Expression, at: Context) -> bool:
     """Whether mypy may know what an expression is whose value is not known without it."""
-    if at.program.analysed or depth > _DEPTH or at.value(expr) is not UNKNOWN:
+    return not at.program.analysed and _is_open(expr, at) and _is_grounded(expr, at)
+
+
+def _is_open(expr: Expression, at: Context, depth: int = 0) -> bool:
+    """Whether it is not known what an expression is, and something that it is made of is typed."""
+    if depth > _DEPTH or at.value(expr) is not UNKNOWN:
         return False
     deeper = depth + 1
     if isinstance(expr, NameExpr):
-        return _name(expr.name, at, deeper)
-    if isinstance(expr, (AwaitExpr, AssignmentExpr)):
-        inner = expr.expr if isinstance(expr, AwaitExpr) else expr.value
-        return _part(inner, at, deeper)
+        return _is_open_name(expr.name, at, deeper)
     if isinstance(expr, CallExpr):
-        return _of(at.value(expr.callee), expr.callee, at, deeper, _is_open_call)
+        return _of(expr.callee, at, deeper, _is_open_call)
     if isinstance(expr, MemberExpr):
-        return _of(
-            at.value(expr.expr), expr.expr, at, deeper, lambda each: _has_open(each, expr.name)
-        )
-    if isinstance(expr, IndexExpr):
-        return _of(at.value(expr.base), expr.base, at, deeper, _is_typed)
-    if isinstance(expr, ConditionalExpr):
-        return any(undecided(each, at, deeper) for each in (expr.if_expr, expr.else_expr))
-    if isinstance(expr, ComparisonExpr):
+        return _of(expr.expr, at, deeper, lambda each: _has_open(each, expr.name))
+    if isinstance(expr, (ComparisonExpr, UnaryExpr)):
         return True
-    if isinstance(expr, (DictionaryComprehension, ListComprehension)):
-        held = expr.value if isinstance(expr, DictionaryComprehension) else expr.generator.left_expr
-        return _part(held, at, deeper)
-    if isinstance(expr, OpExpr):
-        return any(_part(each, at, deeper) for each in (expr.left, expr.right))
-    return isinstance(expr, UnaryExpr) and (expr.op == "not" or _part(expr.expr, at, deeper))
+    parts = _parts(expr)
+    if isinstance(expr, ConditionalExpr):
+        return any(_is_open(each, at, deeper) for each in parts)
+    return any(_is_part_open(each, at, deeper) for each in parts)
 
 
-def _part(expr: Expression, at: Context, depth: int) -> bool:
-    """Whether mypy may know what is made of an expression."""
-    if isinstance(expr, NameExpr) and not _name(expr.name, at, depth):
+def _parts(expr: Expression) -> list[Expression]:
+    """What decides the type of an expression."""
+    if isinstance(expr, (AwaitExpr, MemberExpr, UnaryExpr)):
+        return [expr.expr]
+    if isinstance(expr, CallExpr):
+        return [expr.callee]
+    if isinstance(expr, IndexExpr):
+        return [expr.base]
+    if isinstance(expr, (AssignmentExpr, DictionaryComprehension)):
+        return [expr.value]
+    if isinstance(expr, ListComprehension):
+        return [expr.generator.left_expr]
+    if isinstance(expr, ConditionalExpr):
+        return [expr.if_expr, expr.else_expr]
+    return [expr.left, expr.right] if isinstance(expr, OpExpr) else []
+
+
+def _is_part_open(expr: Expression, at: Context, depth: int) -> bool:
+    return _is_open(expr, at, depth) or any(map(_is_typed, members(at.value(expr))))
+
+
+def _is_open_name(name: str, at: Context, depth: int) -> bool:
+    for scope in at.scope.chain():
+        if isinstance(scope.node, FuncItem) and argument_of(scope.node, name) is not None:
+            return True
+        bindings = scope.names.bindings.get(name)
+        if bindings:
+            return name in scope.names.annotated or any(
+                binding.kind == "other"
+                or (
+                    isinstance(binding.node, Expression)
+                    and _is_part_open(binding.node, at.within(scope, binding.blocks), depth)
+                )
+                for binding in bindings
+            )
+    return False
+
+
+def _is_grounded(expr: Expression, at: Context, depth: int = 0) -> bool:
+    """Whether what an expression is made of has a type to mypy."""
+    if depth > _DEPTH:
         return False
-    return undecided(expr, at, depth) or any(map(_is_typed, members(at.value(expr))))
+    if isinstance(expr, NameExpr):
+        return _is_grounded_name(expr.name, at, depth + 1)
+    if isinstance(expr, CallExpr):
+        callee = at.value(expr.callee)
+        if isinstance(callee, FunctionValue) and callee.node.type is None:
+            return False
+    parts = _parts(expr)
+    return not parts or any(_is_grounded(each, at, depth + 1) for each in parts)
 
 
-def _of(
-    value: Value, expr: Expression, at: Context, depth: int, is_open: Callable[[Value], bool]
-) -> bool:
-    if value is UNKNOWN:
-        return undecided(expr, at, depth)
-    return any(map(is_open, members(value)))
+def _is_grounded_name(name: str, at: Context, depth: int) -> bool:
+    for scope in at.scope.chain():
+        if name in scope.names.probed:
+            return False  # the code itself asks what it is
+        node = scope.node
+        if isinstance(node, FuncItem) and argument_of(node, name) is not None:
+            position = [argument.variable.name for argument in node.arguments].index(name)
+            type_ = signature(node, scope, at.program)
+            if isinstance(type_, CallableType) and informative(type_.arg_types[position]):
+                return True
+            return position == 0 and isinstance(scope.parent and scope.parent.node, ClassDef)
+        bindings = scope.names.bindings.get(name)
+        if bindings:
+            written = scope.names.annotated.get(name)
+            if written is not None:
+                return informative(at.program.annotation(written, scope))
+            # The type of a variable is that of what it is bound to first.
+            return all(
+                not isinstance(binding.node, Expression)
+                or _is_grounded(binding.node, at.within(scope, binding.blocks), depth)
+                for binding in bindings
+            )
+    return True
+
+
+def _of(expr: Expression, at: Context, depth: int, is_open: Callable[[Value], bool]) -> bool:
+    return _is_open(expr, at, depth) or any(map(is_open, members(at.value(expr))))
 
 
 def _is_typed(value: Value) -> bool:
@@ -120,32 +180,3 @@ def _has_open(owner: Value, name: str) -> bool:
         return False
     info = owner.type.type
     return info.get(name) is not None or info.get("__getattr__") is not None
-
-
-def _name(name: str, at: Context, depth: int) -> bool:
-    scope = at.scope
-    for inner in scope.chain():
-        if isinstance(inner.node, FuncItem) and argument_of(inner.node, name) is not None:
-            names = [argument.variable.name for argument in inner.node.arguments]
-            type_ = signature(inner.node, inner, at.program)
-            declared = (
-                type_.arg_types[names.index(name)] if isinstance(type_, CallableType) else None
-            )
-            return informative(declared)
-        bindings = inner.names.bindings.get(name)
-        if bindings:
-            inside = at.within(inner)
-            written = inner.names.annotated.get(name)
-            if written is not None:
-                return informative(at.program.annotation(written, inner))
-            return any(_binding(each, inside, depth) for each in bindings)
-    return False
-
-
-def _binding(binding: Binding, at: Context, depth: int) -> bool:
-    if binding.kind == "other":
-        return True
-    if binding.kind in ("from", "import", "def", "class"):
-        return False
-    node = binding.node
-    return isinstance(node, Expression) and _part(node, at.within(at.scope, binding.blocks), depth)
