@@ -7,13 +7,10 @@ it travels as the message of one of mypy's errors, so that mypy caches it with t
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from mypy_asyncsession.findings import Place
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _KEY: Final = "survey"
 
@@ -115,22 +112,6 @@ class Survey:
     def encode(self) -> str:
         """One line of JSON; ``decode`` reads it again."""
         return json.dumps({_KEY: asdict(self)})
-
-
-def relocated(found: Survey, path: str, placed: Callable[[Place], Place]) -> Survey:
-    """A survey with its places as they are now, and as they are shown.
-
-    Args:
-        found: The survey.
-        path: The file, as it is shown.
-        placed: A place as it is now, and as it is shown.
-    """
-    return replace(
-        found,
-        path=path,
-        providers=tuple(replace(each, place=placed(each.place)) for each in found.providers),
-        uses=tuple(replace(each, path=path) for each in found.uses),
-    )
 
 
 def is_survey(text: str) -> bool:

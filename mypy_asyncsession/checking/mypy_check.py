@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 from dataclasses import replace
@@ -12,7 +11,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
-from mypy_asyncsession.checking.definition_index import DefinitionIndex
 from mypy_asyncsession.checking.file_times import changed_at, state, time_and_size
 from mypy_asyncsession.checking.misspelt import misspelt
 from mypy_asyncsession.checking.mypy_settings import (
@@ -24,17 +22,15 @@ from mypy_asyncsession.checking.mypy_settings import (
 )
 from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
-from mypy_asyncsession.checking.report import Other, Problem, Report, shown
+from mypy_asyncsession.checking.report import Problem, Report, shown
+from mypy_asyncsession.checking.reported_errors import ReportedErrors
 from mypy_asyncsession.checking.second_names import with_second_names
 from mypy_asyncsession.checking.settling import settle
 from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
-from mypy_asyncsession.findings import Finding, Span, decode
-from mypy_asyncsession.rules import OURS, RULES
-from mypy_asyncsession.survey import decode as decode_survey
-from mypy_asyncsession.survey import is_survey, relocated
+from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,9 +45,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.programs import Program
     from mypy_asyncsession.checking.project import Project
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
-    from mypy_asyncsession.findings import Place
     from mypy_asyncsession.selection import Selection
-    from mypy_asyncsession.survey import Survey
 
 
 class MypyCheck:
@@ -92,11 +86,8 @@ class MypyCheck:
         self._beside = beside
         self._keeping = keeping
         self._engine = options.engine.value
-        self._findings: list[Finding] = []
-        self._surveys: list[Survey] = []
-        self._others: list[Other] = []
-        self._originals = {new: path for path, new in options.instead.items()}
-        self._places = DefinitionIndex(options.instead)
+        self._errors = ReportedErrors(config, selection, options.instead, directory)
+        self._found_rest = False
 
     def report(self, builder: Builder, on_progress: Callable[[int, int], None]) -> Report:
         """Build everything, and say what was found.
@@ -126,24 +117,15 @@ class MypyCheck:
 
     def _find(self) -> None:
         """Find out which module is which file."""
-        start = time.time_ns()
-        states = {path: state(path) for path in self._files.paths}
+        self._start = time.time_ns()
+        self._states = states = {path: state(path) for path in self._files.paths}
         self._sources = find_sources(
             self._files, self._settings, self._directory, self._options.instead, self._beside
         )
-        packages = self._python.packages or [each for each in sys.path if "-packages" in each]
-        with_second_names(self._sources, packages, self._cache.files)
-        self._unresolved = unresolved_imports(self._sources, packages, self._directory)
-        self._problems += misspelt(
-            self._sources, packages, self._config, self._settings, self._files, self._directory
-        )
-        searched = self._sources.folders
-        self.before = what_was_there(
-            start, states, self._python, self._config, searched, self._directory
-        )
+        self._packages = self._python.packages or [each for each in sys.path if "-packages" in each]
+        with_second_names(self._sources, self._packages, self._cache.files)
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
-        self._places.take(self._sources.programs)
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()
@@ -153,6 +135,33 @@ class MypyCheck:
             for program in self._sources.programs
             for source in program.sources
         }
+        self._errors.expect(self._sources.programs, self._changed)
+
+    def _find_rest(self) -> None:
+        """Find out what only the report is about, while the first build is under way.
+
+        What is changed meanwhile has a time after the start, and is noticed by that.
+        """
+        if self._found_rest:
+            return
+        self._found_rest = True
+        self._unresolved = unresolved_imports(self._sources, self._packages, self._directory)
+        self._problems += misspelt(
+            self._sources,
+            self._packages,
+            self._config,
+            self._settings,
+            self._files,
+            self._directory,
+        )
+        self.before = what_was_there(
+            self._start,
+            self._states,
+            self._python,
+            self._config,
+            self._sources.folders,
+            self._directory,
+        )
 
     def _build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
         """Build every program; *first* is a process that can be used for one of them."""
@@ -178,22 +187,23 @@ class MypyCheck:
                 self._unchecked,
                 self._crashing,
             )
-            settled = settle(attempts, attempts.build(on_module))
+            settled = settle(attempts, attempts.build(on_module, self._find_rest))
             for error in settled.errors:
-                self._take(error)
-            self._asked.update(self._originals.get(path, path) for path in settled.asked)
+                self._errors.take(error)
+            self._asked.update(map(self._errors.original, settled.asked))
             for looked in (attempts.looked, settled.looked):
                 self.looked.add(looked.outside(self._cache.folder))
             self.lasting &= all(new.lasting for new in (*attempts.troubles, *settled.troubles))
             for new in settled.troubles:
-                self._report(replace(new, path=self._originals.get(new.path, new.path)))
+                self._report(replace(new, path=self._errors.original(new.path)))
             for new in attempts.troubles:
-                trouble = replace(new, path=self._originals.get(new.path, new.path))
+                trouble = replace(new, path=self._errors.original(new.path))
                 self._report(trouble)
                 # What only imports led to may not be there the next time.
                 if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
                     memory.states[trouble.path] = time_and_size(trouble.path)
+        self._find_rest()  # where there is no program
         memory.seen.update(self._changed)
         memory.tree = self._digest()
         self._cache.save(memory)
@@ -203,13 +213,13 @@ class MypyCheck:
         checked = self._changed.keys() - self._left_out.difference(self._crashing)
         paths = frozenset(shown(path, self._directory) for path in checked)
         return Report(
-            findings=sorted(self._findings, key=order),
-            surveys=sorted(self._surveys, key=lambda found: found.path),
+            findings=sorted(self._errors.findings, key=order),
+            surveys=sorted(self._errors.surveys, key=lambda found: found.path),
             problems=list(dict.fromkeys(self._problems)),
             checked=len(checked),
             paths=paths,
             strict=paths & frozenset(self._strict_paths()),
-            others=self._others,
+            others=self._errors.others,
             unresolved=self._unresolved,
             asked=frozenset(shown(path, self._directory) for path in self._asked),
             modules={
@@ -224,9 +234,9 @@ class MypyCheck:
 
     def _replaced(self, program: Program) -> Program:
         """A program with what is read in place of its files."""
-        if not self._originals:
-            return program
         instead = self._options.instead
+        if not instead:
+            return program
         sources = [
             replace(source, path=instead.get(source.path, source.path))
             for source in program.sources
@@ -354,44 +364,3 @@ class MypyCheck:
             return 0
         free = processors()
         return min(free, MOST_WORKERS) if free > 1 else 0
-
-    def _placed(self, place: Place) -> Place:
-        now = self._places.now(place)
-        path = self._originals.get(now.path, now.path)
-        return replace(now, path=shown(path, self._directory))
-
-    def _take(self, error: dict[str, Any]) -> None:
-        """Keep one of mypy's errors, if it is of a kind that is asked for."""
-        path = self._originals.get(error["file"], error["file"])
-        if error["severity"] != "error":
-            return
-        ours = error["code"] in OURS
-        overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
-        if path not in self._changed and not (ours and overlaid):
-            return
-        if not ours:
-            self._others.append(
-                Other(shown(path, self._directory), error["line"], error["code"], error["message"])
-            )
-        elif is_survey(error["message"]):
-            found = decode_survey(error["message"])
-            self._surveys.append(relocated(found, shown(found.path, self._directory), self._placed))
-        elif self._selection.reports(error["code"], path):
-            self._findings.append(self._finding(error, path))
-
-    def _finding(self, error: dict[str, Any], path: str) -> Finding:
-        """The finding behind one of mypy's errors."""
-        span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
-        found = decode(shown(path, self._directory), span, error["code"], error["message"])
-        # mypy's own remark on a "type: ignore" that does not cover the code.
-        hints = [hint for hint in (found.hint, error["hint"]) if hint]
-        place = found.provider
-        return Finding(
-            found.path,
-            span,
-            found.code,
-            found.message,
-            "\n".join(hints) or None,
-            place and self._placed(place),
-            found.misuse,
-        )

@@ -346,10 +346,9 @@ class Dependencies:
             and name is not None
             and asks_for_none(function, name, scope, self._interpreter)
         )
-        types, program = self._interpreter.types, self._interpreter.program
         different = None
         if not is_given_class(expression, wanted, scope, self._interpreter):
-            different = mismatch(driven, wanted, types, program, none=none)
+            different = mismatch(driven, wanted, self._interpreter, none=none)
         span = place.span or span_of(expression)
         written_type = annotation_of(driven.type)
         return Dependency(

@@ -53,15 +53,14 @@ _NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots
 
 
 def mismatch(
-    driven: Injection, wanted: Type | None, types: Types, program: Program, *, none: bool = True
+    driven: Injection, wanted: Type | None, interpreter: Interpreter, *, none: bool = True
 ) -> tuple[str, str] | None:
     """The types of what is injected and of what is wanted, if they do not go together.
 
     Args:
         driven: What is injected.
         wanted: The type of the parameter.
-        types: Reads mypy's types.
-        program: Knows which types go together.
+        interpreter: Knows which types go together.
         none: Whether ``None`` among what is injected counts: the function may ask for it itself.
     """
     if driven.drive not in COMPARED:
@@ -75,10 +74,10 @@ def mismatch(
     if found is not None and not (none and driven.none):
         found = get_proper_type(without_none(found))
     if found is None or not informative(found):
-        return _undriven(driven, expected, types)
+        return _undriven(driven, expected, interpreter.types)
     if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
         return None
-    return compare(found, expected, program)
+    return compare(found, expected, interpreter.program)
 
 
 def is_wanted(type_: Type | None) -> bool:

@@ -23,15 +23,14 @@ from mypy.nodes import (
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.cfg.attempts import raised_at
 from mypy_asyncsession.semantic.cfg.names import bound_at
 from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path, reachable
-from mypy_asyncsession.semantic.generator_summary import before_yield
 from mypy_asyncsession.semantic.shapes import YieldFault
+from mypy_asyncsession.semantic.yield_points import before_yield
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from mypy.nodes import Block
 
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
 
@@ -55,7 +54,7 @@ def faulty_yield(flow: FunctionFlow) -> FaultyYield | None:
         return None
     if any(isinstance(graph.points[index].node, YieldFromExpr) for index in points):
         return None
-    never = _without_yield(graph, flow.body)
+    never = _without_yield(flow)
     if never is not None:
         return FaultyYield(YieldFault.NEVER, never)
     for index in points:
@@ -73,9 +72,10 @@ def faulty_yield(flow: FunctionFlow) -> FaultyYield | None:
     return None
 
 
-def _without_yield(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
+def _without_yield(flow: FunctionFlow) -> Expression | ReturnStmt | None:
     """The ``return``, or the condition at the end, that ends a function that has not yielded."""
-    reached = before_yield(graph, body)
+    graph = flow.graph
+    reached = before_yield(flow)
     for index in sorted(reached):
         point = graph.points[index]
         if isinstance(point.node, ReturnStmt) and not _is_left_before(graph, index):
@@ -85,7 +85,7 @@ def _without_yield(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
     for index in graph.of_kind(PointKind.BRANCH):
         point = graph.points[index]
         ends = index in reached and (Graph.EXIT, EdgeKind.FALSE) in graph.after[index]
-        if ends and point.statement is body.body[-1] and isinstance(point.node, Expression):
+        if ends and point.statement is flow.body.body[-1] and isinstance(point.node, Expression):
             return point.node
     return None
 
@@ -136,8 +136,8 @@ def _again_when_caught(graph: Graph, index: int, points: list[int]) -> Expressio
 
 def _catching_own(graph: Graph) -> set[int]:
     """The handlers of what the function itself raises: whoever uses it raises something else."""
-    raising = [graph.points[index].node for index in graph.of_kind(PointKind.RAISE)]
-    given = [each for each in (getattr(node, "expr", None) for node in raising) if each is not None]
+    raising = (raised_at(graph.points[index]) for index in graph.of_kind(PointKind.RAISE))
+    given = [each for each in raising if each is not None]
     raised = {last_name(each.callee if isinstance(each, CallExpr) else each) for each in given}
     return {
         index
