@@ -128,8 +128,9 @@ class ResultTypes:
             declared is None or informative(self.item(declared) or declared)
         ):
             return False
-        source = self._interpreter.program.source(function.scope.module)
-        if source is None:
+        # Of the body of another module it keeps no types.
+        source = self._interpreter.program.current
+        if source is None or source.module != function.scope.module:
             return False
         scope = source.scope_of(function)
         places = self._places(function, scope)
