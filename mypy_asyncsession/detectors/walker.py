@@ -356,14 +356,15 @@ class Walker:
     def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
         callee = call.callee
         name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None
-        if name in USING:
+        matters = self._candidates.may_matter(call, point.body)
+        if matters and name in USING:
             yield from self._using.of_call(call, point)
-        if call.args:
+        if matters and call.args:
             yield from self._iterated.of_call(call, point)
-        node = self._callees.of(call, point)
+        node = self._callees.of(call, point) if matters else None
         if self._injects:
             yield from self._injecting.of_call(call, node, point)
-        if not call.args:
+        if not matters or not call.args:
             return
         type_: CallableType | None = None
         if not all(map(is_text, call.args)) and not self._callees.is_plain(call, node, point):

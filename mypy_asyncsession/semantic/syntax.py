@@ -297,13 +297,16 @@ def mark_generators(tree: MypyFile, content: bytes) -> None:
 
 def definition_of(node: Node) -> FuncDef | None:
     """The function behind a definition, its decorators aside."""
-    if isinstance(node, Decorator):
-        return node.func
+    kind = type(node)
+    if kind is FuncDef:
+        return node  # type: ignore[return-value]
+    if kind is Decorator:
+        return node.func  # type: ignore[attr-defined, no-any-return]
     if isinstance(node, OverloadedFuncDef):
         if node.impl is not None:
             return definition_of(node.impl)
         return definition_of(node.items[0]) if node.items else None
-    return node if isinstance(node, FuncDef) else None
+    return None
 
 
 def empty_class(name: str, base: Expression, line: int) -> ClassDef:
