@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.options import Engine, Options
 from mypy_asyncsession.checking.process import Outcome
@@ -116,5 +116,5 @@ def test_a_crash_in_one_of_the_modules_loses_nothing(tmp_path: Path) -> None:
 
 def test_nothing_is_started_where_all_is_settled(tmp_path: Path) -> None:
     found, builders = attempts(tmp_path)
-    assert settle(cast("BuildRetries", found), [A]).errors == [A]
+    assert settle(found, [A]).errors == [A]
     assert not builders.jobs
