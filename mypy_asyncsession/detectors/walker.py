@@ -75,7 +75,7 @@ from mypy_asyncsession.semantic.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import Node
+    from mypy.nodes import Node, SymbolNode
     from mypy.types import CallableType
 
     from mypy_asyncsession.detectors.record import Record
@@ -356,16 +356,28 @@ class Walker:
     def _call(self, call: CallExpr, point: ProgramPoint) -> Iterator[Record]:
         callee = call.callee
         name = callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None
-        matters = self._candidates.may_matter(call, point.body)
-        if matters and name in USING:
+        if name in USING:
             yield from self._using.of_call(call, point)
-        if matters and call.args:
+        if call.args:
             yield from self._iterated.of_call(call, point)
+        matters = self._candidates.may_matter(call, point.body)
         node = self._callees.of(call, point) if matters else None
         if self._injects:
             yield from self._injecting.of_call(call, node, point)
-        if not matters or not call.args:
+        if not call.args:
             return
+        if matters:
+            yield from self._given_to(call, node, point)
+        if name in DOUBLING:
+            yield from self._doubles.of_call(call, point)
+        if self._probes is not None and name in PROBING:
+            yield from self._probes.of_call(call, point)
+
+    def _given_to(
+        self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint
+    ) -> Iterator[Record]:
+        """What a call is given in the place of something else; *node* is what it calls."""
+        callee = call.callee
         type_: CallableType | None = None
         if not all(map(is_text, call.args)) and not self._callees.is_plain(call, node, point):
             type_ = self._interpreter.callable_type(callee, point.scope, point.where)
@@ -378,7 +390,3 @@ class Walker:
                     )
         yield from self._given.of_call(call, node, point, self._pairings.made)
         yield from self._holders.of_call(call, type_, point)
-        if name in DOUBLING:
-            yield from self._doubles.of_call(call, point)
-        if self._probes is not None and name in PROBING:
-            yield from self._probes.of_call(call, point)
