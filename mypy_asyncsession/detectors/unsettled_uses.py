@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import CallExpr, Expression, FuncItem, MemberExpr, NameExpr
 from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
+from mypy_asyncsession.detectors.dependency_records import Role
 from mypy_asyncsession.detectors.result_types import ResultTypes
 from mypy_asyncsession.detectors.type_mismatch import COMPARED, is_given_class, is_wanted
 from mypy_asyncsession.semantic.from_mypy_types import classes_in, informative
@@ -73,7 +74,7 @@ class UnsettledUses:
             place: Where it is named.
         """
         program = self._interpreter.program
-        if program.analysed or not is_wanted(place.wanted):
+        if program.analysed or place.role is Role.OVERRIDE or not is_wanted(place.wanted):
             return
         if is_given_class(named.expression, place.wanted, place.scope, self._interpreter):
             return

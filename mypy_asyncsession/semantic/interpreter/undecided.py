@@ -44,6 +44,8 @@ from mypy_asyncsession.semantic.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mypy.types import Type
+
     from mypy_asyncsession.semantic.interpreter.context import Context
     from mypy_asyncsession.semantic.values import Value
 
@@ -127,6 +129,14 @@ def _is_grounded(expr: Expression, at: Context, depth: int = 0) -> bool:
     return not parts or any(_is_grounded(each, at, depth + 1) for each in parts)
 
 
+def _says_all(type_: Type | None) -> bool:
+    """Whether a declared type says what an object is: not if it has a base that is not known."""
+    proper = get_proper_type(type_) if type_ is not None else None
+    return informative(proper) and not (
+        isinstance(proper, Instance) and proper.type.fallback_to_any
+    )
+
+
 def _is_grounded_name(name: str, at: Context, depth: int) -> bool:
     for scope in at.scope.chain():
         if name in scope.names.probed:
@@ -135,14 +145,14 @@ def _is_grounded_name(name: str, at: Context, depth: int) -> bool:
         if isinstance(node, FuncItem) and argument_of(node, name) is not None:
             position = [argument.variable.name for argument in node.arguments].index(name)
             type_ = signature(node, scope, at.program)
-            if isinstance(type_, CallableType) and informative(type_.arg_types[position]):
+            if isinstance(type_, CallableType) and _says_all(type_.arg_types[position]):
                 return True
             return position == 0 and isinstance(scope.parent and scope.parent.node, ClassDef)
         bindings = scope.names.bindings.get(name)
         if bindings:
             written = scope.names.annotated.get(name)
             if written is not None:
-                return informative(at.program.annotation(written, scope))
+                return _says_all(at.program.annotation(written, scope))
             # The type of a variable is that of what it is bound to first.
             return all(
                 not isinstance(binding.node, Expression)
