@@ -156,6 +156,7 @@ class Reuse(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        kept: The function or property that keeps it, where a decorator does.
     """
 
     pairing: Pairing
@@ -167,6 +168,7 @@ class Reuse(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    kept: str | None = None
 
 
 class Exit(Enum):

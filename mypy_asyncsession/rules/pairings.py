@@ -125,6 +125,12 @@ def reusing(reuse: Reuse) -> Problem | None:
     line = entering_line(again, made, reuse.pairing.value)
     if reuse.pairing.enters and reuse.pairing not in (Pairing.ASYNC_WITH, Pairing.WITH):
         line = f"{reuse.pairing.value}({made})"
+    if reuse.kept is not None:
+        return Problem(
+            f'"{reuse.text}" is {what}, kept from its first use: {says}',
+            f'Let "{reuse.kept}" make a new one each time',
+            reuse.handed.place,
+        )
     return Problem(
         f'"{reuse.text}" is {what}, made by "{reuse.made}": {says}',
         f'Call it where it is used: "{line}"',
