@@ -22,6 +22,7 @@ from mypy.nodes import (
     UnaryExpr,
     WhileStmt,
 )
+from mypy.types import UnboundType
 
 from mypy_asyncsession.models.builtin import PROBES
 from mypy_asyncsession.semantic.call_arguments import matched
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mypy.nodes import FuncItem, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
 
 #: Functions that find out what they are given, beside the probes for providers.
@@ -168,6 +170,34 @@ def asks_for_none(
         if any(_is_name(each, name) for each in tested):
             return True
     return False
+
+
+def all_ask_for_none(
+    alias: IndexExpr, scope: Scope, source: ModuleSource, interpreter: Interpreter
+) -> bool:
+    """Whether the functions of a module that use an alias all ask whether what it gives is None.
+
+    Args:
+        alias: What the alias stands for.
+        scope: The scope that it stands in.
+        source: The module.
+        interpreter: As in ``is_read``.
+    """
+    names = {
+        name
+        for name, bindings in scope.names.bindings.items()
+        if len(bindings) == 1 and bindings[0].node is alias
+    }
+    using = [
+        (function, argument.variable.name)
+        for function in source.index.of_kind(FuncDef)
+        for argument in function.arguments
+        if isinstance(argument.type_annotation, UnboundType)
+        and argument.type_annotation.name in names
+    ]
+    return bool(using) and all(
+        asks_for_none(function, name, scope, interpreter) for function, name in using
+    )
 
 
 def _is_broad(type_: Node | None) -> bool:
