@@ -34,6 +34,10 @@ _FAULTS: Final = {
         'yields again after an exception: that ends with "generator didn\'t stop after {thrown}()"',
         "Raise the exception again instead, or catch it before the first yield",
     ),
+    YieldFault.SWALLOWED: (
+        'ends here without a yield: entering it then fails with "generator didn\'t yield"',
+        "Raise the exception again, so that it is seen who failed",
+    ),
 }
 
 
