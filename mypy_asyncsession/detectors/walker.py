@@ -60,6 +60,7 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.detectors.using_calls import USING, UsingCalls
+from mypy_asyncsession.models.contextlib import MANAGING
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
@@ -387,6 +388,8 @@ class Walker:
                     )
         yield from self._given.of_call(call, node, point, self._pairings.made)
         yield from self._holders.of_call(call, type_, point)
+        if name in MANAGING:
+            yield from self._decorated.of_call(call, point)
         if name in DOUBLING:
             yield from self._doubles.of_call(call, point)
         if self._probes is not None and name in PROBING:

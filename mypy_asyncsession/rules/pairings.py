@@ -146,6 +146,8 @@ def faulty(manager: FaultyManager) -> Problem:
     """What is wrong with a manager whose generator function yields never or twice."""
     message, hint = _FAULTS[manager.fault]
     thrown = "athrow" if manager.is_async else "throw"
+    if manager.is_elsewhere:
+        message = message.replace(" here", "")
     return Problem(f'"{manager.name}" {message.format(thrown=thrown)}', hint, None)
 
 
