@@ -253,8 +253,7 @@ class Walker:
 
     def _definition(self, statement: Node, point: ProgramPoint) -> Iterator[Record]:
         if isinstance(statement, OverloadedFuncDef):
-            items = [item for item in statement.items if item is not statement.impl]
-            for item in filter(None, (*items, statement.impl)):
+            for item in statement.unanalyzed_items:
                 yield from self._definition(item, point)
             return
         function = definition_of(statement)

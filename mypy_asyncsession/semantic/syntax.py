@@ -59,7 +59,8 @@ FIELDS: Final[dict[type, tuple[str, ...]]] = {
     nodes.LambdaExpr: ("arguments", "body"),
     nodes.Argument: ("initializer",),
     nodes.Decorator: ("original_decorators", "func"),
-    nodes.OverloadedFuncDef: ("items", "impl"),
+    # mypy takes out what redefines a name: handlers of a framework often have the same one.
+    nodes.OverloadedFuncDef: ("unanalyzed_items",),
     nodes.ClassDef: ("decorators", "base_type_exprs", "defs"),
     nodes.MemberExpr: ("expr",),
     nodes.CallExpr: ("callee", "args"),
@@ -102,7 +103,7 @@ _BODIES: Final[dict[type, tuple[str, ...]]] = {
     **BLOCKS,
     nodes.FuncDef: ("body",),
     nodes.Decorator: ("func",),
-    nodes.OverloadedFuncDef: ("items", "impl"),
+    nodes.OverloadedFuncDef: ("unanalyzed_items",),
     nodes.ClassDef: ("defs",),
 }
 
@@ -200,7 +201,7 @@ _LISTS: Final[dict[type, frozenset[str]]] = {
     nodes.FuncDef: frozenset({"arguments"}),
     nodes.LambdaExpr: frozenset({"arguments"}),
     nodes.Decorator: frozenset({"original_decorators"}),
-    nodes.OverloadedFuncDef: frozenset({"items"}),
+    nodes.OverloadedFuncDef: frozenset({"unanalyzed_items"}),
     nodes.ClassDef: frozenset({"decorators", "base_type_exprs"}),
     nodes.CallExpr: frozenset({"args"}),
     nodes.ComparisonExpr: frozenset({"operands"}),
