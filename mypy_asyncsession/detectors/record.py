@@ -247,6 +247,7 @@ class Situation(Enum):
     RETURNED = "returned"
     STORED = "stored"
     CALLED = "called"
+    WRAPPED = "wrapped"
 
 
 class UnenteredUse(NamedTuple):
@@ -262,6 +263,7 @@ class UnenteredUse(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        via: The decorator that gives it, as written.
     """
 
     situation: Situation
@@ -273,6 +275,7 @@ class UnenteredUse(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    via: str = ""
 
 
 class Probe(NamedTuple):

@@ -60,6 +60,7 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.detectors.using_calls import USING, UsingCalls
+from mypy_asyncsession.detectors.wrapped_functions import WrappedFunctions
 from mypy_asyncsession.models.contextlib import MANAGING
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
@@ -129,6 +130,7 @@ class Walker:
             interpreter, source.module, self._candidates, self._open, exhaustive=exhaustive
         )
         self._decorated = DecoratedFunctions(interpreter, source, self._pairings)
+        self._wrapped = WrappedFunctions(interpreter)
         self._iterated = IteratedArguments(interpreter, self._pairings, self._candidates)
         self._reuses = Reuses(interpreter, source)
         self._using = UsingCalls(interpreter, self._pairings, self._exits, self._reuses)
@@ -263,6 +265,7 @@ class Walker:
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
             yield from self._decorated.of_definition(statement, point)
+            yield from self._wrapped.of_definition(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):

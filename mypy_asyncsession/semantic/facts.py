@@ -49,6 +49,7 @@ from mypy_asyncsession.semantic.values import (
     UnionValue,
     Value,
 )
+from mypy_asyncsession.semantic.wrapper_arguments import gifts, wrapper_of
 from mypy_asyncsession.semantic.yield_faults import faulty_yield
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ class _Facts:
             and all(map(is_plain, found.returned))
         ):
             self._evaluate_value(name, partial(_defined, statement, scope), scope)
+        if FuncDef in found.kinds:
+            self._wrapper(function, scope, name)
         if function.is_generator or "commit" in function.name:
             self._evaluate(partial(_over_time, statement, function, scope, name))
         elif is_stub_body(function):
@@ -184,6 +187,14 @@ class _Facts:
             self._lines.append(f"{name} asks {owners}")
         if made := made_of_parameters(function, found):
             self._lines.append(f"{name} makes {made}")
+
+    def _wrapper(self, function: FuncDef, scope: Scope, name: str) -> None:
+        """What a decorator gives to what it decorates, and one that the function makes."""
+        inside = self._source.scope_in(function, scope)
+        for decorator, there in ((function, scope), (wrapper_of(function), inside)):
+            bound = isinstance(there.node, ClassDef)
+            for gift in gifts(decorator, there, self._source, bound=bound) if decorator else ():
+                self._evaluate_value(f"{name} gives {gift.parameter}", gift.value, there)
 
 
 def _bound(binding: Binding, scope: Scope, interpreter: Interpreter) -> Value:
