@@ -188,13 +188,12 @@ class Reuses:
         if kept is not None:
             if assigned:
                 return None
-            made = self._of_kept_property(kept, around, body.parent.scope)
+            kept_there = self._of_kept_property(kept, around, body.parent.scope)
             names = {f"{root}.{expression.name}"}
-            again = made is not None and (
-                self._is_again(expression, names, root, point)
-                or self._is_in_repeated(expression, function, around, point)
+            again = self._is_again(expression, names, root, point) or self._is_in_repeated(
+                expression, function, around, point
             )
-            return made if again else None
+            return kept_there if again else None
         if len(assigned) != 1 or expression.name in self._source.open_attributes(around):
             return None
         made, method = assigned[0]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mypy.nodes import (
     ArgKind,
     AssignmentStmt,
-    Block,
     CallExpr,
     ClassDef,
     FuncDef,
@@ -96,19 +95,19 @@ def gifts(decorator: FuncItem, scope: Scope, source: ModuleSource, *, bound: int
             )
         for call in _calls(statement):
             if isinstance(call.callee, NameExpr) and call.callee.name == name:
-                found += (Gift(key, each, inside, where) for key, each in _given(call))
+                found += (Gift(at, each, inside, where) for at, each in _given(call))
             elif _sets_default(call, options):
-                key = call.args[0]
-                if isinstance(key, StrExpr):
-                    found.append(Gift(key.value, call.args[1], inside, where))
+                put = call.args[0]
+                if isinstance(put, StrExpr):
+                    found.append(Gift(put.value, call.args[1], inside, where))
     return found
 
 
 def _calls(statement: Node) -> Iterator[CallExpr]:
     """The calls in a statement, those in the blocks inside it aside."""
+    if isinstance(statement, (ClassDef, FuncDef)):
+        return
     for child in children(statement):
-        if isinstance(child, Block) or isinstance(statement, (ClassDef, FuncDef)):
-            continue
         for node in expressions(child, frozenset({CallExpr})):
             assert isinstance(node, CallExpr)
             yield node

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
-    Block,
     CallExpr,
     EllipsisExpr,
     Expression,
@@ -36,7 +35,7 @@ from mypy_asyncsession.semantic.shapes import YieldFault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Node, Statement
+    from mypy.nodes import Block, Node, Statement
 
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
 
@@ -117,8 +116,8 @@ def _swallowing(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
     along = EdgeKind.ANY & ~(EdgeKind.ABANDON | EdgeKind.CANCEL | EdgeKind.CLOSE)
     own = _catching_own(graph)
     for handler in graph.of_kind(PointKind.HANDLER):
-        block = graph.points[handler].node
-        if handler in own or not isinstance(block, Block) or not all(map(_drops, block.body)):
+        block = cast("Block", graph.points[handler].node)
+        if handler in own or not all(map(_drops, block.body)):
             continue
         between = [each for each in others if each != handler]
         if not may_reach(
