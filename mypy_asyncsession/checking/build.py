@@ -104,14 +104,15 @@ def main() -> None:
     gc.disable()
     import mypy.build
 
-    from mypy_asyncsession.plugin import codes
+    from mypy_asyncsession.checking import parsed_build
 
-    del mypy, codes
-    gc.enable()
+    del mypy, parsed_build
     fields = json.loads(sys.stdin.readline() or "null")
     if fields is None:
         return  # nobody wants it any more
     job = Job(**fields)
+    if not job.parsed:  # else what is read is kept to the end: little of it is ever garbage
+        gc.enable()
     if job.search_only:
         threading.stack_size(SEARCH_STACK)
         thread = threading.Thread(target=_search, args=(job, out))

@@ -114,8 +114,14 @@ class BuildRetries:
     _workers: int = 0
     _wiped: bool = False
 
-    def build(self, on_module: Callable[[], None]) -> list[dict[str, Any]]:
+    def build(
+        self, on_module: Callable[[], None], meanwhile: Callable[[], None] = lambda: None
+    ) -> list[dict[str, Any]]:
         """Build the program.
+
+        Args:
+            on_module: Called for each module that is done.
+            meanwhile: Called while a build is under way; at each attempt.
 
         Returns:
             mypy's errors, as its JSON formatter has them.
@@ -126,7 +132,7 @@ class BuildRetries:
         self._begin()
         for _ in range(MOST):
             with self.builder() as builder:
-                outcome = builder.build(self._job(), on_module)
+                outcome = builder.build(self._job(), on_module, meanwhile)
             if outcome.stop is not None:
                 self._after_stop(outcome.stop)
             elif outcome.crash is not None:

@@ -96,6 +96,7 @@ class MypyCheck:
         self._others: list[Other] = []
         self._originals = {new: path for path, new in options.instead.items()}
         self._places = DefinitionIndex(options.instead)
+        self._found_rest = False
 
     def report(self, builder: Builder, on_progress: Callable[[int, int], None]) -> Report:
         """Build everything, and say what was found.
@@ -125,21 +126,13 @@ class MypyCheck:
 
     def _find(self) -> None:
         """Find out which module is which file."""
-        start = time.time_ns()
-        states = {path: state(path) for path in self._files.paths}
+        self._start = time.time_ns()
+        self._states = states = {path: state(path) for path in self._files.paths}
         self._sources = find_sources(
             self._files, self._settings, self._directory, self._options.instead, self._beside
         )
-        packages = self._python.packages or [each for each in sys.path if "-packages" in each]
-        with_second_names(self._sources, packages, self._cache.files)
-        self._unresolved = unresolved_imports(self._sources, packages, self._directory)
-        self._problems += misspelt(
-            self._sources, packages, self._config, self._settings, self._files, self._directory
-        )
-        searched = self._sources.folders
-        self.before = what_was_there(
-            start, states, self._python, self._config, searched, self._directory
-        )
+        self._packages = self._python.packages or [each for each in sys.path if "-packages" in each]
+        with_second_names(self._sources, self._packages, self._cache.files)
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
         self._places.take(self._sources.programs)
@@ -151,6 +144,32 @@ class MypyCheck:
             for program in self._sources.programs
             for source in program.sources
         }
+
+    def _find_rest(self) -> None:
+        """Find out what only the report is about, while the first build is under way.
+
+        What is changed meanwhile has a time after the start, and is noticed by that.
+        """
+        if self._found_rest:
+            return
+        self._found_rest = True
+        self._unresolved = unresolved_imports(self._sources, self._packages, self._directory)
+        self._problems += misspelt(
+            self._sources,
+            self._packages,
+            self._config,
+            self._settings,
+            self._files,
+            self._directory,
+        )
+        self.before = what_was_there(
+            self._start,
+            self._states,
+            self._python,
+            self._config,
+            self._sources.folders,
+            self._directory,
+        )
 
     def _build(self, first: Builder, on_progress: Callable[[int, int], None]) -> None:
         """Build every program; *first* is a process that can be used for one of them."""
@@ -176,7 +195,7 @@ class MypyCheck:
                 self._unchecked,
                 self._crashing,
             )
-            for error in attempts.build(on_module):
+            for error in attempts.build(on_module, self._find_rest):
                 self._take(error)
             self.looked.add(attempts.looked.outside(self._cache.folder))
             self.lasting &= all(new.lasting for new in attempts.troubles)
@@ -187,6 +206,7 @@ class MypyCheck:
                 if new.path in self._changed:
                     memory.troubles[trouble.path] = trouble
                     memory.states[trouble.path] = time_and_size(trouble.path)
+        self._find_rest()  # where there is no program
         memory.seen.update(self._changed)
         memory.tree = self._digest()
         self._cache.save(memory)

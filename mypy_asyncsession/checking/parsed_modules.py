@@ -84,7 +84,6 @@ class ParsedModules:
         Returns:
             The modules that cannot be parsed; if there are any, nothing is narrowed.
         """
-        gc.disable()  # nothing of a tree is garbage
         trees = [self._program.modules.get(source.module) for source in sources]
         unreadable = [each for each, tree in zip(sources, trees, strict=True) if tree is None]
         if not unreadable and not self._surveys:
@@ -93,8 +92,6 @@ class ParsedModules:
                 leads.add(tree)
             leads.follow(self._overlays.functions())
             self._program.concerns = leads.concerns
-        gc.freeze()
-        gc.enable()
         return unreadable
 
     def _with_imported(self, trees: list[MypyFile]) -> Iterator[MypyFile]:

@@ -91,12 +91,18 @@ class Builder:
                     pipe.close()
         self._log.close()
 
-    def build(self, job: Job, on_module: Callable[[], None]) -> Outcome:
+    def build(
+        self,
+        job: Job,
+        on_module: Callable[[], None],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Outcome:
         """Do a job; a builder does one only.
 
         Args:
             job: What to build.
             on_module: Called for each module that is done.
+            meanwhile: Called once it has begun: what else is to be done in this process.
         """
         outcome = Outcome()
         ended = False
@@ -105,6 +111,7 @@ class Builder:
         with contextlib.suppress(OSError):  # if it is dead, its reasons are in the log
             self._process.stdin.write(job.dump() + "\n")
             self._process.stdin.close()
+        meanwhile()
         for line in self._process.stdout:
             try:
                 what, *rest = json.loads(line)

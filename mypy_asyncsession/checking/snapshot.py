@@ -337,7 +337,7 @@ def what_was_there(
     searched: Iterable[str],
     directory: str,
 ) -> Before | None:
-    """What there is before mypy begins to read; ``None`` if it is changing, or not there."""
+    """What there was when a run began; ``None`` if something has changed since, or is not there."""
     home = os.path.dirname(python.executable)
     settings = [os.path.join(home, "pyvenv.cfg"), os.path.join(os.path.dirname(home), "pyvenv.cfg")]
     beside = [python.executable, *filter(os.path.exists, settings)]
@@ -352,7 +352,8 @@ def what_was_there(
             folders.add(folder)
             beside += (os.path.join(folder, name) for name in names if name.endswith(".pyi"))
     others = {path: state(path) for path in beside}
-    changed = (found[0] for found in map(state, folders) if found is not None)
+    states = (*map(state, folders), *others.values())
+    changed = (max(found[:2]) for found in states if found is not None)
     if None in others.values() or None in files.values() or any(time >= start for time in changed):
         return None
     return Before(

@@ -714,8 +714,7 @@ def _parsed(path: str, module: str, text: str | bytes | None, options: Options) 
         if errors.is_blockers():
             return None
         SemanticAnalyzerPreAnalysis().visit_file(tree, path, module, options)
-        if ("yield" if isinstance(content, str) else b"yield") in content:  # type: ignore[operator]
-            mark_generators(tree)
+        mark_generators(tree, content.encode() if isinstance(content, str) else content)
     except (CompileError, OSError, UnicodeDecodeError):
         return None
     return tree

@@ -6,6 +6,8 @@ through a table of its fields.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from mypy import nodes
@@ -33,7 +35,7 @@ from mypy.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import Expression, FuncItem
+    from mypy.nodes import Expression, FuncItem, MypyFile
 
 #: The statements that define a function or a class.
 DEFINITIONS: Final = (FuncDef, Decorator, OverloadedFuncDef, ClassDef)
@@ -234,7 +236,7 @@ BACKWARDS: Final[dict[type, tuple[tuple[str, int], ...]]] = {
     for kind, names in FIELDS.items()
 }
 _TEXT: Final = frozenset({nodes.BytesExpr, nodes.FloatExpr, nodes.IntExpr, StrExpr})
-_YIELDING: Final = frozenset({YieldExpr, YieldFromExpr})
+_YIELD: Final = re.compile(rb"\byield\b")
 _WITH_A_SCOPE: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
 
 
@@ -267,26 +269,30 @@ def yields(function: FuncItem) -> list[YieldExpr | YieldFromExpr]:
     ]
 
 
-def mark_generators(tree: Node) -> None:
-    """Set on the functions of a tree that was only parsed whether they yield, as mypy does."""
-    stack: list[tuple[Node, FuncDef | None]] = [(tree, None)]
-    inside: list[Node] = []
-    while stack:
-        node, function = stack.pop()
-        kind = type(node)
-        if function is not None and kind in _YIELDING:
-            function.is_generator = True
-            function.is_async_generator = function.is_coroutine
-        if kind is FuncDef:
-            function = node  # type: ignore[assignment]
-        elif kind is LambdaExpr or kind is ClassDef:
-            function = None
-        names = BACKWARDS.get(kind)
-        if names is None or (kind is Block and node.is_unreachable):  # type: ignore[attr-defined]
-            continue
-        push(inside, node, names)
-        stack.extend((each, function) for each in inside)
-        inside.clear()
+def mark_generators(tree: MypyFile, content: bytes) -> None:
+    """Set on the functions of a tree that was only parsed whether they yield, as mypy does.
+
+    Args:
+        tree: The tree.
+        content: What it was parsed from: functions are gone through where it has the word alone.
+    """
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines: list[int] = []
+    line, start = 1, 0
+    for found in _YIELD.finditer(content):
+        line += content.count(b"\n", start, found.start())
+        start = found.start()
+        lines.append(line)
+    if not lines:
+        return
+    for statement in statements(tree.defs, into_functions=True):
+        if isinstance(statement, FuncDef):
+            at = bisect_left(lines, statement.line)
+            last = statement.end_line or lines[-1]
+            if at < len(lines) and lines[at] <= last and yields(statement):
+                statement.is_generator = True
+                statement.is_async_generator = statement.is_coroutine
 
 
 def definition_of(node: Node) -> FuncDef | None:
