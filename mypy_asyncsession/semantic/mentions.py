@@ -25,6 +25,7 @@ from mypy.nodes import (
     OverloadedFuncDef,
     ReturnStmt,
     StrExpr,
+    TryStmt,
     TypeAliasStmt,
     WithStmt,
     YieldExpr,
@@ -55,6 +56,7 @@ ASYNC_BLOCK: Final = "<async block>"
 METADATA: Final = "<metadata>"
 YIELDING: Final = "<yield>"
 GLOBAL: Final = "<global>"
+CATCHING: Final = "<except>"
 #: The beginnings of such marks: what is iterated over, and what is entered, by name.
 OVER: Final = "for "
 ENTERED: Final = "with "
@@ -122,7 +124,7 @@ class Unit:
         yield node
         items = [node]
         if isinstance(node, OverloadedFuncDef):
-            items = [*node.items, *([node.impl] if node.impl is not None else ())]
+            items = [*node.unanalyzed_items]
             yield from items
         for item in items:
             if isinstance(item, Decorator):
@@ -235,6 +237,8 @@ def _read(unit: Unit, top: Node, *, injects: bool) -> None:
                 add(GLOBAL)
             elif kind is YieldExpr or kind is YieldFromExpr:
                 add(YIELDING)
+            elif kind is TryStmt:
+                add(CATCHING)
             names = BACKWARDS.get(kind)
             if names is not None:
                 push(stack, node, names)
