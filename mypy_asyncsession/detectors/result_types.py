@@ -8,6 +8,8 @@ from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import (
     AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
     ClassDef,
     FuncDef,
     LambdaExpr,
@@ -35,7 +37,13 @@ from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, walk, yields
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    ObjectValue,
+    members,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +128,44 @@ class ResultTypes:
         given = [value for _, value in self._given_out(function)]
         if isinstance(get_proper_type(declared), NoneType):
             return not all(map(is_none, given))
-        return any(self._is_another(each, declared) for each in given)
+        if any(self._is_another(each, declared) for each in given):
+            return True
+        return UNKNOWN in given and any(
+            value is UNKNOWN and self._is_said_otherwise(expression, declared, function)
+            for expression, value in self._given_out(function)
+        )
+
+    def _is_said_otherwise(
+        self, expression: Expression, declared: Type, function: FunctionValue
+    ) -> bool:
+        """Whether what is returned comes of a call that is declared to give a stranger."""
+        source = self._interpreter.program.source(function.scope.module)
+        scope = source.scope_of(function) if source is not None else function.scope
+        where = None
+        if isinstance(expression, NameExpr):
+            bindings = scope.names.bindings.get(expression.name, ())
+            if len(bindings) != 1 or not isinstance(bindings[0].node, (AwaitExpr, CallExpr)):
+                return False
+            expression, where = bindings[0].node, bindings[0].blocks
+        awaited = isinstance(expression, AwaitExpr)
+        call = expression.expr if isinstance(expression, AwaitExpr) else expression
+        callee = (
+            self._interpreter.value(call.callee, scope, where)
+            if isinstance(call, CallExpr)
+            else UNKNOWN
+        )
+        if not isinstance(callee, FunctionValue):
+            return False
+        type_ = self.result(callee)
+        type_ = self.item(type_) if awaited else type_
+        if type_ is None:
+            return False
+        found = get_proper_type(without_none(self._resolved(callee, type_, self._receiver(callee))))
+        return (
+            isinstance(found, Instance)
+            and found.type.fallback_to_any
+            and _is_stranger(found, declared)
+        )
 
     def _is_another(self, given: Value, declared: Type) -> bool:
         """Whether what is given has nothing to do with a declared type, ``None`` apart."""
@@ -136,10 +181,14 @@ class ResultTypes:
         is_subtype = self._interpreter.program.is_subtype
         return bool(found) and all(
             isinstance(each, Instance)
-            and not _is_wide(each)
-            and not is_subtype(each, declared)
-            and not is_subtype(declared, each)
-            and not _is_same_class(each, declared)
+            and (
+                _is_stranger(each, declared)
+                if each.type.fallback_to_any
+                else not each.type.is_protocol
+                and not is_subtype(each, declared)
+                and not is_subtype(declared, each)
+                and not _is_same_class(each, declared)
+            )
             for each in map(get_proper_type, found)
         )
 
@@ -318,9 +367,18 @@ def _is_self(node: Expression) -> bool:
     return isinstance(node, NameExpr) and node.name == "self"
 
 
-def _is_wide(type_: Instance) -> bool:
-    """Whether a type says so little that a narrower one may be meant."""
-    return type_.type.fallback_to_any or type_.type.is_protocol
+def _is_stranger(one: Instance, other: Type) -> bool:
+    """Whether a class whose bases are not all known has nothing of another one among the rest.
+
+    A model of a package that is not installed, where a schema is declared.
+    """
+    declared = get_proper_type(other)
+    return (
+        isinstance(declared, Instance)
+        and not declared.type.is_protocol
+        and declared.type not in one.type.mro
+        and one.type not in declared.type.mro
+    )
 
 
 def _is_same_class(one: Type | None, other: Type) -> bool:
