@@ -18,6 +18,7 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OpExpr,
+    ReturnStmt,
     TryStmt,
     UnaryExpr,
     WhileStmt,
@@ -43,6 +44,7 @@ _ASKING: Final = PROBES | {"getattr", "type"}
 #: What the objects have that stand for a parameter of the request.
 _OF_PARAMETERS: Final = frozenset({"alias", "default", "description", "example", "title"})
 _ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+_EQUALITY: Final = frozenset({"==", "!=", "in", "not in"})
 _ORDERING: Final = frozenset({"<", ">", "<=", ">="})
 #: What takes numbers, or what can be iterated over.
 _FAILING_FUNCTIONS: Final = frozenset(
@@ -134,6 +136,8 @@ def asks_for_none(
     function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int = 0
 ) -> bool:
     """Whether a function, or one that it hands it to, asks whether a parameter is ``None``."""
+    if _only_compares(function, name):
+        return True
     for node in walk(function.body):
         if isinstance(node, IfStmt):
             tested: list[Node] = list(node.expr)
@@ -170,6 +174,20 @@ def asks_for_none(
         if any(_is_name(each, name) for each in tested):
             return True
     return False
+
+
+def _only_compares(function: FuncItem, name: str) -> bool:
+    """Whether a function compares a parameter, and does nothing with it else but to return it.
+
+    ``if key != expected: raise``: ``None`` is another one, too.
+    """
+    compared = returned = 0
+    for node in walk(function.body):
+        if isinstance(node, ComparisonExpr) and _EQUALITY.issuperset(node.operators):
+            compared += sum(_is_name(each, name) for each in node.operands)
+        elif isinstance(node, ReturnStmt) and node.expr is not None and _is_name(node.expr, name):
+            returned += 1
+    return compared > 0 and mentions(function.body, name) == compared + returned
 
 
 def all_ask_for_none(
