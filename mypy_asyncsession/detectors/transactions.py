@@ -324,6 +324,7 @@ def _quick_look(contents: Contents) -> tuple[bool, bool, list[TryStmt]]:
         if isinstance(node, MemberExpr):
             begins = begins or node.name in ("begin", "begin_nested")
             flushes = flushes or node.name in FLUSHING
+            catches = catches or node.name == "suppress"
         elif isinstance(node, TryStmt):
             catches = catches or any(map(catches_failure, node.types))
             if swallows_failure(node):

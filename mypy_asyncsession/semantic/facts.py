@@ -26,6 +26,7 @@ from mypy_asyncsession.semantic.footprints import (
     loads,
     made,
     made_of_parameters,
+    told,
 )
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
@@ -121,10 +122,10 @@ class _Facts:
         for name, bindings in scope.names.bindings.items():
             assigned = [each for each in bindings if each.kind == "assign"]
             for binding in assigned:
-                if (told := made(binding)) is not None:
-                    self._lines.append(f"{prefix}{name} is made with {told}")
-                if (told := depends(binding)) is not None:
-                    self._lines.append(f"{prefix}{name} depends on {told}")
+                if (with_ := made(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} is made with {with_}")
+                if (on := depends(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} depends on {on}")
             assigned = [each for each in assigned if not is_plain(each.node)]
             if not assigned or _in_interface(interpreter, f"{module}.{prefix}{name}"):
                 continue
@@ -146,6 +147,11 @@ class _Facts:
             methods = {method.name for _, method in assigned if method is not None}
             if len(methods) > 1 and "__init__" in methods:
                 self._lines.append(f"{inside}{attribute} is bound by {sorted(methods)}")
+            self._lines += (
+                f"{inside}{attribute} is made with {with_}"
+                for value, _ in assigned
+                if (with_ := told(value)) is not None
+            )
             if all(is_plain(value) for value, _ in assigned):
                 continue
             if not _in_interface(interpreter, f"{source.module}.{inside}{attribute}"):

@@ -166,16 +166,20 @@ def loads(function: FuncDef, found: Contents) -> str:
 
 def made(binding: Binding) -> str | None:
     """What a name is bound to is told: a sessionmaker of commits, a base of its class."""
-    call = binding.node
-    if binding.kind != "assign" or not isinstance(call, CallExpr):
+    return told(binding.node) if binding.kind == "assign" else None
+
+
+def told(call: Node | None) -> str | None:
+    """What a call that makes a sessionmaker or a base is told; ``None`` for another expression."""
+    if not isinstance(call, CallExpr):
         return None
     callee = call.callee
     if not isinstance(callee, (MemberExpr, NameExpr)) or not callee.name.endswith(
         ("declarative_base", "sessionmaker")
     ):
         return None
-    told = zip(call.arg_names, call.args, strict=True)
-    return str([(name, dotted(each)) for name, each in told if name in _TOLD])
+    given = zip(call.arg_names, call.args, strict=True)
+    return str([(name, dotted(each)) for name, each in given if name in _TOLD])
 
 
 def is_plain(node: Node | None) -> bool:
