@@ -1,6 +1,6 @@
 """What two commits find in a tree: the findings that only one of them has.
 
-usage: python tests/compare_findings.py OLD NEW TREE [PATH ...]
+usage: python tests/compare_findings.py [--engine ENGINE] OLD NEW TREE [PATH ...]
 
 OLD and NEW are commits, or ``.`` for the working tree; TREE is copied, and each of them checks the
 PATHs in it (all of it if there are none), cold and strict. A finding is its file, line, column and
@@ -44,12 +44,15 @@ def engine_at(commit: str, folder: Path) -> Path:
     return folder
 
 
-def findings(engine: Path, tree: Path, paths: list[str], cache: Path) -> dict[Finding, str]:
+def findings(
+    engine: Path, tree: Path, paths: list[str], cache: Path, options: list[str]
+) -> dict[Finding, str]:
     """What one engine finds, with its words."""
     run = subprocess.run(
         [
             *(sys.executable, "-m", "mypy_asyncsession", "check", *paths, "--strict"),
             *("--output", "json", "--workers", "0", "--cache-dir", str(cache)),
+            *options,
         ],
         cwd=tree,
         env=os.environ | {"PYTHONPATH": str(engine)},
@@ -79,11 +82,13 @@ def say(line: str) -> None:
 def main() -> int:
     """Compare, and print what differs."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", help="what `check` is to use, where it has a choice")
     parser.add_argument("old")
     parser.add_argument("new")
     parser.add_argument("tree", type=Path)
     parser.add_argument("paths", nargs="*")
     given = parser.parse_args()
+    options = ["--engine", given.engine] if given.engine else []
     sides: list[dict[Finding, str]] = []
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
@@ -92,7 +97,7 @@ def main() -> int:
         for name, commit in (("old", given.old), ("new", given.new)):
             engine = engine_at(commit, place / name)
             begun = time.perf_counter()
-            sides.append(findings(engine, tree, given.paths, place / f"{name}-cache"))
+            sides.append(findings(engine, tree, given.paths, place / f"{name}-cache", options))
             taken = time.perf_counter() - begun
             say(f"{name} {commit}: {len(sides[-1])} findings in {taken:.1f} s")
     old, new = sides

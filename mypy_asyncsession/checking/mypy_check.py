@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 from dataclasses import replace
@@ -12,7 +11,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.build_retries import BuildRetries, Plan
-from mypy_asyncsession.checking.definition_index import DefinitionIndex
 from mypy_asyncsession.checking.file_times import changed_at, state, time_and_size
 from mypy_asyncsession.checking.misspelt import misspelt
 from mypy_asyncsession.checking.mypy_settings import (
@@ -24,16 +22,14 @@ from mypy_asyncsession.checking.mypy_settings import (
 )
 from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
-from mypy_asyncsession.checking.report import Other, Problem, Report, shown
+from mypy_asyncsession.checking.report import Problem, Report, shown
+from mypy_asyncsession.checking.reported_errors import ReportedErrors
 from mypy_asyncsession.checking.second_names import with_second_names
 from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
-from mypy_asyncsession.findings import Finding, Span, decode
-from mypy_asyncsession.rules import OURS, RULES
-from mypy_asyncsession.survey import decode as decode_survey
-from mypy_asyncsession.survey import is_survey
+from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,9 +44,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.checking.programs import Program
     from mypy_asyncsession.checking.project import Project
     from mypy_asyncsession.checking.python_environment import PythonEnvironment
-    from mypy_asyncsession.findings import Place
     from mypy_asyncsession.selection import Selection
-    from mypy_asyncsession.survey import Survey
 
 
 class MypyCheck:
@@ -91,11 +85,7 @@ class MypyCheck:
         self._beside = beside
         self._keeping = keeping
         self._engine = options.engine.value
-        self._findings: list[Finding] = []
-        self._surveys: list[Survey] = []
-        self._others: list[Other] = []
-        self._originals = {new: path for path, new in options.instead.items()}
-        self._places = DefinitionIndex(options.instead)
+        self._errors = ReportedErrors(config, selection, options.instead, directory)
         self._found_rest = False
 
     def report(self, builder: Builder, on_progress: Callable[[int, int], None]) -> Report:
@@ -135,7 +125,6 @@ class MypyCheck:
         with_second_names(self._sources, self._packages, self._cache.files)
         self.lasting = not self._sources.unreadable
         self._problems += self._sources.problems
-        self._places.take(self._sources.programs)
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()
@@ -144,6 +133,7 @@ class MypyCheck:
             for program in self._sources.programs
             for source in program.sources
         }
+        self._errors.expect(self._sources.programs, self._changed)
 
     def _find_rest(self) -> None:
         """Find out what only the report is about, while the first build is under way.
@@ -196,11 +186,11 @@ class MypyCheck:
                 self._crashing,
             )
             for error in attempts.build(on_module, self._find_rest):
-                self._take(error)
+                self._errors.take(error)
             self.looked.add(attempts.looked.outside(self._cache.folder))
             self.lasting &= all(new.lasting for new in attempts.troubles)
             for new in attempts.troubles:
-                trouble = replace(new, path=self._originals.get(new.path, new.path))
+                trouble = replace(new, path=self._errors.original(new.path))
                 self._report(trouble)
                 # What only imports led to may not be there the next time.
                 if new.path in self._changed:
@@ -216,13 +206,13 @@ class MypyCheck:
         checked = self._changed.keys() - self._left_out.difference(self._crashing)
         paths = frozenset(shown(path, self._directory) for path in checked)
         return Report(
-            findings=sorted(self._findings, key=order),
-            surveys=sorted(self._surveys, key=lambda found: found.path),
+            findings=sorted(self._errors.findings, key=order),
+            surveys=sorted(self._errors.surveys, key=lambda found: found.path),
             problems=list(dict.fromkeys(self._problems)),
             checked=len(checked),
             paths=paths,
             strict=paths & frozenset(self._strict_paths()),
-            others=self._others,
+            others=self._errors.others,
             unresolved=self._unresolved,
             modules={
                 # One that is built apart has a name that no import has.
@@ -236,9 +226,9 @@ class MypyCheck:
 
     def _replaced(self, program: Program) -> Program:
         """A program with what is read in place of its files."""
-        if not self._originals:
-            return program
         instead = self._options.instead
+        if not instead:
+            return program
         sources = [
             replace(source, path=instead.get(source.path, source.path))
             for source in program.sources
@@ -366,55 +356,3 @@ class MypyCheck:
             return 0
         free = processors()
         return min(free, MOST_WORKERS) if free > 1 else 0
-
-    def _placed(self, place: Place) -> Place:
-        now = self._places.now(place)
-        path = self._originals.get(now.path, now.path)
-        return replace(now, path=shown(path, self._directory))
-
-    def _survey(self, found: Survey) -> Survey:
-        """A survey with its places as they are now, and as they are shown."""
-        path = shown(found.path, self._directory)
-        return replace(
-            found,
-            path=path,
-            providers=tuple(
-                replace(each, place=self._placed(each.place)) for each in found.providers
-            ),
-            uses=tuple(replace(each, path=path) for each in found.uses),
-        )
-
-    def _take(self, error: dict[str, Any]) -> None:
-        """Keep one of mypy's errors, if it is of a kind that is asked for."""
-        path = self._originals.get(error["file"], error["file"])
-        if error["severity"] != "error":
-            return
-        ours = error["code"] in OURS
-        overlaid = any(path.startswith(folder + os.sep) for folder in self._config.overlays)
-        if path not in self._changed and not (ours and overlaid):
-            return
-        if not ours:
-            self._others.append(
-                Other(shown(path, self._directory), error["line"], error["code"], error["message"])
-            )
-        elif is_survey(error["message"]):
-            self._surveys.append(self._survey(decode_survey(error["message"])))
-        elif self._selection.reports(error["code"], path):
-            self._findings.append(self._finding(error, path))
-
-    def _finding(self, error: dict[str, Any], path: str) -> Finding:
-        """The finding behind one of mypy's errors."""
-        span = Span(error["line"], error["column"], error["end_line"], error["end_column"])
-        found = decode(shown(path, self._directory), span, error["code"], error["message"])
-        # mypy's own remark on a "type: ignore" that does not cover the code.
-        hints = [hint for hint in (found.hint, error["hint"]) if hint]
-        place = found.provider
-        return Finding(
-            found.path,
-            span,
-            found.code,
-            found.message,
-            "\n".join(hints) or None,
-            place and self._placed(place),
-            found.misuse,
-        )

@@ -11,7 +11,7 @@ from mypy_asyncsession.semantic.syntax import blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import Expression, Node
+    from mypy.nodes import CallExpr, Expression, Node
 
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.mentions import Unit
@@ -65,6 +65,13 @@ class Candidates:
             return True
         unit = self._unit(body, self._leads)
         return unit is None or self._leads.may_lead(expression, unit)
+
+    def may_matter(self, call: CallExpr, body: Body) -> bool:
+        """Whether a call may give a provider, be given one, or what stands in for one."""
+        if self._leads is None:
+            return True
+        unit = self._unit(body, self._leads)
+        return unit is None or self._leads.may_matter(call, unit)
 
     def _unit(self, body: Body, leads: Leads) -> Unit | None:
         """The function or body that a body is, or is inside."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, FuncDef, IfStmt, MatchStmt, MemberExpr, NameExpr
+from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr
 
 from mypy_asyncsession.detectors.parameter_needs import Need, needed
+from mypy_asyncsession.semantic.cfg.conditions import chooses
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 from mypy_asyncsession.semantic.wrapper_arguments import wrapper_of
@@ -60,7 +61,7 @@ def _only_calls(function: FuncItem, wrapper: FuncDef, name: str) -> bool:
     conditional = any(
         isinstance(each, CallExpr) and _is_name(each.callee, name)
         for statement in statements(wrapper.body)
-        if isinstance(statement, (IfStmt, MatchStmt))
+        if chooses(statement)
         for each in walk(statement)
     )
     return called == 1 and not conditional and mentioned <= called + described + copied

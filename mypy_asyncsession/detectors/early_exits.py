@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AssignmentExpr,
     AssignmentStmt,
-    BreakStmt,
     CallExpr,
     ClassDef,
     ForStmt,
     MemberExpr,
     NameExpr,
-    RaiseStmt,
-    ReturnStmt,
     StrExpr,
-    TryStmt,
     YieldExpr,
 )
 
@@ -24,9 +20,9 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import EarlyExit, Exit
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
-from mypy_asyncsession.semantic.cfg import PointKind
-from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.cfg import Way
 from mypy_asyncsession.semantic.generator_summary import traits, traits_of
+from mypy_asyncsession.semantic.loop_exits import exits_of
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import (
@@ -42,17 +38,12 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, Expression, Node
 
-    from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.generator_summary import GeneratorSummary
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.values import Value
 
-_WAYS: dict[type, Exit] = {
-    ReturnStmt: Exit.RETURN,
-    BreakStmt: Exit.BREAK,
-    RaiseStmt: Exit.RAISE,
-}
+_WAYS: Final = {Way.RETURN: Exit.RETURN, Way.BREAK: Exit.BREAK, Way.ERROR: Exit.RAISE}
 #: How often a class names the generator that it only makes and asks for its first element.
 _MADE_AND_ASKED: Final = 2
 
@@ -77,9 +68,9 @@ class EarlyExits:
             return
         if isinstance(loop.expr, NameExpr) and _is_held(loop.expr.name, point):
             return  # it may be run to its end later
-        for way, statement in _exits(loop, point.body.flow()):
+        for way, statement in exits_of(loop, point.body.flow().graph):
             yield self._exit(
-                way, loop.expr, value, trait, point, closed=closed, statement=statement
+                _WAYS[way], loop.expr, value, trait, point, closed=closed, statement=statement
             )
             return
 
@@ -277,31 +268,6 @@ def _hands_on(loop: ForStmt, *, wrapped: bool) -> bool:
 
 def _is_named(expression: Expression | None, name: str) -> bool:
     return isinstance(expression, NameExpr) and expression.name == name
-
-
-def _exits(loop: ForStmt, flow: FunctionFlow) -> Iterator[tuple[Exit, Node]]:
-    """The statements that leave a loop for good, in source order."""
-    graph = flow.graph
-    points = graph.points_of(loop)
-    tops = {index for index in points if graph.points[index].kind is PointKind.NEXT}
-    begins = {index for index in points if graph.points[index].kind is PointKind.ITERATE}
-    inside = list(statements(loop.body))
-    tries = {id(each) for each in inside if isinstance(each, TryStmt)}
-    handlers = {
-        index
-        for index in graph.of_kind(PointKind.HANDLER)
-        if id(graph.points[index].statement) in tries
-    }
-    for statement in inside:
-        way = _WAYS.get(type(statement))
-        places = graph.points_of(statement) if way is not None else ()
-        if way is None or not places:
-            continue
-        after = reachable(graph, places, avoiding=begins)
-        # An exception that a handler in the loop may catch is for that to decide about.
-        stays = tops if way is not Exit.RAISE else tops | handlers
-        if stays.isdisjoint(after):
-            yield way, statement
 
 
 def _own(generator: Expression, point: ProgramPoint) -> Expression:

@@ -9,7 +9,6 @@ from mypy.nodes import (
     FuncDef,
     MemberExpr,
     NameExpr,
-    TryStmt,
     TupleExpr,
     WithStmt,
     YieldExpr,
@@ -23,6 +22,7 @@ from mypy_asyncsession.models.pytest import (
     EXPECTS_FAILURE_METHODS,
 )
 from mypy_asyncsession.models.typing import NO_TYPE_CHECK
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of
 from mypy_asyncsession.semantic.program_point import ProgramPoint
 from mypy_asyncsession.semantic.syntax import definition_of, returned, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, fullname
@@ -99,13 +99,14 @@ class Expected:
     def lines_in(self, function: FuncDef, inner: Body) -> Iterator[range]:
         """The lines of a function, whose body is *inner*, on which a failure is expected."""
         for statement in statements(function.body):
+            attempt = attempt_of(statement)
             block: Block | None = None
             if isinstance(statement, WithStmt):
                 point = ProgramPoint(inner, statement)
                 if any(self.in_block(each, point) for each in statement.expr):
                     block = statement.body
-            elif isinstance(statement, TryStmt) and any(map(_is_misuse_of_time, statement.types)):
-                block = statement.body
+            elif attempt is not None and attempt.is_caught(_is_misuse_of_time):
+                block = attempt.block
             if block is not None:
                 yield range(block.line, (block.end_line or block.line) + 1)
 
@@ -168,11 +169,12 @@ class Expected:
             or any(map(self._is_misuse_error, expression.args))
         )
 
-    def in_try(self, statement: TryStmt) -> bool:
-        """Whether a ``try`` has a handler for just what a wrong pairing raises."""
-        return any(type_ is not None and self._is_misuse_error(type_) for type_ in statement.types)
+    def failing_block(self, statement: Node) -> Block | None:
+        """The block of a statement that has a handler for just what a wrong pairing raises."""
+        attempt = attempt_of(statement)
+        return attempt.block if attempt and attempt.is_caught(self._is_misuse_error) else None
 
-    def _is_misuse_error(self, type_: Expression) -> bool:
+    def _is_misuse_error(self, type_: Expression | None) -> bool:
         if isinstance(type_, TupleExpr):
             return any(map(self._is_misuse_error, type_.items))
         return isinstance(type_, NameExpr) and type_.name in ("TypeError", "AttributeError")

@@ -13,28 +13,29 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OperatorAssignmentStmt,
-    TryStmt,
     TupleExpr,
     WithStmt,
 )
 
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
+from mypy_asyncsession.semantic.cfg.attempts import attempt_at
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.none_tests import none_test
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
-from mypy_asyncsession.semantic.syntax import dotted, leaves_function, statements, walk
+from mypy_asyncsession.semantic.syntax import dotted, leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import Node
+    from mypy.nodes import Block, Node
 
     from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.cfg.attempts import Attempt
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.object_identity import Objects
     from mypy_asyncsession.semantic.objects import Object
@@ -175,17 +176,15 @@ def is_attempt(index: int, object_: Object, body: FunctionBody) -> bool:
     callee = awaited.callee if isinstance(awaited, CallExpr) else None
     if not isinstance(callee, MemberExpr) or callee.name != "commit":
         return False
-    for statement in statements(body.node.body):
-        if isinstance(statement, TryStmt) and statement.body.body == [point.statement]:
-            mended = {
-                dotted(node.expr)
-                for caught, handler in zip(statement.types, statement.handlers, strict=True)
-                if catches_failure(caught)
-                for node in walk(handler)
-                if isinstance(node, MemberExpr) and node.name in MENDING
-            }
-            return object_.text in mended
-    return False
+    attempt = attempt_at(body.graph, index)
+    if attempt is None or attempt.block.body != [point.statement]:
+        return False
+    return any(
+        isinstance(node, MemberExpr) and node.name in MENDING and dotted(node.expr) == object_.text
+        for handler in attempt.handlers
+        if catches_failure(handler.caught)
+        for node in walk(handler.block)
+    )
 
 
 def renewing(
@@ -239,27 +238,27 @@ def catches_failure(caught: Node | None) -> bool:
     )
 
 
-def swallows_failure(statement: TryStmt) -> bool:
+def swallows_failure(attempt: Attempt) -> bool:
     """Whether a handler goes on after what a function may raise that flushes."""
-    for caught, handler in zip(statement.types, statement.handlers, strict=True):
-        if not catches_failure(caught) or leaves_function(handler):
+    for handler in attempt.handlers:
+        if not catches_failure(handler.caught) or leaves_function(handler.block):
             continue
-        names = {each.name for each in walk(handler) if isinstance(each, MemberExpr)}
-        if names.isdisjoint(MENDING) and any(map(_is_given_something, walk(statement.body))):
+        names = {each.name for each in walk(handler.block) if isinstance(each, MemberExpr)}
+        if names.isdisjoint(MENDING) and any(map(_is_given_something, walk(attempt.block))):
             return True
     return False
 
 
-def may_leave_failed(statement: TryStmt, body: FunctionBody, summaries: Summaries) -> bool:
+def may_leave_failed(block: Block, body: FunctionBody, summaries: Summaries) -> bool:
     """Whether a function that flushes is called in a ``try`` that goes on to await more.
 
     Args:
-        statement: The ``try``, of which ``swallows_failure``.
+        block: What is tried, of which ``swallows_failure``.
         body: The function that it stands in.
         summaries: What the functions do that are called.
     """
     graph = body.graph
-    inside = {id(node) for node in walk(statement.body) if isinstance(node, AwaitExpr)}
+    inside = {id(node) for node in walk(block) if isinstance(node, AwaitExpr)}
     for point in graph.points:
         if point.kind is not PointKind.AWAIT or id(point.node) not in inside:
             continue

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
-    Block,
     CallExpr,
     FuncDef,
     Import,
@@ -22,7 +21,6 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     ReturnStmt,
-    TryStmt,
     TupleExpr,
     WithStmt,
 )
@@ -37,6 +35,8 @@ from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
 from mypy_asyncsession.models.pydantic import READING_METHODS
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of
+from mypy_asyncsession.semantic.index import bodies, head
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import ProgramPoint
 from mypy_asyncsession.semantic.queries import Queries
@@ -44,7 +44,7 @@ from mypy_asyncsession.semantic.sure_reads import is_called
 from mypy_asyncsession.semantic.syntax import DEFINITIONS, children, dotted, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy.nodes import Expression, Node
 
@@ -100,7 +100,7 @@ class LazyLoads:
         seen: set[tuple[int, str]] = set()
         sight: LoadsInSight | None = None
         model = self._responses.of_handler(function, body)
-        nodes = list(self._reads(function.body, body))
+        nodes = list(self._reads(function.body.body, body))
         reads = [
             each for each, at in nodes if isinstance(each, MemberExpr) and not _is_target(each, at)
         ]
@@ -317,9 +317,11 @@ class LazyLoads:
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
         )
 
-    def _reads(self, block: Block, body: Body) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
+    def _reads(
+        self, block: Sequence[Node], body: Body
+    ) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
         """The attributes that a block reads, each with its statement, in source order."""
-        for statement in block.body:
+        for statement in block:
             if isinstance(statement, DEFINITIONS):
                 continue
             if isinstance(statement, WithStmt) and any(
@@ -327,29 +329,32 @@ class LazyLoads:
                 for each in statement.expr
             ):
                 continue
-            stack: list[Node] = [statement]
-            if isinstance(statement, TryStmt) and _expects(statement):
-                stack = [*reversed(statement.handlers)]
-            yield from self._inside(stack, statement, body)
-
-    def _inside(
-        self, stack: list[Node], statement: Node, body: Body
-    ) -> Iterator[tuple[CallExpr | MemberExpr, Node]]:
-        while stack:
-            node = stack.pop()
-            if isinstance(node, Block):
-                yield from self._reads(node, body)
+            attempt = attempt_of(statement)
+            if attempt is not None and attempt.is_caught(_is_expecting):
+                for handler in attempt.handlers:
+                    yield from self._reads(handler.block.body, body)
                 continue
-            if isinstance(node, LambdaExpr):
-                continue
-            if isinstance(node, CallExpr):
-                if any(isinstance(each, NameExpr) for each in node.args) or (
-                    isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS
-                ):
-                    yield node, statement
-            elif isinstance(node, MemberExpr):
+            for node in _reading(head(statement)):
                 yield node, statement
-            stack.extend(reversed(list(children(node))))
+            for inner in bodies(statement):
+                yield from self._reads(inner, body)
+
+
+def _reading(parts: Iterable[Node]) -> Iterator[CallExpr | MemberExpr]:
+    """The lookups in some expressions, and the calls that may read what they are given."""
+    stack = [*reversed([*parts])]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, LambdaExpr):
+            continue
+        if isinstance(node, CallExpr):
+            if any(isinstance(each, NameExpr) for each in node.args) or (
+                isinstance(node.callee, MemberExpr) and node.callee.name in READING_METHODS
+            ):
+                yield node
+        elif isinstance(node, MemberExpr):
+            yield node
+        stack.extend(reversed(list(children(node))))
 
 
 def _called(call: CallExpr) -> str:
@@ -365,12 +370,10 @@ def _imports_sqlalchemy(statement: ImportBase) -> bool:
     return any(name.partition(".")[0] in ("sqlalchemy", "sqlmodel") for name in names)
 
 
-def _expects(statement: TryStmt) -> bool:
+def _is_expecting(caught: Expression | None) -> bool:
+    types = caught.items if isinstance(caught, TupleExpr) else [caught]
     return any(
-        isinstance(each, (MemberExpr, NameExpr)) and each.name in _EXPECTING
-        for types in statement.types
-        if types is not None
-        for each in (types.items if isinstance(types, TupleExpr) else [types])
+        isinstance(each, (MemberExpr, NameExpr)) and each.name in _EXPECTING for each in types
     )
 
 

@@ -6,7 +6,9 @@ nothing in its signature says so.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
@@ -192,68 +194,95 @@ def kept(init: FuncDef, owner: ClassDef, replaces: Callable[[str], bool]) -> dic
             ):
                 attributes[target.name] = statement.rvalue.name
     found: dict[str, list[Need]] = {}
+    reads = _Reads(owner) if attributes else None
     for attribute, name in attributes.items():
-        parts = list(_kept_parts(owner, attribute))
-        if parts and mentions(init.body, name) == 1:
+        assert reads is not None
+        if mentions(init.body, name) != 1:
+            continue
+        parts = list(_kept_parts(reads, attribute))
+        if parts:
             found[name] = parts
             continue
-        ways: list[Need] = []
-        for node in walk(owner.defs):
-            for pairing, expression in pairings(node):
-                called = isinstance(expression, CallExpr)
-                held = expression.callee if isinstance(expression, CallExpr) else expression
-                if isinstance(held, MemberExpr) and dotted(held) == f"self.{attribute}":
-                    ways.append(Need(pairing, called))
-        asked = sum(
-            isinstance(node, MemberExpr) and node.name == attribute for node in walk(owner.defs)
-        )
+        ways = reads.ways[f"self.{attribute}"]
         # Once it is kept, all else are its uses, and all are of one kind.
-        if len(set(ways)) == 1 and asked == len(ways) + 1 and mentions(init.body, name) == 1:
+        if len(set(ways)) == 1 and reads.named[attribute] == len(ways) + 1:
             found[name] = [ways[0]]
     return found
 
 
-def _kept_parts(owner: ClassDef, attribute: str) -> Iterator[Need]:
+class _Reads:
+    """What the methods of a class do with attributes, by what is written: one walk of it.
+
+    Attributes:
+        ways: How something is used: ``self.maker``, or what a call of it gives.
+        parts: How what the attributes of something give is used: the attribute, and how.
+        named: How often an attribute is named.
+        read: How often each attribute of something is named.
+        assigned: What attributes of are assigned.
+    """
+
+    def __init__(self, owner: ClassDef) -> None:
+        self.ways: defaultdict[str, list[Need]] = defaultdict(list)
+        self.parts: defaultdict[str, list[tuple[str, Need]]] = defaultdict(list)
+        self.named: Counter[str] = Counter()
+        self.read: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.assigned: set[str] = set()
+        self._owner = owner
+        for node in walk(owner.defs):
+            if isinstance(node, MemberExpr):
+                self.named[node.name] += 1
+                if (text := dotted(node.expr)) is not None:
+                    self.read[text][node.name] += 1
+            elif isinstance(node, AssignmentStmt):
+                targets = [each for each in node.lvalues if isinstance(each, MemberExpr)]
+                self.assigned.update(filter(None, (dotted(each.expr) for each in targets)))
+            else:
+                for pairing, expression in pairings(node):
+                    self._use(pairing, expression)
+
+    def _use(self, pairing: Pairing, expression: Expression) -> None:
+        called = isinstance(expression, CallExpr)
+        held = expression.callee if isinstance(expression, CallExpr) else expression
+        if not isinstance(held, MemberExpr):
+            return
+        if (text := dotted(held)) is not None:
+            self.ways[text].append(Need(pairing, called))
+        if called and (owner := dotted(held.expr)) is not None:
+            self.parts[owner].append((held.name, Need(pairing, True, part=held.name)))
+
+    @cached_property
+    def by_method(self) -> dict[str, set[str]]:
+        """What is written of attributes in each method: ``self.maker``."""
+        methods = [each for each in map(definition_of, self._owner.defs.body) if each is not None]
+        return {
+            method.name: {
+                name
+                for node in walk(method.body)
+                if isinstance(node, MemberExpr) and (name := dotted(node)) is not None
+            }
+            for method in methods
+        }
+
+
+def _kept_parts(reads: _Reads, attribute: str) -> Iterator[Need]:
     """What the methods of a class do with what the attributes of one of its own give.
 
     Where that is only read, and each of them is used in one way.
     """
     own = f"self.{attribute}"
-    ways: dict[str, list[Need]] = {}
-    read: dict[str, int] = {}
-    asked = 0
-    for node in walk(owner.defs):
-        for pairing, expression in pairings(node):
-            held = expression.callee if isinstance(expression, CallExpr) else None
-            if isinstance(held, MemberExpr) and dotted(held.expr) == own:
-                ways.setdefault(held.name, []).append(Need(pairing, True, part=held.name))
-        if isinstance(node, MemberExpr):
-            asked += node.name == attribute
-            if dotted(node.expr) == own:
-                read[node.name] = read.get(node.name, 0) + 1
-        elif isinstance(node, AssignmentStmt) and any(
-            isinstance(each, MemberExpr) and dotted(each.expr) == own for each in node.lvalues
-        ):
-            return
     # It is bound once, and all else are its attributes.
-    if asked != sum(read.values()) + 1:
+    if own in reads.assigned or reads.named[attribute] != reads.read[own].total() + 1:
         return
+    ways: defaultdict[str, list[Need]] = defaultdict(list)
+    for name, need in reads.parts[own]:
+        ways[name].append(need)
     for name, found in ways.items():
-        if len(set(found)) == 1 and read[name] == len(found):
-            yield replace(found[0], methods=_reaching(owner, f"{own}.{name}"))
+        if len(set(found)) == 1 and reads.read[own][name] == len(found):
+            yield replace(found[0], methods=_reaching(reads.by_method, f"{own}.{name}"))
 
 
-def _reaching(owner: ClassDef, attribute: str) -> frozenset[str]:
+def _reaching(read: dict[str, set[str]], attribute: str) -> frozenset[str]:
     """The methods of a class that read an attribute, themselves or through others of them."""
-    methods = [each for each in map(definition_of, owner.defs.body) if each is not None]
-    read = {
-        method.name: {
-            name
-            for node in walk(method.body)
-            if isinstance(node, MemberExpr) and (name := dotted(node)) is not None
-        }
-        for method in methods
-    }
     found = {name for name, names in read.items() if attribute in names}
     more = found
     while more:

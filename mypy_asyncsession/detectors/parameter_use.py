@@ -5,33 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    AssertStmt,
     AssignmentStmt,
     CallExpr,
     ComparisonExpr,
     ConditionalExpr,
     ForStmt,
     FuncDef,
-    IfStmt,
     IndexExpr,
-    MatchStmt,
     MemberExpr,
     NameExpr,
     OpExpr,
     ReturnStmt,
-    TryStmt,
     UnaryExpr,
-    WhileStmt,
 )
 from mypy.types import UnboundType
 
 from mypy_asyncsession.models.builtin import PROBES
 from mypy_asyncsession.semantic.call_arguments import matched
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of
+from mypy_asyncsession.semantic.cfg.conditions import assertion, deciding, subject
 from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy.nodes import FuncItem, Node
 
@@ -78,11 +75,11 @@ def _is_asked_about(
     asserted = {
         id(each)
         for node in walk(function.body)
-        if isinstance(node, AssertStmt)
-        for each in walk(node)
+        if (required := assertion(node)) is not None
+        for each in walk(required)
     }
     for node in walk(function.body):
-        if isinstance(node, MatchStmt) and _is_name(node.subject, name):
+        if _is_name(subject(node), name):
             return True
         if isinstance(node, MemberExpr) and node.name == "__class__" and _is_name(node.expr, name):
             return True
@@ -139,28 +136,19 @@ def asks_for_none(
     if _only_compares(function, name):
         return True
     for node in walk(function.body):
-        if isinstance(node, IfStmt):
-            tested: list[Node] = list(node.expr)
-        elif isinstance(node, (WhileStmt, AssertStmt)):
-            tested = [node.expr]
-        elif isinstance(node, ConditionalExpr):
-            tested = [node.cond]
+        asked: Sequence[Node | None]
+        if isinstance(node, ConditionalExpr):
+            asked = [node.cond]
         elif isinstance(node, OpExpr) and node.op in ("and", "or"):
-            tested = [node.left, node.right]
-        elif isinstance(node, TryStmt) and any(map(_is_broad, node.types)):
-            if mentions(node.body, name):
-                return True
-            continue
+            asked = [node.left, node.right]
         elif isinstance(node, UnaryExpr) and node.op == "not":
-            tested = [node.expr]
+            asked = [node.expr]
         elif isinstance(node, ComparisonExpr):
             if any(_is_name(each, name) for each in node.operands) and any(
                 isinstance(each, NameExpr) and each.name == "None" for each in node.operands
             ):
                 return True
             continue
-        elif isinstance(node, MatchStmt):
-            tested = [node.subject]
         elif isinstance(node, CallExpr):
             if not isinstance(node.callee, NameExpr) or node.callee.name not in _ASKING:
                 if depth < _DEPTH and _handed_on(
@@ -168,10 +156,13 @@ def asks_for_none(
                 ):
                     return True
                 continue
-            tested = node.args[:1]  # type: ignore[assignment]
+            asked = node.args[:1]
         else:
-            continue
-        if any(_is_name(each, name) for each in tested):
+            attempt = attempt_of(node)
+            if attempt and attempt.is_caught(_is_broad) and mentions(attempt.block, name):
+                return True
+            asked = [*deciding(node), subject(node)]
+        if any(_is_name(each, name) for each in asked):
             return True
     return False
 
@@ -261,5 +252,5 @@ def fails_on_another(
     return False
 
 
-def _is_name(node: Node, name: str) -> bool:
+def _is_name(node: Node | None, name: str) -> bool:
     return isinstance(node, NameExpr) and node.name == name

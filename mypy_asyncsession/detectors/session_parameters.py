@@ -9,7 +9,6 @@ from mypy.nodes import (
     CallExpr,
     ConditionalExpr,
     FuncDef,
-    IfStmt,
     MemberExpr,
     NameExpr,
     OpExpr,
@@ -18,6 +17,7 @@ from mypy.nodes import (
 from mypy_asyncsession.detectors.held_sessions import is_resource
 from mypy_asyncsession.detectors.parameter_needs import pairings
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
+from mypy_asyncsession.semantic.cfg.conditions import conditions
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import dotted, mentions, statements, walk
@@ -118,16 +118,16 @@ def _asks_of(bodies: Iterable[Node], owner: str) -> bool:
             return False
         elif any(dotted(each) == owner for _, each in pairings(node)):
             return False
-        elif isinstance(node, (OpExpr, IfStmt, ConditionalExpr)) and _tests(node, owner):
+        elif _tests(node, owner):
             return False
     return asked
 
 
-def _tests(node: OpExpr | IfStmt | ConditionalExpr, owner: str) -> bool:
+def _tests(node: Node, owner: str) -> bool:
     if isinstance(node, OpExpr):
         return node.op in ("and", "or") and dotted(node.left) == owner
-    conditions = node.expr if isinstance(node, IfStmt) else [node.cond]
-    return any(dotted(inner) == owner for each in conditions for inner in walk(each))
+    tested = (node.cond,) if isinstance(node, ConditionalExpr) else conditions(node)
+    return any(dotted(inner) == owner for each in tested for inner in walk(each))
 
 
 def _is_name(node: Node, name: str) -> bool:

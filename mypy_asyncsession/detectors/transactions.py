@@ -9,7 +9,6 @@ from mypy.nodes import (
     CallExpr,
     MemberExpr,
     NameExpr,
-    TryStmt,
     WithStmt,
 )
 
@@ -43,7 +42,7 @@ from mypy_asyncsession.semantic.typestate import Change, follow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mypy.nodes import Expression, FuncDef
+    from mypy.nodes import Block, Expression, FuncDef
 
     from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.cfg import Point
@@ -311,26 +310,23 @@ class Transactions:
                     break
 
 
-def _quick_look(contents: Contents) -> tuple[bool, bool, list[TryStmt]]:
+def _quick_look(contents: Contents) -> tuple[bool, bool, list[Block]]:
     """Whether a function begins a transaction; whether it catches what a flush may raise.
 
-    And where it goes on after what a function may raise that flushes.
+    And the blocks where it goes on after what a function may raise that flushes.
     """
-    begins = catches = flushes = False
-    swallowing: list[TryStmt] = []
     if AwaitExpr not in contents.kinds and contents.words.isdisjoint(_TELLING):
         return False, False, []
+    begins = flushes = False
+    catches = any(attempt.is_caught(catches_failure) for attempt in contents.attempts)
     for node in contents.own:
         if isinstance(node, MemberExpr):
             begins = begins or node.name in ("begin", "begin_nested")
             flushes = flushes or node.name in FLUSHING
             catches = catches or node.name == "suppress"
-        elif isinstance(node, TryStmt):
-            catches = catches or any(map(catches_failure, node.types))
-            if swallows_failure(node):
-                swallowing.append(node)
         elif isinstance(node, NameExpr):
             catches = catches or node.name == "suppress"
+    swallowing = [attempt.block for attempt in contents.attempts if swallows_failure(attempt)]
     return begins, catches and flushes, swallowing
 
 

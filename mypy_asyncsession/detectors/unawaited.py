@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    AssertStmt,
     AssignmentStmt,
     AwaitExpr,
     CallExpr,
@@ -16,7 +15,6 @@ from mypy.nodes import (
     FuncDef,
     FuncItem,
     GeneratorExpr,
-    IfStmt,
     IndexExpr,
     ListComprehension,
     ListExpr,
@@ -26,7 +24,6 @@ from mypy.nodes import (
     SetComprehension,
     TupleExpr,
     UnaryExpr,
-    WhileStmt,
 )
 from mypy.types import AnyType, Instance, UnionType, get_proper_type
 
@@ -35,6 +32,7 @@ from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, SYNC_ONLY_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES
+from mypy_asyncsession.semantic.cfg.conditions import deciding
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import children, dotted, walk
@@ -75,11 +73,9 @@ class UnawaitedCoroutines:
             target = statement.lvalues[0]
             if len(statement.lvalues) == 1 and isinstance(target, NameExpr):
                 yield from self._of_assignment(target.name, statement.rvalue, point)
-        elif isinstance(statement, IfStmt):
-            for condition in statement.expr:
+        else:
+            for condition in deciding(statement):
                 yield from self._tested(condition, point)
-        elif isinstance(statement, (AssertStmt, WhileStmt)):
-            yield from self._tested(statement.expr, point)
 
     def of_expression(self, expression: Node, point: ProgramPoint) -> Iterator[Unawaited]:
         """What an expression asks of a coroutine as if it were its result."""
@@ -267,9 +263,11 @@ def _takes_for_result(use: Node, around: Node) -> bool:
         return not _is_own(around.name)
     if isinstance(around, IndexExpr):
         return around.base is use
-    if isinstance(around, (IfStmt, AssertStmt, WhileStmt, ComparisonExpr)):
+    if isinstance(around, ComparisonExpr):
         return True
-    return isinstance(around, UnaryExpr) and around.op == "not"
+    if isinstance(around, UnaryExpr):
+        return around.op == "not"
+    return any(each is use for each in deciding(around))
 
 
 def _is_used_as_sync(receiver: Expression, point: ProgramPoint) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
-    Block,
     CallExpr,
     ClassDef,
     Decorator,
@@ -24,7 +23,6 @@ from mypy.nodes import (
     OverloadedFuncDef,
     ReturnStmt,
     StarExpr,
-    TryStmt,
     WithStmt,
     YieldFromExpr,
 )
@@ -63,13 +61,13 @@ from mypy_asyncsession.detectors.using_calls import USING, UsingCalls
 from mypy_asyncsession.detectors.wrapped_functions import WrappedFunctions
 from mypy_asyncsession.models.contextlib import MANAGING
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
+from mypy_asyncsession.semantic.index import bodies, head
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
 from mypy_asyncsession.semantic.program_point import Body, ProgramPoint
 from mypy_asyncsession.semantic.scopes import nested
 from mypy_asyncsession.semantic.summaries import Summaries
 from mypy_asyncsession.semantic.syntax import (
     BACKWARDS,
-    children,
     definition_of,
     is_method_of_text,
     is_text,
@@ -79,7 +77,7 @@ from mypy_asyncsession.semantic.syntax import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mypy.nodes import Node
+    from mypy.nodes import Node, SymbolNode
     from mypy.types import CallableType
 
     from mypy_asyncsession.detectors.record import Record
@@ -188,14 +186,6 @@ class Walker:
             yield from self._body(statement.defs.body, body.inside(statement))
         elif isinstance(statement, WithStmt):
             yield from self._with(statement, point)
-        elif isinstance(statement, TryStmt) and self._expected.in_try(statement):
-            yield from self._body(list(nested(statement.body.body)), body)
-            for block in (*statement.handlers, statement.else_body, statement.finally_body):
-                if block is not None:
-                    yield from self._statement(block, body)
-        elif isinstance(statement, Block):
-            if not statement.is_unreachable:
-                yield from self._body(statement.body, body)
         else:
             if isinstance(statement, ForStmt):
                 pairing = Pairing.ASYNC_FOR if statement.is_async else Pairing.FOR
@@ -204,11 +194,12 @@ class Walker:
                 yield from self._exits.of_loop(statement, point)
                 yield from self._escapes.of_loop(statement, point)
             yield from self._unawaited.of_statement(statement, point)
-            for child in children(statement):
-                if isinstance(child, Block):
-                    yield from self._statement(child, body)
-                else:
-                    yield from self._expression(child, point)
+            for each in head(statement):
+                yield from self._expression(each, point)
+            failing = self._expected.failing_block(statement)
+            for inner in bodies(statement):
+                fails = failing is not None and inner is failing.body
+                yield from self._body(list(nested(inner)) if fails else inner, body)
 
     def _simple(self, statement: Node, point: ProgramPoint) -> Iterator[Record]:
         """What a statement does that has no block."""
@@ -307,7 +298,8 @@ class Walker:
             yield from self._expression(expression, point)
             if self._expected.in_block(expression, point):
                 return
-        yield from self._statement(statement.body, point.body)
+        for inner in bodies(statement):
+            yield from self._body(inner, point.body)
 
     def _expression(self, expression: Node, point: ProgramPoint) -> Iterator[Record]:
         stack = [expression]
@@ -324,8 +316,6 @@ class Walker:
                 yield from self._attribute(node, point)
             elif isinstance(node, LambdaExpr):
                 yield from self._body(node.body.body, point.body.inside(node))
-                continue
-            elif kind is Block:
                 continue
             elif isinstance(node, AwaitExpr):
                 yield from self._pairings.of(Pairing.AWAIT, node.expr, point, None)
@@ -373,11 +363,26 @@ class Walker:
             yield from self._using.of_call(call, point)
         if call.args:
             yield from self._iterated.of_call(call, point)
-        node = self._callees.of(call, point)
+        matters = self._candidates.may_matter(call, point.body)
+        node = self._callees.of(call, point) if matters else None
         if self._injects:
             yield from self._injecting.of_call(call, node, point)
         if not call.args:
             return
+        if matters:
+            yield from self._given_to(call, node, point)
+        if name in MANAGING:
+            yield from self._decorated.of_call(call, point)
+        if name in DOUBLING:
+            yield from self._doubles.of_call(call, point)
+        if self._probes is not None and name in PROBING:
+            yield from self._probes.of_call(call, point)
+
+    def _given_to(
+        self, call: CallExpr, node: SymbolNode | None, point: ProgramPoint
+    ) -> Iterator[Record]:
+        """What a call is given in the place of something else; *node* is what it calls."""
+        callee = call.callee
         type_: CallableType | None = None
         if not all(map(is_text, call.args)) and not self._callees.is_plain(call, node, point):
             type_ = self._interpreter.callable_type(callee, point.scope, point.where)
@@ -390,9 +395,3 @@ class Walker:
                     )
         yield from self._given.of_call(call, node, point, self._pairings.made)
         yield from self._holders.of_call(call, type_, point)
-        if name in MANAGING:
-            yield from self._decorated.of_call(call, point)
-        if name in DOUBLING:
-            yield from self._doubles.of_call(call, point)
-        if self._probes is not None and name in PROBING:
-            yield from self._probes.of_call(call, point)

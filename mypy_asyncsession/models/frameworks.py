@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from mypy_asyncsession.models.fastapi import FASTAPI
@@ -34,6 +35,17 @@ GIVEN_DEPENDENCIES: Final = REGISTERING.union(
     *(each.routers | each.methods_of_routers(each.including_methods) for each in FRAMEWORKS)
 )
 GIVEN_DEPENDENCIES_NAMES: Final = _last_names(GIVEN_DEPENDENCIES)
+
+
+#: Packages that import none of them, beside the standard library.
+_INDEPENDENT: Final = frozenset(
+    {"_typeshed", "anyio", "pydantic", "sqlalchemy", "sqlmodel", "starlette", "typing_extensions"}
+)
+
+
+def is_independent(package: str) -> bool:
+    """Whether an installed package of this name knows none of the frameworks."""
+    return package in _INDEPENDENT or package in sys.stdlib_module_names
 
 
 def is_of_framework(fullname: str) -> bool:

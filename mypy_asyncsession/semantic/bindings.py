@@ -10,18 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mypy.nodes import (
-    AssertStmt,
     AssignmentExpr,
     AssignmentStmt,
-    Block,
-    BreakStmt,
     CallExpr,
     ClassDef,
-    ContinueStmt,
     Decorator,
     DelStmt,
     DictionaryComprehension,
-    ExpressionStmt,
     ForStmt,
     FuncDef,
     GeneratorExpr,
@@ -30,18 +25,12 @@ from mypy.nodes import (
     ImportAll,
     ImportFrom,
     ListExpr,
-    MatchStmt,
     MemberExpr,
     NameExpr,
-    Node,
     NonlocalDecl,
     OperatorAssignmentStmt,
     OverloadedFuncDef,
-    PassStmt,
-    RaiseStmt,
-    ReturnStmt,
     StarExpr,
-    TryStmt,
     TupleExpr,
     TypeAliasStmt,
     WithStmt,
@@ -49,18 +38,16 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.builtin import PROBES
 from mypy_asyncsession.semantic.bound_names import Binding, BoundName
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of
+from mypy_asyncsession.semantic.cfg.names import BINDING_NOTHING, caught_or_captured
 from mypy_asyncsession.semantic.imports import source_of
-from mypy_asyncsession.semantic.syntax import (
-    children,
-    definition_of,
-    dotted,
-    expressions,
-    returned,
-)
+from mypy_asyncsession.semantic.index import head
+from mypy_asyncsession.semantic.syntax import blocks, definition_of, dotted, expressions, returned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from mypy.nodes import Node
     from mypy.types import Type
 
     from mypy_asyncsession.semantic.bound_names import Blocks
@@ -75,18 +62,6 @@ ITERATING = frozenset({"for", "async for", "comprehension", "async comprehension
 _BINDING = frozenset({AssignmentExpr, CallExpr, DictionaryComprehension, GeneratorExpr})
 #: Those that bind names wherever they stand.
 _ALWAYS_BINDING = _BINDING - {CallExpr}
-#: The statements that bind names through expressions alone.
-_BINDING_NOTHING = frozenset(
-    {
-        AssertStmt,
-        BreakStmt,
-        ContinueStmt,
-        ExpressionStmt,
-        PassStmt,
-        RaiseStmt,
-        ReturnStmt,
-    }
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -167,7 +142,7 @@ class _Reader:
         for position, statement in enumerate(body):
             here = (*where, (key, position))
             places[id(statement)] = here
-            if self._expressions or type(statement) not in _BINDING_NOTHING:
+            if self._expressions or type(statement) not in BINDING_NOTHING:
                 self._statement(statement, here)
 
     def read(self, node: Node, where: Blocks) -> None:
@@ -263,40 +238,23 @@ class _Reader:
         if isinstance(statement, ForStmt):
             kind = "async for" if statement.is_async else "for"
             self._target(statement.index, kind, statement.expr, here)
-        elif isinstance(statement, TryStmt):
-            for caught in statement.vars:
-                if caught is not None:
-                    self._target(caught, "other", None, here)
-        elif isinstance(statement, MatchStmt):
-            for pattern in statement.patterns:
-                for captured in captures(pattern):
-                    self._target(captured, "other", None, here)
         elif isinstance(statement, (DelStmt, OperatorAssignmentStmt)):
             changed = statement.expr if isinstance(statement, DelStmt) else statement.lvalue
             self._target(changed, "other", None, here)
-        for child in children(statement):
-            if not isinstance(child, Block):
-                self.read(child, here)
-            elif not child.is_unreachable:
-                is_handler = isinstance(statement, TryStmt) and child in statement.handlers
+        for name in caught_or_captured(statement):
+            self._target(name, "other", None, here)
+        for part in head(statement):
+            self.read(part, here)
+        attempt = attempt_of(statement)
+        handling = [handler.block for handler in attempt.handlers] if attempt is not None else []
+        for block in blocks(statement):
+            if not block.is_unreachable:
+                is_handler = block in handling
                 self._handlers += is_handler
-                self.block(child.body, here, id(child))
+                self.block(block.body, here, id(block))
                 self._handlers -= is_handler
 
 
 def may_bind(found: Contents) -> bool:
     """Whether an expression in a body may bind a name, or ask what one is."""
     return not found.kinds.isdisjoint(_ALWAYS_BINDING) or not found.words.isdisjoint(PROBES)
-
-
-def captures(pattern: Node) -> Iterator[NameExpr]:
-    """The names that a pattern of a ``match`` statement binds."""
-    for field_name in ("name", "rest", "capture"):
-        value = getattr(pattern, field_name, None)
-        if isinstance(value, NameExpr):
-            yield value
-    for field_name in ("pattern", "patterns", "values", "positionals", "keyword_values"):
-        value = getattr(pattern, field_name, None)
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, Node):
-                yield from captures(inner)

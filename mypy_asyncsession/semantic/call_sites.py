@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mypy.nodes import (
     ArgKind,
-    Block,
     CallExpr,
     ClassDef,
     Decorator,
@@ -16,7 +15,8 @@ from mypy.nodes import (
     OverloadedFuncDef,
 )
 
-from mypy_asyncsession.semantic.syntax import children, definition_of, expressions, statements
+from mypy_asyncsession.semantic.index import head
+from mypy_asyncsession.semantic.syntax import definition_of, expressions, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,8 +72,6 @@ def calls_in(tree: MypyFile) -> dict[str, list[CallSite]]:
     while stack:
         chain, body = stack.pop()
         for statement in statements(body):
-            if isinstance(statement, Block):
-                continue
             for part in _parts(statement):
                 for node in expressions(part, _CALLS):
                     if isinstance(node, LambdaExpr):
@@ -101,9 +99,4 @@ def _parts(statement: Node) -> Iterator[Node]:
         yield from statement.original_decorators if isinstance(statement, Decorator) else ()
         function = definition_of(statement)
         statement = function if function is not None else statement
-    elif isinstance(statement, ClassDef):
-        yield from (*statement.decorators, *statement.base_type_exprs)
-        return
-    for child in children(statement):
-        if not isinstance(child, Block):
-            yield child
+    yield from head(statement)

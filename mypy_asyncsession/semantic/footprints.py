@@ -19,30 +19,27 @@ from mypy.nodes import (
     DictExpr,
     Expression,
     FloatExpr,
-    ForStmt,
     FuncDef,
-    IfStmt,
     IndexExpr,
     IntExpr,
     ListComprehension,
     ListExpr,
     MemberExpr,
     NameExpr,
-    RaiseStmt,
     ReturnStmt,
     SetComprehension,
     SetExpr,
     StrExpr,
     SuperExpr,
-    TryStmt,
     TupleExpr,
     UnaryExpr,
-    WhileStmt,
     WithStmt,
 )
 from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of
+from mypy_asyncsession.semantic.cfg.conditions import steers
 from mypy_asyncsession.semantic.syntax import dotted, walk
 
 if TYPE_CHECKING:
@@ -72,7 +69,6 @@ _PLAIN: Final = frozenset(
 #: What names the class whose instances are loaded.
 _LOADING: Final = frozenset({"get", "get_one", "select"})
 _TOLD: Final = frozenset({"cls", "expire_on_commit", None})
-_CONTROL: Final = (ForStmt, IfStmt, RaiseStmt, ReturnStmt, TryStmt, WhileStmt)
 
 
 def footprint(function: FuncDef, found: Contents) -> str:
@@ -104,10 +100,11 @@ def _parts(nodes: Sequence[Node], *, ends: bool) -> Iterator[str]:
             yield f"{[_text(each) for each in node.lvalues]}={_text(node.rvalue)}"
         elif isinstance(node, FuncDef):
             yield f"def {node.name}"
-        elif ends and isinstance(node, _CONTROL):
+        elif ends and steers(node):
             yield type(node).__name__
-            if isinstance(node, TryStmt):
-                yield f"{[each and _text(each) for each in node.types]}"
+            attempt = attempt_of(node)
+            if attempt is not None:
+                yield f"{[each.caught and _text(each.caught) for each in attempt.handlers]}"
         if isinstance(node, ReturnStmt) and node.expr is not None:
             yield f"return {_text(node.expr)}"
 

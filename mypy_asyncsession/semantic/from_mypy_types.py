@@ -325,11 +325,25 @@ def declared_type(symbol: SymbolNode) -> Type | None:
 
 def classes_in(type_: Type) -> Iterator[TypeInfo]:
     """The classes that a type is made of."""
+    return (part.type for part in _parts(type_) if isinstance(part, Instance))
+
+
+def is_nominal(type_: Type) -> bool:
+    """Whether a type is made of classes that are told apart by name, not by their members."""
+    return all(
+        not part.type.is_protocol
+        if isinstance(part, Instance)
+        else isinstance(part, (AnyType, NoneType, TypeVarType, UnionType))
+        for part in _parts(type_)
+    )
+
+
+def _parts(type_: Type) -> Iterator[ProperType]:
     stack = [type_]
     while stack:
         proper = get_proper_type(stack.pop())
+        yield proper
         if isinstance(proper, Instance):
-            yield proper.type
             stack += proper.args
         elif isinstance(proper, UnionType):
             stack += proper.items

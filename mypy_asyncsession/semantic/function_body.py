@@ -8,13 +8,15 @@ from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.semantic.cfg import Graph, build
 from mypy_asyncsession.semantic.dataflow import Bindings
-from mypy_asyncsession.semantic.syntax import statements, walk
+from mypy_asyncsession.semantic.index import enclosing_in
+from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy.nodes import Expression, FuncItem, Node
 
+    from mypy_asyncsession.semantic.index import Enclosing
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -34,7 +36,7 @@ class FunctionBody:
         self.scope = scope
         self._graph: Graph | None = None
         self._bindings: Bindings | None = None
-        self._around: dict[int, tuple[WithStmt, ...]] | None = None
+        self._around: dict[int, Enclosing | None] | None = None
         self._acquires: bool | None = None
 
     @property
@@ -88,14 +90,14 @@ class FunctionBody:
     def managers_around(self, point: int) -> tuple[WithStmt, ...]:
         """The ``with`` statements of the function in whose blocks a point is, outermost first."""
         if self._around is None:
-            self._around = {}
-            for block in (
-                each for each in statements(self.node.body) if isinstance(each, WithStmt)
-            ):
-                for inner in statements(block.body):
-                    outer = self._around.get(id(inner), ())
-                    self._around[id(inner)] = (*outer, block)
-        return self._around.get(id(self.graph.points[point].statement), ())
+            self._around = enclosing_in(self.node.body)
+        found: list[WithStmt] = []
+        current = self._around.get(id(self.graph.points[point].statement))
+        while current is not None:
+            if isinstance(current.statement, WithStmt):
+                found.append(current.statement)
+            current = current.outer
+        return tuple(reversed(found))
 
     def parameters(self) -> Iterator[str]:
         """The names of its parameters."""

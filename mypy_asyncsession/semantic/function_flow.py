@@ -21,14 +21,16 @@ from mypy.nodes import (
 from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
 from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
+from mypy_asyncsession.semantic.index import enclosing_in
 from mypy_asyncsession.semantic.syntax import statements, yields
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
-    from mypy.nodes import Block, ClassDef
+    from mypy.nodes import Block, ClassDef, Node
 
     from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
+    from mypy_asyncsession.semantic.index import Enclosing
 
 _SWALLOWING: Final = (
     EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE} | {"suppress"}
@@ -155,6 +157,18 @@ class FunctionFlow:
     def is_generator(self) -> bool:
         """Whether the body yields, be it where it is never reached."""
         return isinstance(self._node, FuncItem) and bool(yields(self._node))
+
+    @cached_property
+    def _enclosing(self) -> dict[int, Enclosing | None]:
+        node = self._node
+        return enclosing_in(node.body if isinstance(node, FuncItem) else node.defs)
+
+    def enclosing(self, statement: Node | None) -> Iterator[Enclosing]:
+        """The blocks that a statement of the body is in, innermost first."""
+        current = self._enclosing.get(id(statement))
+        while current is not None:
+            yield current
+            current = current.outer
 
     def binders(self, name: str, statement: int | None) -> frozenset[int]:
         """The statements whose binding of a name may hold at another one, all of them by id.

@@ -6,48 +6,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
-    Block,
-    BreakStmt,
     CallExpr,
-    ClassDef,
-    ContinueStmt,
-    Decorator,
     ExpressionStmt,
     ForStmt,
     FuncDef,
-    IfStmt,
-    MatchStmt,
     MemberExpr,
     NameExpr,
-    PassStmt,
-    RaiseStmt,
     ReturnStmt,
-    TryStmt,
-    WhileStmt,
     WithStmt,
     YieldExpr,
 )
 
 from mypy_asyncsession.findings import Yields
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
-from mypy_asyncsession.semantic.dataflow import may_reach, reachable
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of, cleanup_of, raised_at
+from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.shapes import Can, Shape
-from mypy_asyncsession.semantic.syntax import (
-    children,
-    expressions,
-    says_nothing,
-    statements,
-    walk,
-    yields,
-)
+from mypy_asyncsession.semantic.syntax import says_nothing, statements, yields
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue
+from mypy_asyncsession.semantic.yield_points import (
+    after_yield,
+    again,
+    are_exclusive,
+    before_yield,
+    yields_at,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from mypy.nodes import Node
 
+    from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.cfg.attempts import Handler
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
+    from mypy_asyncsession.semantic.index import Enclosing
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
@@ -57,6 +50,15 @@ if TYPE_CHECKING:
 _LOGGING: Final = frozenset(
     {"critical", "debug", "error", "exception", "info", "log", "print", "warn", "warning"}
 )
+#: Where a statement with blocks of its own begins to do what it is there for.
+_BEGINNING: Final = frozenset({PointKind.CASE, PointKind.ENTER, PointKind.ITERATE, PointKind.LOOP})
+#: Where what follows a yield does something.
+_FOLLOWING: Final = _BEGINNING | {
+    PointKind.AWAIT,
+    PointKind.BRANCH,
+    PointKind.CALL,
+    PointKind.RAISE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,6 @@ class GeneratorSummary:
         return self.code or self.closes or self.handles
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One statement around a yield: the block of it that the yield is in, and where."""
-
-    statement: Node
-    block: Block
-    position: int
-
-
 def traits(value: Value, interpreter: Interpreter, depth: int = 0) -> GeneratorSummary | None:
     """The traits of the function that made a generator; ``None`` for a stream, or if not known.
 
@@ -116,46 +109,42 @@ def traits_of(
 ) -> GeneratorSummary | None:
     """The traits of a generator function."""
     source = interpreter.program.source(function.scope.module)
-    paths = list(_paths(function.node.body, ()))
-    if source is None or not paths or len(paths) < len(yields(function.node)):
+    yielded = yields(function.node)
+    if source is None or not yielded:
         return None
     scope = source.scope_in(function.node, function.scope)
     flow = source.flow_of(function.node)
-    places = [_places(flow, yielded) for _, yielded in paths]
-    # One that is never reached is there to make a generator only.
-    if not all(places) or not _exclusive(flow, places):
-        return None
     code = closes = catches = handles = False
-    for path, yielded in paths:
-        for step in path:
-            statement = step.statement
-            if isinstance(statement, (ForStmt, WhileStmt)):
-                if not _runs_once(flow, statement, yielded, interpreter, scope, depth):
-                    return None
-                closes = closes or _owns(function, statement)
-            elif isinstance(statement, WithStmt):
-                closes = True
-            elif isinstance(statement, TryStmt):
-                last = statement.finally_body
-                if (
-                    last is not None
-                    and step.block is not last
-                    and not all(map(says_nothing, last.body))
-                ):
-                    closes = True
-                if step.block is statement.body:
-                    catches = catches or bool(statement.handlers)
-                    handles = handles or any(
-                        _acts(handler, caught)
-                        for handler, caught in zip(statement.handlers, statement.vars, strict=True)
-                    )
-                    code = code or statement.else_body is not None
-        code = code or any(_more_follows(step) for step in path)
-    at = set().union(*places)
+    places: list[set[int]] = []
+    for each in yielded:
+        at = yields_at(flow.graph, each)
+        # One that is never reached is there to make a generator only.
+        if not at or not isinstance(each, YieldExpr):
+            return None
+        around = list(flow.enclosing(flow.graph.points[min(at)].statement))
+        repeated = {id(flow.graph.points[top].node) for top in again(flow.graph, at)}
+        for block in around:
+            statement = block.statement
+            if id(statement) in repeated and not _has_one_round(
+                statement, each, interpreter, scope, depth
+            ):
+                return None
+            closes = closes or isinstance(statement, WithStmt) or _owns(function, statement)
+            last = cleanup_of(statement)
+            if last is not None and last is not block.block:
+                closes = closes or not all(map(says_nothing, last.body))
+            attempt = attempt_of(statement)
+            if attempt is not None and attempt.block is block.block:
+                catches = True
+                handles = handles or any(_acts(flow, handler) for handler in attempt.handlers)
+        code = code or _more_follows(flow, at, around)
+        places.append(at)
+    if not are_exclusive(flow.graph, places):
+        return None
     # What is thrown in ends in it, if the generator may come to its end then.
     thrown = EdgeKind.ERROR | EdgeKind.CANCEL
-    swallows = may_reach(flow.graph, at, Graph.EXIT, first=thrown)
-    always = Graph.EXIT not in before_yield(flow.graph, function.node.body)
+    swallows = may_reach(flow.graph, set().union(*places), Graph.EXIT, first=thrown)
+    always = Graph.EXIT not in before_yield(flow)
     return GeneratorSummary(code, closes, catches, handles, swallows, always)
 
 
@@ -170,80 +159,18 @@ def yields_of(value: Value, interpreter: Interpreter) -> Yields | None:
     return Yields(True, found.code, found.catches, found.swallows, found.always)
 
 
-def _owns(function: FunctionValue, loop: ForStmt | WhileStmt) -> bool:
+def _owns(function: FunctionValue, statement: Node) -> bool:
     """Whether a loop goes through a generator of the function's own, not one that it was given."""
-    if not isinstance(loop, ForStmt) or not loop.is_async:
+    if not isinstance(statement, ForStmt) or not statement.is_async:
         return False
     parameters = {argument.variable.name for argument in function.node.arguments}
-    return not (isinstance(loop.expr, NameExpr) and loop.expr.name in parameters)
+    return not (isinstance(statement.expr, NameExpr) and statement.expr.name in parameters)
 
 
-def _paths(
-    block: Block, around: tuple[_Step, ...]
-) -> Iterator[tuple[tuple[_Step, ...], YieldExpr]]:
-    """The yields in a block, each with the statements around it, outermost first.
-
-    The last step of a path is the statement that holds the yield itself.
-    """
-    for position, statement in enumerate(block.body):
-        for child in children(statement):
-            if isinstance(child, Block):
-                yield from _inner(statement, child, block, position, around)
-            else:
-                for inner in expressions(child, frozenset({YieldExpr})):
-                    assert isinstance(inner, YieldExpr)
-                    yield (*around, _Step(statement, block, position)), inner
-
-
-def _inner(
-    statement: Node, child: Block, block: Block, position: int, around: tuple[_Step, ...]
-) -> Iterator[tuple[tuple[_Step, ...], YieldExpr]]:
-    # What follows the statement counts as following the yield, so its place is a step as well.
-    place = _Step(PassStmt(), block, position)
-    yield from _paths(child, (*around, place, _Step(statement, child, -1)))
-
-
-def _places(flow: FunctionFlow, yielded: YieldExpr) -> set[int]:
-    points = flow.graph.points
-    return {
-        index for index in flow.graph.points_of(yielded) if points[index].kind is PointKind.YIELD
-    }
-
-
-def _exclusive(flow: FunctionFlow, places: list[set[int]]) -> bool:
-    """Whether at most one yield is reached: none comes after another."""
-    if len(places) == 1:
-        return True
-    every = set().union(*places)
-    return not any(may_reach(flow.graph, each, every - each) for each in places)
-
-
-def before_yield(graph: Graph, body: Block) -> set[int]:
-    """The points that are reached before anything is yielded or raised.
-
-    Loops and matches that yield are taken to come to what is in them.
-    """
-    closed = set(graph.of_kind(PointKind.YIELD))
-    for statement in statements(body):
-        if isinstance(statement, MatchStmt) and _yields_in(statement):
-            closed.update(graph.points_of(statement.patterns[0]))
-        elif isinstance(statement, (ForStmt, WhileStmt)) and _yields_in(statement):
-            closed.update(graph.points_of(statement))
-    return reachable(graph, Graph.ENTRY, avoiding=closed, along=EdgeKind.QUIET)
-
-
-def _runs_once(
-    flow: FunctionFlow,
-    loop: ForStmt | WhileStmt,
-    yielded: YieldExpr,
-    interpreter: Interpreter,
-    scope: Scope,
-    depth: int,
+def _has_one_round(
+    loop: Node, yielded: YieldExpr, interpreter: Interpreter, scope: Scope, depth: int
 ) -> bool:
-    """Whether a yield in a loop is reached once at most, unless something is raised."""
-    places = _places(flow, yielded)
-    if not may_reach(flow.graph, places, places, along=EdgeKind.QUIET):
-        return True
+    """Whether a loop has one round at most, as it hands on what another provider yields."""
     if not isinstance(loop, ForStmt) or not loop.is_async:
         return False
     target, value = loop.index, yielded.expr
@@ -255,23 +182,33 @@ def _runs_once(
     return traits(inner, interpreter, depth + 1) is not None
 
 
-def _acts(handler: Block, caught: Node | None) -> bool:
+def _acts(flow: FunctionFlow, handler: Handler) -> bool:
     """Whether a handler does more than to log an exception, to pass it on or to drop it."""
-    name = caught.name if isinstance(caught, NameExpr) else None
-    for statement in statements(handler):
-        if isinstance(statement, RaiseStmt):
-            again = statement.expr
-            if again is not None and not (isinstance(again, NameExpr) and again.name == name):
-                return True
-        elif isinstance(statement, ExpressionStmt):
-            if not _logs(statement.expr):
-                return True
-        elif isinstance(statement, ReturnStmt):
-            if statement.expr is not None:
-                return True
-        elif not isinstance(statement, (Block, BreakStmt, ContinueStmt, IfStmt, PassStmt)):
-            return True
-    return False
+    within = set(map(id, statements(handler.block)))
+    return any(
+        id(point.statement) in within and _is_act(point, handler.name)
+        for point in flow.graph.points
+    )
+
+
+def _is_act(point: Point, name: str | None) -> bool:
+    node = point.node
+    if point.kind is PointKind.RAISE:
+        raised = raised_at(point)
+        if raised is None:
+            return point.way is None  # an ``assert``
+        return not (isinstance(raised, NameExpr) and raised.name == name)
+    if point.kind is PointKind.STATEMENT and isinstance(node, ExpressionStmt):
+        return not (_logs(node.expr) or says_nothing(node))
+    return point.kind in _BEGINNING or _does_something(point)
+
+
+def _does_something(point: Point) -> bool:
+    """Whether a statement does anything at a point where it comes to its end."""
+    if isinstance(point.node, ReturnStmt):
+        return point.node.expr is not None
+    is_end = point.kind is PointKind.STATEMENT and point.way is None
+    return is_end and point.node is not None and not says_nothing(point.node)
 
 
 def _logs(expression: Node) -> bool:
@@ -281,21 +218,20 @@ def _logs(expression: Node) -> bool:
     return isinstance(callee, (MemberExpr, NameExpr)) and callee.name in _LOGGING
 
 
-def _yields_in(statement: Node) -> bool:
-    return not isinstance(statement, (FuncDef, Decorator, ClassDef)) and any(
-        isinstance(inner, YieldExpr) for inner in walk(statement, into_functions=False)
+def _more_follows(flow: FunctionFlow, at: set[int], around: Sequence[Enclosing]) -> bool:
+    """Whether something that does anything follows a yield, and only where it is resumed."""
+    points = flow.graph.points
+    cleaning = {
+        id(each)
+        for block in around
+        if (last := cleanup_of(block.statement)) is not None and last is not block.block
+        for each in statements(last)
+    }
+    own = {id(block.statement) for block in around}.union(
+        cleaning, (id(points[index].statement) for index in at)
     )
-
-
-def _more_follows(step: _Step) -> bool:
-    """Whether something that does anything follows a statement in its block."""
-    if step.position < 0:
-        return False
     return any(
-        not (
-            says_nothing(statement)
-            or isinstance(statement, BreakStmt)
-            or (isinstance(statement, ReturnStmt) and statement.expr is None)
-        )
-        for statement in step.block.body[step.position + 1 :]
+        id(points[index].statement) not in own
+        and (points[index].kind in _FOLLOWING or _does_something(points[index]))
+        for index in after_yield(flow.graph, at)
     )

@@ -19,17 +19,21 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     ReturnStmt,
+    TryStmt,
     YieldExpr,
     YieldFromExpr,
 )
 
-from mypy_asyncsession.semantic.syntax import BACKWARDS, push, walk
+from mypy_asyncsession.semantic.cfg.attempts import attempt_of
+from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, FIELDS, blocks, inside, push, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import Expression, FuncItem, MypyFile, Node
+    from mypy.nodes import Expression, FuncItem, MypyFile, Node, Statement
+
+    from mypy_asyncsession.semantic.cfg.attempts import Attempt
 
 _N = TypeVar("_N", bound="Node")
 
@@ -37,6 +41,18 @@ _N = TypeVar("_N", bound="Node")
 _SCOPES: Final = frozenset({FuncDef, LambdaExpr, ClassDef})
 _YIELDS: Final = frozenset({YieldExpr, YieldFromExpr})
 _NAMED: Final = frozenset({MemberExpr, NameExpr})
+#: The bodies of what has names of its own.
+_OWN_BODIES: Final[dict[type, tuple[str, ...]]] = {
+    Block: ("body",),
+    ClassDef: ("defs",),
+    FuncDef: ("body",),
+    LambdaExpr: ("body",),
+}
+#: The fields of each kind that hold neither blocks nor a body.
+_HEADS: Final = {
+    kind: tuple(name for name in names if name not in {**BLOCKS, **_OWN_BODIES}.get(kind, ()))
+    for kind, names in FIELDS.items()
+}
 
 
 class Contents:
@@ -94,6 +110,14 @@ class Contents:
             return []
         found = (node.expr for node in self.own if type(node) is ReturnStmt)
         return [each for each in found if each is not None]
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """The blocks of the function itself whose exceptions are caught."""
+        if TryStmt not in self.kinds:
+            return []
+        found = (attempt_of(node) for node in self.own if type(node) is TryStmt)
+        return [attempt for attempt in found if attempt is not None]
 
     def of_kind(self, kind: type[_N]) -> list[_N]:
         """The nodes of a kind, those of the functions inside among them."""
@@ -164,6 +188,51 @@ class ModuleIndex:
     def of_kind(self, kind: type[_N]) -> list[_N]:
         """The nodes of a kind."""
         return [node for node in self.nodes if type(node) is kind]
+
+
+class Enclosing:
+    """A block that a statement stands in.
+
+    Attributes:
+        statement: What the block is of.
+        block: The block.
+        outer: The block around that; ``None`` for the body of the function.
+    """
+
+    __slots__ = ("block", "outer", "statement")
+
+    def __init__(self, statement: Node, block: Block, outer: Enclosing | None) -> None:
+        self.statement = statement
+        self.block = block
+        self.outer = outer
+
+
+def enclosing_in(body: Block | Sequence[Node]) -> dict[int, Enclosing | None]:
+    """For each statement of a body, by id: the innermost block of another one that it is in."""
+    found: dict[int, Enclosing | None] = {}
+    first = body.body if isinstance(body, Block) else body
+    stack: list[tuple[Enclosing | None, Sequence[Node]]] = [(None, first)]
+    while stack:
+        outer, run = stack.pop()
+        for statement in run:
+            found[id(statement)] = outer
+            stack.extend(
+                (Enclosing(statement, block, outer), block.body)
+                for block in blocks(statement)
+                if not block.is_unreachable
+            )
+    return found
+
+
+def bodies(statement: Node) -> Iterator[Sequence[Statement]]:
+    """The statements in each of the blocks of a statement that are reached, in source order."""
+    inner = (statement,) if isinstance(statement, Block) else blocks(statement)
+    return (block.body for block in inner if not block.is_unreachable)
+
+
+def head(statement: Node) -> Iterator[Node]:
+    """The expressions of a statement itself, those in its blocks left out."""
+    return inside(statement, _HEADS.get(type(statement), ()))
 
 
 def contents(function: FuncItem) -> Contents:

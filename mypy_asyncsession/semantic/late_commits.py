@@ -5,43 +5,39 @@ What is found here of one module, others rely on: it is part of the facts of tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
     AwaitExpr,
-    Block,
     CallExpr,
     ExpressionStmt,
     ForStmt,
     FuncDef,
-    IfStmt,
     MemberExpr,
     NameExpr,
-    RaiseStmt,
     ReturnStmt,
-    TryStmt,
     WithStmt,
     YieldExpr,
 )
 from mypy.types import Instance
 
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.cfg.conditions import conditions
+from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import (
-    DEFINITIONS,
-    blocks,
-    dotted,
-    is_stub_body,
-    walk,
-    yields,
-)
+from mypy_asyncsession.semantic.syntax import blocks, dotted, is_stub_body, walk, yields
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
+from mypy_asyncsession.semantic.yield_points import after_yield, yields_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import Node, TypeInfo
 
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
+    from mypy_asyncsession.semantic.index import Enclosing
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
@@ -51,6 +47,36 @@ _DEPTH: Final = 4
 #: The methods that give a manager which commits at its end.
 _BEGINNING: Final = frozenset({"begin"})
 _EXITS: Final = ("__aexit__", "__exit__")
+#: Where the end of a block that a yield stands in does something of its own.
+_ENDING: Final = frozenset({PointKind.LEAVE, PointKind.NEXT})
+#: The statements in which a commit may stand.
+_SIMPLE: Final = (AssignmentStmt, ExpressionStmt, ReturnStmt)
+
+
+class _Look(NamedTuple):
+    """A function that is looked through for a commit.
+
+    Attributes:
+        function: The function.
+        scope: Its scope.
+        flow: Its control flow.
+        own: Names that stand for sessions, whatever is known of them.
+        depth: How many managers and helpers have been followed.
+        at: The yield that the commit comes after; ``None`` where it may stand anywhere.
+        guarded: Whether a condition may stand before the commit, as in an ``__aexit__``.
+    """
+
+    function: FunctionValue
+    scope: Scope
+    flow: FunctionFlow
+    own: AbstractSet[str]
+    depth: int
+    at: int | None = None
+    guarded: bool = False
+
+    def enclosing(self, point: int) -> Iterator[Enclosing]:
+        """The blocks that a point is in, innermost first."""
+        return self.flow.enclosing(self.flow.graph.points[point].statement)
 
 
 class LateCommits:
@@ -70,13 +96,14 @@ class LateCommits:
         if scope is None or depth > _DEPTH:
             return None
         own = _names_of_sessions(function, scope, self._interpreter)
-        for node in _following(function.node.body):
-            if isinstance(node, (WithStmt, ForStmt)) and _yields_in(node.body):
-                found = self._at_end_of(node, scope, depth)
-            else:
-                found = self._in_statement(node, scope, own, function, depth)
-            if found is not None:
-                return found
+        for yielded in yields(function.node):
+            flow = self._flow(function)
+            at = yields_at(flow.graph, yielded)
+            if at:
+                look = _Look(function, scope, flow, own, depth, at=min(at))
+                found = self._first(look, after_yield(flow.graph, at))
+                if found is not None:
+                    return found
         return None
 
     def in_exit(self, info: TypeInfo, depth: int = 0) -> str | None:
@@ -101,11 +128,8 @@ class LateCommits:
         if is_stub_body(node):
             return None
         given = {argument.variable.name for argument in node.arguments}
-        for statement in node.body.body:
-            found = self._in_statement(statement, scope, given, function, depth)
-            if found is not None:
-                return found
-        return None
+        flow = self._flow(function)
+        return self._first(_Look(function, scope, flow, given, depth), _quietly(flow.graph))
 
     def _in_method(self, owner: TypeInfo, method: FuncDef, depth: int) -> str | None:
         value = self._interpreter.attribute(_instance(owner, self._interpreter), method.name)
@@ -114,17 +138,20 @@ class LateCommits:
         scope = self._scope_in(value)
         if scope is None or depth > _DEPTH:
             return None
-        for statement in method.body.body:
-            found = self._in_statement(statement, scope, set(), value, depth, guarded=True)
-            if found is not None:
-                return found
-        return None
+        flow = self._flow(value)
+        look = _Look(value, scope, flow, frozenset(), depth, guarded=True)
+        return self._first(look, _quietly(flow.graph))
 
     def _scope_in(self, function: FunctionValue) -> Scope | None:
         source = self._interpreter.program.source(function.scope.module)
         if source is None:
             return None
         return source.scope_of(function)
+
+    def _flow(self, function: FunctionValue) -> FunctionFlow:
+        source = self._interpreter.program.source(function.scope.module)
+        assert source is not None
+        return source.flow_of(function.node)
 
     def _at_end_of(self, statement: WithStmt | ForStmt, scope: Scope, depth: int) -> str | None:
         """What commits at the end of a block that the yield stands in."""
@@ -164,67 +191,57 @@ class LateCommits:
             for each in members(value)
         )
 
-    def _in_statement(
-        self,
-        statement: Node,
-        scope: Scope,
-        own: set[str],
-        function: FunctionValue,
-        depth: int,
-        *,
-        guarded: bool = False,
-    ) -> str | None:
-        """What a statement commits, on a way that is no way of an exception.
-
-        Args:
-            statement: The statement.
-            scope: The scope that it stands in.
-            own: Names that stand for sessions, whatever is known of them.
-            function: The function that it is in.
-            depth: How many managers and helpers have been followed.
-            guarded: Whether a condition may stand before the commit, as in an ``__aexit__``.
-        """
-        if isinstance(statement, DEFINITIONS):
-            return None
-        inner: Iterator[Node]
-        if isinstance(statement, Block):
-            inner = iter([statement])
-        elif isinstance(statement, IfStmt):
-            inner = iter(self._branches(statement, own, guarded=guarded))
-        elif isinstance(statement, TryStmt):
-            taken = (statement.body, statement.else_body, statement.finally_body)
-            inner = (block for block in taken if block is not None)
-        else:
-            inner = blocks(statement)
-        simple = isinstance(statement, (AssignmentStmt, ExpressionStmt, ReturnStmt))
-        if simple:
-            return self._in_expression(statement, scope, own, function, depth)
-        for block in inner:
-            for each in block.body if isinstance(block, Block) else ():
-                found = self._in_statement(each, scope, own, function, depth, guarded=guarded)
-                if found is not None:
-                    return found
+    def _first(self, look: _Look, points: Iterable[int]) -> str | None:
+        """What commits first at some points, on a way that is no way of an exception."""
+        around = [] if look.at is None else list(look.enclosing(look.at))
+        held = {id(block.statement) for block in around}
+        blocks_around = {id(block.block) for block in around}
+        seen = set() if look.at is None else {id(look.flow.graph.points[look.at].statement)}
+        for index in points:
+            point = look.flow.graph.points[index]
+            statement = point.statement
+            if statement is None or id(statement) in seen:
+                continue
+            found: str | None = None
+            if (
+                point.kind in _ENDING
+                and id(statement) in held
+                and isinstance(statement, (ForStmt, WithStmt))
+            ):
+                found = self._at_end_of(statement, look.scope, look.depth)
+            elif not isinstance(point.node, _SIMPLE):
+                continue
+            elif all(
+                id(block.block) in blocks_around or self._is_entered(block.statement, look)
+                for block in look.enclosing(index)
+            ):
+                found = self._in_expression(statement, look)
+            seen.add(id(statement))
+            if found is not None:
+                return found
         return None
 
-    def _branches(self, statement: IfStmt, own: set[str], *, guarded: bool) -> list[Block]:
-        """The branches that are sure to be taken by some request."""
-        branches = [*statement.body, *([statement.else_body] if statement.else_body else [])]
-        asks_session = any(
-            isinstance(node, NameExpr) and node.name in own
-            for condition in statement.expr
+    def _is_entered(self, statement: Node, look: _Look) -> bool:
+        """Whether the blocks of a statement are sure to be run by some request."""
+        decided = conditions(statement)
+        if not decided or look.guarded:
+            return True
+        if any(
+            isinstance(node, NameExpr) and node.name in look.own
+            for condition in decided
             for node in walk(condition)
-        )
+        ):
+            return True
         # ``if failed: await session.rollback()``, and a commit in the other branch.
-        decides = len(branches) > 1 and any(
+        branches = list(blocks(statement))
+        return len(branches) > 1 and any(
             isinstance(node, MemberExpr) and node.name == "rollback"
             for branch in branches
             for node in walk(branch)
         )
-        return branches if guarded or asks_session or decides else []
 
-    def _in_expression(
-        self, statement: Node, scope: Scope, own: set[str], function: FunctionValue, depth: int
-    ) -> str | None:
+    def _in_expression(self, statement: Node, look: _Look) -> str | None:
+        scope = look.scope
         where = scope.names.places.get(id(statement))
         awaited = {
             id(node.expr)
@@ -240,7 +257,7 @@ class LateCommits:
                 if _is_session(receiver) or (
                     not isinstance(receiver, ObjectValue)
                     and isinstance(callee.expr, NameExpr)
-                    and callee.expr.name in own
+                    and callee.expr.name in look.own
                     and not self._is_project(callee, scope, where)
                 ):
                     is_async = isinstance(receiver, ObjectValue) and (
@@ -250,7 +267,7 @@ class LateCommits:
                         return f"{dotted(callee) or 'commit'}()"
                     continue
             if isinstance(callee, (MemberExpr, NameExpr)):
-                found = self._through(call, callee, scope, statement, function, depth)
+                found = self._through(call, callee, statement, look)
                 if found is not None:
                     return found
         return None
@@ -263,18 +280,17 @@ class LateCommits:
         self,
         call: CallExpr,
         callee: MemberExpr | NameExpr,
-        scope: Scope,
         statement: Node,
-        function: FunctionValue,
-        depth: int,
+        look: _Look,
     ) -> str | None:
         """What a helper commits; in another module its name has to speak of it."""
-        value = self._interpreter.value(callee, scope, scope.names.places.get(id(statement)))
+        where = look.scope.names.places.get(id(statement))
+        value = self._interpreter.value(callee, look.scope, where)
         if not isinstance(value, FunctionValue):
             return None
-        if value.scope.module != function.scope.module and "commit" not in value.node.name:
+        if value.scope.module != look.function.scope.module and "commit" not in value.node.name:
             return None
-        if self.of_helper(value, depth + 1) is None:
+        if self.of_helper(value, look.depth + 1) is None:
             return None
         return f"{dotted(callee) or value.name}({'...' if call.args else ''})"
 
@@ -305,48 +321,6 @@ def _names_of_sessions(function: FunctionValue, scope: Scope, interpreter: Inter
     return names
 
 
-def _yields_in(block: Block) -> bool:
-    return any(isinstance(node, YieldExpr) for node in walk(block, into_functions=False))
-
-
-def _following(block: Block) -> Iterator[Node]:
-    """What runs after the yield of a block on the way without exceptions.
-
-    Statements that hold the yield are among them where their end does something of its own.
-    """
-    for position, statement in enumerate(block.body):
-        if isinstance(statement, DEFINITIONS) or not _yields_in_statement(statement):
-            continue
-        yield from _inside(statement)
-        yield from _until_it_ends(block.body[position + 1 :])
-
-
-def _yields_in_statement(statement: Node) -> bool:
-    return any(isinstance(node, YieldExpr) for node in walk(statement, into_functions=False))
-
-
-def _inside(statement: Node) -> Iterator[Node]:
-    if isinstance(statement, TryStmt):
-        if _yields_in(statement.body):
-            yield from _following(statement.body)
-            if statement.else_body is not None:
-                yield statement.else_body
-        elif statement.else_body is not None and _yields_in(statement.else_body):
-            yield from _following(statement.else_body)
-        else:
-            return
-        if statement.finally_body is not None:
-            yield statement.finally_body
-        return
-    for child in blocks(statement):
-        if _yields_in(child):
-            yield from _following(child)
-            if isinstance(statement, (ForStmt, WithStmt)):
-                yield statement
-
-
-def _until_it_ends(statements: Sequence[Node]) -> Iterator[Node]:
-    for statement in statements:
-        yield statement
-        if isinstance(statement, (RaiseStmt, ReturnStmt)):
-            return
+def _quietly(graph: Graph) -> list[int]:
+    """The points that are come to unless something is raised, in source order."""
+    return sorted(reachable(graph, Graph.ENTRY, along=EdgeKind.QUIET))

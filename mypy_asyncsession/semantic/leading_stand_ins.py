@@ -78,8 +78,10 @@ class StandIns(LeadingValues):
                     others = holding - {name}
                     for unit in self._mentions.get(name, ()):
                         if not others.isdisjoint(unit.words) and _calls(unit, name):
+                            self._taking.add(name)
                             self._concern(unit)
                 continue
+            self._taking.add(name)
             others = holding - expected
             is_open = any("Protocol" in self._family(klass) for klass in expected)
             for unit in self._mentions.get(name, ()):

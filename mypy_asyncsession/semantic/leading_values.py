@@ -107,6 +107,8 @@ class LeadingValues:
         #: The functions of a name, and for that of a class, its ``__init__``.
         self._by_name: dict[str, list[FuncDef]] = defaultdict(list)
         self._concerned: set[str] = set()
+        #: The names of functions and classes that may be given what stands in for a provider.
+        self._taking: set[str] = set()
 
     def _push(self, unit: Unit) -> None:
         if unit not in self._queued:

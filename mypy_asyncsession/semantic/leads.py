@@ -94,6 +94,14 @@ class Leads(StandIns):
         """Whether the value of an expression of a unit may be a provider, or hold one."""
         return self._leads(expression, unit)
 
+    def may_matter(self, call: CallExpr, unit: Unit) -> bool:
+        """Whether a call in a unit may give a provider, be given one, or what stands in for one."""
+        return (
+            last_name(call.callee) in self._taking
+            or self._leads(call.callee, unit)
+            or any(self._leads(each, unit) for each in call.args)
+        )
+
     def gives(self, node: Node) -> bool:
         """Whether a function of a module or class may give a provider."""
         unit, function = self._by_node.get(id(node)), definition_of(node)

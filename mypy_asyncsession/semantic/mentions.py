@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import (
     AssignmentExpr,
     AssignmentStmt,
-    Block,
     CallExpr,
     ClassDef,
     Decorator,
@@ -25,7 +24,6 @@ from mypy.nodes import (
     OverloadedFuncDef,
     ReturnStmt,
     StrExpr,
-    TryStmt,
     TypeAliasStmt,
     WithStmt,
     YieldExpr,
@@ -42,8 +40,9 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.models.frameworks import DEPENDS_NAMES, is_of_framework
+from mypy_asyncsession.semantic.index import bodies, head
 from mypy_asyncsession.semantic.leading_names import HOLDERS, NAMING
-from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, push
+from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, CATCHER, push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,19 +156,13 @@ def _of_body(unit: Unit, body: Sequence[Node], *, injects: bool) -> Iterator[Uni
                 _read(inner, each, injects=injects)
             yield inner
             yield from _of_body(inner, node.defs.body, injects=injects)
-        elif isinstance(node, Block):
-            stack.extend(reversed(node.body))
         elif kind in BLOCKS:
             if kind in _USING:
                 unit.flows.append(node)
                 _mark(unit, node, {})
-            inside: list[Node] = []
-            push(inside, node, BACKWARDS[kind])
-            for part in inside:
-                if isinstance(part, Block):
-                    stack.append(part)
-                else:
-                    _read(unit, part, injects=injects)
+            for part in head(node):
+                _read(unit, part, injects=injects)
+            stack.extend(each for inner in [*bodies(node)][::-1] for each in reversed(inner))
         else:
             _read(unit, node, injects=injects)
 
@@ -237,7 +230,7 @@ def _read(unit: Unit, top: Node, *, injects: bool) -> None:
                 add(GLOBAL)
             elif kind is YieldExpr or kind is YieldFromExpr:
                 add(YIELDING)
-            elif kind is TryStmt:
+            elif kind is CATCHER:
                 add(CATCHING)
             names = BACKWARDS.get(kind)
             if names is not None:

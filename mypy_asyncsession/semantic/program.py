@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, SymbolNode, TypeInfo
 from mypy.subtypes import is_subtype
-from mypy.types import get_proper_type
+from mypy.types import AnyType, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
-from mypy_asyncsession.semantic.from_mypy_types import declared_type
+from mypy_asyncsession.semantic.from_mypy_types import declared_type, is_nominal
 from mypy_asyncsession.semantic.module_source import ModuleSource
 from mypy_asyncsession.semantic.scopes import Scope, qualname_in
 from mypy_asyncsession.semantic.syntax import definition_of
@@ -253,8 +253,16 @@ class Program:
 
     def is_subtype(self, one: Type, other: Type) -> bool:
         """Whether each object of one type can be taken for one of the other."""
-        self.complete(one)
-        self.complete(other)
+        one, other = get_proper_type(one), get_proper_type(other)
+        if not isinstance(one, AnyType) and not isinstance(other, AnyType):
+            items = other.items if isinstance(other, UnionType) else [other]
+            by_name = [*filter(is_nominal, items)] if is_nominal(one) else []
+            # To read the members of classes may take as many modules as all else.
+            if any(is_subtype(one, item) for item in by_name):
+                return True
+            if len(by_name) < len(items):
+                self.complete(one)
+                self.complete(other)
         return is_subtype(one, other)
 
     def complete(self, type_: Type) -> None:

@@ -100,6 +100,8 @@ BLOCKS: Final[dict[type, tuple[str, ...]]] = {
     nodes.MatchStmt: ("bodies",),
     nodes.IfStmt: ("body", "else_body"),
 }
+#: The kind of statement that catches exceptions.
+CATCHER: Final = nodes.TryStmt
 #: The same, and those of a definition that hold others, or its body.
 _BODIES: Final[dict[type, tuple[str, ...]]] = {
     **BLOCKS,
@@ -112,15 +114,16 @@ _BODIES: Final[dict[type, tuple[str, ...]]] = {
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly inside *node*, in source order."""
-    return _inside(node, FIELDS.get(type(node), ()))
+    return inside(node, FIELDS.get(type(node), ()))
 
 
 def blocks(statement: Node) -> Iterator[Block]:
     """The blocks directly inside a statement; functions and classes have none."""
-    return _inside(statement, BLOCKS.get(type(statement), ()))  # type: ignore[return-value]
+    return inside(statement, BLOCKS.get(type(statement), ()))  # type: ignore[return-value]
 
 
-def _inside(node: Node, names: tuple[str, ...]) -> Iterator[Node]:
+def inside(node: Node, names: tuple[str, ...]) -> Iterator[Node]:
+    """The nodes in some fields of *node*, in this order."""
     for name in names:
         value = getattr(node, name)
         if value is None:
@@ -179,7 +182,7 @@ def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -
         into_functions: Whether the bodies of functions and classes inside it count.
     """
     stack: list[Node] = list(reversed(block.body if isinstance(block, Block) else block))
-    inside = _BODIES if into_functions else BLOCKS
+    fields = _BODIES if into_functions else BLOCKS
     while stack:
         current = stack.pop()
         yield current
@@ -187,8 +190,8 @@ def statements(block: Block | Sequence[Node], *, into_functions: bool = False) -
         if kind is Block:
             if not current.is_unreachable:  # type: ignore[attr-defined]
                 stack.extend(reversed(current.body))  # type: ignore[attr-defined]
-        elif kind in inside:
-            stack.extend(reversed(list(_inside(current, inside[kind]))))
+        elif kind in fields:
+            stack.extend(reversed(list(inside(current, fields[kind]))))
 
 
 #: The fields that hold lists of nodes.
@@ -297,13 +300,23 @@ def mark_generators(tree: MypyFile, content: bytes) -> None:
 
 def definition_of(node: Node) -> FuncDef | None:
     """The function behind a definition, its decorators aside."""
-    if isinstance(node, Decorator):
-        return node.func
+    kind = type(node)
+    if kind is FuncDef:
+        return node  # type: ignore[return-value]
+    if kind is Decorator:
+        return node.func  # type: ignore[attr-defined, no-any-return]
     if isinstance(node, OverloadedFuncDef):
         if node.impl is not None:
             return definition_of(node.impl)
         return definition_of(node.items[0]) if node.items else None
-    return node if isinstance(node, FuncDef) else None
+    return None
+
+
+def empty_class(name: str, base: Expression, line: int) -> ClassDef:
+    """``class name(base): ...``, for what is written otherwise in a line."""
+    made = ClassDef(name, Block([]), base_type_exprs=[base])
+    made.line = line
+    return made
 
 
 def only_raises(function: FuncItem) -> bool:
@@ -319,8 +332,11 @@ def leaves_function(block: Block) -> bool:
 
 
 def is_stub_body(function: FuncItem) -> bool:
-    """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``."""
-    return all(
+    """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``.
+
+    One without a statement was left out by mypy's parser: what it says is not known.
+    """
+    return bool(function.body.body) and all(
         isinstance(statement, RaiseStmt) or says_nothing(statement)
         for statement in function.body.body
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
@@ -27,15 +27,16 @@ from mypy.nodes import (
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.cfg.attempts import raised_at
 from mypy_asyncsession.semantic.cfg.names import bound_at
 from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path, reachable
-from mypy_asyncsession.semantic.generator_summary import before_yield
 from mypy_asyncsession.semantic.shapes import YieldFault
+from mypy_asyncsession.semantic.yield_points import before_yield
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Block, Node, Statement
+    from mypy.nodes import Node, Statement
 
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
 
@@ -81,7 +82,7 @@ def faulty_yield(flow: FunctionFlow) -> FaultyYield | None:
         return None
     if any(isinstance(graph.points[index].node, YieldFromExpr) for index in points):
         return None
-    never = _without_yield(graph, flow.body)
+    never = _without_yield(flow)
     if never is not None:
         return FaultyYield(YieldFault.NEVER, never)
     for index in points:
@@ -96,28 +97,29 @@ def faulty_yield(flow: FunctionFlow) -> FaultyYield | None:
         again = _again_in_round(graph, top, points)
         if again is not None:
             return FaultyYield(YieldFault.AFTER_ERROR, again)
-    swallowing = _swallowing(graph, flow.body)
+    swallowing = _swallowing(flow)
     return FaultyYield(YieldFault.SWALLOWED, swallowing) if swallowing is not None else None
 
 
-def _swallowing(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
+def _swallowing(flow: FunctionFlow) -> Expression | ReturnStmt | None:
     """The end of a handler that makes nothing of what failed before the yield.
 
     What fails there is awaited: a session that is made and entered connects to nothing.
     """
+    graph = flow.graph
     yielding = graph.of_kind(PointKind.YIELD)
     rounds = graph.of_kind(PointKind.LOOP, PointKind.NEXT)
     failing = [
         index
-        for index in before_yield(graph, body)
+        for index in before_yield(flow)
         if graph.points[index].kind is PointKind.AWAIT and not _only_says(graph.points[index].node)
     ]
     others = [*yielding, *graph.of_kind(PointKind.HANDLER)]
     along = EdgeKind.ANY & ~(EdgeKind.ABANDON | EdgeKind.CANCEL | EdgeKind.CLOSE)
     own = _catching_own(graph)
     for handler in graph.of_kind(PointKind.HANDLER):
-        block = cast("Block", graph.points[handler].node)
-        if handler in own or not all(map(_drops, block.body)):
+        done: list[Statement] = getattr(graph.points[handler].node, "body", [])
+        if handler in own or not done or not all(map(_drops, done)):
             continue
         between = [each for each in others if each != handler]
         if not may_reach(
@@ -129,7 +131,7 @@ def _swallowing(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
             continue
         if may_reach(graph, handler, rounds, along=EdgeKind.QUIET):
             continue  # it is tried again
-        last, caught = block.body[-1], graph.points[handler].reads
+        last, caught = done[-1], graph.points[handler].reads
         if isinstance(last, ReturnStmt):
             return last
         if caught and isinstance(caught[0], Expression):
@@ -154,9 +156,10 @@ def _only_says(expression: Node | None) -> bool:
     )
 
 
-def _without_yield(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
+def _without_yield(flow: FunctionFlow) -> Expression | ReturnStmt | None:
     """The ``return``, or the condition at the end, that ends a function that has not yielded."""
-    reached = before_yield(graph, body)
+    graph = flow.graph
+    reached = before_yield(flow)
     for index in sorted(reached):
         point = graph.points[index]
         if isinstance(point.node, ReturnStmt) and not _is_left_before(graph, index):
@@ -166,7 +169,7 @@ def _without_yield(graph: Graph, body: Block) -> Expression | ReturnStmt | None:
     for index in graph.of_kind(PointKind.BRANCH):
         point = graph.points[index]
         ends = index in reached and (Graph.EXIT, EdgeKind.FALSE) in graph.after[index]
-        if ends and point.statement is body.body[-1] and isinstance(point.node, Expression):
+        if ends and point.statement is flow.body.body[-1] and isinstance(point.node, Expression):
             return point.node
     return None
 
@@ -217,8 +220,8 @@ def _again_when_caught(graph: Graph, index: int, points: list[int]) -> Expressio
 
 def _catching_own(graph: Graph) -> set[int]:
     """The handlers of what the function itself raises: whoever uses it raises something else."""
-    raising = [graph.points[index].node for index in graph.of_kind(PointKind.RAISE)]
-    given = [each for each in (getattr(node, "expr", None) for node in raising) if each is not None]
+    raising = (raised_at(graph.points[index]) for index in graph.of_kind(PointKind.RAISE))
+    given = [each for each in raising if each is not None]
     raised = {last_name(each.callee if isinstance(each, CallExpr) else each) for each in given}
     return {
         index

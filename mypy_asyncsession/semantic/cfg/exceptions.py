@@ -58,7 +58,7 @@ class Exceptions:
         again = raised is None or (isinstance(raised, NameExpr) and raised.name == name)
         if not (again and ways):
             ways = (way_of(raised),)
-        flow.point(PointKind.RAISE, statement, raises=ways)
+        flow.point(PointKind.RAISE, statement, raises=ways, way=Way.ERROR)
         flow.dead()
 
     def attempt(self, statement: TryStmt) -> Steps:

@@ -138,7 +138,9 @@ class Point:
         reads: What was looked up since the event before: names, attributes, elements, and the
             lambdas and generator expressions that were made.
         item: For ``ENTER`` and ``LEAVE`` the manager; for ``HANDLER`` and ``CASE`` which one.
-        way: For ``LEAVE``, ``FINALLY`` and ``DISPATCH``: on which way the block is left.
+        way: For ``LEAVE``, ``FINALLY`` and ``DISPATCH``: on which way the block is left. For
+            ``return``, ``break``, ``continue`` and ``raise``: the way that they take, one for
+            exceptions of all kinds.
         inner: The names in ``reads`` that are a comprehension's own.
     """
 
@@ -176,7 +178,7 @@ class Point:
             words.append(_dotted(self.node))
         if self.item >= 0:
             words.append(f"#{self.item}")
-        if self.way is not None:
+        if self.way is not None and self.kind not in (PointKind.RAISE, PointKind.RETURN):
             words.append(f"({self.way.value})")
         if self.line >= 0:
             words.append(f"line {self.line}")

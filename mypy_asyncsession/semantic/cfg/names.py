@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
+    AssertStmt,
     AssignmentExpr,
     AssignmentStmt,
+    BreakStmt,
     ClassDef,
+    ContinueStmt,
     Decorator,
     DelStmt,
+    ExpressionStmt,
     FuncDef,
     Import,
     ImportFrom,
     ListExpr,
+    MatchStmt,
     MemberExpr,
     NameExpr,
     OperatorAssignmentStmt,
     OverloadedFuncDef,
+    PassStmt,
+    RaiseStmt,
+    ReturnStmt,
     StarExpr,
     TempNode,
     TryStmt,
@@ -41,6 +49,12 @@ if TYPE_CHECKING:
     from mypy.nodes import Node
 
     from mypy_asyncsession.semantic.cfg.graph import Point
+
+
+#: The statements that bind names through expressions alone.
+BINDING_NOTHING: Final = frozenset(
+    {AssertStmt, BreakStmt, ContinueStmt, ExpressionStmt, PassStmt, RaiseStmt, ReturnStmt}
+)
 
 
 def bound_at(point: Point) -> set[str]:
@@ -69,6 +83,15 @@ def read_at(point: Point, name: str) -> Iterator[NameExpr]:
     for read in point.reads:
         if isinstance(read, NameExpr) and read.name == name:
             yield read
+
+
+def caught_or_captured(statement: Node) -> Iterator[NameExpr]:
+    """The names that the handlers or the patterns of a statement bind."""
+    if isinstance(statement, TryStmt):
+        yield from filter(None, statement.vars)
+    elif isinstance(statement, MatchStmt):
+        for pattern in statement.patterns:
+            yield from captured_by(pattern)
 
 
 def names_in(target: Node) -> Iterator[NameExpr]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg.flow import Flow, Loose
 
 _IMPORTS: Final = (Import, ImportFrom, ImportAll)
+_JUMPS: Final = {BreakStmt: Way.BREAK, ContinueStmt: Way.CONTINUE}
 
 
 class Statements:
@@ -119,9 +120,11 @@ class Statements:
             yield self._expressions.value(statement.expr)
         if flow.loose:
             returns = isinstance(statement, ReturnStmt)
-            flow.point(PointKind.RETURN if returns else PointKind.STATEMENT, statement)
             if returns:
+                flow.point(PointKind.RETURN, statement, way=Way.RETURN)
                 flow.jump(Way.RETURN)
+            else:
+                flow.point(PointKind.STATEMENT, statement)
 
     def _assignment(self, statement: AssignmentStmt | OperatorAssignmentStmt) -> Steps:
         flow = self._flow
@@ -159,9 +162,10 @@ class Statements:
         if not flow.loose:
             return
         risky = isinstance(statement, (ClassDef, Decorator, *_IMPORTS))
-        flow.point(PointKind.STATEMENT, statement, raises=ERROR if risky else ())
-        if isinstance(statement, (BreakStmt, ContinueStmt)):
-            flow.jump(Way.BREAK if isinstance(statement, BreakStmt) else Way.CONTINUE)
+        way = _JUMPS.get(type(statement))
+        flow.point(PointKind.STATEMENT, statement, raises=ERROR if risky else (), way=way)
+        if way is not None:
+            flow.jump(way)
 
     def _assert(self, statement: AssertStmt) -> Steps:
         flow = self._flow

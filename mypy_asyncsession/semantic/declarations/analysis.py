@@ -86,7 +86,9 @@ def _name(statement: Node, scope: Scope, klass: TypeInfo | None) -> None:
 
 
 def _has_inner(function: FuncDef) -> bool:
+    """Whether there is anything to analyse in the body of a function."""
     return any(
-        isinstance(each, (AssignmentStmt, ClassDef, Decorator, FuncDef, OverloadedFuncDef))
+        isinstance(each, (ClassDef, Decorator, FuncDef, OverloadedFuncDef))
+        or (isinstance(each, AssignmentStmt) and each.unanalyzed_type is not None)
         for each in statements(function.body)
     )

@@ -54,6 +54,10 @@ class ModuleTable:
             self._trees[module] = self._parse(path, module) if path is not None else None
         return self._trees[module]
 
+    def path(self, module: str) -> str | None:
+        """The path of a module, or ``None`` where it is not there; it need not be parsed."""
+        return self._find(module)
+
     def forget(self, is_stale: Callable[[str], bool]) -> set[str]:
         """Let go of what was read of some modules; which of them there were."""
         stale = {module for module in self._trees if is_stale(module)}

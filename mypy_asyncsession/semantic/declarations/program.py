@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import ClassDef, FuncDef, MypyFile, TypeInfo
 
+from mypy_asyncsession.models.frameworks import is_independent
 from mypy_asyncsession.semantic.declarations.analysis import analyse
 from mypy_asyncsession.semantic.declarations.modules import ModuleTable
 from mypy_asyncsession.semantic.declarations.symbols import Symbols
@@ -53,6 +54,7 @@ class ParsedProgram(Program):
         self._analysed: set[str] = set()
         self._signatures: dict[FuncDef, ProperType | None] = {}
         self._parts: dict[str, tuple[str, str]] = {}
+        self._knowing: dict[str, bool] = {}
 
     def forget_modules(self, is_stale: Callable[[str], bool]) -> None:
         """Let go of modules that have changed, and of those that import them."""
@@ -64,6 +66,7 @@ class ParsedProgram(Program):
         self._analysed = {module for module in self._analysed if not is_stale(module)}
         self._signatures.clear()
         self._parts.clear()
+        self._knowing.clear()
         for answers in self._answers.values():
             answers.clear()
         self.modules_read.clear()
@@ -117,7 +120,16 @@ class ParsedProgram(Program):
         """The names in a module's symbol table, each with the full name of what it stands for."""
         declared = self._symbols.names(module)
         for name in declared.nodes if declared is not None else ():
-            yield name, self._symbols.fullname_of(module, name)
+            yield name, self._symbols.fullname_of(module, name, self.knows_framework)
+
+    def knows_framework(self, module: str) -> bool:
+        """Whether a module may import a framework: not where its package is known not to."""
+        package = module.partition(".")[0]
+        known = self._knowing.get(package)
+        if known is None:
+            path = self._table.path(package) if is_independent(package) else None
+            known = self._knowing[package] = path is None or not self._foreign(path)
+        return known
 
     def declared_names(self, module: str) -> Iterator[tuple[str, SymbolNode | None]]:
         """The names in a module's symbol table, each with what it stands for."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentStmt,
-    Block,
     CallExpr,
     ClassDef,
     Decorator,
@@ -35,7 +34,7 @@ from mypy_asyncsession.semantic.declarations.member_types import MemberTypes
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
-from mypy_asyncsession.semantic.syntax import dotted
+from mypy_asyncsession.semantic.syntax import dotted, empty_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,18 +130,28 @@ class Symbols:
         self._entries[key] = found
         return found
 
-    def fullname_of(self, module: str, name: str) -> str:
+    def fullname_of(self, module: str, name: str, into: Callable[[str], bool]) -> str:
         """The full name of what a module's symbol table would hold under a name.
 
         No record of a class is made for it: imports are followed as they are written.
+
+        Args:
+            module: The module.
+            name: The name.
+            into: Whether to follow imports into a module; else its name for it is taken.
         """
         seen: set[tuple[str, str]] = set()
-        while (module, name) not in seen:
+        while (module, name) not in seen and into(module):
             seen.add((module, name))
             declared = self.names(module)
             node, target = declared.nodes.get(name, _NOTHING) if declared is not None else _NOTHING
-            if isinstance(node, (ClassDef, FuncDef, Decorator, OverloadedFuncDef)):
+            if isinstance(node, (ClassDef, FuncDef, Decorator, OverloadedFuncDef)) or (
+                isinstance(node, AssignmentStmt) and not _is_other_name(node)
+            ):
                 break
+            if isinstance(node, Import):
+                assert target is not None
+                return target
             if not isinstance(node, ImportFrom):
                 symbol = self.entry(module, name)
                 return symbol.fullname if symbol is not None else f"{module}.{name}"
@@ -197,12 +206,7 @@ class Symbols:
     def _variable(
         self, name: str, node: AssignmentStmt | TypeAliasStmt, place: TypePlace
     ) -> SymbolNode:
-        if (
-            isinstance(node, AssignmentStmt)
-            and node.unanalyzed_type is None
-            and len(node.lvalues) == 1
-            and isinstance(node.rvalue, (NameExpr, MemberExpr))
-        ):
+        if isinstance(node, AssignmentStmt) and _is_other_name(node):
             # Another name for a class, a function or a module.
             target = dotted(node.rvalue)
             meant = self.resolve(target, place) if target is not None else None
@@ -224,8 +228,7 @@ class Symbols:
         maker = self.resolve(dotted(call.callee) or "", place)
         if maker is None or maker.fullname not in _NEW_TYPES or len(call.args) != 2:
             return None
-        definition = ClassDef(name, Block([]), base_type_exprs=[call.args[1]])
-        definition.line = call.line
+        definition = empty_class(name, call.args[1], call.line)
         return self._classes.build(definition, f"{place.module}.{name}", place)
 
     def _from_elsewhere(self, module: str, name: str, declared: Declared) -> SymbolNode | None:
@@ -367,3 +370,12 @@ class Symbols:
 
 
 __all__ = ["Symbols"]
+
+
+def _is_other_name(node: AssignmentStmt) -> bool:
+    """Whether a variable may be another name for a class, a function or a module."""
+    return (
+        node.unanalyzed_type is None
+        and len(node.lvalues) == 1
+        and isinstance(node.rvalue, (NameExpr, MemberExpr))
+    )

@@ -269,12 +269,16 @@ def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId,
     constraints = []
     for formal, actuals in zip(callee.arg_types, _mapped(callee, given), strict=True):
         template = expand_type(formal, fresh)
-        if actuals and any(each.is_protocol for each in classes_in(formal)):
-            for each in (formal, *(given.types[actual] for actual in actuals)):
+        known = [
+            given.types[actual]
+            for actual in actuals
+            if not isinstance(get_proper_type(given.types[actual]), AnyType)
+        ]
+        if known and any(each.is_protocol for each in classes_in(formal)):
+            for each in (formal, *known):
                 at.program.complete(each)
-        for actual in actuals:
-            if not isinstance(get_proper_type(given.types[actual]), AnyType):
-                constraints += infer_constraints(template, given.types[actual], SUPERTYPE_OF)
+        for each in known:
+            constraints += infer_constraints(template, each, SUPERTYPE_OF)
     if not constraints:
         return {}
     solved, _ = solve_constraints([*fresh.values()], constraints, strict=False)
