@@ -23,6 +23,7 @@ from mypy_asyncsession.models.sqlalchemy import (
     SESSIONMAKERS,
 )
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
+from mypy_asyncsession.semantic.footprints import configured
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import Variable
 from mypy_asyncsession.semantic.syntax import yields
@@ -133,7 +134,7 @@ class Expiry:
         ]
         if len(assigned) != 1 or maker.name in source.open_attributes(klass.node):
             return False
-        if maker.name in source.patched(klass.node.name):
+        if maker.name in source.patched(klass.node.name) | configured(source):
             return False
         made, method = assigned[0]
         if not isinstance(made, CallExpr) or source.subclasses(klass.node.name):
@@ -161,7 +162,8 @@ class Expiry:
 
     def _maker_expires(self, name: str, scope: Scope, depth: int = 0) -> bool:
         """Whether a sessionmaker with a name is made in sight, and does not say otherwise."""
-        if depth > _DEPTH:
+        source = self._interpreter.program.source(scope.module)
+        if depth > _DEPTH or source is None or name in configured(source):
             return False
         for inner in scope.chain():
             bindings = inner.names.bindings.get(name)

@@ -17,6 +17,7 @@ from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.footprints import (
     asked,
+    configured,
     depends,
     footprint,
     given_back,
@@ -95,6 +96,7 @@ class _Facts:
         """The facts, in no order."""
         source, interpreter = self._source, self._interpreter
         self._members(source.tree.defs, source.scope, "")
+        self._lines += (f"{name} is configured" for name in configured(source))
         for name in source.loose_attributes():
             value = interpreter.loose(source, name)
             self._lines += _line(f"state.{name}", value, interpreter, source.scope)
