@@ -43,6 +43,7 @@ from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.given_holders import GivenHolders
 from mypy_asyncsession.detectors.given_providers import GivenProviders
+from mypy_asyncsession.detectors.injected_sessions import InjectedSessions
 from mypy_asyncsession.detectors.injecting_calls import InjectingCalls
 from mypy_asyncsession.detectors.iterated_arguments import IteratedArguments
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
@@ -137,9 +138,11 @@ class Walker:
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module, self._candidates)
         summaries = Summaries(interpreter)
-        self._concurrent = ConcurrentUses(summaries)
         depends = DependsCalls(interpreter)
         dependencies = ParameterDependencies(interpreter, depends)
+        self._concurrent = ConcurrentUses(
+            summaries, InjectedSessions(summaries.objects, dependencies)
+        )
         self._expired = ExpiredReads(
             interpreter, summaries, MappedClasses(interpreter), dependencies
         )
