@@ -32,6 +32,7 @@ from mypy.types import (
 from mypy.typevars import fill_typevars_with_any
 
 from mypy_asyncsession.detectors.literal_types import literal_type
+from mypy_asyncsession.detectors.related_types import is_same_class, is_stranger, without_none
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
@@ -41,6 +42,7 @@ from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ClassValue,
     FunctionValue,
+    LiteralValue,
     ObjectValue,
     members,
 )
@@ -91,7 +93,7 @@ class ResultTypes:
             return self._resolved(function, declared, receiver) if declared is not None else None
         if isinstance(value, Bounded):
             return self._resolved(function, declared, receiver) if declared is not None else None
-        if _is_same_class(declared, value.type):
+        if is_same_class(declared, value.type):
             return declared  # what the class holds is said by the annotation alone
         if informative(declared) or function.is_static or not isinstance(value.type, Instance):
             return value.type
@@ -111,7 +113,8 @@ class ResultTypes:
         for expression, value in self._given_out(function):
             if is_none(value) and not isinstance(function.node, LambdaExpr):
                 continue
-            type_ = literal_type(expression, self._interpreter)
+            written = value.node if isinstance(value, LiteralValue) else None
+            type_ = literal_type(written or expression, self._interpreter)
             if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
                 type_ = self._exact(function, value, None)
             if type_ is None or not informative(type_) or has_type_vars(type_):
@@ -120,6 +123,25 @@ class ResultTypes:
         if not types:
             return None
         return types[0] if len(types) == 1 else UnionType.make_union(types)
+
+    def is_undecided(self, function: FunctionValue) -> bool:
+        """Whether mypy may know the type of what a body gives whose annotation does not say it."""
+        declared = self.result(function)
+        if informative(declared) and (
+            declared is None or informative(self.item(declared) or declared)
+        ):
+            return False
+        # Of the body of another module it keeps no types.
+        source = self._interpreter.program.current
+        if source is None or source.module != function.scope.module:
+            return False
+        scope = source.scope_of(function)
+        places = self._places(function, scope)
+        return any(
+            self._interpreter.undecided(expression, scope, places.get(id(expression)))
+            for expression, value in self._given_out(function)
+            if value is UNKNOWN
+        )
 
     def _contradicted(self, function: FunctionValue, declared: Type) -> bool:
         """Whether a body gives what has nothing to do with what its annotation says."""
@@ -164,7 +186,7 @@ class ResultTypes:
         return (
             isinstance(found, Instance)
             and found.type.fallback_to_any
-            and _is_stranger(found, declared)
+            and is_stranger(found, declared)
         )
 
     def _is_another(self, given: Value, declared: Type) -> bool:
@@ -182,12 +204,12 @@ class ResultTypes:
         return bool(found) and all(
             isinstance(each, Instance)
             and (
-                _is_stranger(each, declared)
+                is_stranger(each, declared)
                 if each.type.fallback_to_any
                 else not each.type.is_protocol
                 and not is_subtype(each, declared)
                 and not is_subtype(declared, each)
-                and not _is_same_class(each, declared)
+                and not is_same_class(each, declared)
             )
             for each in map(get_proper_type, found)
         )
@@ -214,7 +236,7 @@ class ResultTypes:
             value = self._interpreter.value(node.rvalue, function.scope, None)
             if not isinstance(value, ObjectValue) or value.type is None or is_none(value):
                 continue
-            if is_subtype(value.type, declared) and not _is_same_class(value.type, declared):
+            if is_subtype(value.type, declared) and not is_same_class(value.type, declared):
                 return True
         return False
 
@@ -354,37 +376,5 @@ class ResultTypes:
         return expand_type(type_, found)
 
 
-def without_none(type_: Type) -> Type:
-    """A type with ``None`` left out of what it may be."""
-    proper = get_proper_type(type_)
-    if not isinstance(proper, UnionType):
-        return type_
-    rest = [each for each in proper.items if not isinstance(get_proper_type(each), NoneType)]
-    return UnionType.make_union(rest) if rest else type_
-
-
 def _is_self(node: Expression) -> bool:
     return isinstance(node, NameExpr) and node.name == "self"
-
-
-def _is_stranger(one: Instance, other: Type) -> bool:
-    """Whether a class whose bases are not all known has nothing of another one among the rest.
-
-    A model of a package that is not installed, where a schema is declared.
-    """
-    declared = get_proper_type(other)
-    return (
-        isinstance(declared, Instance)
-        and not declared.type.is_protocol
-        and declared.type not in one.type.mro
-        and one.type not in declared.type.mro
-    )
-
-
-def _is_same_class(one: Type | None, other: Type) -> bool:
-    """Whether two types are of one class, whatever it holds."""
-    first = get_proper_type(one) if one is not None else None
-    second = get_proper_type(other)
-    return (
-        isinstance(first, Instance) and isinstance(second, Instance) and first.type is second.type
-    )
