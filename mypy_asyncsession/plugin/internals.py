@@ -42,6 +42,7 @@ from mypy.version import __version__ as mypy_version
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
 from mypy_asyncsession.plugin.same_mistakes import means_the_same
 from mypy_asyncsession.selection import Selection
+from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.package_folders import PackageFolders
 from mypy_asyncsession.semantic.syntax import mark_generators, walk
 
@@ -704,7 +705,10 @@ class ParsedBuild(ErrorList):
 
 
 def _parsed(path: str, module: str, text: str | bytes | None, options: Options) -> MypyFile | None:
-    options = options.apply_changes({"ignore_errors": False, "preserve_asts": True})
+    # Of an installed package, mypy's parser leaves out what bodies do that neither yields nor sets
+    # an attribute of "self": that is three quarters of the time, and of the memory.
+    whole = not is_foreign(path)
+    options = options.apply_changes({"ignore_errors": not whole, "preserve_asts": whole})
     errors = Errors(options)
     try:
         content = Path(path).read_bytes() if text is None else text

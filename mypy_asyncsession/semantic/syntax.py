@@ -329,8 +329,11 @@ def leaves_function(block: Block) -> bool:
 
 
 def is_stub_body(function: FuncItem) -> bool:
-    """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``."""
-    return all(
+    """Whether the body says nothing: ``...``, ``pass``, a docstring, a ``raise``.
+
+    One without a statement was left out by mypy's parser: what it says is not known.
+    """
+    return bool(function.body.body) and all(
         isinstance(statement, RaiseStmt) or says_nothing(statement)
         for statement in function.body.body
     )
