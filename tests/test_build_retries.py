@@ -40,7 +40,12 @@ class Builders:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def build(self, job: Job, _on_module: Callable[[], None]) -> Outcome:
+    def build(
+        self,
+        job: Job,
+        _on_module: Callable[[], None],
+        _meanwhile: Callable[[], None] = lambda: None,
+    ) -> Outcome:
         self.jobs.append(job)
         return self.outcomes[min(len(self.jobs), len(self.outcomes)) - 1]
 

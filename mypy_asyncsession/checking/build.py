@@ -5,7 +5,8 @@ working directory and import what lies there. In its own process, in a directory
 of that reaches the user. And while mypy is being imported here, the files are being found there.
 
 A job comes as JSON on standard input. What happens goes out as a line of JSON each: ``["errors",
-path, [...]]`` for each module that is done, and at last ``["looked", {...}]``, what mypy looked at,
+path, [...]]`` for each module that is done, ``["unsettled", {...}]`` if some of it is for mypy to
+decide, and at last ``["looked", {...}]``, what mypy looked at,
 and ``["done"]``, or ``["stopped", {...}]``.
 Anything else that is printed, here or in a worker, goes to standard error. A job that is a search
 for the file that overflows the stack only parses, and says ``["at", path]`` before each.
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from mypy.modulefinder import BuildSource
     from mypy.options import Options
+
+    from mypy_asyncsession.checking.unsettled import Unsettled
 
 #: The stack in which a search parses: mypy's checker, which is not run then, needs several times
 #: as much as the parser, and has 8 MiB.
@@ -204,14 +207,25 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
         def found(path: str, messages: list[str]) -> None:
             say("errors", path, messages)
 
+        def ask(unsettled: Unsettled) -> None:
+            say("unsettled", asdict(unsettled))
+
         keeping = Keeping(**job.keeping) if job.keeping is not None else None
-        asked = look(sources, options, found, frozenset(job.only), keeping=keeping)
+        asked = look(sources, options, found, frozenset(job.only), keeping=keeping, ask=ask)
         if isinstance(asked, list):
             unreadable = _unreadable(job, options)
             if unreadable:
                 return Stop([], None, unreadable)
             # What mypy would not stop at either, or what nobody wants to have looked at.
-            asked = look(sources, options, found, frozenset(job.only), keeping=keeping, anyway=True)
+            asked = look(
+                sources,
+                options,
+                found,
+                frozenset(job.only),
+                keeping=keeping,
+                anyway=True,
+                ask=ask,
+            )
         assert not isinstance(asked, list)
         _say_looked(say, asked, packages)
         return None

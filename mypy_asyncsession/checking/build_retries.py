@@ -15,6 +15,7 @@ from mypy_asyncsession.checking.build import Job
 from mypy_asyncsession.checking.imports import named_codes
 from mypy_asyncsession.checking.report import CannotRun
 from mypy_asyncsession.checking.snapshot import Looked
+from mypy_asyncsession.checking.unsettled import Unsettled
 from mypy_asyncsession.refused import printed_in_words
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class BuildRetries:
         crashing: The files that mypy crashes on, and that can be parsed alone.
         troubles: Which were added to these, and why.
         looked: What mypy looked at, at the last attempt.
+        unsettled: What was left to mypy then, if the modules are only parsed.
+        kept: Where what was found then is kept, if it is.
     """
 
     program: Program
@@ -108,6 +111,8 @@ class BuildRetries:
     crashing: set[str] = field(default_factory=set)
     troubles: list[Trouble] = field(default_factory=list)
     looked: Looked = field(default_factory=Looked)
+    unsettled: Unsettled = field(default_factory=Unsettled)
+    kept: Keeping | None = None
     _error_codes: frozenset[str] = frozenset()
     _skipped: set[str] = field(default_factory=set)
     _avoided: set[str] = field(default_factory=set)
@@ -139,6 +144,7 @@ class BuildRetries:
                 self._after_crash(outcome)
             else:
                 self.looked = outcome.looked
+                self.unsettled = outcome.unsettled
                 return [*outcome.errors, *self._parsed()]
         raise CannotRun(f"mypy stopped {MOST} times, the last time at {self._last()}")
 
@@ -217,8 +223,8 @@ class BuildRetries:
         if self.plan.keeping is None:
             return job
         same = replace(job, sources=[], options={**job.options, "num_workers": 0})
-        keeping = self.plan.keeping.of(self.program.name, same.dump())
-        return replace(job, keeping=asdict(keeping))
+        self.kept = self.plan.keeping.of(self.program.name, same.dump())
+        return replace(job, keeping=asdict(self.kept))
 
     def _paths(self) -> Iterator[str]:
         return (source.path for source in self.program.sources)

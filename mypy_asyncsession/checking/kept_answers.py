@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mypy_asyncsession.findings import Span, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -49,11 +49,14 @@ class Answer(NamedTuple):
         path: Its file.
         messages: The findings, a JSON object each.
         leaned: The modules that were read for it.
+        unsettled: The lines with uses that only mypy can decide. Where there are any, the findings
+            are those of a run with mypy.
     """
 
     path: str
     messages: list[str]
     leaned: list[str]
+    unsettled: Sequence[int] = ()
 
     def providers(self) -> Iterator[Place]:
         """The places of the providers that the findings are about."""
@@ -188,6 +191,23 @@ def keep(
             "INSERT OR REPLACE INTO imports VALUES (?, ?)",
             ((module, json.dumps(names)) for module, names in imports.items()),
         )
+
+
+def settle(keeping: Keeping, messages: Mapping[str, list[str]]) -> None:
+    """Keep what mypy has found in some modules, in place of what was found without it.
+
+    Args:
+        keeping: Where, and of which state it is.
+        messages: By the path of a module, what was found there.
+    """
+    with _forgiving(keeping.path), _writing(keeping.path) as store:
+        if not _is_of(store, keeping.state):
+            return  # another run was quicker
+        for module, answer in store.execute("SELECT module, answer FROM answers").fetchall():
+            known = Answer(*json.loads(answer))
+            if known.path in messages:
+                text = json.dumps(known._replace(messages=messages[known.path]))
+                store.execute("UPDATE answers SET answer = ? WHERE module = ?", (text, module))
 
 
 @contextmanager

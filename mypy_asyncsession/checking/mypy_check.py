@@ -25,6 +25,7 @@ from mypy_asyncsession.checking.process import Builder
 from mypy_asyncsession.checking.report import Problem, Report, shown
 from mypy_asyncsession.checking.reported_errors import ReportedErrors
 from mypy_asyncsession.checking.second_names import with_second_names
+from mypy_asyncsession.checking.settling import settle
 from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
@@ -128,6 +129,7 @@ class MypyCheck:
         self._left_out = set(self._sources.unreadable)
         self._unchecked: set[str] = set()
         self._crashing: set[str] = set()
+        self._asked: set[str] = set()
         self._changed = {
             source.path: changed_at(source.path, states)
             for program in self._sources.programs
@@ -185,10 +187,15 @@ class MypyCheck:
                 self._unchecked,
                 self._crashing,
             )
-            for error in attempts.build(on_module, self._find_rest):
+            settled = settle(attempts, attempts.build(on_module, self._find_rest))
+            for error in settled.errors:
                 self._errors.take(error)
-            self.looked.add(attempts.looked.outside(self._cache.folder))
-            self.lasting &= all(new.lasting for new in attempts.troubles)
+            self._asked.update(map(self._errors.original, settled.asked))
+            for looked in (attempts.looked, settled.looked):
+                self.looked.add(looked.outside(self._cache.folder))
+            self.lasting &= all(new.lasting for new in (*attempts.troubles, *settled.troubles))
+            for new in settled.troubles:
+                self._report(replace(new, path=self._errors.original(new.path)))
             for new in attempts.troubles:
                 trouble = replace(new, path=self._errors.original(new.path))
                 self._report(trouble)
@@ -214,6 +221,7 @@ class MypyCheck:
             strict=paths & frozenset(self._strict_paths()),
             others=self._errors.others,
             unresolved=self._unresolved,
+            asked=frozenset(shown(path, self._directory) for path in self._asked),
             modules={
                 # One that is built apart has a name that no import has.
                 shown(source.path, self._directory): (

@@ -34,7 +34,8 @@ class Options:
         show_traceback: Whether a crash of mypy's is shown on standard error.
         survey: Whether to report each module's providers and uses, too.
         others: Whether mypy's own errors are reported as well.
-        engine: Whether mypy analyses the modules, or they are only parsed.
+        engine: Whether mypy analyses the modules, or they are only parsed, and it is asked about
+            what that does not decide.
         instead: By the absolute path of a file, the file that is read in its place.
         projects: Whether what has a configuration of its own is checked by that.
         select: The only codes to report; those that the configuration selects if empty.

@@ -8,6 +8,7 @@ from mypy_asyncsession.checking.kept_answers import Answer, Imports, KeptAnswers
 from mypy_asyncsession.checking.parsed_modules import ParsedModules
 from mypy_asyncsession.checking.shared_work import shared
 from mypy_asyncsession.checking.stale_answers import stale
+from mypy_asyncsession.checking.unsettled import Unsettled
 
 if TYPE_CHECKING:
     import os
@@ -30,6 +31,7 @@ def look(
     *,
     keeping: Keeping | None = None,
     anyway: bool = False,
+    ask: Callable[[Unsettled], None] = lambda _unsettled: None,
 ) -> Mapping[str, os.stat_result | None] | list[BuildSource]:
     """Look at the modules of a program, one after the other.
 
@@ -40,6 +42,7 @@ def look(
         only: The paths of the modules to look at; all of them if empty.
         keeping: What is kept of it, and what may be used of what was kept before.
         anyway: Whether to look at the others where some cannot be parsed.
+        ask: Called with the modules that hold what only mypy can decide, if there are any.
 
     Returns:
         What was asked about on disk; ``None`` for what was not there. Or the modules that cannot
@@ -93,6 +96,17 @@ def look(
         elif result is not None:
             found[concerned[position]] = result
             flush(result.path, result.messages)
+    unsettled = Unsettled()
+    for module, answer in found.items():
+        if answer.unsettled:
+            needed = modules.needed(module)
+            unsettled.asked.append(answer.path)
+            unsettled.needed.extend(
+                each.path for each in sources if each.path is not None and each.module in needed
+            )
+            found[module] = answer._replace(leaned=sorted(needed.union(answer.leaned) - {module}))
+    if unsettled.asked:
+        ask(unsettled)
     if keeping is not None and not unreadable:
         imports.update(modules.imports())
         read = ((source.module, modules.content(source)) for source in wanted)

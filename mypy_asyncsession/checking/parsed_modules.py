@@ -126,7 +126,20 @@ class ParsedModules:
             return None
         self._build.turn_to(tree)
         leaned = sorted(self._pass.run(tree))
-        return Answer(tree.path, self._build.messages(tree.path), leaned)
+        messages = self._build.messages(tree.path)
+        return Answer(tree.path, messages, leaned, sorted(self._program.unsettled))
+
+    def needed(self, module: str) -> set[str]:
+        """The modules of the project that mypy would read for one: itself, and what it imports."""
+        tree = self._program.modules.get(module)
+        found = (
+            {each.fullname for each in self._with_imported([tree])} if tree is not None else set()
+        )
+        return found | {
+            ".".join(parts[:length])
+            for parts in (name.split(".") for name in found)
+            for length in range(1, len(parts))
+        }
 
     def interface(self, module: str) -> Interface | None:
         """What others may read of a module; ``None`` if that cannot be said."""

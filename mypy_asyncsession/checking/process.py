@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import mypy_asyncsession
 from mypy_asyncsession.checking.build import Job, Stop
 from mypy_asyncsession.checking.snapshot import Looked
+from mypy_asyncsession.checking.unsettled import Unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class Outcome:
         killed: Whether it was ended by a signal, as by an overflow of the stack.
         at: The file that a search was at.
         looked: What mypy looked at, if it came to its end.
+        unsettled: What is for mypy to decide, if the modules were only parsed.
     """
 
     errors: list[dict[str, Any]] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Outcome:
     killed: bool = False
     at: str | None = None
     looked: Looked = field(default_factory=Looked)
+    unsettled: Unsettled = field(default_factory=Unsettled)
 
     def crashed_at(self) -> tuple[str, int] | None:
         """The file and line that mypy was at, if it said so."""
@@ -123,6 +126,8 @@ class Builder:
                 on_module()
             elif what == "looked":
                 outcome.looked = Looked(**rest[0])
+            elif what == "unsettled":
+                outcome.unsettled = Unsettled(**rest[0])
             elif what == "at":
                 outcome.at = rest[0]
             else:

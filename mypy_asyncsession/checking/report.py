@@ -88,6 +88,7 @@ class Report:
         others: mypy's own errors, where they were asked for.
         modules: The name of each file's module, by the file's path as it is shown.
         unresolved: The imports of the project's own modules that lead nowhere.
+        asked: The files of a parsed program that mypy was asked about.
         excluded: How many paths were named that the configuration excludes.
         texts: The text of files that were read from elsewhere, by the file's path as it is shown.
         parts: Of several projects, the directory of each and what was found in it, as it shows it.
@@ -106,6 +107,7 @@ class Report:
     modules: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     unresolved: list[Unresolved] = field(default_factory=list)
+    asked: frozenset[str] = frozenset()
     excluded: int = 0
     parts: tuple[tuple[str, Report], ...] = ()
     incomplete: bool = False

@@ -94,8 +94,8 @@ _SAYS_FIXABLE: Final = ("text", "json", "sarif")
     type=click.Choice([engine.value for engine in Engine]),
     default=Engine.PARSED.value,
     show_default=True,
-    help="parsed reads the code and starts no mypy; mypy analyses all of it first, which takes "
-    "longer, and tells more only where types have to be inferred.",
+    help="parsed reads the code, and asks mypy only about what that does not decide; mypy analyses "
+    "all of it first, which takes longer.",
 )
 @click.option(
     "--show-traceback",

@@ -36,6 +36,7 @@ from mypy_asyncsession.detectors.type_mismatch import (
     mismatch,
 )
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
+from mypy_asyncsession.detectors.unsettled_uses import UnsettledUses
 from mypy_asyncsession.detectors.visible_names import can_name, made_by
 from mypy_asyncsession.models.frameworks import GIVEN_DEPENDENCIES, GIVEN_DEPENDENCIES_NAMES
 from mypy_asyncsession.models.typing import ANNOTATED
@@ -81,6 +82,7 @@ class Dependencies:
         self._unwraps = release.unwraps
         self._depends = depends
         self._annotations = Annotations(interpreter.program, source)
+        self._unsettled = UnsettledUses(interpreter)
         self._driving = Driving(interpreter, source, release)
         self._closing = Closing(interpreter)
         self._late = LateCommitUses(interpreter, release)
@@ -316,10 +318,9 @@ class Dependencies:
     def _of_named(self, named: Named, place: DependencyPlace) -> Iterator[Dependency]:
         if is_open(named.expression, place.scope):
             return  # what others give in its place decides
-        found = [
-            self._record(driven, named, place)
-            for driven in self._driving.each(named.value, named.expression, place.scope)
-        ]
+        injections = self._driving.each(named.value, named.expression, place.scope)
+        self._unsettled.of_dependency(named, injections, place)
+        found = [self._record(driven, named, place) for driven in injections]
         if found:
             self.called.add(id(named.expression))
             yield found[0]._replace(beside=tuple(found[1:]))
@@ -345,10 +346,9 @@ class Dependencies:
             and name is not None
             and asks_for_none(function, name, scope, self._interpreter)
         )
-        types, program = self._interpreter.types, self._interpreter.program
         different = None
-        if not is_given_class(expression, wanted, scope, program):
-            different = mismatch(driven, wanted, types, program, none=none)
+        if not is_given_class(expression, wanted, scope, self._interpreter):
+            different = mismatch(driven, wanted, self._interpreter, none=none)
         span = place.span or span_of(expression)
         written_type = annotation_of(driven.type)
         return Dependency(

@@ -11,6 +11,7 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.detectors.record import Pairing
 from mypy_asyncsession.detectors.sync_results import is_of_sync_session
+from mypy_asyncsession.detectors.unsettled_uses import UnsettledUses
 from mypy_asyncsession.detectors.uses import use_of
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import UNKNOWN, UNSURE, ObjectValue, UnionValue, members
@@ -54,6 +55,7 @@ class Pairings:
         self._candidates = candidates
         self._open = left_open
         self._exhaustive = exhaustive
+        self._unsettled = UnsettledUses(interpreter)
 
     def of(
         self,
@@ -81,6 +83,7 @@ class Pairings:
         ):
             return  # one mistake is reported once, where it is made
         value = self._interpreter.value(expression, point.scope, point.where)
+        self._unsettled.of_use(expression, value, point.scope, point.where)
         if not self._exhaustive and all(
             isinstance(each, ObjectValue) and each.can & pairing.needs for each in members(value)
         ):

@@ -35,7 +35,14 @@ from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, walk, yields
-from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    ClassValue,
+    FunctionValue,
+    LiteralValue,
+    ObjectValue,
+    members,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +110,8 @@ class ResultTypes:
         for expression, value in self._given_out(function):
             if is_none(value) and not isinstance(function.node, LambdaExpr):
                 continue
-            type_ = literal_type(expression, self._interpreter)
+            written = value.node if isinstance(value, LiteralValue) else None
+            type_ = literal_type(written or expression, self._interpreter)
             if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
                 type_ = self._exact(function, value, None)
             if type_ is None or not informative(type_) or has_type_vars(type_):
@@ -112,6 +120,25 @@ class ResultTypes:
         if not types:
             return None
         return types[0] if len(types) == 1 else UnionType.make_union(types)
+
+    def is_undecided(self, function: FunctionValue) -> bool:
+        """Whether mypy may know the type of what a body gives whose annotation does not say it."""
+        declared = self.result(function)
+        if informative(declared) and (
+            declared is None or informative(self.item(declared) or declared)
+        ):
+            return False
+        # Of the body of another module it keeps no types.
+        source = self._interpreter.program.current
+        if source is None or source.module != function.scope.module:
+            return False
+        scope = source.scope_of(function)
+        places = self._places(function, scope)
+        return any(
+            self._interpreter.undecided(expression, scope, places.get(id(expression)))
+            for expression, value in self._given_out(function)
+            if value is UNKNOWN
+        )
 
     def _contradicted(self, function: FunctionValue, declared: Type) -> bool:
         """Whether a body gives what has nothing to do with what its annotation says."""

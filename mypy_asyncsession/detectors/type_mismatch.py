@@ -24,7 +24,7 @@ from mypy_asyncsession.detectors.dependency_records import Drive
 from mypy_asyncsession.detectors.result_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
-from mypy_asyncsession.semantic.values import ObjectValue
+from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
 
 if TYPE_CHECKING:
     from mypy.nodes import TypeInfo
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.injection import Injection
     from mypy_asyncsession.semantic.from_mypy_types import Types
+    from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.scopes import Scope
 
-_COMPARED = frozenset({Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW, Drive.FACTORY})
+COMPARED = frozenset({Drive.VALUE, Drive.AWAITED, Drive.ENTERED, Drive.RAW, Drive.FACTORY})
 #: What one does with what has still to be driven, with the word for it.
 _UNDRIVEN = {
     Shape.ASYNC_GENERATOR: ("AsyncGenerator", Can.ASYNC_ITERATE),
@@ -52,34 +53,38 @@ _NOT_MEMBERS: Final = frozenset({"__class_getitem__", "__match_args__", "__slots
 
 
 def mismatch(
-    driven: Injection, wanted: Type | None, types: Types, program: Program, *, none: bool = True
+    driven: Injection, wanted: Type | None, interpreter: Interpreter, *, none: bool = True
 ) -> tuple[str, str] | None:
     """The types of what is injected and of what is wanted, if they do not go together.
 
     Args:
         driven: What is injected.
         wanted: The type of the parameter.
-        types: Reads mypy's types.
-        program: Knows which types go together.
+        interpreter: Knows which types go together.
         none: Whether ``None`` among what is injected counts: the function may ask for it itself.
     """
-    if driven.drive not in _COMPARED:
+    if driven.drive not in COMPARED:
         return None
     expected = get_proper_type(wanted) if wanted is not None else None
-    if expected is None or not informative(expected) or has_type_vars(expected):
+    if expected is None or not is_wanted(expected):
         return None
-    if isinstance(expected, NoneType):
-        return None  # it is wanted for its effects alone
     if isinstance(driven.value, ObjectValue) and driven.value.by_definition:
         return None
     found = get_proper_type(driven.type) if driven.type is not None else None
     if found is not None and not (none and driven.none):
         found = get_proper_type(without_none(found))
     if found is None or not informative(found):
-        return _undriven(driven, expected, types)
+        return _undriven(driven, expected, interpreter.types)
     if isinstance(found, NoneType) and driven.drive is Drive.VALUE and driven.type is None:
         return None
-    return compare(found, expected, program)
+    return compare(found, expected, interpreter.program)
+
+
+def is_wanted(type_: Type | None) -> bool:
+    """Whether the annotation of a parameter says what is wanted there."""
+    if type_ is None or not informative(type_) or has_type_vars(type_):
+        return False
+    return not isinstance(get_proper_type(type_), NoneType)  # it is wanted for its effects alone
 
 
 def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[str, str] | None:
@@ -98,6 +103,10 @@ def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[
         # The same class, its arguments narrowed: a dependency made for the purpose does that.
         return None
     if isinstance(found, Instance) and any(fits(each, found) for each in _literals(expected)):
+        return None
+    if isinstance(found, Instance) and any(
+        _is_made_by(found.type, each) for each in _items(expected)
+    ):
         return None
     shown = (_shown(found), _shown(expected))
     if shown[0] == shown[1]:
@@ -131,6 +140,13 @@ def _items(type_: ProperType) -> list[ProperType]:
     if isinstance(type_, UnionType):
         return [get_proper_type(each) for each in type_.items]
     return [type_]
+
+
+def _is_made_by(info: TypeInfo, type_: ProperType) -> bool:
+    """Whether a class makes such dicts or tuples: of one that it has made no more is known."""
+    return (isinstance(type_, TypedDictType) and type_.fallback.type in info.mro) or (
+        isinstance(type_, TupleType) and type_.partial_fallback.type in info.mro
+    )
 
 
 def _is_mapping(type_: ProperType) -> bool:
@@ -170,7 +186,9 @@ def _shown(type_: Type) -> str:
     if isinstance(proper, UnionType):
         # What mypy tells apart may read alike: ``dict`` with members and without.
         return " | ".join(dict.fromkeys(_shown(item) for item in proper.items))
-    if isinstance(proper, TupleType) and proper.partial_fallback.type.fullname == "builtins.tuple":
+    if isinstance(proper, TupleType):
+        if proper.partial_fallback.type.fullname != "builtins.tuple":
+            return proper.partial_fallback.type.name
         return f"tuple[{', '.join(_shown(item) for item in proper.items)}]"
     if isinstance(proper, NoneType):
         return "None"
@@ -258,15 +276,16 @@ def _public(info: TypeInfo) -> set[str]:
 
 
 def is_given_class(
-    expression: Expression, wanted: Type | None, scope: Scope, program: Program
+    expression: Expression, wanted: Type | None, scope: Scope, interpreter: Interpreter
 ) -> bool:
     """Whether a call is given the class that is wanted, to make an object of that class."""
     proper = get_proper_type(wanted) if wanted is not None else None
-    return (
-        isinstance(expression, CallExpr)
-        and isinstance(proper, Instance)
-        and any(
-            isinstance(each, RefExpr) and program.referent(each, scope) is proper.type
-            for each in expression.args
-        )
+    if not isinstance(expression, CallExpr) or not isinstance(proper, Instance):
+        return False
+    given = (
+        interpreter.value(each, scope, None)
+        for each in expression.args
+        if isinstance(each, RefExpr)
     )
+    name = proper.type.fullname
+    return any(isinstance(each, ClassValue) and each.fullname == name for each in given)

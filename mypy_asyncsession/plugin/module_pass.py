@@ -138,6 +138,7 @@ class ModulePass:
     def examine(self, tree: MypyFile) -> list[Report]:
         """What is wrong in *tree*, whose types mypy has found."""
         self.program.modules_read.clear()
+        self.program.unsettled.clear()
         self.interpreter.reset(self._build.types(), self._replaced)
         try:
             with self._build.also_enabled(self._strict(tree)):

@@ -147,6 +147,13 @@ def is_none(value: Value) -> bool:
     )
 
 
+def without_none(value: Value) -> Value:
+    """A value without ``None`` among what it may be, if there is anything beside it."""
+    if not isinstance(value, UnionValue):
+        return value
+    return join([each for each in value.members if not is_none(each)], exact=value.exact)
+
+
 def _is_open_callable(value: Value) -> bool:
     """Whether a value is a callable whose result is left to a type variable."""
     return (

@@ -19,6 +19,7 @@ from mypy.types import (
     ProperType,
     TupleType,
     Type,
+    TypedDictType,
     TypeType,
     TypeVarType,
     UnionType,
@@ -351,6 +352,8 @@ def _parts(type_: Type) -> Iterator[ProperType]:
             stack += [*proper.items, proper.partial_fallback]
         elif isinstance(proper, CallableType):
             stack += [*proper.arg_types, proper.ret_type]
+        elif isinstance(proper, TypedDictType):
+            stack += [*proper.items.values(), proper.fallback]
         elif isinstance(proper, TypeType):
             stack.append(proper.item)
         elif isinstance(proper, TypeVarType):

@@ -42,6 +42,8 @@ class Program:
         modules: mypy's own table of modules.
         modules_read: The modules whose bodies were read since the set was last cleared, the one at
             hand among them.
+        unsettled: The lines of the module at hand with a use that cannot be decided without mypy,
+            where it has not analysed the modules.
     """
 
     analysed: ClassVar[bool] = True
@@ -62,6 +64,7 @@ class Program:
         """
         self.modules = modules
         self.modules_read: set[str] = set()
+        self.unsettled: set[int] = set()
         self._parse = parse
         self._foreign = foreign
         self._sources: dict[str, ModuleSource | None] = {}

@@ -90,6 +90,8 @@ def counts(report: Report) -> Iterator[str]:
     longest = max(map(len, numbers), default=0)
     for code, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
         yield f"{number:>{width}}  {code:<{longest}}  {summaries.get(code, '')}".rstrip()
+    if report.asked:
+        yield f"mypy was asked about {', '.join(map(printable, sorted(report.asked)))}"
 
 
 def _finding(found: Finding, terminal: Terminal, files: _Files) -> Iterator[str]:

@@ -29,6 +29,8 @@ from mypy.types import (
     AnyType,
     CallableType,
     Instance,
+    TupleType,
+    TypedDictType,
     TypeOfAny,
     TypeVarId,
     TypeVarLikeType,
@@ -36,13 +38,15 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.semantic.declarations.dataclass_init import add_init
-from mypy_asyncsession.semantic.declarations.type_binding import TYPED_DICT, TypePlace
+from mypy_asyncsession.semantic.declarations.keyed_types import NAMED_TUPLE, TYPED_DICT, instance_of
+from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy.nodes import Node, SymbolNode
+    from mypy.types import Type
 
     from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder
 
@@ -112,13 +116,18 @@ class ClassBuilder:
                 info.is_protocol = True
             if symbol is not None and symbol.fullname in _TYPED_DICT:
                 info.metadata[TYPED_DICT] = {}
+                made = self._binder.instance("typing._TypedDict", place)
+                bases += [made] if made is not None else []
+                continue
             if symbol is not None and symbol.fullname in _GENERIC:
                 if isinstance(symbol, TypeInfo) and not isinstance(expression, IndexExpr):
                     bases.append(Instance(symbol, []))
                 continue
-            bound = self._binder.bind_expression(
+            bound: Type | None = self._binder.bind_expression(
                 expression, TypePlace(place.module, info, None, place.scope)
             )
+            if isinstance(bound, (TupleType, TypedDictType)):
+                bound = instance_of(bound)
             if isinstance(bound, Instance) and bound.type is not info:
                 bases.append(bound)
             else:
@@ -126,8 +135,11 @@ class ClassBuilder:
         if not bases and info.fullname != "builtins.object":
             top = self._binder.instance("builtins.object", place)
             bases = [top] if top is not None else []
-        if any(TYPED_DICT in base.type.metadata for base in bases):
-            info.metadata[TYPED_DICT] = {}
+        for each in bases:
+            if TYPED_DICT in each.type.metadata:
+                info.metadata[TYPED_DICT] = {}
+            if NAMED_TUPLE in each.type.metadata or each.type.fullname == "typing.NamedTuple":
+                info.metadata[NAMED_TUPLE] = {}
         info.bases = bases
         info.mro = []
         open_ended = info.fallback_to_any
@@ -316,6 +328,7 @@ def mark(statement: Node, info: TypeInfo | None = None, *, in_class: bool = Fals
         if not isinstance(item, Decorator):
             continue
         item.func.is_decorated = True
+        item.var.is_initialized_in_class = in_class  # its first parameter is the object
         for decorator in item.original_decorators:
             name = (dotted(decorator) or "").rpartition(".")[2]
             if name in _PROPERTIES:

@@ -47,6 +47,7 @@ from mypy.types import (
     get_proper_type,
 )
 
+from mypy_asyncsession.semantic.declarations.keyed_types import KeyedTypes, is_keyed
 from mypy_asyncsession.semantic.syntax import dotted, returned
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.scopes import Scope
 
-#: The mark of a class of dicts with known keys, in mypy's record of it.
-TYPED_DICT: Final = "typed-dict"
 #: How deep types and aliases are followed.
 DEPTH: Final = 20
 
@@ -105,6 +104,9 @@ class TypeBinder:
         self._resolve = resolve
         self._alias_of = alias_of
         self._options = Options()
+        self._keyed = KeyedTypes(
+            lambda written, owner: self.bind(written, TypePlace(owner.module_name, owner))
+        )
 
     def bind(self, type_: Type | None, place: TypePlace, depth: int = 0) -> Type:
         """The type that an annotation means; ``Any`` where that is not known."""
@@ -196,8 +198,10 @@ class TypeBinder:
 
     def _of_class(self, info: TypeInfo, type_: UnboundType, place: TypePlace, depth: int) -> Type:
         name = info.fullname
-        if TYPED_DICT in info.metadata:
-            return AnyType(TypeOfAny.special_form)  # its keys decide what fits
+        if is_keyed(info):
+            keyed = self._keyed.type_of(info)
+            if keyed is not None:
+                return keyed
         if name == "builtins.tuple" and type_.args:
             return self._tuple_of(type_.args, place, depth)
         if name == "builtins.type" and len(type_.args) == 1:

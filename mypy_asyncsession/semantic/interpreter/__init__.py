@@ -26,6 +26,7 @@ from mypy_asyncsession.semantic.interpreter import (
     protocols,
     signatures,
     symbols,
+    undecided,
 )
 from mypy_asyncsession.semantic.interpreter.context import (
     NOWHERE,
@@ -173,6 +174,10 @@ class Interpreter:
     def structural(self, expr: Expression, scope: Scope, where: Where) -> Value:
         """What *expr* may be, by the definitions alone."""
         return self._evaluation.structural(expr, self._at(scope, where))
+
+    def undecided(self, expr: Expression, scope: Scope, where: Where) -> bool:
+        """Whether mypy may know what an expression is whose value is not known without it."""
+        return undecided.undecided(expr, self._at(scope, where))
 
     def name(self, name: str, scope: Scope, where: Where) -> Value:
         """What a name stands for in a scope."""

@@ -9,7 +9,7 @@ from mypy.nodes import ClassDef, FuncDef, MemberExpr, NameExpr, SuperExpr, Var
 from mypy.types import Instance
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
-from mypy_asyncsession.semantic.combine import is_none
+from mypy_asyncsession.semantic.combine import without_none
 from mypy_asyncsession.semantic.interpreter.class_attributes import class_attribute
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
 from mypy_asyncsession.semantic.interpreter.instances import class_of, instance
@@ -26,7 +26,6 @@ from mypy_asyncsession.semantic.values import (
     NamedValue,
     ObjectValue,
     TypedCallable,
-    UnionValue,
     Value,
     join,
     map_members,
@@ -97,9 +96,7 @@ def loose(source: ModuleSource, name: str, at: Context) -> Value:
 
 def attribute(base: Value, name: str, at: Context) -> Value:
     """What an attribute of *base* may be: ``None`` beside something else has none of its own."""
-    if isinstance(base, UnionValue):
-        base = join([each for each in base.members if not is_none(each)], exact=base.exact)
-    return map_members(base, lambda each: _attribute(each, name, at))
+    return map_members(without_none(base), lambda each: _attribute(each, name, at))
 
 
 def _attribute(base: Value, name: str, at: Context) -> Value:

@@ -250,6 +250,13 @@ def _fits(
     return True
 
 
+def _asks_for_members(formal: Type) -> bool:
+    """Whether the members of what is given decide: of a protocol, or how it is called."""
+    return isinstance(get_proper_type(formal), CallableType) or any(
+        each.is_protocol for each in classes_in(formal)
+    )
+
+
 def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId, Type]:
     variables = [
         each
@@ -274,7 +281,7 @@ def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId,
             for actual in actuals
             if not isinstance(get_proper_type(given.types[actual]), AnyType)
         ]
-        if known and any(each.is_protocol for each in classes_in(formal)):
+        if known and _asks_for_members(formal):
             for each in (formal, *known):
                 at.program.complete(each)
         for each in known:

@@ -10,6 +10,7 @@ from mypy.types import CallableType, Instance, Overloaded, ProperType, TypeVarTy
 
 from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONMAKERS, SESSIONMAKERS
 from mypy_asyncsession.semantic import unresolved_annotations
+from mypy_asyncsession.semantic.combine import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.call_types import (
     depends_on_types,
@@ -111,8 +112,8 @@ def call(expr: CallExpr, at: Context) -> Value:
 def called(
     callee: Value, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
 ) -> Value:
-    """What a call of *callee* with *arguments* gives."""
-    return map_members(callee, lambda member: _called(member, arguments, named, at))
+    """What a call of *callee* with *arguments* gives; ``None`` beside something else is none."""
+    return map_members(without_none(callee), lambda member: _called(member, arguments, named, at))
 
 
 def _called(

@@ -23,6 +23,7 @@ from mypy_asyncsession.semantic.interpreter.call_types import bound_type
 from mypy_asyncsession.semantic.interpreter.evidence import denied
 from mypy_asyncsession.semantic.interpreter.fields import field_names, field_of, is_field
 from mypy_asyncsession.semantic.interpreter.functions import result
+from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
 from mypy_asyncsession.semantic.interpreter.replaced_members import is_replaced
@@ -79,6 +80,8 @@ def class_attribute(
     info = klass.info
     if info is None:
         return UNKNOWN
+    if isinstance(receiver, ClassValue) and _is_enum_member(info, name):
+        return instance(klass, at)
     if isinstance(receiver, ObjectValue) and receiver.fields:
         kept = field_of(receiver, name, at)
         if kept is not None:
@@ -102,6 +105,17 @@ def class_attribute(
         if base.names.get(name) is not None:
             return _typed_attribute(base, name, type_, at)
     return UNKNOWN
+
+
+def _is_enum_member(info: TypeInfo, name: str) -> bool:
+    """Whether a class has one of its own objects under a name."""
+    entry = info.names.get(name)
+    return (
+        entry is not None
+        and isinstance(entry.node, Var)
+        and not name.startswith("_")
+        and info.has_base("enum.Enum")
+    )
 
 
 def _field_default_stands(info: TypeInfo, name: str, at: Context) -> bool:

@@ -44,6 +44,7 @@ from mypy_asyncsession.semantic.interpreter.context import (
     is_read_by_name,
 )
 from mypy_asyncsession.semantic.interpreter.definitions import anonymous
+from mypy_asyncsession.semantic.interpreter.inference import inferred
 from mypy_asyncsession.semantic.interpreter.names import name_expression
 from mypy_asyncsession.semantic.interpreter.protocols import awaited
 from mypy_asyncsession.semantic.none_tests import none_test
@@ -89,6 +90,8 @@ def value(expr: Expression, at: Context) -> Value:
     trace = frame.trace
     trace.depth = max(trace.depth, depth)
     found = structural(expr, Context(at.scope, at.where, depth, frame))
+    if found is UNKNOWN and not at.program.analysed:
+        return inferred(expr, Context(at.scope, at.where, depth, frame))
     type_ = evaluator.type_of(expr, at.scope.module)
     if type_ is None or not informative(type_):
         return found

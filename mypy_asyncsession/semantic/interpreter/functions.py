@@ -39,6 +39,7 @@ from mypy_asyncsession.semantic.values import (
     FunctionValue,
     LiteralValue,
     ObjectValue,
+    TypedCallable,
     Value,
     join,
     object_value,
@@ -144,6 +145,8 @@ def _result(
             item = combine_result(_returned(node, inside), item)
         return object_value(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
     if is_stub_body(node):
+        if isinstance(declared, TypedCallable) and not at.program.analysed:
+            return declared
         if not isinstance(declared, ObjectValue):
             return UNKNOWN
         if _is_implemented_otherwise(function, declared, at):

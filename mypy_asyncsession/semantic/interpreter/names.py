@@ -19,7 +19,7 @@ from mypy_asyncsession.semantic.interpreter.instances import class_of
 from mypy_asyncsession.semantic.interpreter.lazy_names import lazy_name
 from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
 from mypy_asyncsession.semantic.interpreter.parameters import parameter
-from mypy_asyncsession.semantic.interpreter.protocols import awaited, entered, iterated
+from mypy_asyncsession.semantic.interpreter.protocols import awaited, entered, iterated, unpacked
 from mypy_asyncsession.semantic.interpreter.symbols import symbol
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.value_identity import environment
@@ -119,12 +119,18 @@ def _annotated(name: str, value: Value, at: Context) -> Value:
     written = at.scope.names.annotated.get(name)
     if written is None or isinstance(at.scope.node, ClassDef):
         return value
-    if value is not UNKNOWN and not _is_generic(value):
+    is_empty = isinstance(value, ContainerValue) and not value.entries
+    if value is not UNKNOWN and not is_empty and not _is_generic(value):
         return value
+    source = at.source(at.scope.module) if is_empty else None
+    if source is not None and name in source.stored():
+        return value  # what is put into it says more
     type_ = at.program.annotation(written, at.scope)
     if not informative(type_):
         return value
     declared = at.types.value(type_)
+    if is_empty and declared is not UNKNOWN:
+        return declared
     if not isinstance(value, ObjectValue) or not isinstance(declared, ObjectValue):
         return declared if value is UNKNOWN else value
     one, other = value.type, declared.type
@@ -214,9 +220,10 @@ def _bind(binding: Binding, at: Context) -> Value:
             return value
         if isinstance(value, ContainerValue):
             return element(value, binding.element, at)
-        return UNKNOWN
+        return unpacked(value, binding.element, at)
     if binding.element is not None:
-        return UNKNOWN
+        is_over = binding.kind in ITERATING
+        return unpacked(iterated(value, at), binding.element, at) if is_over else UNKNOWN
     if binding.kind in ("with", "async with"):
         found = entered(value)
         return _given_by_enter(value, binding.kind, at) if found is UNKNOWN else found

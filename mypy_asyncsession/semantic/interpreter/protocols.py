@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mypy.types import Instance, TupleType
+
 from mypy_asyncsession.models.sqlalchemy import STARTED_ONCE
 from mypy_asyncsession.semantic.interpreter.containers import element
 from mypy_asyncsession.semantic.shapes import Can, Shape
@@ -68,9 +70,22 @@ def iterated(value: Value, at: Context) -> Value:
             )
         if not isinstance(member, ObjectValue):
             return UNKNOWN
+        if member.item is UNKNOWN and member.shape is Shape.OTHER and not at.program.analysed:
+            held = member.type if isinstance(member.type, Instance) else None
+            return at.types.value(at.types.item_type(held)) if held is not None else UNKNOWN
         return iterated(member.item, at) if member.shape is Shape.COROUTINE else member.item
 
     return map_members(value, one)
+
+
+def unpacked(value: Value, position: int, at: Context) -> Value:
+    """What stands at a position of *value*, where nobody has inferred types."""
+    if at.program.analysed or not isinstance(value, ObjectValue):
+        return UNKNOWN
+    if isinstance(value.type, TupleType):
+        items = value.type.items
+        return at.types.value(items[position]) if position < len(items) else UNKNOWN
+    return UNKNOWN
 
 
 def iterator(value: Value) -> Value:
