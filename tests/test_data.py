@@ -208,9 +208,10 @@ def fails(mark: Mark) -> bool:
     """Whether what is marked raises an exception when it is executed.
 
     What is declared to FastAPI fails in a request, if at all; calls that leave FastAPI out fail.
-    A manager whose function yields never or twice fails where it is entered or left.
+    A manager whose function yields never or twice fails where it is entered or left, and what a
+    decorator gives to a function fails in that.
     """
-    if any(part.startswith("generator didn't") for part in mark.parts):
+    if any(part.startswith(("generator didn't", "which wants")) for part in mark.parts):
         return False
     if mark.code == "session-depends":
         return "outside of FastAPI" in mark.parts

@@ -78,3 +78,17 @@ def test_a_failure_leaves_nothing_behind() -> None:
     with pytest.raises(ValueError, match="once"):
         known.of("one", fails)
     assert known.of("one", lambda: 1) == 1
+
+
+def test_what_was_cut_off_is_computed_again_where_there_is_more_room() -> None:
+    def sums(first: list[int]) -> dict[int, int | None]:
+        known: Fixpoints[int] = Fixpoints(0, depth=3)
+
+        def compute(number: int) -> int:
+            inner = known.of(number - 1, lambda: compute(number - 1)) if number else 0
+            return -1 if inner is None or inner < 0 else inner + number
+
+        return {number: known.of(number, lambda n=number: compute(n)) for number in first}  # type: ignore[misc]
+
+    assert sums([1, 2, 3, 4, 5]) == {1: 1, 2: 3, 3: 6, 4: 10, 5: 15}
+    assert sums([5, 2]) == {5: -1, 2: 3}

@@ -33,6 +33,8 @@ _RUNNING = frozenset({"run_forever", "run_until_complete"})
 _DOING = frozenset({PointKind.AWAIT, PointKind.CALL, PointKind.YIELD, PointKind.RAISE})
 #: Methods of a session that run nothing of others.
 _IDLE_METHODS = frozenset({"begin", "commit", "flush", "rollback", "add", "get", "get_bind"})
+#: What connects a session, and other objects have as well.
+_LOADING = frozenset({"connection", "get", "get_one", "merge"})
 #: Functions that make queries of what they are given.
 _QUERIES = frozenset({"select", "text"})
 #: The methods of a logger.
@@ -147,7 +149,7 @@ def connecting(flow: FunctionFlow, name: str) -> list[Use]:
     return [
         (index, read)
         for index, read in flow.attributes.get(name, ())
-        if read.name in CONNECTING_ATTRIBUTES
+        if read.name in CONNECTING_ATTRIBUTES | _LOADING
     ]
 
 

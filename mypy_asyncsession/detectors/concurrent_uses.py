@@ -37,6 +37,7 @@ from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullna
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_asyncsession.detectors.injected_sessions import InjectedSessions
     from mypy_asyncsession.semantic.acts import Act
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
@@ -78,9 +79,10 @@ class _Start(NamedTuple):
 class ConcurrentUses:
     """Finds what the tasks have in common that the functions of one module run."""
 
-    def __init__(self, summaries: Summaries) -> None:
+    def __init__(self, summaries: Summaries, injected: InjectedSessions) -> None:
         self._summaries = summaries
         self._objects = summaries.objects
+        self._injected = injected
         self._elements = Elements(summaries)
 
     def of_function(self, function: FuncDef, point: ProgramPoint) -> Iterator[ConcurrentUse]:
@@ -124,11 +126,22 @@ class ConcurrentUses:
         for element in {id(each.call): each for each in elements}.values():
             for act in self._uses(element, body):
                 users.setdefault(act.object, []).append(_User(element, act))
-        for object_, found in users.items():
+        for object_, found in self._shared(users, body).items():
             together = _together(object_, found, body)
             if together:
                 record = _record(Together.GATHERED, object_, together, call, body, point)
                 yield object_, record
+
+    def _shared(
+        self, users: dict[Object, list[_User]], body: FunctionBody
+    ) -> dict[Object, list[_User]]:
+        """The users of each session, which several parameters may be given."""
+        first: dict[object, Object] = {}
+        found: dict[Object, list[_User]] = {}
+        for object_, using in users.items():
+            key = first.setdefault(self._injected.source_of(object_, body) or object_, object_)
+            found.setdefault(key, []).extend(using)
+        return found
 
     def _uses(self, element: Element, body: FunctionBody) -> list[Act]:
         """What an element does with sessions, once for each."""

@@ -8,13 +8,14 @@ from mypy_asyncsession.detectors.decorators import need_of
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.provider_records import FaultyManager
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.semantic.syntax import yields
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory
 from mypy_asyncsession.semantic.yield_faults import faulty_yield
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Decorator
+    from mypy.nodes import CallExpr, Decorator
 
     from mypy_asyncsession.detectors.pairings import Pairings
     from mypy_asyncsession.detectors.record import Use
@@ -53,6 +54,31 @@ class DecoratedFunctions:
         if use is not None:
             name = statement.func.name
             yield use._replace(text=name, callee=name, via=written(decorator))
+
+    def of_call(self, call: CallExpr, point: ProgramPoint) -> Iterator[FaultyManager]:
+        """``asynccontextmanager(get_db)`` of a function that yields never or twice."""
+        value = self._interpreter.value(call, point.scope, point.where)
+        made = value.function if isinstance(value, ManagerFactory) else None
+        if not isinstance(value, ManagerFactory) or not isinstance(made, FunctionValue):
+            return
+        source = self._interpreter.program.source(made.scope.module)
+        if source is None or not yields(made.node):
+            return
+        faulty = faulty_yield(source.flow_of(made.node))
+        if faulty is None:
+            return
+        given = self._interpreter.called(value, [], point.scope)
+        span = span_of(call)
+        yield FaultyManager(
+            name=made.name,
+            fault=faulty.fault,
+            is_async=value.is_async,
+            handed=object_info(given, self._interpreter, point.scope),
+            span=span,
+            function=point.body.outermost(),
+            lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
+            is_elsewhere=True,
+        )
 
     def _as_manager(self, statement: Decorator, point: ProgramPoint) -> Iterator[FaultyManager]:
         """A manager that is made of a generator function that yields never or twice."""

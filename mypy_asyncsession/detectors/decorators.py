@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
+from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr
 
 from mypy_asyncsession.detectors.parameter_needs import Need, needed
 from mypy_asyncsession.semantic.cfg.conditions import chooses
-from mypy_asyncsession.semantic.syntax import definition_of, statements, walk
+from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue
+from mypy_asyncsession.semantic.wrapper_arguments import wrapper_of
 
 if TYPE_CHECKING:
     from mypy.nodes import FuncItem, Node
@@ -28,7 +29,7 @@ def need_of(decorator: Value) -> Need | None:
     arguments = node.arguments
     if decorator.receiver is not None and not decorator.is_static:
         arguments = arguments[1:]
-    wrapper = _wrapper(node)
+    wrapper = wrapper_of(node)
     if wrapper is None or len(arguments) != 1:
         return None
     name = arguments[0].variable.name
@@ -38,20 +39,6 @@ def need_of(decorator: Value) -> Need | None:
     if len(found) != 1 or not next(iter(found)).called:
         return None
     return next(iter(found)) if _only_calls(node, wrapper, name) else None
-
-
-def _wrapper(function: FuncItem) -> FuncDef | None:
-    """The function inside that a decorator returns, if it returns nothing else."""
-    inner = {
-        each.name: each
-        for statement in statements(function.body)
-        if (each := definition_of(statement)) is not None
-    }
-    given = [each.expr for each in statements(function.body) if isinstance(each, ReturnStmt)]
-    if len(given) != 1 or len(inner) != 1:
-        return None
-    last = given[0]
-    return inner.get(last.name) if isinstance(last, NameExpr) else None
 
 
 def _only_calls(function: FuncItem, wrapper: FuncDef, name: str) -> bool:

@@ -27,7 +27,7 @@ from mypy_asyncsession.detectors.late_commits import LateCommitUses
 from mypy_asyncsession.detectors.misplaced_depends import misplaced
 from mypy_asyncsession.detectors.object_info import object_info, provider_of, takes
 from mypy_asyncsession.detectors.open_names import is_open
-from mypy_asyncsession.detectors.parameter_use import asks_for_none
+from mypy_asyncsession.detectors.parameter_use import all_ask_for_none, asks_for_none
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.type_mismatch import (
     annotation_of,
@@ -145,7 +145,8 @@ class Dependencies:
         if fullname(self._interpreter.value(index.base, scope, where)) not in ANNOTATED:
             return
         wanted = self._aliased(index, items[0], scope, where)
-        place = DependencyPlace(Role.ALIAS, scope, where, owner, wanted)
+        asked = all_ask_for_none(index, scope, self._source, self._interpreter)
+        place = DependencyPlace(Role.ALIAS, scope, where, owner, wanted, asked=asked)
         for item in items[1:]:
             if isinstance(item, CallExpr):
                 yield from self._of_default(item, place)
@@ -328,11 +329,7 @@ class Dependencies:
     def _record(self, driven: Injection, named: Named, place: DependencyPlace) -> Dependency:
         expression, function, name = named.expression, place.function, place.parameter
         scope, wanted = place.scope, place.wanted
-        handled = (
-            function is not None
-            and name is not None
-            and (self._closing.handles(function, name, scope))
-        )
+        handled = bool(function and name and self._closing.handles(function, name, scope))
         if driven.drive is Drive.UNSTARTED and function is not None and name is not None:
             handled = handled or starts_itself(function, name)
         detail = driven.detail
@@ -342,9 +339,8 @@ class Dependencies:
             if attribute is not None:
                 drive, detail = Drive.UNENTERED, attribute
         none = driven.none and not (
-            function is not None
-            and name is not None
-            and asks_for_none(function, name, scope, self._interpreter)
+            place.asked
+            or (function and name and asks_for_none(function, name, scope, self._interpreter))
         )
         different = None
         if not is_given_class(expression, wanted, scope, self._interpreter):

@@ -28,6 +28,7 @@ class DependencyPlace:
         span: Where to report it, if not at the dependency itself.
         function: The function whose parameter it is for.
         parameter: The name of the parameter.
+        asked: Whether all that use what is named here ask whether it is ``None``.
     """
 
     role: Role
@@ -38,3 +39,4 @@ class DependencyPlace:
     span: Span | None = None
     function: FuncItem | None = None
     parameter: str | None = None
+    asked: bool = False

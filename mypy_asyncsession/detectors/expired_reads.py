@@ -221,6 +221,8 @@ def _may_read(contents: Contents) -> bool:
                 asked.add(dotted(callee.expr))
             else:
                 given.update(map(dotted, node.expr.args))
+        elif isinstance(node, CallExpr):
+            given.update(map(dotted, node.args))  # ``UnitOfWork(session)``
     return not (asked & given) <= {None}
 
 

@@ -16,12 +16,9 @@ from mypy.nodes import (
 from mypy.types import AnyType, CallableType, Instance, get_proper_type
 
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
-from mypy_asyncsession.detectors.held_sessions import (
-    is_resource,
-    is_session,
-)
+from mypy_asyncsession.detectors.held_sessions import is_session
 from mypy_asyncsession.detectors.record import Situation, UnenteredUse
-from mypy_asyncsession.detectors.session_parameters import kept_in, uses_as_session
+from mypy_asyncsession.detectors.session_parameters import kept_in, takes_session
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.unentered_holders import holder_of, unentered
 from mypy_asyncsession.models.builtin import HANDING_ON
@@ -35,7 +32,6 @@ from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.interpreter.evidence import suffices
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import (
-    UNKNOWN,
     ClassValue,
     FunctionValue,
     ObjectValue,
@@ -158,8 +154,8 @@ class GivenHolders:
             return
         for name, argument in matched(call, callee, after=after):
             # What is handed on is compared by nobody else.
-            if self._may_be_handed(argument, point) and self._takes_session(
-                callee, name, declared_too=after > 0
+            if self._may_be_handed(argument, point) and takes_session(
+                callee, name, self._interpreter, declared_too=after > 0
             ):
                 yield from self._given(Situation.ARGUMENT, argument, name, point)
 
@@ -170,7 +166,7 @@ class GivenHolders:
             if (
                 callee is not None
                 and self._may_be_handed(argument, there)
-                and self._takes_session(callee, name, declared_too=True)
+                and takes_session(callee, name, self._interpreter, declared_too=True)
             ):
                 yield from self._given(Situation.ARGUMENT, argument, name, there)
 
@@ -182,16 +178,6 @@ class GivenHolders:
         if not isinstance(callee, FunctionValue) or not isinstance(callee.node, FuncDef):
             return None
         return callee
-
-    def _takes_session(self, callee: FunctionValue, name: str, *, declared_too: bool) -> bool:
-        """Whether a function uses a parameter as a session, or, if need be, says so."""
-        names = [argument.variable.name for argument in callee.node.arguments]
-        declared = self._interpreter.declared_parameter(
-            callee.node, names.index(name), callee.scope
-        )
-        if declared is UNKNOWN:
-            return uses_as_session(callee, name, self._interpreter)
-        return declared_too and is_resource(declared)
 
     def _suffices(
         self, call: CallExpr, name: str, argument: Expression, point: ProgramPoint

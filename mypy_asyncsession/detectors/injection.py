@@ -76,7 +76,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
 
-#: What FastAPI stumbles over in a generator function because of where it yields.
+#: What FastAPI stumbles over in a generator function because of where it yields. A request whose
+#: session cannot be opened fails, whether that was swallowed or not.
 _FAULTS: Final = {
     YieldFault.NEVER: Drive.UNYIELDED,
     YieldFault.TWICE: Drive.TWICE,
@@ -227,7 +228,7 @@ class Driving:
                 return Injection(Drive.RAW, item, type_)
             source = self._interpreter.program.source(function.scope.module)
             faulty = faulty_yield(source.flow_of(node)) if source is not None else None
-            if faulty is not None:
+            if faulty is not None and faulty.fault in _FAULTS:
                 return Injection(_FAULTS[faulty.fault], result)
             return Injection(Drive.ENTERED, item, type_, none=none)
         if isinstance(node, FuncDef) and node.is_coroutine:

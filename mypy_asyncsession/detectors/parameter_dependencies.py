@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, TupleExpr
-from mypy.types import UnboundType
+from mypy.types import Instance, UnboundType
 
 from mypy_asyncsession.detectors.annotations import Annotations
-from mypy_asyncsession.semantic.values import AliasValue, FunctionValue
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    AliasValue,
+    ClassValue,
+    FunctionValue,
+    ObjectValue,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Argument
+    from mypy.nodes import Argument, FuncItem
 
     from mypy_asyncsession.detectors.depends_calls import DependsCalls
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
+    from mypy_asyncsession.semantic.values import Value
 
 
 class ParameterDependencies:
@@ -59,16 +66,40 @@ class ParameterDependencies:
 
         ``None`` where it is not known, and where FastAPI may call it more than once.
         """
+        value = self._given(argument, scope)
+        return value if isinstance(value, FunctionValue) else None
+
+    def initializer(self, argument: Argument, scope: Scope, at: FuncItem) -> FunctionValue | None:
+        """The ``__init__`` of what a parameter is given, as with ``provider``.
+
+        Args:
+            argument: The parameter.
+            scope: The scope that its function is defined in.
+            at: The function.
+        """
+        value = self._given(argument, scope)
+        if value is None:
+            # ``Depends()``, which is of the class that the parameter is annotated with.
+            position = at.arguments.index(argument)
+            declared = self._interpreter.declared_parameter(at, position, scope)
+            type_ = declared.type if isinstance(declared, ObjectValue) else None
+            if isinstance(type_, Instance):
+                value = ClassValue(type_.type.fullname, type_.type)
+        found = self._interpreter.initializer(value) if isinstance(value, ClassValue) else None
+        return found if isinstance(found, FunctionValue) else None
+
+    def _given(self, argument: Argument, scope: Scope) -> Value | None:
+        """What ``Depends`` names for a parameter; ``None`` where it names nothing."""
         found = list(self.calls(argument, scope))
         if len(found) != 1:
-            return None
+            return UNKNOWN
         call, inner = found[0]
-        if len(call.args) != 1:
-            return None  # other scopes, or no cache: perhaps another one
-        named = self._depends.named(call, inner, None)
-        if named is None or named.helped or not isinstance(named.value, FunctionValue):
+        if not call.args and self._depends.is_depends(call, inner, None):
             return None
-        return named.value
+        if len(call.args) != 1:
+            return UNKNOWN  # other scopes, or no cache: perhaps another one
+        named = self._depends.named(call, inner, None)
+        return UNKNOWN if named is None or named.helped else named.value
 
     def _of_module(self, module: str) -> Annotations | None:
         if module not in self._annotations:

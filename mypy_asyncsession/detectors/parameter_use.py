@@ -15,8 +15,10 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     OpExpr,
+    ReturnStmt,
     UnaryExpr,
 )
+from mypy.types import UnboundType
 
 from mypy_asyncsession.models.builtin import PROBES
 from mypy_asyncsession.semantic.call_arguments import matched
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from mypy.nodes import FuncItem, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.scopes import Scope
 
 #: Functions that find out what they are given, beside the probes for providers.
@@ -38,6 +41,7 @@ _ASKING: Final = PROBES | {"getattr", "type"}
 #: What the objects have that stand for a parameter of the request.
 _OF_PARAMETERS: Final = frozenset({"alias", "default", "description", "example", "title"})
 _ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+_EQUALITY: Final = frozenset({"==", "!=", "in", "not in"})
 _ORDERING: Final = frozenset({"<", ">", "<=", ">="})
 #: What takes numbers, or what can be iterated over.
 _FAILING_FUNCTIONS: Final = frozenset(
@@ -129,6 +133,8 @@ def asks_for_none(
     function: FuncItem, name: str, scope: Scope, interpreter: Interpreter, depth: int = 0
 ) -> bool:
     """Whether a function, or one that it hands it to, asks whether a parameter is ``None``."""
+    if _only_compares(function, name):
+        return True
     for node in walk(function.body):
         asked: Sequence[Node | None]
         if isinstance(node, ConditionalExpr):
@@ -159,6 +165,48 @@ def asks_for_none(
         if any(_is_name(each, name) for each in asked):
             return True
     return False
+
+
+def _only_compares(function: FuncItem, name: str) -> bool:
+    """Whether a function compares a parameter, and does nothing with it else but to return it.
+
+    ``if key != expected: raise``: ``None`` is another one, too.
+    """
+    compared = returned = 0
+    for node in walk(function.body):
+        if isinstance(node, ComparisonExpr) and _EQUALITY.issuperset(node.operators):
+            compared += sum(_is_name(each, name) for each in node.operands)
+        elif isinstance(node, ReturnStmt) and node.expr is not None and _is_name(node.expr, name):
+            returned += 1
+    return compared > 0 and mentions(function.body, name) == compared + returned
+
+
+def all_ask_for_none(
+    alias: IndexExpr, scope: Scope, source: ModuleSource, interpreter: Interpreter
+) -> bool:
+    """Whether the functions of a module that use an alias all ask whether what it gives is None.
+
+    Args:
+        alias: What the alias stands for.
+        scope: The scope that it stands in.
+        source: The module.
+        interpreter: As in ``is_read``.
+    """
+    names = {
+        name
+        for name, bindings in scope.names.bindings.items()
+        if len(bindings) == 1 and bindings[0].node is alias
+    }
+    using = [
+        (function, argument.variable.name)
+        for function in source.index.of_kind(FuncDef)
+        for argument in function.arguments
+        if isinstance(argument.type_annotation, UnboundType)
+        and argument.type_annotation.name in names
+    ]
+    return bool(using) and all(
+        asks_for_none(function, name, scope, interpreter) for function, name in using
+    )
 
 
 def _is_broad(type_: Node | None) -> bool:

@@ -70,9 +70,10 @@ class FaultyManager(NamedTuple):
         fault: What is wrong with where it yields.
         is_async: Whether the manager is an async one.
         handed: What a call gives.
-        span: The ``return`` or the ``yield`` that shows it.
+        span: The ``return`` or the ``yield`` that shows it, or the call that makes a manager.
         function: As in ``Use``.
         lines: As in ``Use``.
+        is_elsewhere: Whether that is a call, and the function stands elsewhere.
     """
 
     name: str
@@ -82,6 +83,7 @@ class FaultyManager(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    is_elsewhere: bool = False
 
 
 class Annotated(Enum):

@@ -156,6 +156,7 @@ class Reuse(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        kept: The function or property that keeps it, where a decorator does.
     """
 
     pairing: Pairing
@@ -167,6 +168,7 @@ class Reuse(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    kept: str | None = None
 
 
 class Exit(Enum):
@@ -245,6 +247,7 @@ class Situation(Enum):
     RETURNED = "returned"
     STORED = "stored"
     CALLED = "called"
+    WRAPPED = "wrapped"
 
 
 class UnenteredUse(NamedTuple):
@@ -260,6 +263,7 @@ class UnenteredUse(NamedTuple):
         span: Where it stands.
         function: As in ``Use``.
         lines: As in ``Use``.
+        via: The decorator that gives it, as written.
     """
 
     situation: Situation
@@ -271,6 +275,7 @@ class UnenteredUse(NamedTuple):
     span: Span
     function: str
     lines: tuple[int, ...]
+    via: str = ""
 
 
 class Probe(NamedTuple):

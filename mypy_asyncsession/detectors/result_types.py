@@ -8,6 +8,8 @@ from mypy.expandtype import expand_type, expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import (
     AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
     ClassDef,
     FuncDef,
     LambdaExpr,
@@ -30,6 +32,7 @@ from mypy.types import (
 from mypy.typevars import fill_typevars_with_any
 
 from mypy_asyncsession.detectors.literal_types import literal_type
+from mypy_asyncsession.detectors.related_types import is_same_class, is_stranger, without_none
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
 from mypy_asyncsession.semantic.none_tests import is_ruled_out
@@ -90,7 +93,7 @@ class ResultTypes:
             return self._resolved(function, declared, receiver) if declared is not None else None
         if isinstance(value, Bounded):
             return self._resolved(function, declared, receiver) if declared is not None else None
-        if _is_same_class(declared, value.type):
+        if is_same_class(declared, value.type):
             return declared  # what the class holds is said by the annotation alone
         if informative(declared) or function.is_static or not isinstance(value.type, Instance):
             return value.type
@@ -147,7 +150,44 @@ class ResultTypes:
         given = [value for _, value in self._given_out(function)]
         if isinstance(get_proper_type(declared), NoneType):
             return not all(map(is_none, given))
-        return any(self._is_another(each, declared) for each in given)
+        if any(self._is_another(each, declared) for each in given):
+            return True
+        return UNKNOWN in given and any(
+            value is UNKNOWN and self._is_said_otherwise(expression, declared, function)
+            for expression, value in self._given_out(function)
+        )
+
+    def _is_said_otherwise(
+        self, expression: Expression, declared: Type, function: FunctionValue
+    ) -> bool:
+        """Whether what is returned comes of a call that is declared to give a stranger."""
+        source = self._interpreter.program.source(function.scope.module)
+        scope = source.scope_of(function) if source is not None else function.scope
+        where = None
+        if isinstance(expression, NameExpr):
+            bindings = scope.names.bindings.get(expression.name, ())
+            if len(bindings) != 1 or not isinstance(bindings[0].node, (AwaitExpr, CallExpr)):
+                return False
+            expression, where = bindings[0].node, bindings[0].blocks
+        awaited = isinstance(expression, AwaitExpr)
+        call = expression.expr if isinstance(expression, AwaitExpr) else expression
+        callee = (
+            self._interpreter.value(call.callee, scope, where)
+            if isinstance(call, CallExpr)
+            else UNKNOWN
+        )
+        if not isinstance(callee, FunctionValue):
+            return False
+        type_ = self.result(callee)
+        type_ = self.item(type_) if awaited else type_
+        if type_ is None:
+            return False
+        found = get_proper_type(without_none(self._resolved(callee, type_, self._receiver(callee))))
+        return (
+            isinstance(found, Instance)
+            and found.type.fallback_to_any
+            and is_stranger(found, declared)
+        )
 
     def _is_another(self, given: Value, declared: Type) -> bool:
         """Whether what is given has nothing to do with a declared type, ``None`` apart."""
@@ -163,10 +203,14 @@ class ResultTypes:
         is_subtype = self._interpreter.program.is_subtype
         return bool(found) and all(
             isinstance(each, Instance)
-            and not _is_wide(each)
-            and not is_subtype(each, declared)
-            and not is_subtype(declared, each)
-            and not _is_same_class(each, declared)
+            and (
+                is_stranger(each, declared)
+                if each.type.fallback_to_any
+                else not each.type.is_protocol
+                and not is_subtype(each, declared)
+                and not is_subtype(declared, each)
+                and not is_same_class(each, declared)
+            )
             for each in map(get_proper_type, found)
         )
 
@@ -192,7 +236,7 @@ class ResultTypes:
             value = self._interpreter.value(node.rvalue, function.scope, None)
             if not isinstance(value, ObjectValue) or value.type is None or is_none(value):
                 continue
-            if is_subtype(value.type, declared) and not _is_same_class(value.type, declared):
+            if is_subtype(value.type, declared) and not is_same_class(value.type, declared):
                 return True
         return False
 
@@ -332,28 +376,5 @@ class ResultTypes:
         return expand_type(type_, found)
 
 
-def without_none(type_: Type) -> Type:
-    """A type with ``None`` left out of what it may be."""
-    proper = get_proper_type(type_)
-    if not isinstance(proper, UnionType):
-        return type_
-    rest = [each for each in proper.items if not isinstance(get_proper_type(each), NoneType)]
-    return UnionType.make_union(rest) if rest else type_
-
-
 def _is_self(node: Expression) -> bool:
     return isinstance(node, NameExpr) and node.name == "self"
-
-
-def _is_wide(type_: Instance) -> bool:
-    """Whether a type says so little that a narrower one may be meant."""
-    return type_.type.fallback_to_any or type_.type.is_protocol
-
-
-def _is_same_class(one: Type | None, other: Type) -> bool:
-    """Whether two types are of one class, whatever it holds."""
-    first = get_proper_type(one) if one is not None else None
-    second = get_proper_type(other)
-    return (
-        isinstance(first, Instance) and isinstance(second, Instance) and first.type is second.type
-    )

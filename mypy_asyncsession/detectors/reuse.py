@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from mypy.nodes import (
     CallExpr,
     ClassDef,
+    Decorator,
+    DelStmt,
     ForStmt,
     FuncDef,
     FuncItem,
     MemberExpr,
     NameExpr,
+    StrExpr,
     WithStmt,
 )
 
@@ -19,11 +22,12 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import Reuse
 from mypy_asyncsession.detectors.repeated_calls import RepeatedCalls
 from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.shapes import Shape
-from mypy_asyncsession.semantic.syntax import dotted, yields
-from mypy_asyncsession.semantic.values import ObjectValue
+from mypy_asyncsession.semantic.syntax import dotted, returned, walk, yields
+from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression
 
     from mypy_asyncsession.detectors.record import Pairing
+    from mypy_asyncsession.semantic.bound_names import Binding
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -50,11 +55,19 @@ _ENTERING = frozenset({"enter_async_context", "enter_context"})
 
 
 class _Made(NamedTuple):
-    """The one call that makes what is used, and where it stands."""
+    """The one call that makes what is used, and where it stands.
+
+    Attributes:
+        call: The call.
+        scope: The scope that it stands in.
+        where: The blocks around it.
+        kept: What keeps its result, by name: a function under ``lru_cache``.
+    """
 
     call: CallExpr
     scope: Scope
     where: Where
+    kept: str | None = None
 
 
 class Reuses:
@@ -77,6 +90,8 @@ class Reuses:
             made = self._of_name(expression, point)
         elif isinstance(expression, MemberExpr) and isinstance(expression.expr, NameExpr):
             made = self._of_attribute(expression, expression.expr.name, point)
+        elif isinstance(expression, CallExpr) and not expression.args:
+            made = self._of_cached(expression, point)
         else:
             return
         if made is None:
@@ -98,33 +113,64 @@ class Reuses:
             span=span,
             function=point.body.outermost(),
             lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
+            kept=made.kept,
         )
 
     def _of_name(self, expression: NameExpr, point: ProgramPoint) -> _Made | None:
         """What made a thing that has a name, if that is used again."""
-        name, function = expression.name, point.body.function()
-        scope = _scope_of(name, point.scope)
+        function = point.body.function()
+        scope = _scope_of(expression.name, point.scope)
         if scope is None or function is None:
             return None
-        bindings = scope.names.bindings.get(name, [])
-        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].element is not None:
+        chain = _handed_on(expression.name, scope)
+        if not chain:
             return None
-        made = bindings[0].node
+        maker, binding = chain[-1]
+        made = binding.node
         if not isinstance(made, CallExpr):
             return None
-        if isinstance(scope.node, FuncItem) and self._source.rebound_inside(name, scope.node):
+        names = _names_of(made, scope)
+        inside = scope.node if isinstance(scope.node, FuncItem) else None
+        if inside is not None and any(self._source.rebound_inside(each, inside) for each in names):
             return None
         if scope.node is function:
-            again = self._is_again(expression, name, point)
+            again = self._is_again(expression, names, maker, point)
         elif scope.node is None:
-            again = name not in self._source.rebound() and self._repeated.of_function(
+            again = not names & self._source.rebound().keys() and self._repeated.of_function(
                 function, point.body.decorators
             )
         else:
-            again = isinstance(scope.node, FuncItem) and self._repeated.of_closure(
-                function, scope.node, point.body.decorators
+            again = inside is not None and self._repeated.of_closure(
+                function, inside, point.body.decorators
             )
-        return _Made(made, scope, bindings[0].blocks) if again else None
+        return _Made(made, scope, binding.blocks) if again else None
+
+    def _of_cached(self, expression: CallExpr, point: ProgramPoint) -> _Made | None:
+        """What a function made once that keeps what it gave, if that is used again."""
+        function, name = point.body.function(), dotted(expression.callee)
+        if function is None or name is None:
+            return None
+        if any(
+            dotted(site.call.callee) == f"{name}.cache_clear"
+            for site in self._source.calls("cache_clear")
+        ):
+            return None
+        called = self._interpreter.value(expression.callee, point.scope, point.where)
+        if isinstance(called, ManagerFactory) and called.cached:
+            made, scope = expression, point.scope
+        elif isinstance(called, FunctionValue) and called.cached and called.receiver is None:
+            only = returned(called.node)
+            source = self._interpreter.program.source(called.scope.module)
+            if len(only) != 1 or not isinstance(only[0], CallExpr) or source is None:
+                return None
+            made, scope = only[0], source.scope_in(called.node, called.scope)
+        else:
+            return None
+        again = self._is_again(expression, {f"{name}()"}, name, point) or (
+            _scope_of(name, point.scope) is self._source.scope
+            and self._repeated.of_function(function, point.body.decorators)
+        )
+        return _Made(made, scope, None, kept=name) if again else None
 
     def _of_attribute(self, expression: MemberExpr, root: str, point: ProgramPoint) -> _Made | None:
         """What made an attribute of ``self``, or of its class, if that is used again."""
@@ -138,6 +184,16 @@ class Reuses:
         if function.arguments[0].variable.name != root:
             return None
         assigned = self._source.attributes(around).get(expression.name, [])
+        kept = _kept_property(around, expression.name)
+        if kept is not None:
+            if assigned:
+                return None
+            kept_there = self._of_kept_property(kept, around, body.parent.scope)
+            names = {f"{root}.{expression.name}"}
+            again = self._is_again(expression, names, root, point) or self._is_in_repeated(
+                expression, function, around, point
+            )
+            return kept_there if again else None
         if len(assigned) != 1 or expression.name in self._source.open_attributes(around):
             return None
         made, method = assigned[0]
@@ -150,20 +206,53 @@ class Reuses:
             if method.name != "__init__":
                 return None
             scope = self._source.scope_in(method, scope)
-        if not self._is_again(expression, f"{root}.{expression.name}", point):
-            graph = body.flow().graph
-            if not body.flow().always(graph.points_of(expression)):
-                return None
-            if not self._repeated.of_method(function, around, shared=method is None):
-                return None
+        again = self._is_again(expression, {f"{root}.{expression.name}"}, root, point)
+        if not again and not self._is_in_repeated(
+            expression, function, around, point, shared=method is None
+        ):
+            return None
         return _Made(made, scope, None)
 
-    def _is_again(self, expression: Expression, name: str, point: ProgramPoint) -> bool:
-        """Whether a use comes after another one of what was not made anew in between."""
+    def _of_kept_property(self, kept: FuncDef, around: ClassDef, scope: Scope) -> _Made | None:
+        """What a ``cached_property`` made, once for each object."""
+        only = returned(kept)
+        if len(only) != 1 or not isinstance(only[0], CallExpr):
+            return None
+        if self._source.subclasses(around.name) or _may_be_dropped(kept.name, around):
+            return None
+        inside = self._source.scope_in(kept, scope)
+        return _Made(only[0], inside, None, kept=f"{around.name}.{kept.name}")
+
+    def _is_in_repeated(
+        self,
+        expression: Expression,
+        function: FuncDef,
+        around: ClassDef,
+        point: ProgramPoint,
+        *,
+        shared: bool = False,
+    ) -> bool:
+        """Whether a use comes on every way through a method that runs again on one object."""
+        flow = point.body.flow()
+        return flow.always(flow.graph.points_of(expression)) and self._repeated.of_method(
+            function, around, shared=shared
+        )
+
+    def _is_again(
+        self, expression: Expression, names: set[str], maker: str, point: ProgramPoint
+    ) -> bool:
+        """Whether a use comes after another one of what was not made anew in between.
+
+        Args:
+            expression: What is used.
+            names: How the same thing is written.
+            maker: The name that binding makes it anew.
+            point: The use.
+        """
         flow = point.body.flow()
         graph = flow.graph
-        uses = [point.index for point in graph.points if _uses(point, name)]
-        root = name.partition(".")[0]
+        uses = [point.index for point in graph.points if any(_uses(point, name) for name in names)]
+        root = maker.partition(".")[0]
         return may_reach(graph, uses, graph.points_of(expression), avoiding=flow.bindings.of(root))
 
 
@@ -171,16 +260,65 @@ def _uses(point: Point, name: str) -> bool:
     """Whether a point enters or iterates over what is written so."""
     node = point.node
     if point.kind is PointKind.ENTER and isinstance(node, WithStmt):
-        return dotted(node.expr[point.item]) == name
+        return _written(node.expr[point.item]) == name
     if point.kind is PointKind.ITERATE and isinstance(node, ForStmt):
-        return dotted(node.expr) == name
+        return _written(node.expr) == name
     return (
         point.kind is PointKind.CALL
         and isinstance(node, CallExpr)
         and isinstance(node.callee, MemberExpr)
         and node.callee.name in _ENTERING
         and len(node.args) == 1
-        and dotted(node.args[0]) == name
+        and _written(node.args[0]) == name
+    )
+
+
+def _written(expression: Expression) -> str | None:
+    """A dotted name, or a call of one without arguments."""
+    if isinstance(expression, CallExpr) and not expression.args:
+        name = dotted(expression.callee)
+        return f"{name}()" if name is not None else None
+    return dotted(expression)
+
+
+def _handed_on(name: str, scope: Scope) -> list[tuple[str, Binding]]:
+    """The one binding of a name, of the name that it is given, and so on; empty if there are more.
+
+    Binding a name to another one makes nothing: ``again = manager``.
+    """
+    found: list[tuple[str, Binding]] = []
+    while True:
+        bindings = scope.names.bindings.get(name, [])
+        if len(bindings) != 1 or bindings[0].kind != "assign" or bindings[0].element is not None:
+            return []
+        found.append((name, bindings[0]))
+        given = bindings[0].node
+        if not isinstance(given, NameExpr) or len(found) > 4:
+            return found
+        name = given.name
+
+
+def _names_of(made: CallExpr, scope: Scope) -> set[str]:
+    """The names in a scope that stand for what one call made, and for nothing else."""
+    chains = {name: _handed_on(name, scope) for name in scope.names.bindings}
+    return {name for name, chain in chains.items() if chain and chain[-1][1].node is made}
+
+
+def _kept_property(around: ClassDef, name: str) -> FuncDef | None:
+    """The method of a class that is a ``cached_property`` of that name."""
+    found = [each for each in around.defs.body if isinstance(each, Decorator) and each.name == name]
+    if len(found) != 1 or len(found[0].original_decorators) != 1:
+        return None
+    is_kept = last_name(found[0].original_decorators[0]) == "cached_property"
+    return found[0].func if is_kept else None
+
+
+def _may_be_dropped(name: str, around: ClassDef) -> bool:
+    """Whether a class deletes what a ``cached_property`` keeps, so that it is made anew."""
+    return any(
+        (isinstance(node, DelStmt) and name in (dotted(node.expr) or "").split("."))
+        or (isinstance(node, StrExpr) and node.value == name)
+        for node in walk(around.defs)
     )
 
 

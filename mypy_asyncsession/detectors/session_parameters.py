@@ -14,11 +14,14 @@ from mypy.nodes import (
     OpExpr,
 )
 
+from mypy_asyncsession.detectors.held_sessions import is_resource
 from mypy_asyncsession.detectors.parameter_needs import pairings
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.cfg.conditions import conditions
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import dotted, mentions, statements, walk
+from mypy_asyncsession.semantic.values import UNKNOWN, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +33,25 @@ if TYPE_CHECKING:
 
 #: What a session has as well as many other objects.
 _OTHERS = frozenset({"add", "begin", "bind", "close", "delete", "get", "query"})
+
+
+def takes_session(
+    function: FunctionValue, name: str, interpreter: Interpreter, *, declared_too: bool
+) -> bool:
+    """Whether a function uses a parameter as a session, or, if need be, says so.
+
+    Args:
+        function: The function.
+        name: The parameter.
+        interpreter: Says what its annotation is.
+        declared_too: Whether it is enough that it is annotated as one.
+    """
+    names = [argument.variable.name for argument in function.node.arguments]
+    declared = interpreter.declared_parameter(function.node, names.index(name), function.scope)
+    if declared is UNKNOWN:
+        return uses_as_session(function, name, interpreter)
+    wanted = [each for each in members(declared) if not is_none(each)]
+    return declared_too and bool(wanted) and all(map(is_resource, wanted))
 
 
 def uses_as_session(function: FunctionValue, name: str, interpreter: Interpreter) -> bool:

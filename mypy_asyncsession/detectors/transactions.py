@@ -323,6 +323,7 @@ def _quick_look(contents: Contents) -> tuple[bool, bool, list[Block]]:
         if isinstance(node, MemberExpr):
             begins = begins or node.name in ("begin", "begin_nested")
             flushes = flushes or node.name in FLUSHING
+            catches = catches or node.name == "suppress"
         elif isinstance(node, NameExpr):
             catches = catches or node.name == "suppress"
     swallowing = [attempt.block for attempt in contents.attempts if swallows_failure(attempt)]

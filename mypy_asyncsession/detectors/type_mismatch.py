@@ -21,7 +21,7 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.detectors.dependency_records import Drive
-from mypy_asyncsession.detectors.result_types import without_none
+from mypy_asyncsession.detectors.related_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import ClassValue, ObjectValue

@@ -43,6 +43,7 @@ from mypy_asyncsession.detectors.expired_reads import ExpiredReads
 from mypy_asyncsession.detectors.getters import Getters
 from mypy_asyncsession.detectors.given_holders import GivenHolders
 from mypy_asyncsession.detectors.given_providers import GivenProviders
+from mypy_asyncsession.detectors.injected_sessions import InjectedSessions
 from mypy_asyncsession.detectors.injecting_calls import InjectingCalls
 from mypy_asyncsession.detectors.iterated_arguments import IteratedArguments
 from mypy_asyncsession.detectors.lazy_loads import LazyLoads
@@ -58,6 +59,8 @@ from mypy_asyncsession.detectors.transactions import Transactions
 from mypy_asyncsession.detectors.unawaited import NEGLECTING, UnawaitedCoroutines
 from mypy_asyncsession.detectors.unentered_use import UnenteredUses
 from mypy_asyncsession.detectors.using_calls import USING, UsingCalls
+from mypy_asyncsession.detectors.wrapped_functions import WrappedFunctions
+from mypy_asyncsession.models.contextlib import MANAGING
 from mypy_asyncsession.models.sqlalchemy import SESSION_ATTRIBUTES
 from mypy_asyncsession.semantic.index import bodies, head
 from mypy_asyncsession.semantic.mapped_classes import MappedClasses
@@ -126,6 +129,7 @@ class Walker:
             interpreter, source.module, self._candidates, self._open, exhaustive=exhaustive
         )
         self._decorated = DecoratedFunctions(interpreter, source, self._pairings)
+        self._wrapped = WrappedFunctions(interpreter)
         self._iterated = IteratedArguments(interpreter, self._pairings, self._candidates)
         self._reuses = Reuses(interpreter, source)
         self._using = UsingCalls(interpreter, self._pairings, self._exits, self._reuses)
@@ -134,9 +138,11 @@ class Walker:
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module, self._candidates)
         summaries = Summaries(interpreter)
-        self._concurrent = ConcurrentUses(summaries)
         depends = DependsCalls(interpreter)
         dependencies = ParameterDependencies(interpreter, depends)
+        self._concurrent = ConcurrentUses(
+            summaries, InjectedSessions(summaries.objects, dependencies)
+        )
         self._expired = ExpiredReads(
             interpreter, summaries, MappedClasses(interpreter), dependencies
         )
@@ -243,8 +249,7 @@ class Walker:
 
     def _definition(self, statement: Node, point: ProgramPoint) -> Iterator[Record]:
         if isinstance(statement, OverloadedFuncDef):
-            items = [item for item in statement.items if item is not statement.impl]
-            for item in filter(None, (*items, statement.impl)):
+            for item in statement.unanalyzed_items:
                 yield from self._definition(item, point)
             return
         function = definition_of(statement)
@@ -254,6 +259,7 @@ class Walker:
             yield from self._getters.of_definition(statement, point)
         if isinstance(statement, Decorator):
             yield from self._decorated.of_definition(statement, point)
+            yield from self._wrapped.of_definition(statement, point)
             for decorator in statement.original_decorators:
                 yield from self._expression(decorator, point)
             if any(self._expected.in_function(d, point) for d in statement.original_decorators):
@@ -368,6 +374,8 @@ class Walker:
             return
         if matters:
             yield from self._given_to(call, node, point)
+        if name in MANAGING:
+            yield from self._decorated.of_call(call, point)
         if name in DOUBLING:
             yield from self._doubles.of_call(call, point)
         if self._probes is not None and name in PROBING:

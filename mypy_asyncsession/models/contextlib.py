@@ -20,3 +20,8 @@ ASYNC_CLOSING: Final = frozenset({"contextlib.aclosing"})
 SUPPRESSES: Final = frozenset({"contextlib.suppress"})
 #: The classes that close at the end of a block what was entered into them, by name.
 EXIT_STACKS: Final = frozenset({"AsyncExitStack", "ExitStack"})
+#: The names that make managers of generator functions.
+MANAGING: Final = frozenset(
+    name.rpartition(".")[2]
+    for name in (*ASYNC_CONTEXT_MANAGER_DECORATORS, *CONTEXT_MANAGER_DECORATORS)
+)

@@ -57,12 +57,15 @@ from mypy_asyncsession.rules.pairings import (
     of_resource,
 )
 from mypy_asyncsession.rules.rule import Problem, Rule
+from mypy_asyncsession.semantic.shapes import YieldFault
 
 
 def check(use: Use | FaultyManager) -> Problem | None:
     """Whether *use* enters what it cannot enter, and no session is in it."""
     if isinstance(use, FaultyManager):
-        return None if holds_resource(use.handed) else faulty(use)
+        # A lifespan that swallows what failed at the start has said so.
+        is_said = use.fault is YieldFault.SWALLOWED or holds_resource(use.handed)
+        return None if is_said else faulty(use)
     return entering(use) if is_certain(use) and not of_resource(use) else None
 
 

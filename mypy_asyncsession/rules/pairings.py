@@ -34,6 +34,10 @@ _FAULTS: Final = {
         'yields again after an exception: that ends with "generator didn\'t stop after {thrown}()"',
         "Raise the exception again instead, or catch it before the first yield",
     ),
+    YieldFault.SWALLOWED: (
+        'ends here without a yield: entering it then fails with "generator didn\'t yield"',
+        "Raise the exception again, so that it is seen who failed",
+    ),
 }
 
 
@@ -125,6 +129,12 @@ def reusing(reuse: Reuse) -> Problem | None:
     line = entering_line(again, made, reuse.pairing.value)
     if reuse.pairing.enters and reuse.pairing not in (Pairing.ASYNC_WITH, Pairing.WITH):
         line = f"{reuse.pairing.value}({made})"
+    if reuse.kept is not None:
+        return Problem(
+            f'"{reuse.text}" is {what}, kept from its first use: {says}',
+            f'Let "{reuse.kept}" make a new one each time',
+            reuse.handed.place,
+        )
     return Problem(
         f'"{reuse.text}" is {what}, made by "{reuse.made}": {says}',
         f'Call it where it is used: "{line}"',
@@ -136,6 +146,8 @@ def faulty(manager: FaultyManager) -> Problem:
     """What is wrong with a manager whose generator function yields never or twice."""
     message, hint = _FAULTS[manager.fault]
     thrown = "athrow" if manager.is_async else "throw"
+    if manager.is_elsewhere:
+        message = message.replace(" here", "")
     return Problem(f'"{manager.name}" {message.format(thrown=thrown)}', hint, None)
 
 

@@ -94,6 +94,13 @@ def check(raw: UnenteredUse) -> Problem | None:
         return Problem(
             f'"{raw.text}" begins nothing: it is neither awaited nor entered', hint, None
         )
+    if raw.situation is Situation.WRAPPED:
+        return Problem(
+            f'"{raw.via}" gives "{raw.text}" as "{raw.detail}", which wants the {raw.session}: '
+            f"that is {handed.shape.value}",
+            f"{_instead(raw, handed)}, in the wrapper",
+            handed.place,
+        )
     done = _DONE.get(handed.shape, "entered")
     taken = _TAKEN[raw.situation].format(detail=raw.detail, session=raw.session, done=done)
     made = ""

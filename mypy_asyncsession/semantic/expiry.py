@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import Argument, AssignmentStmt, CallExpr, FuncDef, NameExpr, WithStmt, YieldExpr
+from mypy.nodes import (
+    Argument,
+    AssignmentStmt,
+    CallExpr,
+    ClassDef,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    WithStmt,
+    YieldExpr,
+)
 
 from mypy_asyncsession.models.sqlalchemy import (
     ASYNC_SESSIONMAKERS,
@@ -13,10 +23,16 @@ from mypy_asyncsession.models.sqlalchemy import (
     SESSIONMAKERS,
 )
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
+from mypy_asyncsession.semantic.footprints import configured
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import Variable
 from mypy_asyncsession.semantic.syntax import yields
-from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, fullname
+from mypy_asyncsession.semantic.values import (
+    FunctionValue,
+    ManagerFactory,
+    ModuleValue,
+    fullname,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,9 +107,40 @@ class Expiry:
             return True
         if isinstance(callee, (FunctionValue, ManagerFactory)):
             return self._provided(callee, depth)
+        if isinstance(made.callee, MemberExpr):
+            return self._attribute_expires(made.callee, body, at)
         return isinstance(made.callee, NameExpr) and self._maker_expires(
             made.callee.name, body.scope
         )
+
+    def _attribute_expires(self, maker: MemberExpr, body: FunctionBody, at: int) -> bool:
+        """The same of ``self.maker``, which the class assigns once, and of ``database.maker``."""
+        owner = self._objects.value(maker.expr, body, at)
+        if isinstance(owner, ModuleValue):
+            source = self._interpreter.program.source(owner.name)
+            return source is not None and self._maker_expires(maker.name, source.scope)
+        klass = body.scope.parent
+        source = self._interpreter.program.source(body.scope.module)
+        if source is None or klass is None or not isinstance(klass.node, ClassDef):
+            return False
+        if not isinstance(maker.expr, NameExpr) or not body.node.arguments:
+            return False
+        if maker.expr.name != body.node.arguments[0].variable.name:
+            return False
+        assigned = [
+            (made, method)
+            for made, method in source.attributes(klass.node).get(maker.name, [])
+            if not (isinstance(made, NameExpr) and made.name == "None")
+        ]
+        if len(assigned) != 1 or maker.name in source.open_attributes(klass.node):
+            return False
+        if maker.name in source.patched(klass.node.name) | configured(source):
+            return False
+        made, method = assigned[0]
+        if not isinstance(made, CallExpr) or source.subclasses(klass.node.name):
+            return False
+        scope = klass if method is None else source.scope_in(method, klass)
+        return self._says_nothing(made, scope)
 
     def _provided(self, provider: object, depth: int) -> bool:
         """Whether the session expires that a generator function yields."""
@@ -115,7 +162,8 @@ class Expiry:
 
     def _maker_expires(self, name: str, scope: Scope, depth: int = 0) -> bool:
         """Whether a sessionmaker with a name is made in sight, and does not say otherwise."""
-        if depth > _DEPTH:
+        source = self._interpreter.program.source(scope.module)
+        if depth > _DEPTH or source is None or name in configured(source):
             return False
         for inner in scope.chain():
             bindings = inner.names.bindings.get(name)
@@ -134,6 +182,11 @@ class Expiry:
             if binding.kind != "assign" or not isinstance(node, CallExpr):
                 return False
             return self._says_nothing(node, inner)
+        *_, outermost = scope.chain()
+        for star in outermost.names.stars if not name.startswith("_") else ():
+            source = self._interpreter.program.source(star)
+            if source is not None and name in source.scope.names.bindings:
+                return self._maker_expires(name, source.scope, depth + 1)
         return False
 
     def _says_nothing(self, call: CallExpr, scope: Scope) -> bool:

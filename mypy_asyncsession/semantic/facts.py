@@ -17,6 +17,7 @@ from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
 from mypy_asyncsession.semantic.footprints import (
     asked,
+    configured,
     depends,
     footprint,
     given_back,
@@ -26,6 +27,7 @@ from mypy_asyncsession.semantic.footprints import (
     loads,
     made,
     made_of_parameters,
+    told,
 )
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.generator_summary import traits_of
@@ -49,6 +51,7 @@ from mypy_asyncsession.semantic.values import (
     UnionValue,
     Value,
 )
+from mypy_asyncsession.semantic.wrapper_arguments import gifts, wrapper_of
 from mypy_asyncsession.semantic.yield_faults import faulty_yield
 
 if TYPE_CHECKING:
@@ -93,6 +96,7 @@ class _Facts:
         """The facts, in no order."""
         source, interpreter = self._source, self._interpreter
         self._members(source.tree.defs, source.scope, "")
+        self._lines += (f"{name} is configured" for name in configured(source))
         for name in source.loose_attributes():
             value = interpreter.loose(source, name)
             self._lines += _line(f"state.{name}", value, interpreter, source.scope)
@@ -120,10 +124,10 @@ class _Facts:
         for name, bindings in scope.names.bindings.items():
             assigned = [each for each in bindings if each.kind == "assign"]
             for binding in assigned:
-                if (told := made(binding)) is not None:
-                    self._lines.append(f"{prefix}{name} is made with {told}")
-                if (told := depends(binding)) is not None:
-                    self._lines.append(f"{prefix}{name} depends on {told}")
+                if (with_ := made(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} is made with {with_}")
+                if (on := depends(binding)) is not None:
+                    self._lines.append(f"{prefix}{name} depends on {on}")
             assigned = [each for each in assigned if not is_plain(each.node)]
             if not assigned or _in_interface(interpreter, f"{module}.{prefix}{name}"):
                 continue
@@ -145,6 +149,11 @@ class _Facts:
             methods = {method.name for _, method in assigned if method is not None}
             if len(methods) > 1 and "__init__" in methods:
                 self._lines.append(f"{inside}{attribute} is bound by {sorted(methods)}")
+            self._lines += (
+                f"{inside}{attribute} is made with {with_}"
+                for value, _ in assigned
+                if (with_ := told(value)) is not None
+            )
             if all(is_plain(value) for value, _ in assigned):
                 continue
             if not _in_interface(interpreter, f"{source.module}.{inside}{attribute}"):
@@ -166,6 +175,8 @@ class _Facts:
             and all(map(is_plain, found.returned))
         ):
             self._evaluate_value(name, partial(_defined, statement, scope), scope)
+        if FuncDef in found.kinds:
+            self._wrapper(function, scope, name)
         if function.is_generator or "commit" in function.name:
             self._evaluate(partial(_over_time, statement, function, scope, name))
         elif is_stub_body(function):
@@ -184,6 +195,14 @@ class _Facts:
             self._lines.append(f"{name} asks {owners}")
         if made := made_of_parameters(function, found):
             self._lines.append(f"{name} makes {made}")
+
+    def _wrapper(self, function: FuncDef, scope: Scope, name: str) -> None:
+        """What a decorator gives to what it decorates, and one that the function makes."""
+        inside = self._source.scope_in(function, scope)
+        for decorator, there in ((function, scope), (wrapper_of(function), inside)):
+            bound = isinstance(there.node, ClassDef)
+            for gift in gifts(decorator, there, self._source, bound=bound) if decorator else ():
+                self._evaluate_value(f"{name} gives {gift.parameter}", gift.value, there)
 
 
 def _bound(binding: Binding, scope: Scope, interpreter: Interpreter) -> Value:

@@ -36,6 +36,10 @@ class Fixpoints(Generic[_S]):
         self._last: dict[Hashable, _S] = {}
         self._reached = depth
         self._changed = False
+        #: What was found where some computation inside would have been one too many, each with how
+        #: many more there could have been: asked for from elsewhere, it may be more.
+        self._cut_off: dict[tuple[Hashable, int], _S] = {}
+        self._is_cut_off = False
 
     def of(self, key: Hashable, compute: Callable[[], _S]) -> _S | None:
         """The value of a key; ``None`` where it would take too many computations in one another.
@@ -53,9 +57,11 @@ class Fixpoints(Generic[_S]):
             passing, head = self._passing[key]
             self._reached = min(self._reached, head)
             return passing
-        if len(self._running) >= self._depth:
-            return None
         place, outside = len(self._running), self._reached
+        if place >= self._depth or (key, place) in self._cut_off:
+            self._is_cut_off = True
+            return self._cut_off.get((key, place))
+        cut_off_outside, self._is_cut_off = self._is_cut_off, False
         self._running[key] = place
         self._reached = self._depth
         try:
@@ -63,7 +69,12 @@ class Fixpoints(Generic[_S]):
         finally:
             del self._running[key]
             reached, self._reached = self._reached, outside
-        if reached >= place:
+            cut_off, self._is_cut_off = self._is_cut_off, self._is_cut_off or cut_off_outside
+        if reached >= place and cut_off:
+            self._forget(place)
+            self._last.pop(key, None)
+            self._cut_off[key, place] = found
+        elif reached >= place:
             self._settle(key, found, place)
         else:
             self._reached = min(outside, reached)
@@ -86,6 +97,12 @@ class Fixpoints(Generic[_S]):
             self._passing = {k: v for k, v in self._passing.items() if v[1] < place}
         self._changed = self._changed or changed_outside
         return self._last[key]
+
+    def _forget(self, place: int) -> None:
+        """Drop what waited for a value that is not the last word."""
+        for each in [key for key, (_, head) in self._passing.items() if head >= place]:
+            del self._passing[each]
+            self._last.pop(each, None)
 
     def _settle(self, key: Hashable, found: _S, place: int) -> None:
         """Keep the value of what waits for nothing, and of all that waited for it."""

@@ -38,6 +38,7 @@ from mypy.nodes import (
 from mypy.types import RawExpressionType, UnboundType
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
+from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.cfg.attempts import attempt_of
 from mypy_asyncsession.semantic.cfg.conditions import steers
 from mypy_asyncsession.semantic.syntax import dotted, walk
@@ -163,16 +164,31 @@ def loads(function: FuncDef, found: Contents) -> str:
 
 def made(binding: Binding) -> str | None:
     """What a name is bound to is told: a sessionmaker of commits, a base of its class."""
-    call = binding.node
-    if binding.kind != "assign" or not isinstance(call, CallExpr):
+    return told(binding.node) if binding.kind == "assign" else None
+
+
+def told(call: Node | None) -> str | None:
+    """What a call that makes a sessionmaker or a base is told; ``None`` for another expression."""
+    if not isinstance(call, CallExpr):
         return None
     callee = call.callee
     if not isinstance(callee, (MemberExpr, NameExpr)) or not callee.name.endswith(
         ("declarative_base", "sessionmaker")
     ):
         return None
-    told = zip(call.arg_names, call.args, strict=True)
-    return str([(name, dotted(each)) for name, each in told if name in _TOLD])
+    given = zip(call.arg_names, call.args, strict=True)
+    return str([(name, dotted(each)) for name, each in given if name in _TOLD])
+
+
+def configured(source: ModuleSource) -> set[str]:
+    """The names of the sessionmakers that a module tells later what their commits do."""
+    return {
+        name
+        for site in source.calls("configure")
+        if isinstance(site.call.callee, MemberExpr)
+        and (name := last_name(site.call.callee.expr)) is not None
+        and not _TOLD.isdisjoint(site.call.arg_names)
+    }
 
 
 def is_plain(node: Node | None) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy.nodes import CallExpr, ClassDef, FuncDef
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.leading_values import LeadingValues
-from mypy_asyncsession.semantic.mentions import Unit, signature_of
+from mypy_asyncsession.semantic.mentions import CATCHING, Unit, signature_of
 from mypy_asyncsession.semantic.syntax import definition_of
+
+#: What may fail, and leave a session failed.
+_FLUSHING: Final = ("commit", "flush")
 
 
 class StandIns(LeadingValues):
@@ -21,6 +26,23 @@ class StandIns(LeadingValues):
                 if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
                     continue
                 if not owning.isdisjoint(self._family(unit.node.name)):
+                    self._concern(unit)
+
+    def _concern_catching(self) -> None:
+        """Look at coroutines that catch what others raise that flush.
+
+        A session that such a one leaves failed need not be mentioned where that is swallowed.
+        """
+        flushing = {
+            function.name
+            for word in _FLUSHING
+            for unit in self._mentions.get(word, ())
+            if (function := definition_of(unit.node)) is not None and function.is_coroutine
+        }
+        for name in flushing:
+            for unit in self._mentions.get(name, ()):
+                function = definition_of(unit.node)
+                if CATCHING in unit.words and function is not None and function.is_coroutine:
                     self._concern(unit)
 
     def _concern_stand_ins(self) -> None:

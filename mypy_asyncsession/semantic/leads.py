@@ -169,6 +169,7 @@ class Leads(StandIns):
             self._queued.discard(unit)
             self._flow(unit)
         self._concern_mixtures()
+        self._concern_catching()
         self._concern_stand_ins()
 
     def _is_odd(self, name: str) -> bool:

@@ -42,7 +42,7 @@ from mypy.types import (
 from mypy_asyncsession.models.frameworks import DEPENDS_NAMES, is_of_framework
 from mypy_asyncsession.semantic.index import bodies, head
 from mypy_asyncsession.semantic.leading_names import HOLDERS, NAMING
-from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, push
+from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, CATCHER, push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,6 +55,7 @@ ASYNC_BLOCK: Final = "<async block>"
 METADATA: Final = "<metadata>"
 YIELDING: Final = "<yield>"
 GLOBAL: Final = "<global>"
+CATCHING: Final = "<except>"
 #: The beginnings of such marks: what is iterated over, and what is entered, by name.
 OVER: Final = "for "
 ENTERED: Final = "with "
@@ -122,7 +123,7 @@ class Unit:
         yield node
         items = [node]
         if isinstance(node, OverloadedFuncDef):
-            items = [*node.items, *([node.impl] if node.impl is not None else ())]
+            items = [*node.unanalyzed_items]
             yield from items
         for item in items:
             if isinstance(item, Decorator):
@@ -229,6 +230,8 @@ def _read(unit: Unit, top: Node, *, injects: bool) -> None:
                 add(GLOBAL)
             elif kind is YieldExpr or kind is YieldFromExpr:
                 add(YIELDING)
+            elif kind is CATCHER:
+                add(CATCHING)
             names = BACKWARDS.get(kind)
             if names is not None:
                 push(stack, node, names)

@@ -82,3 +82,4 @@ class YieldFault(Enum):
     NEVER = "may end without a yield"
     TWICE = "yields a second time"
     AFTER_ERROR = "yields a second time when an exception was thrown in at the first"
+    SWALLOWED = "ends without a yield when what comes before it fails"

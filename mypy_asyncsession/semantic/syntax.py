@@ -61,7 +61,8 @@ FIELDS: Final[dict[type, tuple[str, ...]]] = {
     nodes.LambdaExpr: ("arguments", "body"),
     nodes.Argument: ("initializer",),
     nodes.Decorator: ("original_decorators", "func"),
-    nodes.OverloadedFuncDef: ("items", "impl"),
+    # mypy takes out what redefines a name: handlers of a framework often have the same one.
+    nodes.OverloadedFuncDef: ("unanalyzed_items",),
     nodes.ClassDef: ("decorators", "base_type_exprs", "defs"),
     nodes.MemberExpr: ("expr",),
     nodes.CallExpr: ("callee", "args"),
@@ -99,12 +100,14 @@ BLOCKS: Final[dict[type, tuple[str, ...]]] = {
     nodes.MatchStmt: ("bodies",),
     nodes.IfStmt: ("body", "else_body"),
 }
+#: The kind of statement that catches exceptions.
+CATCHER: Final = nodes.TryStmt
 #: The same, and those of a definition that hold others, or its body.
 _BODIES: Final[dict[type, tuple[str, ...]]] = {
     **BLOCKS,
     nodes.FuncDef: ("body",),
     nodes.Decorator: ("func",),
-    nodes.OverloadedFuncDef: ("items", "impl"),
+    nodes.OverloadedFuncDef: ("unanalyzed_items",),
     nodes.ClassDef: ("defs",),
 }
 
@@ -203,7 +206,7 @@ _LISTS: Final[dict[type, frozenset[str]]] = {
     nodes.FuncDef: frozenset({"arguments"}),
     nodes.LambdaExpr: frozenset({"arguments"}),
     nodes.Decorator: frozenset({"original_decorators"}),
-    nodes.OverloadedFuncDef: frozenset({"items"}),
+    nodes.OverloadedFuncDef: frozenset({"unanalyzed_items"}),
     nodes.ClassDef: frozenset({"decorators", "base_type_exprs"}),
     nodes.CallExpr: frozenset({"args"}),
     nodes.ComparisonExpr: frozenset({"operands"}),

@@ -12,6 +12,7 @@ from mypy.nodes import (
     DictionaryComprehension,
     GeneratorExpr,
     IntExpr,
+    LambdaExpr,
     ListComprehension,
     ListExpr,
     MemberExpr,
@@ -28,6 +29,7 @@ from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, TASK_MAKERS
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.cfg.names import names_in
 from mypy_asyncsession.semantic.dataflow import may_reach
+from mypy_asyncsession.semantic.syntax import returned
 from mypy_asyncsession.semantic.values import fullname
 
 if TYPE_CHECKING:
@@ -150,7 +152,14 @@ class Elements:
         if name in _COPIES:
             yield from self.several(call.args[0], body, depth + 1)
         elif name == "builtins.map" and len(call.args) == 2:
-            yield Element(call.args[0], at, many=True, applied=True)
+            mapped = call.args[0]
+            if isinstance(mapped, LambdaExpr):
+                own = frozenset(each.variable.name for each in mapped.arguments)
+                for made in returned(mapped):
+                    if isinstance(made, CallExpr):
+                        yield Element(made, at, many=True, own=own)
+            else:
+                yield Element(mapped, at, many=True, applied=True)
 
     def _listed(self, name: NameExpr, body: FunctionBody, depth: int) -> Iterator[Element]:
         """The elements of a list with a name: those that it begins with, and those put into it."""

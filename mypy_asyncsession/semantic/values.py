@@ -139,10 +139,17 @@ class FunctionValue(Value):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ManagerFactory(Value):
-    """What ``asynccontextmanager`` or ``contextmanager`` makes of a generator function."""
+    """What ``asynccontextmanager`` or ``contextmanager`` makes of a generator function.
+
+    Attributes:
+        function: The generator function.
+        is_async: Whether its managers are async.
+        cached: As in ``FunctionValue``.
+    """
 
     function: Value
     is_async: bool
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

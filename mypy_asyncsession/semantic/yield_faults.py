@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
     AssignmentStmt,
+    AwaitExpr,
     CallExpr,
+    EllipsisExpr,
     Expression,
     ExpressionStmt,
     ForStmt,
@@ -14,7 +16,9 @@ from mypy.nodes import (
     ListExpr,
     MemberExpr,
     NameExpr,
+    PassStmt,
     ReturnStmt,
+    StrExpr,
     TupleExpr,
     WithStmt,
     YieldExpr,
@@ -32,11 +36,35 @@ from mypy_asyncsession.semantic.yield_points import before_yield
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mypy.nodes import Node, Statement
+
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
 
 #: Functions that never return, by the names that they are called by.
 _LEAVING: Final = frozenset({"abort", "exit", "fail", "skip", "xfail"})
-_DECIDING: Final = (PointKind.BRANCH, PointKind.LOOP, PointKind.NEXT, PointKind.RETURN)
+_DECIDING: Final = (
+    PointKind.BRANCH,
+    PointKind.HANDLER,
+    PointKind.LOOP,
+    PointKind.NEXT,
+    PointKind.RETURN,
+)
+#: What a handler calls that neither raises nor lets anybody know of the exception.
+_SAYING: Final = frozenset(
+    {
+        "close",
+        "critical",
+        "debug",
+        "error",
+        "exception",
+        "info",
+        "log",
+        "print",
+        "rollback",
+        "warn",
+        "warning",
+    }
+)
 
 
 class FaultyYield(NamedTuple):
@@ -69,7 +97,63 @@ def faulty_yield(flow: FunctionFlow) -> FaultyYield | None:
         again = _again_in_round(graph, top, points)
         if again is not None:
             return FaultyYield(YieldFault.AFTER_ERROR, again)
+    swallowing = _swallowing(flow)
+    return FaultyYield(YieldFault.SWALLOWED, swallowing) if swallowing is not None else None
+
+
+def _swallowing(flow: FunctionFlow) -> Expression | ReturnStmt | None:
+    """The end of a handler that makes nothing of what failed before the yield.
+
+    What fails there is awaited: a session that is made and entered connects to nothing.
+    """
+    graph = flow.graph
+    yielding = graph.of_kind(PointKind.YIELD)
+    rounds = graph.of_kind(PointKind.LOOP, PointKind.NEXT)
+    failing = [
+        index
+        for index in before_yield(flow)
+        if graph.points[index].kind is PointKind.AWAIT and not _only_says(graph.points[index].node)
+    ]
+    others = [*yielding, *graph.of_kind(PointKind.HANDLER)]
+    along = EdgeKind.ANY & ~(EdgeKind.ABANDON | EdgeKind.CANCEL | EdgeKind.CLOSE)
+    own = _catching_own(graph)
+    for handler in graph.of_kind(PointKind.HANDLER):
+        done: list[Statement] = getattr(graph.points[handler].node, "body", [])
+        if handler in own or not done or not all(map(_drops, done)):
+            continue
+        between = [each for each in others if each != handler]
+        if not may_reach(
+            graph, failing, handler, first=EdgeKind.ERROR, along=along, avoiding=between
+        ):
+            continue
+        after = reachable(graph, handler, along=EdgeKind.QUIET, avoiding=rounds)
+        if Graph.EXIT not in after or not after.isdisjoint(yielding):
+            continue
+        if may_reach(graph, handler, rounds, along=EdgeKind.QUIET):
+            continue  # it is tried again
+        last, caught = done[-1], graph.points[handler].reads
+        if isinstance(last, ReturnStmt):
+            return last
+        if caught and isinstance(caught[0], Expression):
+            return caught[0]
     return None
+
+
+def _drops(statement: Statement) -> bool:
+    """Whether a statement of a handler does not do anything about the exception."""
+    if isinstance(statement, ExpressionStmt):
+        return _only_says(statement.expr)
+    return isinstance(statement, PassStmt) or (
+        isinstance(statement, ReturnStmt)
+        and (statement.expr is None or last_name(statement.expr) == "None")
+    )
+
+
+def _only_says(expression: Node | None) -> bool:
+    call = expression.expr if isinstance(expression, AwaitExpr) else expression
+    return isinstance(call, (StrExpr, EllipsisExpr)) or (
+        isinstance(call, CallExpr) and last_name(call.callee) in _SAYING
+    )
 
 
 def _without_yield(flow: FunctionFlow) -> Expression | ReturnStmt | None:

@@ -3,8 +3,8 @@
 usage: python -m tests.bench.tree [--rounds N] [--fast] TREE [PATH]
 
 TREE is the working directory, PATH what is checked in it (everything, if it is left out). TREE is
-copied first, because files in it are edited. TREE may also be 1x, 3x or 10x: then a tree of 500,
-1,500 or 5,000 modules is made.
+copied first, because files in it are edited. TREE may also be "shop", the demo's application, or
+1x, 3x or 10x: then a tree of 500, 1,500 or 5,000 modules is made.
 
 The commands take turns, N times, and the medians are printed as a table: wall time, processor time
 and peak memory of all processes of a command. Ratios are to plain mypy on the same tree, cold.
@@ -42,6 +42,9 @@ many_errors_threshold = -1
 """
 #: The other checkers, and the arguments with which they check a path.
 _OTHERS: Final = {"ty": ("check",), "zuban": ("check",), "pyrefly": ("check",), "pyright": ()}
+
+#: The application of the demo.
+_SHOP: Final = Path(__file__).parents[2] / "test-data" / "demo"
 
 #: How often the memory of the processes is looked at, in seconds.
 _EVERY: Final = 0.2
@@ -83,9 +86,11 @@ def measured(arguments: list[str], directory: Path) -> Cost:
     Raises:
         SystemExit: It could not run: its exit status is neither 0 nor 1.
     """
+    # Python keeps what it has compiled, as it does of what is installed.
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.monotonic()
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(arguments, cwd=directory, stdout=log, stderr=log)
+        process = subprocess.Popen(arguments, cwd=directory, env=ours, stdout=log, stderr=log)
         ended = threading.Event()
         peak = [0.0]
 
@@ -239,7 +244,8 @@ def main() -> None:
             generate(tree, sizes()[asked.tree])
         else:
             ignored = shutil.ignore_patterns(".git", ".mypy_cache", ".mypy-asyncsession")
-            shutil.copytree(asked.tree, tree, symlinks=True, ignore=ignored)
+            named = _SHOP if asked.tree == "shop" else asked.tree
+            shutil.copytree(named, tree, symlinks=True, ignore=ignored)
         home = Path(folder, "home")
         home.mkdir()
         bench = Bench(tree, asked.path, home)

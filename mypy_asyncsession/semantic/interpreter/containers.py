@@ -19,6 +19,7 @@ from mypy.nodes import (
     StrExpr,
     TupleExpr,
 )
+from mypy.types import Instance
 
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
@@ -28,7 +29,9 @@ from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     AliasValue,
     ContainerValue,
+    FunctionValue,
     LiteralValue,
+    ObjectValue,
     Value,
     fullname,
     join,
@@ -60,6 +63,13 @@ def index(expr: IndexExpr, at: Context) -> Value:
     base = at.value(expr.base)
     if fullname(base) in ANNOTATED:
         return AliasValue(expr, at.scope)
+    if isinstance(base, ObjectValue) and isinstance(base.type, Instance):
+        getter = at.attribute(base, "__getitem__")
+        return (
+            at.called(getter, [at.value(expr.index)])
+            if isinstance(getter, FunctionValue)
+            else UNKNOWN
+        )
     if not isinstance(base, ContainerValue):
         return UNKNOWN
     return held(base, expr.base, expr.index, at)

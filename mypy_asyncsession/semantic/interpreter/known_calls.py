@@ -73,7 +73,7 @@ def known_call(
     if name in ITERATOR_MAKERS:
         return map_members(first, iterator)
     if name in CACHING:
-        if isinstance(first, FunctionValue):
+        if isinstance(first, (FunctionValue, ManagerFactory)):
             return replace(first, cached=True)
         if not arguments or isinstance(first, LiteralValue):
             return NamedValue(name)  # ``@lru_cache(maxsize=None)``

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mypy.nodes import CallExpr, ClassDef, Expression, FuncItem, NameExpr, TypeInfo
+from mypy.nodes import ArgKind, CallExpr, ClassDef, Expression, FuncItem, NameExpr, TypeInfo
 from mypy.types import Instance, NoneType, has_type_vars
 
 from mypy_asyncsession.semantic.bindings import ITERATING
@@ -34,6 +34,7 @@ from mypy_asyncsession.semantic.values import (
     NamedValue,
     ObjectValue,
     Value,
+    fullname,
     join,
 )
 
@@ -214,6 +215,9 @@ def _bind(binding: Binding, at: Context) -> Value:
         if held_there is not None:
             is_value = binding.element == (1 if last_name(node.callee) == "items" else None)
             return held_there if is_value else UNKNOWN
+        sequence = _gone_through(node, binding.element, at.within(at.scope, binding.blocks))
+        if sequence is not None:
+            return iterated(sequence, at)
     value = at.within(at.scope, binding.blocks).value(node)
     if binding.kind == "assign":
         if binding.element is None:
@@ -228,6 +232,20 @@ def _bind(binding: Binding, at: Context) -> Value:
         found = entered(value)
         return _given_by_enter(value, binding.kind, at) if found is UNKNOWN else found
     return iterated(value, at)
+
+
+def _gone_through(call: CallExpr, position: int | None, at: Context) -> Value | None:
+    """What a target of a loop over ``zip(a, b)`` or ``enumerate(a)`` is an element of."""
+    name = call.callee.name if isinstance(call.callee, NameExpr) else None
+    if position is None or name not in ("enumerate", "zip"):
+        return None
+    at_fault = any(kind is not ArgKind.ARG_POS for kind in call.arg_kinds[: position + 1])
+    argument = position - 1 if name == "enumerate" else position
+    if at_fault or not 0 <= argument < (1 if name == "enumerate" else len(call.args)):
+        return None
+    if fullname(at.value(call.callee)) != f"builtins.{name}":
+        return None
+    return at.value(call.args[argument])
 
 
 def _given_by_enter(manager: Value, kind: str, at: Context) -> Value:
