@@ -111,7 +111,7 @@ def compare(found: ProperType, expected: ProperType, program: Program) -> tuple[
     shown = (_shown(found), _shown(expected))
     if shown[0] == shown[1]:
         shown = (str(found), str(expected))
-    if isinstance(found, TypedDictType) and any(map(_is_mapping, _items(expected))):
+    if _is_typed_dict(found) and any(map(_is_mapping, _items(expected))):
         return None  # that is what it is when the program runs
     if isinstance(found, Instance) and found.type.fullname == "builtins.dict":
         return None if any(isinstance(each, TypedDictType) for each in _items(expected)) else shown
@@ -146,6 +146,14 @@ def _is_made_by(info: TypeInfo, type_: ProperType) -> bool:
     """Whether a class makes such dicts or tuples: of one that it has made no more is known."""
     return (isinstance(type_, TypedDictType) and type_.fallback.type in info.mro) or (
         isinstance(type_, TupleType) and type_.partial_fallback.type in info.mro
+    )
+
+
+def _is_typed_dict(type_: ProperType) -> bool:
+    """Whether an object is a dict with known keys, as it is declared or as its class makes it."""
+    return isinstance(type_, TypedDictType) or (
+        isinstance(type_, Instance)
+        and any(base.name == "_TypedDict" for base in type_.type.mro[1:])
     )
 
 

@@ -93,6 +93,27 @@ def result_type(
     return results[0]
 
 
+def accepts(
+    callee: ProperType, arguments: Sequence[Value], at: Context, *, known: bool = True
+) -> bool:
+    """Whether a call of such a type fits what it is given by position.
+
+    Args:
+        callee: The type of what is called, without what it is bound to.
+        arguments: What it is given.
+        at: Where the call is.
+        known: Whether the types of all of it must be known; where there are overloads they must.
+    """
+    given = _given(arguments, {}, at)
+    if (known or isinstance(callee, Overloaded)) and any(map(is_open, given.types)):
+        return False
+    items = callee.items if isinstance(callee, Overloaded) else [callee]
+    return any(
+        isinstance(item, CallableType) and _fits(item, given, _solved(item, given, at), at)
+        for item in items
+    )
+
+
 def solution(
     callee: CallableType, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
 ) -> dict[TypeVarId, Type]:

@@ -24,12 +24,19 @@ from mypy.operators import op_methods, reverse_op_methods, unary_op_methods
 from mypy.types import Instance, LiteralType, TupleType, TypedDictType, get_proper_type
 
 from mypy_asyncsession.semantic.combine import without_none
-from mypy_asyncsession.semantic.interpreter.argument_types import make, type_of_value
+from mypy_asyncsession.semantic.interpreter.argument_types import (
+    bound_signature,
+    make,
+    type_of_value,
+)
+from mypy_asyncsession.semantic.interpreter.call_types import accepts
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ContainerValue,
+    FunctionValue,
     LiteralValue,
     ObjectValue,
+    TypedCallable,
     UnionValue,
     Value,
     map_members,
@@ -65,7 +72,7 @@ def _element(base: Value, key: Expression, at: Context) -> Value:
         return at.types.value(type_.items[key.value]) if key.value < len(type_.items) else UNKNOWN
     if isinstance(type_, TypedDictType) and isinstance(key, StrExpr):
         return at.types.value(type_.items.get(key.value))
-    return _method(base, "__getitem__", [at.value(key)], at)
+    return _method(base, "__getitem__", [at.value(key)], at, known=False)
 
 
 def _declared(expr: MemberExpr | NameExpr, at: Context) -> Value:
@@ -100,17 +107,24 @@ def _operation(expr: OpExpr, at: Context) -> Value:
     method = op_methods.get(expr.op)
     if method is None:
         return UNKNOWN
-    left, right = at.value(expr.left), at.value(expr.right)
-    found = _method(left, method, [right], at)
-    other = reverse_op_methods.get(method)
-    return _method(right, other, [left], at) if found is UNKNOWN and other is not None else found
+    return _between(at.value(expr.left), at.value(expr.right), method, at)
 
 
 def _comparison(expr: ComparisonExpr, at: Context) -> Value:
-    if len(expr.operators) == 1 and expr.operators[0] not in _TESTS:
-        left, right = map(at.value, expr.operands)
-        return _method(left, op_methods[expr.operators[0]], [right], at)
-    return _bool(at) if _TESTS.issuperset(expr.operators) else UNKNOWN
+    values = [at.value(each) for each in expr.operands]
+    found = [
+        _bool(at) if operator in _TESTS else _between(left, right, op_methods[operator], at)
+        for operator, left, right in zip(expr.operators, values, values[1:], strict=False)
+    ]
+    same = all(isinstance(each, ObjectValue) and each.type == _instance(found[0]) for each in found)
+    return found[0] if same else UNKNOWN
+
+
+def _between(left: Value, right: Value, method: str, at: Context) -> Value:
+    """What an operator gives: the object to the right has the word if the other takes it not."""
+    found = _method(left, method, [right], at)
+    other = reverse_op_methods.get(method)
+    return _method(right, other, [left], at) if found is UNKNOWN and other is not None else found
 
 
 def _unary(expr: UnaryExpr, at: Context) -> Value:
@@ -119,17 +133,25 @@ def _unary(expr: UnaryExpr, at: Context) -> Value:
     return _method(at.value(expr.expr), unary_op_methods[expr.op], [], at)
 
 
-def _method(owner: Value, name: str, arguments: list[Value], at: Context) -> Value:
-    """What a method of an object gives."""
+def _method(
+    owner: Value, name: str, arguments: list[Value], at: Context, *, known: bool = True
+) -> Value:
+    """What a method of an object gives that takes such arguments, *known* ones alone or not."""
     owner = without_none(owner)
     if isinstance(owner, UnionValue):
-        return map_members(owner, lambda each: _method(each, name, arguments, at))
+        return map_members(owner, lambda each: _method(each, name, arguments, at, known=known))
     if isinstance(owner, LiteralValue):
         owner = _object(owner, at)
     type_ = _instance(owner)
     if type_ is None:
         return UNKNOWN
-    return at.called(at.attribute(at.types.value(type_), name), arguments)
+    method = at.attribute(at.types.value(type_), name)
+    declared = method.type if isinstance(method, TypedCallable) else None
+    if isinstance(method, FunctionValue):
+        declared = bound_signature(method, at)
+    if declared is None or (arguments and not accepts(declared, arguments, at, known=known)):
+        return UNKNOWN
+    return at.called(method, arguments)
 
 
 def _object(literal: LiteralValue, at: Context) -> Value:

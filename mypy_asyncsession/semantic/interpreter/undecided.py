@@ -125,8 +125,8 @@ def _is_grounded(expr: Expression, at: Context, depth: int = 0) -> bool:
         callee = at.value(expr.callee)
         if isinstance(callee, FunctionValue) and callee.node.type is None:
             return False
-    parts = _parts(expr)
-    return not parts or any(_is_grounded(each, at, depth + 1) for each in parts)
+    grounded = [_is_grounded(each, at, depth + 1) for each in _parts(expr)]
+    return not grounded or (any if isinstance(expr, ConditionalExpr) else all)(grounded)
 
 
 def _says_all(type_: Type | None) -> bool:
