@@ -49,8 +49,10 @@ demo: venv
 	@echo
 	@cat test-data/demo/what-to-write.txt
 
-# The cases keep all cores busy by themselves; everything else is shared out, file by file.
+# The cases keep all cores busy by themselves; everything else is shared out, file by file. What is
+# started some thousand times is compiled once, wherever Python is told to keep nothing compiled.
 test: lint
+	$(BIN)/python -m compileall -q mypy_asyncsession
 	$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/test_data.py
 	$(BIN)/python -m pytest tests/test_data.py
 

@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
+from mypy.modulefinder import BuildSource
 from mypy.options import Options
 
+from mypy_asyncsession.checking import parsed_build
 from mypy_asyncsession.checking.shared_work import shared
 from mypy_asyncsession.plugin.internals import ParsedBuild
+from mypy_asyncsession.rules import RULES
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.syntax import definition_of, statements
+from tests.harness.case import read_cases
+from tests.harness.workspace import TEST_DATA, Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mypy.nodes import MypyFile
+
+DATA_FILES: Final = sorted(TEST_DATA.glob("*.test"))
 
 
 def _concerned(modules: dict[str, str]) -> set[str]:
@@ -218,3 +227,35 @@ def test_what_a_string_leads_to_counts(written: str) -> None:
     found = _concerned({"db": db, "use": use})
     assert {"use.used", "use.at_once"} <= found
     assert "use.other" not in found
+
+
+def _found(root: Path, few: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is found in a tree, where up to so many modules are few."""
+    monkeypatch.setattr(parsed_build, "_FEW", few)
+    options = Options()
+    options.explicit_package_bases = options.namespace_packages = True
+    options.mypy_path = [str(root)]
+    options.enable_error_code = [rule.code for rule in RULES if not rule.default]
+    paths = sorted(root.rglob("*.py"))
+    names = [path.relative_to(root).with_suffix("").parts for path in paths]
+    sources = [
+        BuildSource(str(path), ".".join(name[:-1] if name[-1] == "__init__" else name))
+        for path, name in zip(paths, names, strict=True)
+        if name != ("__init__",)
+    ]
+    found: list[str] = []
+    parsed_build.look(sources, options, lambda _, messages: found.extend(messages), anyway=True)
+    return sorted(found)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file", DATA_FILES, ids=lambda file: file.stem)
+def test_what_is_passed_over_holds_no_finding(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path, read_cases(file))
+    for step in range(1, workspace.steps + 1):
+        workspace.write(step)
+    whole = _found(tmp_path, 1_000_000, monkeypatch)
+    assert whole
+    assert _found(tmp_path, 0, monkeypatch) == whole

@@ -20,7 +20,6 @@ from mypy.types import Instance, NoneType
 from mypy_asyncsession.detectors.new_instances import is_written_before, refreshed
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.models.mapping import JOINING, LOADERS
-from mypy_asyncsession.semantic.cfg import build
 from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.queries import options
 from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.loaded_instances import Loaded
     from mypy_asyncsession.detectors.new_instances import NewInstance
-    from mypy_asyncsession.semantic.cfg import Graph
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.relationships import Relationship
@@ -91,8 +89,8 @@ class LoadsInSight:
     def __init__(self, function: FuncDef, body: Body, interpreter: Interpreter) -> None:
         self._function = function
         self._body = body
+        self._flow = body.flow()
         self._interpreter = interpreter
-        self._graph: Graph | None = None
         #: The relationships that something loads, whichever instance's.
         self._filled: set[str] = set()
         #: Those that something is assigned to.
@@ -215,8 +213,7 @@ class LoadsInSight:
             return True
         if relationship.lazy != DEFAULT_LAZY and refreshed(self.calls, new.name):
             return True  # what loads with an instance is loaded again with it
-        self._graph = self._graph or build(self._function)
-        if not is_written_before(new, self._graph, self.calls, same):
+        if not is_written_before(new, self._flow.unexpecting, self.calls, same):
             return True
         return self._something_unseen_before(
             read, frozenset({new.name}), {new.session}, relationship
@@ -300,13 +297,13 @@ class LoadsInSight:
         ]
         if not suspects:
             return False
-        self._graph = self._graph or build(self._function)
-        reads = self._graph.points_of(read)
+        graph = self._flow.unexpecting
+        reads = graph.points_of(read)
         if not reads:
             return True
         for call in suspects:
-            for index in self._graph.points_of(call):
-                if may_reach(self._graph, index, set(reads)):
+            for index in graph.points_of(call):
+                if may_reach(graph, index, set(reads)):
                     return True
         return False
 

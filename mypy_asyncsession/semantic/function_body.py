@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, WithStmt
 
-from mypy_asyncsession.semantic.cfg import Graph, build
+from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.dataflow import Bindings
-from mypy_asyncsession.semantic.index import enclosing_in
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem, Node
 
-    from mypy_asyncsession.semantic.index import Enclosing
+    from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.scopes import Scope
 
@@ -29,28 +28,26 @@ class FunctionBody:
         scope: The names inside it.
     """
 
-    __slots__ = ("_acquires", "_around", "_bindings", "_graph", "node", "scope")
+    __slots__ = ("_acquires", "_bindings", "_flow", "node", "scope")
 
-    def __init__(self, node: FuncItem, scope: Scope) -> None:
+    def __init__(self, node: FuncItem, scope: Scope, flow: FunctionFlow) -> None:
         self.node = node
         self.scope = scope
-        self._graph: Graph | None = None
+        self._flow = flow
         self._bindings: Bindings | None = None
-        self._around: dict[int, Enclosing | None] | None = None
         self._acquires: bool | None = None
 
     @property
     def graph(self) -> Graph:
-        """Its control-flow graph."""
-        if self._graph is None:
-            self._graph = build(self.node)
-        return self._graph
+        """Its control-flow graph; where a failure is expected, nothing is asked of what follows."""
+        return self._flow.unexpecting
 
     @property
     def bindings(self) -> Bindings:
         """Where its names are bound."""
         if self._bindings is None:
-            self._bindings = Bindings(self.graph)
+            is_all = self.graph is self._flow.graph
+            self._bindings = self._flow.bindings if is_all else Bindings(self.graph)
         return self._bindings
 
     @property
@@ -89,14 +86,8 @@ class FunctionBody:
 
     def managers_around(self, point: int) -> tuple[WithStmt, ...]:
         """The ``with`` statements of the function in whose blocks a point is, outermost first."""
-        if self._around is None:
-            self._around = enclosing_in(self.node.body)
-        found: list[WithStmt] = []
-        current = self._around.get(id(self.graph.points[point].statement))
-        while current is not None:
-            if isinstance(current.statement, WithStmt):
-                found.append(current.statement)
-            current = current.outer
+        around = self._flow.enclosing(self.graph.points[point].statement)
+        found = [each.statement for each in around if isinstance(each.statement, WithStmt)]
         return tuple(reversed(found))
 
     def parameters(self) -> Iterator[str]:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Point, Way, WithItem
     from mypy_asyncsession.semantic.index import Enclosing
 
-_SWALLOWING: Final = (
-    EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE} | {"suppress"}
-)
+#: Managers that expect a failure, and those that swallow one, by name.
+_EXPECTING: Final = EXPECTS_FAILURE_METHODS | {name.rpartition(".")[2] for name in EXPECTS_FAILURE}
+_SWALLOWING: Final = _EXPECTING | {"suppress"}
 
 #: Points at which a statement goes on, or comes to its end, and evaluates nothing.
 _PASSING: Final = frozenset(
@@ -65,6 +65,17 @@ class FunctionFlow:
     def graph(self) -> Graph:
         """The graph."""
         return build(self._node, may_swallow=_may_swallow)
+
+    @cached_property
+    def unexpecting(self) -> Graph:
+        """The graph of a run in which no failure that is expected comes: it ends the body."""
+        points = (self.graph.points[index] for index in self.graph.of_kind(PointKind.ENTER))
+        if any(
+            isinstance(point.node, WithStmt) and _entered(point.node.expr[point.item]) in _EXPECTING
+            for point in points
+        ):
+            return build(self._node)
+        return self.graph
 
     @cached_property
     def bindings(self) -> Bindings:
@@ -227,9 +238,10 @@ def _evaluates(point: Point) -> bool:
 
 def _may_swallow(item: WithItem, _: Way) -> bool:
     """Whether a manager is one that is there to swallow exceptions, as its name says."""
-    expression = item.expression
-    return (
-        isinstance(expression, CallExpr)
-        and isinstance(expression.callee, (MemberExpr, NameExpr))
-        and expression.callee.name in _SWALLOWING
-    )
+    return _entered(item.expression) in _SWALLOWING
+
+
+def _entered(expression: Node) -> str | None:
+    """The name of what is called for a manager."""
+    callee = expression.callee if isinstance(expression, CallExpr) else None
+    return callee.name if isinstance(callee, (MemberExpr, NameExpr)) else None

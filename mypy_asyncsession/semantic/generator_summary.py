@@ -114,16 +114,21 @@ def traits_of(
         return None
     scope = source.scope_in(function.node, function.scope)
     flow = source.flow_of(function.node)
-    code = closes = catches = handles = False
-    places: list[set[int]] = []
-    for each in yielded:
-        at = yields_at(flow.graph, each)
-        # One that is never reached is there to make a generator only.
-        if not at or not isinstance(each, YieldExpr):
+    graph = flow.graph
+    places = [yields_at(graph, each) for each in yielded]
+    # One that is never reached is there to make a generator only.
+    if not all(places) or not are_exclusive(graph, places):
+        return None
+    every = set().union(*places)
+    repeated = {id(graph.points[top].node) for top in again(graph, every)}
+    closes = catches = handles = False
+    around: list[Enclosing] = []
+    for each, at in zip(yielded, places, strict=True):
+        if not isinstance(each, YieldExpr):
             return None
-        around = list(flow.enclosing(flow.graph.points[min(at)].statement))
-        repeated = {id(flow.graph.points[top].node) for top in again(flow.graph, at)}
-        for block in around:
+        own = list(flow.enclosing(graph.points[min(at)].statement))
+        around += own
+        for block in own:
             statement = block.statement
             if id(statement) in repeated and not _has_one_round(
                 statement, each, interpreter, scope, depth
@@ -137,13 +142,10 @@ def traits_of(
             if attempt is not None and attempt.block is block.block:
                 catches = True
                 handles = handles or any(_acts(flow, handler) for handler in attempt.handlers)
-        code = code or _more_follows(flow, at, around)
-        places.append(at)
-    if not are_exclusive(flow.graph, places):
-        return None
+    code = _more_follows(flow, every, around)
     # What is thrown in ends in it, if the generator may come to its end then.
     thrown = EdgeKind.ERROR | EdgeKind.CANCEL
-    swallows = may_reach(flow.graph, set().union(*places), Graph.EXIT, first=thrown)
+    swallows = may_reach(graph, every, Graph.EXIT, first=thrown)
     always = Graph.EXIT not in before_yield(flow)
     return GeneratorSummary(code, closes, catches, handles, swallows, always)
 

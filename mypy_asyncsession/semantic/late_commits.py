@@ -28,10 +28,10 @@ from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import blocks, dotted, is_stub_body, walk, yields
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, members
-from mypy_asyncsession.semantic.yield_points import after_yield, yields_at
+from mypy_asyncsession.semantic.yield_points import after_yield
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from mypy.nodes import Node, TypeInfo
@@ -62,7 +62,7 @@ class _Look(NamedTuple):
         flow: Its control flow.
         own: Names that stand for sessions, whatever is known of them.
         depth: How many managers and helpers have been followed.
-        at: The yield that the commit comes after; ``None`` where it may stand anywhere.
+        at: The yields that the commit comes after; none where it may stand anywhere.
         guarded: Whether a condition may stand before the commit, as in an ``__aexit__``.
     """
 
@@ -71,7 +71,7 @@ class _Look(NamedTuple):
     flow: FunctionFlow
     own: AbstractSet[str]
     depth: int
-    at: int | None = None
+    at: Sequence[int] = ()
     guarded: bool = False
 
     def enclosing(self, point: int) -> Iterator[Enclosing]:
@@ -96,15 +96,11 @@ class LateCommits:
         if scope is None or depth > _DEPTH:
             return None
         own = _names_of_sessions(function, scope, self._interpreter)
-        for yielded in yields(function.node):
-            flow = self._flow(function)
-            at = yields_at(flow.graph, yielded)
-            if at:
-                look = _Look(function, scope, flow, own, depth, at=min(at))
-                found = self._first(look, after_yield(flow.graph, at))
-                if found is not None:
-                    return found
-        return None
+        flow = self._flow(function)
+        at = flow.graph.of_kind(PointKind.YIELD)
+        return self._first(
+            _Look(function, scope, flow, own, depth, at), after_yield(flow.graph, at)
+        )
 
     def in_exit(self, info: TypeInfo, depth: int = 0) -> str | None:
         """What commits at the end of a manager's block, where its source is at hand."""
@@ -193,10 +189,10 @@ class LateCommits:
 
     def _first(self, look: _Look, points: Iterable[int]) -> str | None:
         """What commits first at some points, on a way that is no way of an exception."""
-        around = [] if look.at is None else list(look.enclosing(look.at))
+        around = [block for each in look.at for block in look.enclosing(each)]
         held = {id(block.statement) for block in around}
-        blocks_around = {id(block.block) for block in around}
-        seen = set() if look.at is None else {id(look.flow.graph.points[look.at].statement)}
+        entered = {id(block.block): True for block in around}
+        seen = {id(look.flow.graph.points[each].statement) for each in look.at}
         for index in points:
             point = look.flow.graph.points[index]
             statement = point.statement
@@ -211,34 +207,28 @@ class LateCommits:
                 found = self._at_end_of(statement, look.scope, look.depth)
             elif not isinstance(point.node, _SIMPLE):
                 continue
-            elif all(
-                id(block.block) in blocks_around or self._is_entered(block.statement, look)
-                for block in look.enclosing(index)
-            ):
+            elif self._is_entered(look, index, entered):
                 found = self._in_expression(statement, look)
             seen.add(id(statement))
             if found is not None:
                 return found
         return None
 
-    def _is_entered(self, statement: Node, look: _Look) -> bool:
-        """Whether the blocks of a statement are sure to be run by some request."""
-        decided = conditions(statement)
-        if not decided or look.guarded:
-            return True
-        if any(
-            isinstance(node, NameExpr) and node.name in look.own
-            for condition in decided
-            for node in walk(condition)
-        ):
-            return True
-        # ``if failed: await session.rollback()``, and a commit in the other branch.
-        branches = list(blocks(statement))
-        return len(branches) > 1 and any(
-            isinstance(node, MemberExpr) and node.name == "rollback"
-            for branch in branches
-            for node in walk(branch)
-        )
+    def _is_entered(self, look: _Look, index: int, entered: dict[int, bool]) -> bool:
+        """Whether the blocks around a point are sure to be run by some request.
+
+        Args:
+            look: The function.
+            index: The point.
+            entered: What is known already, for blocks by id.
+        """
+        for block in look.enclosing(index):
+            known = entered.get(id(block.block))
+            if known is None:
+                known = entered[id(block.block)] = _is_run(block.statement, look)
+            if not known:
+                return False
+        return True
 
     def _in_expression(self, statement: Node, look: _Look) -> str | None:
         scope = look.scope
@@ -319,6 +309,26 @@ def _names_of_sessions(function: FunctionValue, scope: Scope, interpreter: Inter
             if not isinstance(value, ObjectValue) or value.resource is not None:
                 names.add(node.expr.name)
     return names
+
+
+def _is_run(statement: Node, look: _Look) -> bool:
+    """Whether the blocks of a statement are sure to be run by some request."""
+    decided = conditions(statement)
+    if not decided or look.guarded:
+        return True
+    if any(
+        isinstance(node, NameExpr) and node.name in look.own
+        for condition in decided
+        for node in walk(condition)
+    ):
+        return True
+    # ``if failed: await session.rollback()``, and a commit in the other branch.
+    branches = list(blocks(statement))
+    return len(branches) > 1 and any(
+        isinstance(node, MemberExpr) and node.name == "rollback"
+        for branch in branches
+        for node in walk(branch)
+    )
 
 
 def _quietly(graph: Graph) -> list[int]:

@@ -33,6 +33,7 @@ from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.function_body import FunctionBody
+from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.initializers import (
     FILLING,
     Initializers,
@@ -71,7 +72,8 @@ class Objects:
         if found is None:
             source = self._interpreter.program.source(scope.module)
             inner = source.scope_in(node, scope) if source is not None else scope
-            found = self._bodies[id(node)] = FunctionBody(node, inner)
+            flow = source.flow_of(node) if source is not None else FunctionFlow(node)
+            found = self._bodies[id(node)] = FunctionBody(node, inner, flow)
         return found
 
     def value(self, expression: Expression, body: FunctionBody, at: int) -> Value:

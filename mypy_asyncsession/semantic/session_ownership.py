@@ -85,9 +85,12 @@ def opens_in(
 ) -> bool:
     """Whether a generator function opens all that it yields; the rest is as for ``opens``."""
     source = interpreter.program.source(function.scope.module)
-    scope = source.scope_in(function.node, function.scope) if source is not None else None
-    return scope is None or all(
-        _is_own(each.expr, function, scope, interpreter, bare=bare, depth=depth)
+    if source is None:
+        return True
+    scope = source.scope_in(function.node, function.scope)
+    flow = source.flow_of(function.node)
+    return all(
+        _is_own(each.expr, function.node, flow, scope, interpreter, bare=bare, depth=depth)
         for each in yields(function.node)
         if isinstance(each, YieldExpr) and each.expr is not None
     )
@@ -166,7 +169,8 @@ def _closed(function: FuncItem) -> set[str | None]:
 
 def _is_own(
     yielded: Expression,
-    function: FunctionValue,
+    function: FuncItem,
+    flow: FunctionFlow,
     scope: Scope,
     interpreter: Interpreter,
     *,
@@ -177,18 +181,17 @@ def _is_own(
     name = dotted(yielded)
     if name is None:
         return False
-    flow = FunctionFlow(function.node)
     closed = flow.always(
         [
             index
-            for node in walk(function.node.body, into_functions=False)
+            for node in walk(function.body, into_functions=False)
             if closes(node, name)
             for index in flow.graph.points_of(node)
         ]
     )
     if not isinstance(yielded, NameExpr):
         return closed
-    if any(argument.variable.name == name for argument in function.node.arguments):
+    if name in flow.parameters:
         return bare
     bindings = scope.names.bindings.get(name, [])
     if len(bindings) == 1 and bindings[0].kind == "assign":

