@@ -256,6 +256,29 @@ def test_what_is_passed_over_holds_no_finding(
     workspace = Workspace(tmp_path, read_cases(file))
     for step in range(1, workspace.steps + 1):
         workspace.write(step)
-    whole = _found(tmp_path, 1_000_000, monkeypatch)
+    whole = {*_found(tmp_path, 1_000_000, monkeypatch)}
     assert whole
-    assert _found(tmp_path, 0, monkeypatch) == whole
+    found = {*_found(tmp_path, 0, monkeypatch)}
+    assert (found - whole, whole - found) == (set(), set())
+
+
+def test_an_overloaded_function_gives_what_its_last_definition_gives() -> None:
+    use = """
+        from typing import overload
+        from database import Database, opened
+
+        @overload
+        def session(read_only): ...
+        @overload
+        def session(): ...
+        def session(read_only=False):
+            return opened()
+    """
+    other = """
+        from use import session
+
+        def used():
+            return session()
+    """
+    found = _concerned({"database": _DATABASE, "use": use, "other": other})
+    assert {"use.session", "other.used"} <= found

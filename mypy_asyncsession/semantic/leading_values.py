@@ -49,7 +49,6 @@ from mypy_asyncsession.semantic.mentions import (
     signature_of,
 )
 from mypy_asyncsession.semantic.syntax import (
-    definition_of,
     dotted,
     returned,
 )
@@ -180,7 +179,7 @@ class LeadingValues:
                     self._lead(module, last)
 
     def _lead_function(self, function: FuncDef, unit: Unit) -> None:
-        if definition_of(unit.node) is not function:
+        if not unit.defines(function):
             if function.name not in unit.local:
                 unit.local.add(function.name)
                 self._push(unit)

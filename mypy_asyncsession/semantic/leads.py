@@ -192,7 +192,7 @@ class Leads(StandIns):
                 self._by_name[node.name].append(node)
                 if node.name == "__init__" and unit.klass is not None:
                     self._by_name[unit.klass].append(node)
-                if definition_of(unit.node) is node:
+                if unit.defines(node):
                     self._having[node.name].add(unit.klass or unit.module)
                 if node.is_coroutine:
                     self._coroutines.add(node.name)

@@ -117,6 +117,10 @@ class Unit:
         #: The names of parameters and variables that were found to lead to a provider.
         self.local: set[str] = set()
 
+    def defines(self, function: FuncDef) -> bool:
+        """Whether it is of a function: not of one around that."""
+        return any(each is function for each in self.definitions())
+
     def definitions(self) -> Iterator[Node]:
         """What it is of, and the functions that this decorates or overloads."""
         node = self.node
