@@ -343,7 +343,8 @@ class Dependencies:
             or (function and name and asks_for_none(function, name, scope, self._interpreter))
         )
         different = None
-        if not is_given_class(expression, wanted, scope, self._interpreter):
+        # What "_" is given is wanted for its effects alone.
+        if name != "_" and not is_given_class(expression, wanted, scope, self._interpreter):
             different = mismatch(driven, wanted, self._interpreter, none=none)
         span = place.span or span_of(expression)
         written_type = annotation_of(driven.type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy.nodes import CallExpr, ClassDef, FuncDef
+from mypy.nodes import CallExpr, ClassDef, Decorator, FuncDef
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.leading_values import LeadingValues
@@ -26,6 +26,15 @@ class StandIns(LeadingValues):
                 if not isinstance(unit.node, ClassDef) or len(unit.node.base_type_exprs) < 2:
                     continue
                 if not owning.isdisjoint(self._family(unit.node.name)):
+                    self._concern(unit)
+
+    def _concern_wrapped(self) -> None:
+        """Look at functions whose decorator may give them something that leads to a provider."""
+        for name, functions in self._by_name.items():
+            if not any(id(each) in self._nodes and _has_inner(each) for each in functions):
+                continue
+            for unit in self._mentions.get(name, ()):
+                if isinstance(unit.node, Decorator):
                     self._concern(unit)
 
     def _concern_catching(self) -> None:
@@ -51,6 +60,7 @@ class StandIns(LeadingValues):
         What stands in for a protocol may be anything, and so may what a parameter without an
         annotation is given; for another class, it is of a third one.
         """
+        self._concern_wrapped()
         classes = {
             unit.node.name
             for module in self._modules.values()
@@ -89,6 +99,11 @@ class StandIns(LeadingValues):
                     continue
                 if is_open or not others.isdisjoint(unit.words):
                     self._concern(unit)
+
+
+def _has_inner(function: FuncDef) -> bool:
+    """Whether a function defines one, as a decorator does."""
+    return any(definition_of(each) is not None for each in function.body.body)
 
 
 def _takes_anything(function: FuncDef) -> bool:
