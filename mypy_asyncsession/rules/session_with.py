@@ -5,7 +5,7 @@ Rejects ``async with``, ``with``, ``enter_async_context`` and ``enter_context`` 
 generator, a coroutine, a generator, a provider or sessionmaker that was not called, on a sync
 context manager where an async one is needed, and the reverse; and on what ``contextmanager`` or
 ``asynccontextmanager`` has made of a function that is no generator of its kind, or of one that
-returns before its yield, or yields twice.
+returns before its yield, swallows what fails before it, or yields twice.
 
 ## Why is this bad
 It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not before.
@@ -38,7 +38,6 @@ async def report() -> None:
 - ``AttributeError: __aenter__``
 - ``AttributeError: 'async_generator' object has no attribute '__aenter__'``
 - ``AttributeError: 'function' object has no attribute '__aenter__'``
-
 - ``RuntimeError: generator didn't yield``
 - ``RuntimeError: generator didn't stop``
 - ``RuntimeError: generator didn't stop after athrow()``
