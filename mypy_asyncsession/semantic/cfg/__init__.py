@@ -84,6 +84,7 @@ def build(
     else:
         drive(statements.block(body if isinstance(body, Block) else body.body))
     flow.jump(Way.RETURN)
+    statements.end()
     return flow.graph
 
 

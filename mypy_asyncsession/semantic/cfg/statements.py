@@ -68,6 +68,10 @@ class Statements:
         self._may_swallow = may_swallow
         self._exceptions = Exceptions(flow, expressions, self.block)
 
+    def end(self) -> None:
+        """Add no more: else the parts hold each other, and the graph, until they are collected."""
+        del self._exceptions
+
     def block(self, block: Block | Sequence[Statement] | None) -> Steps:
         """The statements of a block, as far as they are reached."""
         if block is None:
