@@ -112,6 +112,7 @@ class Tree:
             patched.setattr(ParsedModules, "look", counted)
             options = Options()
             options.namespace_packages = True
+            options.mypy_path = [str(self.root)]
             look(self.sources, options, flush, keeping=self.keeping([*changed]))
         self.state = f"state{self.number}"
         assert found.keys() == {source.module.removeprefix("app.") for source in self.sources}
@@ -238,6 +239,17 @@ def test_what_is_imported_need_not_be_among_the_files(
     look(sources, options, lambda _path, messages: found.extend(messages))
     errors = [error for error in map(json.loads, found) if error["severity"] == "error"]
     assert [error["code"] for error in errors] == ["async-await"]
+
+
+def test_what_is_imported_from_beside_the_files_mentions_a_name_or_not(tree: Tree) -> None:
+    (tree.root / "beside.py").write_text("from app import db\n")
+    tree.write("through", "from beside import db\n\ndef made():\n    return db.get_db()\n")
+    assert tree.look() == FOUND
+    new = "def later(a: int) -> int:\n    return a\n\nasync def get_db"
+    assert tree.look(tree.edit("db", "async def get_db", new)) == FOUND
+    assert tree.looked == ["db"]
+    tree.look(tree.edit("db", "def get_db", "def get_one"))
+    assert {"db", "through"} <= {*tree.looked}
 
 
 def test_another_state_is_not_used(tree: Tree) -> None:

@@ -168,6 +168,11 @@ class ParsedModules:
         """What is in the file of a module."""
         return self._program.content(source.path) if source.path is not None else b""
 
+    def content_of(self, module: str) -> bytes | None:
+        """What is in the file of a module, which need not be one of the sources; or ``None``."""
+        path = self._build.find(module)
+        return self._program.content(path) if path is not None else None
+
     def trouble(self, path: str, module: str) -> tuple[int, str] | None:
         """The line of a file at which it cannot be parsed, and why; ``None`` if it can."""
         return self._build.trouble(path, module)

@@ -70,7 +70,7 @@ def stale(
             told = [
                 module
                 for module in reading
-                if module not in paths or mentions.search(modules.content(paths[module]))
+                if (content := _content(module, paths, modules)) is None or mentions.search(content)
             ]
             leading |= with_importers(told, imports)
     again = names | leading
@@ -79,6 +79,13 @@ def stale(
         module for module, answer in kept.answers.items() if not leading.isdisjoint(answer.leaned)
     )
     return [source for source in sources if source.module in again]
+
+
+def _content(module: str, paths: Mapping[str, BuildSource], modules: ParsedModules) -> bytes | None:
+    """What is in the file of a module; ``None`` where it is not known."""
+    if module in paths:
+        return modules.content(paths[module])
+    return modules.content_of(module)
 
 
 def _telling_old_lines(
