@@ -705,8 +705,8 @@ class ParsedBuild(ErrorList):
 
 
 def _parsed(path: str, module: str, text: str | bytes | None, options: Options) -> MypyFile | None:
-    # Of an installed package, mypy's parser leaves out what bodies do that neither yields nor sets
-    # an attribute of "self": that is three quarters of the time, and of the memory.
+    # Of an installed package, mypy's parser leaves out the bodies that neither yield nor set an
+    # attribute of "self": nobody reads them, and to parse it takes 40 % less.
     whole = not is_foreign(path)
     options = options.apply_changes({"ignore_errors": not whole, "preserve_asts": whole})
     errors = Errors(options)
