@@ -101,6 +101,8 @@ class LeadingValues:
         self._types: dict[int, tuple[Type, set[str]]] = {}
         self._queue: list[Unit] = []
         self._queued: set[Unit] = set()
+        #: The attributes that were found to lead to a provider since their mentions were followed.
+        self._named: dict[str, None] = {}
         self._nodes: set[int] = set()
         self._by_node: dict[int, Unit] = {}
         #: The functions of a name, and for that of a class, its ``__init__``.
@@ -143,8 +145,23 @@ class LeadingValues:
             owners.add(owner)
             self._homes.setdefault(name, set()).add(home)
             self._leading += 1
-            for unit in self._mentions.get(name, ()):
-                self._push(unit)
+            self._named[name] = None
+
+    def _next(self) -> Unit | None:
+        """The next unit to follow values through, if there is one left.
+
+        Who mentions an attribute is asked once all others were: many classes may have one of it.
+        """
+        if not self._queue:
+            for name in self._named:
+                for unit in self._mentions.get(name, ()):
+                    self._push(unit)
+            self._named.clear()
+        if not self._queue:
+            return None
+        unit = self._queue.pop()
+        self._queued.discard(unit)
+        return unit
 
     def settle(self, over: Collection[str]) -> None:
         """Let go of bodies: what leads to a provider stays known.

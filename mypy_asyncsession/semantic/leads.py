@@ -164,10 +164,8 @@ class Leads(StandIns):
             if original in self._seeds and base not in self._modules:
                 for home, name in importing:
                     self._lead(home, name)
-        while self._queue:
-            unit = self._queue.pop()
-            self._queued.discard(unit)
-            self._flow(unit)
+        while (following := self._next()) is not None:
+            self._flow(following)
         self._concern_mixtures()
         self._concern_catching()
         self._concern_stand_ins()
