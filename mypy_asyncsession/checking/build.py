@@ -6,8 +6,8 @@ of that reaches the user. And while mypy is being imported here, the files are b
 
 A job comes as JSON on standard input. What happens goes out as a line of JSON each: ``["errors",
 path, [...]]`` for each module that is done, ``["unsettled", {...}]`` if some of it is for mypy to
-decide, and at last ``["looked", {...}]``, what mypy looked at,
-and ``["done"]``, or ``["stopped", {...}]``.
+decide, and at last ``["looked", {...}]``, what mypy looked at, and ``["done"]``, or ``["stopped",
+{...}]``.
 Anything else that is printed, here or in a worker, goes to standard error. A job that is a search
 for the file that overflows the stack only parses, and says ``["at", path]`` before each.
 """
@@ -23,6 +23,7 @@ import sys
 import threading
 import traceback
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -211,21 +212,15 @@ def _build(job: Job, say: Callable[..., None]) -> Stop | None:
             say("unsettled", asdict(unsettled))
 
         keeping = Keeping(**job.keeping) if job.keeping is not None else None
-        asked = look(sources, options, found, frozenset(job.only), keeping=keeping, ask=ask)
+        only = frozenset(job.only)
+        looking = partial(look, sources, options, found, only, keeping=keeping, ask=ask)
+        asked = looking()
         if isinstance(asked, list):
             unreadable = _unreadable(job, options)
             if unreadable:
                 return Stop([], None, unreadable)
             # What mypy would not stop at either, or what nobody wants to have looked at.
-            asked = look(
-                sources,
-                options,
-                found,
-                frozenset(job.only),
-                keeping=keeping,
-                anyway=True,
-                ask=ask,
-            )
+            asked = looking(anyway=True)
         assert not isinstance(asked, list)
         _say_looked(say, asked, packages)
         return None

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.pairings import Pairings
     from mypy_asyncsession.detectors.record import Use
+    from mypy_asyncsession.findings import Span
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.shapes import YieldFault
 
 
 class DecoratedFunctions:
@@ -67,18 +69,9 @@ class DecoratedFunctions:
         faulty = faulty_yield(source.flow_of(made.node))
         if faulty is None:
             return
-        given = self._interpreter.called(value, [], point.scope)
-        span = span_of(call)
-        yield FaultyManager(
-            name=made.name,
-            fault=faulty.fault,
-            is_async=value.is_async,
-            handed=object_info(given, self._interpreter, point.scope),
-            span=span,
-            function=point.body.outermost(),
-            lines=tuple(range(min(point.statement.line, span.line), span.end_line + 1)),
-            is_elsewhere=True,
-        )
+        found = self._faulty(value, made, faulty.fault, span_of(call), point)
+        first = min(point.statement.line, found.span.line)
+        yield found._replace(lines=tuple(range(first, found.span.end_line + 1)), is_elsewhere=True)
 
     def _as_manager(self, statement: Decorator, point: ProgramPoint) -> Iterator[FaultyManager]:
         """A manager that is made of a generator function that yields never or twice."""
@@ -92,14 +85,24 @@ class DecoratedFunctions:
             return
         if made.node is not function:
             return
+        found = self._faulty(value, made, faulty.fault, span_of(faulty.node), point)
+        yield found._replace(function=point.body.inside(function).outermost())
+
+    def _faulty(
+        self,
+        value: ManagerFactory,
+        made: FunctionValue,
+        fault: YieldFault,
+        span: Span,
+        point: ProgramPoint,
+    ) -> FaultyManager:
         given = self._interpreter.called(value, [], point.scope)
-        span = span_of(faulty.node)
-        yield FaultyManager(
+        return FaultyManager(
             name=made.name,
-            fault=faulty.fault,
+            fault=fault,
             is_async=value.is_async,
             handed=object_info(given, self._interpreter, point.scope),
             span=span,
-            function=point.body.inside(function).outermost(),
+            function=point.body.outermost(),
             lines=tuple(range(span.line, span.end_line + 1)),
         )

@@ -52,6 +52,8 @@ _USED_UP = frozenset(
 )
 #: The methods of exit stacks that enter what they are given.
 _ENTERING = frozenset({"enter_async_context", "enter_context"})
+#: How many names are followed that are bound to one another.
+_DEPTH = 4
 
 
 class _Made(NamedTuple):
@@ -260,25 +262,17 @@ def _uses(point: Point, name: str) -> bool:
     """Whether a point enters or iterates over what is written so."""
     node = point.node
     if point.kind is PointKind.ENTER and isinstance(node, WithStmt):
-        return _written(node.expr[point.item]) == name
+        return dotted(node.expr[point.item]) == name
     if point.kind is PointKind.ITERATE and isinstance(node, ForStmt):
-        return _written(node.expr) == name
+        return dotted(node.expr) == name
     return (
         point.kind is PointKind.CALL
         and isinstance(node, CallExpr)
         and isinstance(node.callee, MemberExpr)
         and node.callee.name in _ENTERING
         and len(node.args) == 1
-        and _written(node.args[0]) == name
+        and dotted(node.args[0]) == name
     )
-
-
-def _written(expression: Expression) -> str | None:
-    """A dotted name, or a call of one without arguments."""
-    if isinstance(expression, CallExpr) and not expression.args:
-        name = dotted(expression.callee)
-        return f"{name}()" if name is not None else None
-    return dotted(expression)
 
 
 def _handed_on(name: str, scope: Scope) -> list[tuple[str, Binding]]:
@@ -293,7 +287,7 @@ def _handed_on(name: str, scope: Scope) -> list[tuple[str, Binding]]:
             return []
         found.append((name, bindings[0]))
         given = bindings[0].node
-        if not isinstance(given, NameExpr) or len(found) > 4:
+        if not isinstance(given, NameExpr) or len(found) > _DEPTH:
             return found
         name = given.name
 

@@ -23,11 +23,11 @@ _STEPS = frozenset({"__anext__", "asend", "athrow", "aclose"})
 #: What is wrong with where the function of a manager yields, and what to do.
 _FAULTS: Final = {
     YieldFault.NEVER: (
-        'may end here without a yield: entering it then fails with "generator didn\'t yield"',
+        'may end{here} without a yield: entering it then fails with "generator didn\'t yield"',
         "Raise an exception here, or yield something before",
     ),
     YieldFault.TWICE: (
-        'yields a second time here: its block ends with "generator didn\'t stop"',
+        'yields a second time{here}: its block ends with "generator didn\'t stop"',
         "Return after the first yield",
     ),
     YieldFault.AFTER_ERROR: (
@@ -35,8 +35,8 @@ _FAULTS: Final = {
         "Raise the exception again instead, or catch it before the first yield",
     ),
     YieldFault.SWALLOWED: (
-        'ends here without a yield: entering it then fails with "generator didn\'t yield"',
-        "Raise the exception again, so that it is seen who failed",
+        'ends{here} without a yield: entering it then fails with "generator didn\'t yield"',
+        "Raise the exception again, so that its cause is seen",
     ),
 }
 
@@ -146,9 +146,8 @@ def faulty(manager: FaultyManager) -> Problem:
     """What is wrong with a manager whose generator function yields never or twice."""
     message, hint = _FAULTS[manager.fault]
     thrown = "athrow" if manager.is_async else "throw"
-    if manager.is_elsewhere:
-        message = message.replace(" here", "")
-    return Problem(f'"{manager.name}" {message.format(thrown=thrown)}', hint, None)
+    here = "" if manager.is_elsewhere else " here"
+    return Problem(f'"{manager.name}" {message.format(here=here, thrown=thrown)}', hint, None)
 
 
 def _problem(use: Use, wrong: ObjectInfo, verb: str, *, speaks: bool = False) -> Problem:
