@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from mypy.nodes import (
@@ -30,13 +31,13 @@ from mypy_asyncsession.semantic.syntax import dotted, returned, walk, yields
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory, ObjectValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.detectors.record import Pairing
     from mypy_asyncsession.semantic.bound_names import Binding
-    from mypy_asyncsession.semantic.cfg import Point
+    from mypy_asyncsession.semantic.cfg import Graph, Point
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program_point import ProgramPoint
@@ -79,6 +80,8 @@ class Reuses:
         self._interpreter = interpreter
         self._source = source
         self._repeated = RepeatedCalls(source)
+        self._uses: dict[Graph, defaultdict[str, list[int]]] = {}
+        self._names: dict[Scope, defaultdict[Node | None, set[str]]] = {}
 
     def of_use(
         self,
@@ -131,7 +134,7 @@ class Reuses:
         made = binding.node
         if not isinstance(made, CallExpr):
             return None
-        names = _names_of(made, scope)
+        names = self._names_of(made, scope)
         inside = scope.node if isinstance(scope.node, FuncItem) else None
         if inside is not None and any(self._source.rebound_inside(each, inside) for each in names):
             return None
@@ -253,26 +256,51 @@ class Reuses:
         """
         flow = point.body.flow()
         graph = flow.graph
-        uses = [point.index for point in graph.points if any(_uses(point, name) for name in names)]
+        by_name = self._uses_in(graph)
+        uses = [index for name in names for index in by_name.get(name, ())]
+        if len(uses) == 1 and not graph.of_kind(PointKind.LOOP, PointKind.NEXT):
+            return False  # nothing leads back to it
         root = maker.partition(".")[0]
         return may_reach(graph, uses, graph.points_of(expression), avoiding=flow.bindings.of(root))
 
+    def _uses_in(self, graph: Graph) -> Mapping[str, list[int]]:
+        """The points that enter or iterate over something, by how that is written."""
+        found = self._uses.get(graph)
+        if found is None:
+            found = self._uses[graph] = defaultdict(list)
+            for point in graph.points:
+                if (name := _used(point)) is not None:
+                    found[name].append(point.index)
+        return found
 
-def _uses(point: Point, name: str) -> bool:
-    """Whether a point enters or iterates over what is written so."""
+    def _names_of(self, made: CallExpr, scope: Scope) -> set[str]:
+        """The names in a scope that stand for what one call made, and for nothing else."""
+        found = self._names.get(scope)
+        if found is None:
+            found = self._names[scope] = defaultdict(set)
+            for name in scope.names.bindings:
+                chain = _handed_on(name, scope)
+                if chain:
+                    found[chain[-1][1].node].add(name)
+        return found[made]
+
+
+def _used(point: Point) -> str | None:
+    """How what a point enters or iterates over is written."""
     node = point.node
     if point.kind is PointKind.ENTER and isinstance(node, WithStmt):
-        return dotted(node.expr[point.item]) == name
+        return dotted(node.expr[point.item])
     if point.kind is PointKind.ITERATE and isinstance(node, ForStmt):
-        return dotted(node.expr) == name
-    return (
+        return dotted(node.expr)
+    if (
         point.kind is PointKind.CALL
         and isinstance(node, CallExpr)
         and isinstance(node.callee, MemberExpr)
         and node.callee.name in _ENTERING
         and len(node.args) == 1
-        and dotted(node.args[0]) == name
-    )
+    ):
+        return dotted(node.args[0])
+    return None
 
 
 def _handed_on(name: str, scope: Scope) -> list[tuple[str, Binding]]:
@@ -290,12 +318,6 @@ def _handed_on(name: str, scope: Scope) -> list[tuple[str, Binding]]:
         if not isinstance(given, NameExpr) or len(found) > _DEPTH:
             return found
         name = given.name
-
-
-def _names_of(made: CallExpr, scope: Scope) -> set[str]:
-    """The names in a scope that stand for what one call made, and for nothing else."""
-    chains = {name: _handed_on(name, scope) for name in scope.names.bindings}
-    return {name for name, chain in chains.items() if chain and chain[-1][1].node is made}
 
 
 def _kept_property(around: ClassDef, name: str) -> FuncDef | None:
