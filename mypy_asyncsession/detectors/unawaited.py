@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -54,6 +55,8 @@ NEGLECTING: Final = frozenset({ComparisonExpr, ConditionalExpr, OpExpr, UnaryExp
 _OWN: Final = frozenset({"close", "send", "throw"})
 #: The classes of coroutines; what is a task or a future runs without being awaited.
 _COROUTINES: Final = frozenset({"Coroutine", "CoroutineType"})
+#: In place of a name: what reads all of them.
+_ALL: Final = "*"
 
 
 class UnawaitedCoroutines:
@@ -63,6 +66,7 @@ class UnawaitedCoroutines:
         self._interpreter = interpreter
         self._module = module
         self._candidates = candidates
+        self._reads: dict[FuncItem, defaultdict[str, list[tuple[Node, Node]]]] = {}
 
     def of_statement(self, statement: Node, point: ProgramPoint) -> Iterator[Unawaited]:
         """What a statement drops, tests or stores in vain."""
@@ -115,7 +119,10 @@ class UnawaitedCoroutines:
             return
         if name in point.scope.names.outer or not self._may_be_one(value):
             return
-        uses = list(_uses(function, name))
+        reads = self._reads.get(function)
+        if reads is None:
+            reads = self._reads[function] = _reads_in(function)
+        uses = [*reads[name], *reads[_ALL]]
         bindings = point.scope.names.bindings.get(name, [])
         if not uses or (len(bindings) == 1 and all(_takes_for_result(*use) for use in uses)):
             yield from self._record(value, Neglect.ASSIGNED, name, point)
@@ -242,19 +249,20 @@ def _is_own(name: str) -> bool:
     return name in _OWN or name.startswith(("__", "cr_"))
 
 
-def _uses(function: FuncItem, name: str) -> Iterator[tuple[Node, Node]]:
-    """Where a function, or one inside it, reads a name: the name, and what it is a part of."""
+def _reads_in(function: FuncItem) -> defaultdict[str, list[tuple[Node, Node]]]:
+    """Where a function, or one inside it, reads each name: the name, and what it is a part of."""
+    found: defaultdict[str, list[tuple[Node, Node]]] = defaultdict(list)
     stack: list[tuple[Node, Node]] = [(function.body, function.body)]
     while stack:
         node, around = stack.pop()
         if isinstance(node, NameExpr):
-            is_target = isinstance(around, AssignmentStmt) and node in around.lvalues
-            if node.name == name and not is_target:
-                yield node, around
+            if not (isinstance(around, AssignmentStmt) and node in around.lvalues):
+                found[node.name].append((node, around))
             continue
         stack.extend((child, node) for child in children(node))
         if isinstance(node, CallExpr) and dotted(node.callee) in ("locals", "vars"):
-            yield node, around
+            found[_ALL].append((node, around))
+    return found
 
 
 def _takes_for_result(use: Node, around: Node) -> bool:
