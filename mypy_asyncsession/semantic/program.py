@@ -11,6 +11,9 @@ from mypy.subtypes import is_subtype
 from mypy.types import AnyType, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+from mypy_asyncsession.semantic.declarations.unsaid import says_nothing
+from mypy_asyncsession.semantic.declarations.written_names import WrittenNames
 from mypy_asyncsession.semantic.from_mypy_types import declared_type, is_nominal
 from mypy_asyncsession.semantic.module_source import ModuleSource
 from mypy_asyncsession.semantic.scopes import Scope, qualname_in
@@ -70,6 +73,8 @@ class Program:
         self._sources: dict[str, ModuleSource | None] = {}
         self._kept: dict[str, ModuleSource] = {}
         self._answers: dict[str, dict[object, bool]] = {}
+        names = WrittenNames(self.entry, modules.get, self.class_record)
+        self._binder = TypeBinder(names.resolve, lambda _: None)
         self.current: ModuleSource | None = None
         #: By path, what counts in place of what is in a file.
         self.texts: Mapping[str, bytes] = {}
@@ -250,9 +255,10 @@ class Program:
         return None
 
     def annotation(self, written: Type, scope: Scope) -> Type | None:
-        """The type that an annotation of a variable in a scope means; ``None`` if mypy says it."""
-        del written, scope
-        return None
+        """The type that an annotation of a variable in a scope means, or ``None``."""
+        if says_nothing(written):
+            return None
+        return self._binder.bind(written, TypePlace(scope.module, None, None, scope))
 
     def is_subtype(self, one: Type, other: Type) -> bool:
         """Whether each object of one type can be taken for one of the other."""
