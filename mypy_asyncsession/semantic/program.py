@@ -228,6 +228,9 @@ class Program:
         # The tree of another module was only parsed: its classes have no records of their own.
         is_current = self.current is not None and scope.module == self.current.module
         info = node.info if is_current else self.symbol(fullname)
+        if info is None:
+            # mypy keeps the record of a class in a function under the line as well.
+            info = self.entry(scope.module, f"{node.name}@{node.line}")
         return info if type(info) is TypeInfo and info.mro else None
 
     def signature(self, function: FuncItem, scope: Scope) -> ProperType | None:

@@ -115,7 +115,7 @@ def _implementation(node: OverloadedFuncDef) -> Node | None:
 def _without_self(found: TypedCallable, function: FuncDef, at: Context) -> TypedCallable:
     """An overloaded method as an instance hands it out, where the arguments decide."""
     owner = at.scope.node
-    if at.program.analysed or not isinstance(owner, ClassDef) or function.is_static:
+    if at.is_typed or not isinstance(owner, ClassDef) or function.is_static:
         return found
     info = at.program.symbol(f"{at.scope.module}.{qualname_in(at.scope.parent, owner.name)}")
     receiver = fill_typevars(info) if isinstance(info, TypeInfo) else None
@@ -181,7 +181,7 @@ def _awaits(decorator: Expression, at: Context) -> bool:
 def callable_type(callee: Expression, at: Context) -> CallableType | None:
     """The type of what is called, without what it is bound to; ``None`` if it has several."""
     found = at.frame.evaluator.type_of(callee, at.scope.module)
-    if found is None and not at.program.analysed:
+    if found is None and not at.is_typed:
         found = _signature_of(at.value(callee), at)
     proper = get_proper_type(found) if found is not None else None
     return proper if isinstance(proper, CallableType) else None
@@ -190,7 +190,7 @@ def callable_type(callee: Expression, at: Context) -> CallableType | None:
 def static_type(expr: Expression, at: Context) -> ProperType | None:
     """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
     found = at.frame.evaluator.type_of(expr, at.scope.module)
-    if found is not None or at.program.analysed:
+    if found is not None or at.is_typed:
         return get_proper_type(found) if found is not None else None
     value = at.value(expr)
     return value.type if isinstance(value, ObjectValue) else None
