@@ -6,9 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, SymbolNode, TypeInfo
+from mypy.nodes import (
+    ClassDef,
+    Decorator,
+    FuncDef,
+    MypyFile,
+    OverloadedFuncDef,
+    SymbolNode,
+    TypeInfo,
+)
 from mypy.subtypes import is_subtype
-from mypy.types import AnyType, UnionType, get_proper_type
+from mypy.types import AnyType, CallableType, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
@@ -22,7 +30,7 @@ from mypy_asyncsession.semantic.syntax import definition_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mypy.nodes import ClassDef, Expression, FuncItem, RefExpr
+    from mypy.nodes import Expression, FuncItem, RefExpr
     from mypy.types import ProperType, Type
 
 
@@ -240,6 +248,7 @@ class Program:
             function: The function.
             scope: The scope that its definition stands in.
         """
+        found: Type | None = None
         if self.current is not None and scope.module == self.current.module:
             found = function.type
         elif isinstance(function, FuncDef):
@@ -247,10 +256,23 @@ class Program:
             node = definition_of(symbol) if isinstance(symbol, OverloadedFuncDef) else symbol
             if isinstance(node, Decorator):
                 node = node.func
-            found = node.type if isinstance(node, FuncDef) else None
-        else:
-            found = None
+            if isinstance(node, FuncDef):
+                found = node.type
+            else:
+                found = self._local_signature(function, scope)
         return get_proper_type(found) if found is not None else None
+
+    def _local_signature(self, function: FuncDef, scope: Scope) -> Type | None:
+        """The signature of a function inside another one, of which mypy keeps no record."""
+        written = function.unanalyzed_type or function.type
+        if not isinstance(written, CallableType):
+            return None
+        klass: TypeInfo | None = None
+        if isinstance(scope.node, ClassDef) and scope.parent is not None:
+            name = qualname_in(scope.parent, scope.node.name)
+            klass = self.class_record(scope.node, f"{scope.module}.{name}", scope.parent)
+        place = TypePlace(scope.module, klass, function, scope)
+        return self._binder.signature(written, place, function)
 
     def type_expression(self, expression: Expression, scope: Scope) -> Type | None:
         """The type that an expression means where one is expected, or ``None``."""
