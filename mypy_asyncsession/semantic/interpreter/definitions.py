@@ -22,12 +22,12 @@ from mypy.typevars import fill_typevars
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
 from mypy_asyncsession.models.decorators import AWAITING_DECORATORS
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
-from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter import symbols
 from mypy_asyncsession.semantic.interpreter.call_types import bound_type
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.signatures import signature
+from mypy_asyncsession.semantic.overloads import implementation_of
 from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.syntax import definition_of
 from mypy_asyncsession.semantic.values import (
@@ -61,7 +61,7 @@ def defined(node: Node, at: Context) -> Value:
             fullname(at.value(each)) in PROPERTY_DECORATORS for each in first.original_decorators
         ):
             return defined(first, at)
-        implementation = _implementation(node)
+        implementation = implementation_of(node)
         if implementation is None or (len(node.items) > 1 and _says_something(node)):
             semantic = at.program.symbol(f"{scope.module}.{qualname_in(scope, function.name)}")
             if semantic is not None:
@@ -101,15 +101,6 @@ def _says_something(node: OverloadedFuncDef) -> bool:
         for each in functions
         if each is not None
     )
-
-
-def _implementation(node: OverloadedFuncDef) -> Node | None:
-    """The definition that overloads are of, which a tree that was only parsed has among them."""
-    last = node.items[-1] if node.items else None
-    if node.impl is not None or last is None:
-        return node.impl
-    decorators = last.original_decorators if isinstance(last, Decorator) else []
-    return None if any(last_name(each) == "overload" for each in decorators) else last
 
 
 def _without_self(found: TypedCallable, function: FuncDef, at: Context) -> TypedCallable:
