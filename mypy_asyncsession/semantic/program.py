@@ -19,7 +19,8 @@ from mypy.subtypes import is_subtype
 from mypy.types import AnyType, CallableType, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
-from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder
+from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import says_nothing
 from mypy_asyncsession.semantic.declarations.written_names import WrittenNames
 from mypy_asyncsession.semantic.from_mypy_types import declared_type, is_nominal

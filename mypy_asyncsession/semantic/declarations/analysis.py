@@ -8,7 +8,7 @@ from mypy.nodes import AssignmentStmt, ClassDef, Decorator, FuncDef, OverloadedF
 from mypy.types import CallableType
 
 from mypy_asyncsession.semantic.declarations.classes import functions_of, mark, parts_of
-from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
+from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, is_stub_body, statements
 
 if TYPE_CHECKING:

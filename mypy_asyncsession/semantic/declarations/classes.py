@@ -39,7 +39,7 @@ from mypy.types import (
 
 from mypy_asyncsession.semantic.declarations.dataclass_init import add_init
 from mypy_asyncsession.semantic.declarations.keyed_types import NAMED_TUPLE, TYPED_DICT, instance_of
-from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
+from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 from mypy_asyncsession.semantic.syntax import definition_of, dotted, statements
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression, FuncDef, OverloadedFuncDef, SymbolNode
     from mypy.types import ProperType, Type
 
-    from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+    from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder
+    from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 
 #: Decorators after which a function has the type that it was written with.
 _KEEPING: Final = frozenset(

@@ -10,7 +10,7 @@ from mypy_asyncsession.models.frameworks import is_independent
 from mypy_asyncsession.semantic.declarations.analysis import analyse
 from mypy_asyncsession.semantic.declarations.modules import ModuleTable
 from mypy_asyncsession.semantic.declarations.symbols import Symbols
-from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
+from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 from mypy_asyncsession.semantic.program import Program
 from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.syntax import dotted

@@ -31,7 +31,8 @@ from mypy_asyncsession.semantic.declarations.classes import (
 from mypy_asyncsession.semantic.declarations.function_types import FunctionTypes
 from mypy_asyncsession.semantic.declarations.member_types import MemberTypes
 from mypy_asyncsession.semantic.declarations.modules import Declared
-from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder
+from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
 from mypy_asyncsession.semantic.declarations.written_names import WrittenNames
 from mypy_asyncsession.semantic.syntax import dotted, empty_class

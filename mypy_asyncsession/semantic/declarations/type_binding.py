@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mypy.expandtype import expand_type
@@ -31,7 +30,6 @@ from mypy.types import (
     CallableType,
     EllipsisType,
     Instance,
-    LiteralType,
     NoneType,
     ProperType,
     RawExpressionType,
@@ -51,6 +49,8 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.semantic.declarations.keyed_types import KeyedTypes
+from mypy_asyncsession.semantic.declarations.literals import literal
+from mypy_asyncsession.semantic.declarations.type_place import TypePlace
 from mypy_asyncsession.semantic.syntax import dotted, returned
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
 
     from mypy.nodes import SymbolNode
 
-    from mypy_asyncsession.semantic.scopes import Scope
 
 #: How deep types and aliases are followed.
 DEPTH: Final = 20
@@ -71,23 +70,6 @@ _ANNOTATED: Final = frozenset({"typing.Annotated", "typing_extensions.Annotated"
 _TYPING: Final = ("typing.", "typing_extensions.")
 _VARIANCES: Final = {"contravariant": CONTRAVARIANT, "covariant": COVARIANT}
 _NEVER: Final = frozenset({"Never", "NoReturn"})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TypePlace:
-    """Where an annotation stands.
-
-    Attributes:
-        module: The full name of the module.
-        klass: The class around it.
-        function: The function whose annotation it is.
-        scope: The scope around the function, where it is inside another one.
-    """
-
-    module: str
-    klass: TypeInfo | None = None
-    function: FuncDef | None = None
-    scope: Scope | None = None
 
 
 class TypeBinder:
@@ -347,7 +329,7 @@ class TypeBinder:
                 return klass
             return _type_of(self.bind(args[0], place, depth + 1), klass.type)
         if name == "Literal":
-            return self._literal(args, place)
+            return literal(args, lambda name: self.instance(name, place))
         if name == "LiteralString":
             return self.instance("builtins.str", place)
         if name in _NEVER:
@@ -394,25 +376,6 @@ class TypeBinder:
         fallback = self.instance("builtins.tuple", place, [AnyType(TypeOfAny.special_form)])
         return TupleType(items, fallback) if fallback else AnyType(TypeOfAny.special_form)
 
-    def _literal(self, args: Sequence[Type], place: TypePlace) -> Type | None:
-        items: list[Type] = []
-        for each in args:
-            if isinstance(each, UnboundType) and each.original_str_expr is not None:
-                fallback = self.instance(each.original_str_fallback or "builtins.str", place)
-                value: object = each.original_str_expr
-            elif isinstance(each, RawExpressionType):
-                fallback = self.instance(each.base_type_name, place)
-                value = each.literal_value
-            elif isinstance(each, UnboundType) and each.name == "None":
-                items.append(NoneType())
-                continue
-            else:
-                return None
-            if fallback is None or not isinstance(value, (bool, int, str)):
-                return None
-            items.append(LiteralType(value, fallback))
-        return UnionType.make_union(items) if items else None
-
 
 def _type_of(item: Type, klass: TypeInfo) -> ProperType:
     proper = get_proper_type(item)
@@ -421,4 +384,4 @@ def _type_of(item: Type, klass: TypeInfo) -> ProperType:
     return Instance(klass, [])
 
 
-__all__ = ["TypeBinder", "TypePlace"]
+__all__ = ["TypeBinder"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import SymbolNode
 
-    from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
+    from mypy_asyncsession.semantic.declarations.type_place import TypePlace
     from mypy_asyncsession.semantic.scopes import Scope
 
 
