@@ -19,6 +19,7 @@ from mypy.types import (
     ProperType,
     TupleType,
     Type,
+    TypeAliasType,
     TypedDictType,
     TypeType,
     TypeVarType,
@@ -341,8 +342,16 @@ def is_nominal(type_: Type) -> bool:
 
 def _parts(type_: Type) -> Iterator[ProperType]:
     stack = [type_]
+    # An alias may stand for what it is itself a part of, and a variable may be in its own bound.
+    followed: set[TypeAliasType | TypeVarId] = set()
     while stack:
-        proper = get_proper_type(stack.pop())
+        part = stack.pop()
+        if isinstance(part, (TypeAliasType, TypeVarType)):
+            key = part if isinstance(part, TypeAliasType) else part.id
+            if key in followed:
+                continue
+            followed.add(key)
+        proper = get_proper_type(part)
         yield proper
         if isinstance(proper, Instance):
             stack += proper.args

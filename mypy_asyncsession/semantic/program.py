@@ -6,11 +6,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, SymbolNode, TypeInfo
+from mypy.nodes import (
+    ClassDef,
+    Decorator,
+    FuncDef,
+    MypyFile,
+    OverloadedFuncDef,
+    SymbolNode,
+    TypeInfo,
+)
 from mypy.subtypes import is_subtype
-from mypy.types import AnyType, UnionType, get_proper_type
+from mypy.types import AnyType, CallableType, UnionType, get_proper_type
 
 from mypy_asyncsession.semantic.bindings import names_of
+from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
+from mypy_asyncsession.semantic.declarations.unsaid import says_nothing
+from mypy_asyncsession.semantic.declarations.written_names import WrittenNames
 from mypy_asyncsession.semantic.from_mypy_types import declared_type, is_nominal
 from mypy_asyncsession.semantic.module_source import ModuleSource
 from mypy_asyncsession.semantic.scopes import Scope, qualname_in
@@ -19,7 +30,7 @@ from mypy_asyncsession.semantic.syntax import definition_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mypy.nodes import ClassDef, Expression, FuncItem, RefExpr
+    from mypy.nodes import Expression, FuncItem, RefExpr
     from mypy.types import ProperType, Type
 
 
@@ -70,6 +81,8 @@ class Program:
         self._sources: dict[str, ModuleSource | None] = {}
         self._kept: dict[str, ModuleSource] = {}
         self._answers: dict[str, dict[object, bool]] = {}
+        names = WrittenNames(self.entry, modules.get, self.class_record)
+        self._binder = TypeBinder(names.resolve, lambda _: None)
         self.current: ModuleSource | None = None
         #: By path, what counts in place of what is in a file.
         self.texts: Mapping[str, bytes] = {}
@@ -223,6 +236,9 @@ class Program:
         # The tree of another module was only parsed: its classes have no records of their own.
         is_current = self.current is not None and scope.module == self.current.module
         info = node.info if is_current else self.symbol(fullname)
+        if info is None:
+            # mypy keeps the record of a class in a function under the line as well.
+            info = self.entry(scope.module, f"{node.name}@{node.line}")
         return info if type(info) is TypeInfo and info.mro else None
 
     def signature(self, function: FuncItem, scope: Scope) -> ProperType | None:
@@ -232,6 +248,7 @@ class Program:
             function: The function.
             scope: The scope that its definition stands in.
         """
+        found: Type | None = None
         if self.current is not None and scope.module == self.current.module:
             found = function.type
         elif isinstance(function, FuncDef):
@@ -239,10 +256,23 @@ class Program:
             node = definition_of(symbol) if isinstance(symbol, OverloadedFuncDef) else symbol
             if isinstance(node, Decorator):
                 node = node.func
-            found = node.type if isinstance(node, FuncDef) else None
-        else:
-            found = None
+            if isinstance(node, FuncDef):
+                found = node.type
+            else:
+                found = self._local_signature(function, scope)
         return get_proper_type(found) if found is not None else None
+
+    def _local_signature(self, function: FuncDef, scope: Scope) -> Type | None:
+        """The signature of a function inside another one, of which mypy keeps no record."""
+        written = function.unanalyzed_type or function.type
+        if not isinstance(written, CallableType):
+            return None
+        klass: TypeInfo | None = None
+        if isinstance(scope.node, ClassDef) and scope.parent is not None:
+            name = qualname_in(scope.parent, scope.node.name)
+            klass = self.class_record(scope.node, f"{scope.module}.{name}", scope.parent)
+        place = TypePlace(scope.module, klass, function, scope)
+        return self._binder.signature(written, place, function)
 
     def type_expression(self, expression: Expression, scope: Scope) -> Type | None:
         """The type that an expression means where one is expected, or ``None``."""
@@ -250,9 +280,10 @@ class Program:
         return None
 
     def annotation(self, written: Type, scope: Scope) -> Type | None:
-        """The type that an annotation of a variable in a scope means; ``None`` if mypy says it."""
-        del written, scope
-        return None
+        """The type that an annotation of a variable in a scope means, or ``None``."""
+        if says_nothing(written):
+            return None
+        return self._binder.bind(written, TypePlace(scope.module, None, None, scope))
 
     def is_subtype(self, one: Type, other: Type) -> bool:
         """Whether each object of one type can be taken for one of the other."""

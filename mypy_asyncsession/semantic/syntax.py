@@ -32,6 +32,8 @@ from mypy.nodes import (
     YieldFromExpr,
 )
 
+from mypy_asyncsession.semantic.overloads import implementation_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -306,8 +308,9 @@ def definition_of(node: Node) -> FuncDef | None:
     if kind is Decorator:
         return node.func  # type: ignore[attr-defined, no-any-return]
     if isinstance(node, OverloadedFuncDef):
-        if node.impl is not None:
-            return definition_of(node.impl)
+        last = implementation_of(node)
+        if last is not None:
+            return definition_of(last)
         return definition_of(node.items[0]) if node.items else None
     return None
 

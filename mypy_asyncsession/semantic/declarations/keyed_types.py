@@ -47,6 +47,11 @@ class KeyedTypes:
 
     def type_of(self, info: TypeInfo) -> Type | None:
         """The type of the objects of a class; ``None`` where an instance of it is all there is."""
+        analysed = info.typeddict_type or info.tuple_type
+        if analysed is not None:
+            return analysed if not info.type_vars else None
+        if not is_keyed(info):
+            return None
         if info not in self._known:
             self._known[info] = _ANY  # inside itself
             self._known[info] = self._made(info)

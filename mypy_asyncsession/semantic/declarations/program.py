@@ -11,7 +11,6 @@ from mypy_asyncsession.semantic.declarations.analysis import analyse
 from mypy_asyncsession.semantic.declarations.modules import ModuleTable
 from mypy_asyncsession.semantic.declarations.symbols import Symbols
 from mypy_asyncsession.semantic.declarations.type_binding import TypePlace
-from mypy_asyncsession.semantic.declarations.unsaid import says_nothing
 from mypy_asyncsession.semantic.program import Program
 from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.syntax import dotted
@@ -51,6 +50,7 @@ class ParsedProgram(Program):
         super().__init__(modules, parse, foreign)
         self._table = modules
         self._symbols = Symbols(modules)
+        self._binder = self._symbols.binder
         self._analysed: set[str] = set()
         self._signatures: dict[FuncDef, ProperType | None] = {}
         self._parts: dict[str, tuple[str, str]] = {}
@@ -169,12 +169,6 @@ class ParsedProgram(Program):
                 self.class_record(scope.node, f"{scope.module}.{owner}", scope.parent)
             self._signatures[function] = self._symbols.local_signature(function, scope)
         return self._signatures[function]
-
-    def annotation(self, written: Type, scope: Scope) -> Type | None:
-        """The type that an annotation of a variable in a scope means, or ``None``."""
-        if says_nothing(written):
-            return None
-        return self._symbols.bind(written, TypePlace(scope.module, None, None, scope))
 
     def complete(self, type_: Type) -> None:
         """See to it that the members of the classes in a type have their types."""

@@ -14,7 +14,6 @@ from mypy.nodes import (
     Import,
     ImportFrom,
     MemberExpr,
-    MypyFile,
     NameExpr,
     OverloadedFuncDef,
     TypeAliasStmt,
@@ -34,6 +33,7 @@ from mypy_asyncsession.semantic.declarations.member_types import MemberTypes
 from mypy_asyncsession.semantic.declarations.modules import Declared
 from mypy_asyncsession.semantic.declarations.type_binding import TypeBinder, TypePlace
 from mypy_asyncsession.semantic.declarations.unsaid import missing, says_nothing
+from mypy_asyncsession.semantic.declarations.written_names import WrittenNames
 from mypy_asyncsession.semantic.syntax import dotted, empty_class
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ _NEW_TYPES: Final = frozenset({"typing.NewType", "typing_extensions.NewType"})
 
 
 class Symbols:
-    """The symbols of a program, from the trees of its modules."""
+    """The symbols of a program, from the trees of its modules.
+
+    Attributes:
+        binder: Binds annotations.
+    """
 
     def __init__(self, modules: ModuleTable) -> None:
         """Begin with nothing looked up.
@@ -65,9 +69,10 @@ class Symbols:
         self._places: dict[SymbolNode, tuple[Node, TypePlace]] = {}
         self._bound: dict[SymbolNode, Type | None] = {}
         self._binding: set[SymbolNode] = set()
-        self._binder = TypeBinder(self.resolve, self._alias)
-        self._classes = ClassBuilder(self._binder, self.resolve, self._declare)
-        self._functions = FunctionTypes(self._binder, self.resolve, self.type_of)
+        self._written = WrittenNames(self.entry, modules.get, self._local_class)
+        self.binder = TypeBinder(self.resolve, self._alias)
+        self._classes = ClassBuilder(self.binder, self.resolve, self._declare)
+        self._functions = FunctionTypes(self.binder, self.resolve, self.type_of)
         self._members = MemberTypes(self.type_of)
 
     def forget(self, is_stale: Callable[[str], bool]) -> None:
@@ -264,55 +269,10 @@ class Symbols:
 
     def resolve(self, name: str, place: TypePlace) -> SymbolNode | None:
         """What a dotted name stands for at a place."""
-        first, *rest = name.split(".")
-        found = self._first(first, place)
-        for part in rest:
-            if isinstance(found, MypyFile):
-                found = self.entry(found.fullname, part)
-            elif isinstance(found, TypeInfo):
-                entry = found.names.get(part)
-                found = entry.node if entry is not None else None
-            elif isinstance(found, Var) and found.is_suppressed_import:
-                found = missing(part, f"{found.fullname}.{part}")
-            else:
-                return None
-        return found
+        return self._written.resolve(name, place)
 
-    def _first(self, name: str, place: TypePlace) -> SymbolNode | None:
-        for parameter in place.function.type_args or () if place.function is not None else ():
-            if parameter.name == name:
-                return None
-        klass = place.klass
-        if klass is not None:
-            entry = klass.names.get(name)
-            if entry is not None and isinstance(entry.node, TypeInfo):
-                return entry.node
-            if any(known.name == name for known in klass.defn.type_args or ()):
-                return None
-        if place.scope is not None:
-            for inner in place.scope.chain():
-                if inner.node is not None and name in inner.names.bindings:
-                    return self._local(name, inner)
-        found = self.entry(place.module, name)
-        return found if found is not None else self.entry("builtins", name)
-
-    def _local(self, name: str, scope: Scope) -> SymbolNode | None:
-        """What a name stands for that a function or class body binds."""
-        bindings = scope.names.bindings[name]
-        if len(bindings) != 1:
-            return None
-        binding = bindings[0]
-        if binding.kind == "from" and binding.target[1] is not None:
-            module, original = binding.target[0], binding.target[1]
-            return self.entry(module, original) or self._modules.get(f"{module}.{original}")
-        if binding.kind == "import":
-            return self._modules.get(binding.target[0])
-        if isinstance(binding.node, ClassDef):
-            fullname = f"{scope.module}.{name}@{binding.line}"
-            return self.class_record(
-                binding.node, fullname, TypePlace(scope.module, None, None, scope)
-            )
-        return None
+    def _local_class(self, node: ClassDef, fullname: str, scope: Scope) -> TypeInfo:
+        return self.class_record(node, fullname, TypePlace(scope.module, None, None, scope))
 
     def type_of(self, symbol: SymbolNode) -> Type | None:
         """What is declared of a symbol; ``None`` where nothing is."""
@@ -341,7 +301,7 @@ class Symbols:
         if isinstance(symbol, Var) and isinstance(node, AssignmentStmt):
             written = node.unanalyzed_type
             if written is not None and not says_nothing(written):
-                return self._binder.bind(written, place)
+                return self.binder.bind(written, place)
         return None
 
     def signature(self, function: FuncDef, place: TypePlace) -> ProperType | None:
@@ -362,11 +322,11 @@ class Symbols:
 
     def bind(self, type_: Type, place: TypePlace) -> Type:
         """The type that an annotation at a place means."""
-        return self._binder.bind(type_, place)
+        return self.binder.bind(type_, place)
 
     def expression(self, expression: Expression, scope: Scope) -> Type | None:
         """The type that an expression in a scope means where a type is expected."""
-        return self._binder.bind_expression(expression, TypePlace(scope.module, None, None, scope))
+        return self.binder.bind_expression(expression, TypePlace(scope.module, None, None, scope))
 
 
 __all__ = ["Symbols"]

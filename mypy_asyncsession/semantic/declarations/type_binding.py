@@ -18,8 +18,10 @@ from mypy.nodes import (
     IndexExpr,
     StrExpr,
     TupleExpr,
+    TypeAlias,
     TypeAliasStmt,
     TypeInfo,
+    TypeVarExpr,
     Var,
 )
 from mypy.options import Options
@@ -35,6 +37,7 @@ from mypy.types import (
     RawExpressionType,
     TupleType,
     Type,
+    TypeAliasType,
     TypeList,
     TypeOfAny,
     TypeType,
@@ -47,7 +50,7 @@ from mypy.types import (
     get_proper_type,
 )
 
-from mypy_asyncsession.semantic.declarations.keyed_types import KeyedTypes, is_keyed
+from mypy_asyncsession.semantic.declarations.keyed_types import KeyedTypes
 from mypy_asyncsession.semantic.syntax import dotted, returned
 
 if TYPE_CHECKING:
@@ -194,14 +197,35 @@ class TypeBinder:
             return self._of_class(node, type_, place, depth)
         if isinstance(node, Var):
             return self._of_variable(node, type_, place, depth)
+        if isinstance(node, TypeAlias):
+            return self._of_alias(node, type_, place, depth)
+        if isinstance(node, TypeVarExpr):
+            return self._known_variable(node.fullname, place) or self.variable(
+                node.name,
+                node.fullname,
+                TypeVarId(-1, namespace=node.fullname),
+                node.upper_bound,
+                place,
+                node.variance,
+            )
         return AnyType(TypeOfAny.from_unimported_type)
+
+    def _of_alias(self, alias: TypeAlias, type_: UnboundType, place: TypePlace, depth: int) -> Type:
+        """What an alias stands for that mypy has analysed."""
+        target = get_proper_type(alias.target)
+        if alias.no_args and isinstance(target, Instance):
+            return self._of_class(target.type, type_, place, depth)
+        if alias.tvar_tuple_index is not None:
+            return AnyType(TypeOfAny.special_form)
+        given = [self.bind(each, place, depth + 1) for each in type_.args]
+        given += [AnyType(TypeOfAny.from_omitted_generics)] * len(alias.alias_tvars)
+        return get_proper_type(TypeAliasType(alias, given[: len(alias.alias_tvars)]))
 
     def _of_class(self, info: TypeInfo, type_: UnboundType, place: TypePlace, depth: int) -> Type:
         name = info.fullname
-        if is_keyed(info):
-            keyed = self._keyed.type_of(info)
-            if keyed is not None:
-                return keyed
+        keyed = self._keyed.type_of(info)
+        if keyed is not None:
+            return keyed
         if name == "builtins.tuple" and type_.args:
             return self._tuple_of(type_.args, place, depth)
         if name == "builtins.type" and len(type_.args) == 1:
@@ -264,10 +288,9 @@ class TypeBinder:
         name = maker.fullname if maker is not None else made_by
         if name.rpartition(".")[2] != "TypeVar":
             return AnyType(TypeOfAny.special_form)
-        if place.klass is not None:
-            for known in place.klass.defn.type_vars:
-                if isinstance(known, TypeVarType) and known.fullname == var.fullname:
-                    return known
+        known = self._known_variable(var.fullname, place)
+        if known is not None:
+            return known
         bound: Type | None = None
         variance = INVARIANT
         for argument, keyword in zip(call.args, call.arg_names, strict=False):
@@ -277,6 +300,13 @@ class TypeBinder:
                 variance = _VARIANCES[keyword]
         id_ = TypeVarId(-1, namespace=var.fullname)
         return self.variable(var.name, var.fullname, id_, bound, where, variance)
+
+    def _known_variable(self, fullname: str, place: TypePlace) -> TypeVarType | None:
+        """A type variable of the class around, by its full name."""
+        for known in place.klass.defn.type_vars if place.klass is not None else ():
+            if isinstance(known, TypeVarType) and known.fullname == fullname:
+                return known
+        return None
 
     def _bound_of(self, argument: Expression, where: TypePlace, depth: int) -> Type | None:
         if isinstance(argument, StrExpr) and not argument.value.replace(".", "").isidentifier():

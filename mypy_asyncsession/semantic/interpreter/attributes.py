@@ -152,7 +152,7 @@ def _beginning(maker: ObjectValue, begin: Value, at: Context) -> Value:
 
 def declared_attribute(expr: MemberExpr, at: Context) -> Type | None:
     """The type that an attribute is declared with, or ``None``."""
-    if at.program.analysed:
+    if at.is_typed:
         return at.frame.evaluator.type_of(expr, at.scope.module)
     owner = at.value(expr.expr)
     if not isinstance(owner, ObjectValue) or not isinstance(owner.type, Instance):

@@ -22,9 +22,11 @@ from mypy.types import (
     CallableType,
     Instance,
     Overloaded,
+    TupleType,
     TypeType,
     TypeVarId,
     TypeVarType,
+    UnpackType,
     get_proper_type,
     has_type_vars,
 )
@@ -234,7 +236,8 @@ def type_arguments(
 
 def _given(arguments: Sequence[Value], named: Mapping[str, Value], at: Context) -> _Given:
     by_name = {name: value for name, value in named.items() if name != ELLIPSIS}
-    types = [type_of_value(value, at) for value in (*arguments, *by_name.values())]
+    values = (*arguments, *by_name.values())
+    types = [_as_one(type_of_value(value, at)) for value in values]
     kinds = [ArgKind.ARG_POS] * len(arguments) + [ArgKind.ARG_NAMED] * len(by_name)
     names = [*[None] * len(arguments), *by_name]
     return _Given(types, kinds, names, ELLIPSIS in named)
@@ -260,7 +263,8 @@ def _fits(
     mapped = _mapped(callee, given)
     if sum(map(len, mapped)) < len(given.types):
         return False
-    for formal, kind, actuals in zip(callee.arg_types, callee.arg_kinds, mapped, strict=True):
+    formals = map(_as_one, callee.arg_types)
+    for formal, kind, actuals in zip(formals, callee.arg_kinds, mapped, strict=True):
         if kind.is_required() and not actuals and not given.starred:
             return False
         if len(actuals) > 1 and not kind.is_star():
@@ -269,6 +273,24 @@ def _fits(
         if not all(at.program.is_subtype(given.types[each], wanted) for each in actuals):
             return False
     return True
+
+
+def _as_one(type_: Type) -> Type:
+    """A type without what stands for any number of others, which mypy takes apart for itself."""
+    proper = get_proper_type(type_)
+    if isinstance(proper, UnpackType):
+        return ANY
+    if isinstance(proper, (Instance, TupleType)):
+        parts = proper.args if isinstance(proper, Instance) else proper.items
+        return ANY if any(isinstance(each, UnpackType) for each in parts) else type_
+    if not isinstance(proper, CallableType) or not any(
+        isinstance(each, UnpackType) for each in proper.arg_types
+    ):
+        return type_
+    kinds = [ArgKind.ARG_STAR, ArgKind.ARG_STAR2]
+    return proper.copy_modified(
+        arg_types=[ANY, ANY], arg_kinds=kinds, arg_names=[None, None], is_ellipsis_args=True
+    )
 
 
 def _asks_for_members(formal: Type) -> bool:
@@ -295,7 +317,8 @@ def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId,
         for each in variables
     }
     constraints = []
-    for formal, actuals in zip(callee.arg_types, _mapped(callee, given), strict=True):
+    formals = map(_as_one, callee.arg_types)
+    for formal, actuals in zip(formals, _mapped(callee, given), strict=True):
         template = expand_type(formal, fresh)
         known = [
             given.types[actual]

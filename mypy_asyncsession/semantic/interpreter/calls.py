@@ -208,7 +208,7 @@ def _typed(
     callee: TypedCallable, arguments: Sequence[Value], named: Mapping[str, Value], at: Context
 ) -> Value:
     type_ = callee.type
-    if not at.program.analysed and depends_on_types(type_):
+    if not at.is_typed and depends_on_types(type_):
         result = result_type(type_, arguments, named, at)
         if result is not None:
             found = at.types.value(result)
@@ -234,7 +234,7 @@ def _instantiated(
     if callee.info is None:
         return unresolved_annotations.resource(callee.fullname, at.types.resources)
     made = instance(callee, at)
-    if at.program.analysed or not callee.info.type_vars or not isinstance(made, ObjectValue):
+    if at.is_typed or not callee.info.type_vars or not isinstance(made, ObjectValue):
         return made
     type_ = type_arguments(at.attribute(made, "__init__"), made, arguments, named, at)
     return at.types.value(type_) if type_ is not None else made
@@ -260,7 +260,7 @@ def _is_ambiguous(type_: ProperType | None) -> bool:
 
 def _depends_on_arguments(callee: Value, at: Context) -> bool:
     """Whether what a call gives may depend on what it is given."""
-    if not at.program.analysed:
+    if not at.is_typed:
         if isinstance(callee, TypedCallable) and depends_on_types(callee.type):
             return True
         if isinstance(callee, ClassValue) and callee.info is not None and callee.info.type_vars:

@@ -310,7 +310,7 @@ def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Cont
         if is_property and isinstance(found, CallableType):
             return at.types.value(found.ret_type)
         function = definition_of(node)
-        if not at.program.analysed and function is not None and not function.is_static:
+        if function is not None and not function.is_static:
             found = bound_type(found, type_ if type_ is not None else info, function.is_class, at)
         return TypedCallable(found, origin)
     return value

@@ -165,6 +165,15 @@ class Context:
         current = self.frame.evaluator.program.current
         return current is not None and current.module == module
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether mypy has inferred the types of the expressions here.
+
+        It has not in a tree that was only parsed, as that of each module but the one at hand is;
+        nor is what others read of that one to depend on them.
+        """
+        return self.frame.evaluator.knows_types(self.scope.module)
+
     # What other parts of the interpreter answer
 
     def value(self, expr: Expression) -> Value:
@@ -239,6 +248,9 @@ class Evaluator(Protocol):
 
     def type_of(self, expr: Expression, module: str) -> Type | None:
         """mypy's own type of an expression of the module at hand."""
+
+    def knows_types(self, module: str) -> bool:
+        """Whether mypy has inferred the types of the expressions in a module."""
 
     def is_recovered(self, expr: Expression) -> bool:
         """Whether we told mypy another type of an expression than the one that it found."""

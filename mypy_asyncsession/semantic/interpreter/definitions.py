@@ -22,12 +22,12 @@ from mypy.typevars import fill_typevars
 from mypy_asyncsession.models.builtin import PROPERTY_DECORATORS
 from mypy_asyncsession.models.decorators import AWAITING_DECORATORS
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
-from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter import symbols
 from mypy_asyncsession.semantic.interpreter.call_types import bound_type
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.signatures import signature
+from mypy_asyncsession.semantic.overloads import implementation_of
 from mypy_asyncsession.semantic.scopes import qualname_in
 from mypy_asyncsession.semantic.syntax import definition_of
 from mypy_asyncsession.semantic.values import (
@@ -61,7 +61,7 @@ def defined(node: Node, at: Context) -> Value:
             fullname(at.value(each)) in PROPERTY_DECORATORS for each in first.original_decorators
         ):
             return defined(first, at)
-        implementation = _implementation(node)
+        implementation = implementation_of(node)
         if implementation is None or (len(node.items) > 1 and _says_something(node)):
             semantic = at.program.symbol(f"{scope.module}.{qualname_in(scope, function.name)}")
             if semantic is not None:
@@ -103,19 +103,10 @@ def _says_something(node: OverloadedFuncDef) -> bool:
     )
 
 
-def _implementation(node: OverloadedFuncDef) -> Node | None:
-    """The definition that overloads are of, which a tree that was only parsed has among them."""
-    last = node.items[-1] if node.items else None
-    if node.impl is not None or last is None:
-        return node.impl
-    decorators = last.original_decorators if isinstance(last, Decorator) else []
-    return None if any(last_name(each) == "overload" for each in decorators) else last
-
-
 def _without_self(found: TypedCallable, function: FuncDef, at: Context) -> TypedCallable:
     """An overloaded method as an instance hands it out, where the arguments decide."""
     owner = at.scope.node
-    if at.program.analysed or not isinstance(owner, ClassDef) or function.is_static:
+    if at.is_typed or not isinstance(owner, ClassDef) or function.is_static:
         return found
     info = at.program.symbol(f"{at.scope.module}.{qualname_in(at.scope.parent, owner.name)}")
     receiver = fill_typevars(info) if isinstance(info, TypeInfo) else None
@@ -181,7 +172,7 @@ def _awaits(decorator: Expression, at: Context) -> bool:
 def callable_type(callee: Expression, at: Context) -> CallableType | None:
     """The type of what is called, without what it is bound to; ``None`` if it has several."""
     found = at.frame.evaluator.type_of(callee, at.scope.module)
-    if found is None and not at.program.analysed:
+    if found is None and not at.is_typed:
         found = _signature_of(at.value(callee), at)
     proper = get_proper_type(found) if found is not None else None
     return proper if isinstance(proper, CallableType) else None
@@ -190,7 +181,7 @@ def callable_type(callee: Expression, at: Context) -> CallableType | None:
 def static_type(expr: Expression, at: Context) -> ProperType | None:
     """mypy's type of an expression; that of what it may be, where nobody has inferred types."""
     found = at.frame.evaluator.type_of(expr, at.scope.module)
-    if found is not None or at.program.analysed:
+    if found is not None or at.is_typed:
         return get_proper_type(found) if found is not None else None
     value = at.value(expr)
     return value.type if isinstance(value, ObjectValue) else None

@@ -58,6 +58,11 @@ class Evaluation:
             return self.recovered[expr]
         return self.inferred.get(expr)
 
+    def knows_types(self, module: str) -> bool:
+        """Whether mypy has inferred the types of the expressions in a module."""
+        current = self.program.current
+        return bool(self.inferred) and current is not None and module == current.module
+
     def is_recovered(self, expr: Expression) -> bool:
         """Whether we told mypy another type of an expression than the one that it found."""
         return expr in self.recovered

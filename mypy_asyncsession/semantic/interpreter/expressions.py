@@ -90,7 +90,7 @@ def value(expr: Expression, at: Context) -> Value:
     trace = frame.trace
     trace.depth = max(trace.depth, depth)
     found = structural(expr, Context(at.scope, at.where, depth, frame))
-    if found is UNKNOWN and not at.program.analysed:
+    if found is UNKNOWN and not at.is_typed:
         return inferred(expr, Context(at.scope, at.where, depth, frame))
     type_ = evaluator.type_of(expr, at.scope.module)
     if type_ is None or not informative(type_):
@@ -180,7 +180,7 @@ def _conditional(expr: ConditionalExpr, at: Context) -> Value:
         return at.value(expr.if_expr if is_none_first else expr.else_expr)
     if (
         tested is not None
-        and not at.program.analysed
+        and not at.is_typed
         and isinstance(expr.cond, ComparisonExpr)
         and all(map(_is_something, members(at.value(tested))))
     ):

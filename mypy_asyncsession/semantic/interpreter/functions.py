@@ -76,7 +76,7 @@ def result(
         frame.trace.lasts = False
         return UNKNOWN
     # What is not relevant to the body may decide what a type variable stands for.
-    variables = {} if at.program.analysed else of_function(function, arguments, named, at)
+    variables = {} if at.is_typed else of_function(function, arguments, named, at)
     if not any(isinstance(value, LiteralValue) for value in (*arguments, *named.values())):
         keys: AbstractSet[str] = frozenset()
     else:
@@ -151,7 +151,7 @@ def _result(
             item = combine_result(_returned(node, inside), item)
         return object_value(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
     if is_stub_body(node):
-        if isinstance(declared, TypedCallable) and not at.program.analysed:
+        if isinstance(declared, TypedCallable):
             return declared
         if not isinstance(declared, ObjectValue):
             return UNKNOWN

@@ -48,7 +48,7 @@ def name_expression(expr: NameExpr, at: Context) -> Value:
     """What a name that is used as an expression may be."""
     if expr.name == "None":
         return ObjectValue(Shape.NONE, type=NoneType(), label="None")
-    if at.program.analysed:
+    if at.is_typed:
         return named(expr.name, at)
     if expr.name in ("False", "True"):
         return LiteralValue(expr.name == "True", expr)

@@ -27,7 +27,7 @@ def past_tests(expr: RefExpr, found: Value, at: Context) -> Value:
         at: Where it is used.
     """
     node = at.scope.node
-    if at.program.analysed or not isinstance(found, UnionValue) or not isinstance(node, FuncItem):
+    if at.is_typed or not isinstance(found, UnionValue) or not isinstance(node, FuncItem):
         return found
     text = dotted(expr)
     if text is None or not any(map(is_none, found.members)):

@@ -70,7 +70,7 @@ def iterated(value: Value, at: Context) -> Value:
             )
         if not isinstance(member, ObjectValue):
             return UNKNOWN
-        if member.item is UNKNOWN and member.shape is Shape.OTHER and not at.program.analysed:
+        if member.item is UNKNOWN and member.shape is Shape.OTHER and not at.is_typed:
             held = member.type if isinstance(member.type, Instance) else None
             return at.types.value(at.types.item_type(held)) if held is not None else UNKNOWN
         return iterated(member.item, at) if member.shape is Shape.COROUTINE else member.item
@@ -80,7 +80,7 @@ def iterated(value: Value, at: Context) -> Value:
 
 def unpacked(value: Value, position: int, at: Context) -> Value:
     """What stands at a position of *value*, where nobody has inferred types."""
-    if at.program.analysed or not isinstance(value, ObjectValue):
+    if at.is_typed or not isinstance(value, ObjectValue):
         return UNKNOWN
     if isinstance(value.type, TupleType):
         items = value.type.items

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, TypeInfo, Var
-from mypy.types import get_proper_type
+from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, TypeAlias, TypeInfo, Var
+from mypy.types import Instance, get_proper_type
 
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.from_mypy_types import informative
@@ -41,6 +41,12 @@ def symbol(module: str, name: str, at: Context) -> Value:
         return ModuleValue(node.fullname)
     if isinstance(node, TypeInfo):
         return ClassValue(node.fullname, node)
+    if isinstance(node, TypeAlias):
+        # ``Lock = _thread.lock`` in a stub is the class itself.
+        target = get_proper_type(node.target)
+        if not isinstance(target, Instance) or not node.no_args or program.is_own(node.module):
+            return UNKNOWN
+        return ClassValue(target.type.fullname, target.type)
     if isinstance(node, Var):
         if node.fullname in ANNOTATED:
             return NamedValue(node.fullname)  # its type is that of every special form
