@@ -152,9 +152,9 @@ class ExpiredReads:
         states = follow(body.graph, changes, list(reads))
         found: list[tuple[int, Read, int, Act]] = []
         ending = {"rollback"} | ({"commit"} if self._expiry.on_commit(session, body) else set())
+        assigned = _assigned_before(tracked.name, body)
         for index, expressions in reads.items():
-            assigned = _assigned_before(tracked.name, body)
-            for held in states.before.get(index, ()):
+            for held in sorted(states.before.get(index, ()), key=lambda each: each.since):
                 if held.state not in (State.EXPIRED, State.CHANGED):
                     continue
                 left = [

@@ -8,8 +8,9 @@ somebody still asks for it later, so that a thousand short-lived ones cost no mo
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from mypy_asyncsession.semantic.cfg import EdgeKind
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Graph
 
 S = TypeVar("S")
+
+#: Of how many points is it known, at one of them, that an object came into a state there: the first
+#: ones in the order of the graph. Which states are possible does not depend on it.
+_MOST: Final = 16
 
 
 class Held(NamedTuple, Generic[S]):
@@ -125,13 +130,30 @@ def follow(
                 continue
             carried = _changed(point, kind, held, made, tracked) if made else held
             known = tracked.before.setdefault(target, set())
-            if carried <= known:
+            if not _join(known, carried):
                 continue
-            known |= carried
             if target not in queued:
                 queued.add(target)
                 waiting.append(target)
     return tracked
+
+
+def _join(known: set[Held[S]], carried: set[Held[S]]) -> bool:
+    """Take in what comes along an edge; whether any of it is news."""
+    new = carried - known
+    if not new:
+        return False
+    if len(known) + len(new) <= _MOST:
+        known |= new
+        return True
+    # Else each of a thousand commits in a row would be carried to all that follows.
+    count = Counter(each.state for each in known)
+    before = len(known)
+    for each in sorted(new, key=lambda one: one.since):
+        if count[each.state] < _MOST:
+            count[each.state] += 1
+            known.add(each)
+    return len(known) > before
 
 
 def _changed(
