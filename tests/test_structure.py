@@ -36,6 +36,7 @@ LAYERS: Final = (
 #: Modules beside the folders, which hold what several of these share.
 SHARED: Final = {
     "config",
+    "copies",
     "findings",
     "git",
     "home",

@@ -18,7 +18,6 @@ from mypy_asyncsession.checking.mypy_settings import (
     WORTH_WORKERS,
     as_options,
     as_toml,
-    processors,
 )
 from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.process import Builder
@@ -30,6 +29,7 @@ from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
+from mypy_asyncsession.copies import processors
 from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:

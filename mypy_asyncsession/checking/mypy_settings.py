@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,10 +40,3 @@ def as_options(silenced: Silenced) -> dict[str, Any]:
     if silenced.ignore_errors is not None:
         options["ignore_errors"] = silenced.ignore_errors
     return options
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

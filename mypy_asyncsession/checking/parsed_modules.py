@@ -8,27 +8,19 @@ from typing import TYPE_CHECKING
 from mypy_asyncsession.checking.kept_answers import Answer, Imports
 from mypy_asyncsession.checking.stale_modules import StaleModules
 from mypy_asyncsession.plugin.codes import declare
-from mypy_asyncsession.plugin.internals import ParsedBuild
-from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.plugin.parsed_engine import ParsedEngine
 from mypy_asyncsession.plugin.settings import settings
-from mypy_asyncsession.semantic.declarations.program import ParsedProgram
-from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
-from mypy_asyncsession.semantic.from_mypy_types import Types
 from mypy_asyncsession.semantic.imports import NAMING, named, reachable
-from mypy_asyncsession.semantic.leads import Leads
-from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
-    from mypy.nodes import MypyFile
     from mypy.options import Options
 
     from mypy_asyncsession.semantic.interface_text import Interface
-    from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
 
 
 class ParsedModules:
@@ -50,33 +42,15 @@ class ParsedModules:
         config = settings(options.config_file)
         declare(config.error_codes)
         options.process_error_codes(error_callback=lambda _message: None)
-        self._build = ParsedBuild(list(sources), options, texts)
         self._stale = StaleModules(texts) if texts is not None else None
-        self._program = ParsedProgram(self._build.find, self._parse, is_foreign)
-        self._build.modules = self._program.modules
-        if texts is not None:
-            self._program.texts = texts
-        self._types = types = Types(frozenset(config.config.resources), self._program.type_of)
-        self._overlays = overlays = Overlays(config.folders())
-        overlays.begin(self._build.parse)
-        declared = Declared(overlays, self._program, types)
-        self._lasting: ProgramCache = {}
+        self._engine = ParsedEngine(sources, options, config, texts, self._reading)
+        self._build = self._engine.build
+        self._program = self._engine.program
         self._settled = 0
-        self._resources = config.config.resources
-        self._surveys = config.survey
 
-        def fresh_pass() -> ModulePass:
-            return ModulePass(
-                self._build, self._program, types, None, declared, self._lasting, settings=config
-            )
-
-        self._fresh_pass = fresh_pass
-        self._pass = fresh_pass()
-
-    def _parse(self, path: str, module: str, text: str | None) -> MypyFile | None:
-        if self._stale is not None and text is None and not is_foreign(path):
+    def _reading(self, module: str, path: str) -> None:
+        if self._stale is not None:
             self._stale.reading(module, path)
-        return self._build.parse(path, module, text)
 
     def narrow(self, sources: Sequence[BuildSource]) -> list[BuildSource]:
         """Read all modules, to look at what may have to do with a provider alone.
@@ -84,32 +58,16 @@ class ParsedModules:
         Returns:
             The modules that cannot be parsed; if there are any, nothing is narrowed.
         """
-        trees = [self._program.modules.get(source.module) for source in sources]
-        unreadable = [each for each, tree in zip(sources, trees, strict=True) if tree is None]
-        if not unreadable and not self._surveys:
-            leads = self._pass.leads = Leads(self._resources)
-            for tree in self._with_imported([*filter(None, trees)]):
-                leads.add(tree)
-            leads.follow(self._overlays.functions())
+        unreadable = self._engine.narrow(sources)
+        leads = self._engine.module_pass.leads
+        if leads is not None:
+            # Nobody is told here what the bodies of the others say.
             self._program.concerns = leads.concerns
         return unreadable
 
-    def _with_imported(self, trees: list[MypyFile]) -> Iterator[MypyFile]:
-        """The trees, and those of the project's other modules that they import, directly or not."""
-        seen = {tree.fullname for tree in trees}
-        while trees:
-            tree = trees.pop()
-            yield tree
-            for module in set().union(*reachable(tree)) - seen:
-                seen.add(module)
-                path = self._build.find(module)
-                if path is not None and not is_foreign(path):
-                    other = self._program.modules.get(module)
-                    trees += [other] if other is not None else []
-
     def concerns(self, module: str) -> bool:
         """Whether anything in a module may have to do with a provider."""
-        return self._pass.leads is None or self._pass.leads.concerns_module(module)
+        return self._engine.concerns(module)
 
     def has(self, module: str) -> bool:
         """Whether a module is there, and can be parsed."""
@@ -125,7 +83,7 @@ class ParsedModules:
         if tree is None:
             return None
         self._build.turn_to(tree)
-        leaned = sorted(self._pass.run(tree))
+        leaned = sorted(self._engine.module_pass.run(tree))
         messages = self._build.messages(tree.path)
         return Answer(tree.path, messages, leaned, sorted(self._program.unsettled))
 
@@ -133,7 +91,9 @@ class ParsedModules:
         """The modules of the project that mypy would read for one: itself, and what it imports."""
         tree = self._program.modules.get(module)
         found = (
-            {each.fullname for each in self._with_imported([tree])} if tree is not None else set()
+            {each.fullname for each in self._engine.with_imported([tree])}
+            if tree is not None
+            else set()
         )
         return found | {
             ".".join(parts[:length])
@@ -147,7 +107,7 @@ class ParsedModules:
         if tree is None:
             return None
         try:
-            return self._pass.interface(tree)
+            return self._engine.module_pass.interface(tree)
         except Exception:  # noqa: BLE001
             return None  # it is looked at again, and what fails is said there
 
@@ -183,10 +143,7 @@ class ParsedModules:
         self._stale.note(self._program.modules.get)
         stale = self._stale.take()
         if stale:
-            self._program.forget_modules(stale.__contains__)
-            self._types.forget()
-            self._lasting.clear()
-            self._pass = self._fresh_pass()
+            self._engine.forget(stale)
         self._build.begin()
         self._build.forget_contents()
         return stale

@@ -78,7 +78,7 @@ class AsyncSessionPlugin(Plugin):
         if not (self._build.in_daemon or self._build.is_shared) and any(
             tree.defs for tree in modules.values()
         ):
-            self._engine.narrow(self._cached)
+            self._engine.start(self._cached)
 
     @property
     def _engine(self) -> Engine:

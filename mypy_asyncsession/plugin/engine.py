@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession import copies
 from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.plugin.background import Background
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.loaded_modules import LoadedModules
 from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
 from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -20,6 +24,7 @@ from mypy_asyncsession.semantic.program import Program
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mypy_asyncsession.plugin.answers import Answers
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
@@ -60,6 +65,8 @@ class Engine:
         if build.in_daemon:
             self.module_pass.in_daemon = self.daemon
         self.daemon.misfits = self._misfits
+        if build.in_worker and self._reads_sources:
+            self._ask(self._answers(build.paths, set()))
         self.hooks = (
             WatchedHooks(self._recovery, build, self.daemon.watch)
             if build.in_daemon
@@ -72,34 +79,77 @@ class Engine:
         self._recovery.begin()
         self.hooks.clear()
 
-    def narrow(self, unparsed: Mapping[str, str]) -> None:
+    def start(self, cached: Mapping[str, str]) -> None:
+        """mypy has loaded what it will check, and begins to.
+
+        Args:
+            cached: The paths of modules that mypy may have in its cache, by name.
+        """
+        loaded = {tree.fullname for tree in self._build.modules.values() if tree.defs}
+        if self._reads_sources:
+            self._ask(self._answers({**cached, **self._build.paths}, loaded))
+        elif not self._settings.survey and not self._build.is_shared:
+            self._narrow(loaded, cached)
+
+    @property
+    def _reads_sources(self) -> bool:
+        """Whether modules are gone through in their sources, and mypy is asked about the rest.
+
+        ``check`` has done that itself before it asks mypy; an audit wants all that mypy knows; and
+        under dmypy trees and types stay in memory.
+        """
+        build, settings = self._build, self._settings
+        return not (
+            build.in_daemon or settings.records or settings.survey or build.reads_other_files
+        )
+
+    def _answers(self, paths: Mapping[str, str | None], stale: set[str]) -> Answers:
+        build = self._build
+        sources = build.sources(paths)
+        beside = (
+            not build.is_shared
+            and copies.possible()
+            and copies.processors() > 1
+            and os.environ.get("MYPY_ASYNCSESSION_PROCESSES") != "1"
+        )
+        if beside:
+            own = stale.intersection(source.module for source in sources)
+            with contextlib.suppress(OSError):  # there is no room for another process
+                return Background(sources, own, build.all_options, self._settings)
+        return ParsedAnswers(sources, build.all_options, self._settings)
+
+    def _ask(self, answers: Answers) -> None:
+        self.module_pass.answers = answers
+        self._recovery.may_give = answers.may_give
+
+    def _narrow(self, loaded: set[str], cached: Mapping[str, str]) -> None:
         """Find out what may have to do with a provider: the rest need not be looked at.
 
         It takes as long as parsing the program, and is worth it where most of it is checked.
-
-        Args:
-            unparsed: The paths of modules that mypy may have in its cache, by name.
         """
-        own = [tree for tree in self._build.modules.values() if not is_foreign(tree.path)]
-        cached = {
-            module: path
-            for module, path in unparsed.items()
-            if module not in self._build.modules and not is_foreign(path)
-        }
-        if self._settings.survey or len(own) <= len(cached):
+        build = self._build
+        sources = build.sources(cached)
+        own = [source for source in sources if source.module in loaded]
+        if len(own) <= len(sources) - len(own):
             return
-        parsed = [self._build.parse(path, module, None) for module, path in cached.items()]
+        trees = [
+            build.modules[source.module]
+            if source.module in loaded
+            else build.parse(source.path or "", source.module, None)
+            for source in sources
+        ]
         try:
             leads = Leads(self._settings.config.resources)
-            for tree in own + [each for each in parsed if each is not None]:
+            for tree in filter(None, trees):
                 leads.add(tree)
             leads.follow(self._overlays.functions())
-            leads.settle(cached)
+            leads.settle({source.module for source in sources} - loaded)
         except Exception:
             if "MYPY_ASYNCSESSION_RAISE" in os.environ:
                 raise
             return  # then all of it is looked at
-        self.module_pass.leads = self._recovery.leads = leads
+        self.module_pass.leads = leads
+        self._recovery.may_give = leads.gives
 
     def show_misfits(self) -> None:
         """Report where an overlay of the project's does not fit the definitions."""

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.from_mypy_types import Types
     from mypy_asyncsession.semantic.index import ModuleIndex
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
-    from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
     from mypy_asyncsession.semantic.values import Value
@@ -110,8 +109,8 @@ class Recovery:
         #: Expressions whose type we replaced, with the type that mypy had found.
         self.replaced: dict[Expression, Type] = {}
         self._pairings: dict[Node, Pairing] | None = None
-        #: What may give a provider at all, where that was found out.
-        self.leads: Leads | None = None
+        #: Whether a function may give a provider at all, where that was found out.
+        self.may_give: Callable[[Decorator | FuncDef], bool] | None = None
 
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
@@ -132,11 +131,16 @@ class Recovery:
         """
         # Methods are looked up with the receiver's class, not the defining one.
         node = self._program.symbol(fullname, inherited=True)
-        known = self._hands_out_provider(node) or self._inference.may_know(node)
-        if known and self.leads is not None and isinstance(node, (Decorator, FuncDef)):
-            known = self.leads.gives(node)
+        known = self._may_give(node) and (
+            self._hands_out_provider(node) or self._inference.may_know(node)
+        )
         variable = node.var if isinstance(node, Decorator) else node
         return known, not isinstance(variable, Var) or variable.type is not None
+
+    def _may_give(self, node: SymbolNode | None) -> bool:
+        if self.may_give is None or not isinstance(node, (Decorator, FuncDef)):
+            return True
+        return self.may_give(node)
 
     def _hands_out_provider(self, node: SymbolNode | None) -> bool:
         type_: Type | None = None

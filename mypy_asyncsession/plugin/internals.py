@@ -31,8 +31,9 @@ from mypy.config_parser import parse_mypy_comments
 from mypy.error_formatter import OUTPUT_CHOICES
 from mypy.errors import CompileError, Errors
 from mypy.fscache import FileSystemCache
+from mypy.graph_utils import strongly_connected_components
 from mypy.metastore import MetadataStore
-from mypy.modulefinder import FindModuleCache, compute_search_paths
+from mypy.modulefinder import BuildSource, FindModuleCache, compute_search_paths
 from mypy.options import Options
 from mypy.parse import parse
 from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from mypy.build import BuildManager
     from mypy.errorcodes import ErrorCode
     from mypy.errors import ErrorInfo
-    from mypy.modulefinder import BuildSource
     from mypy.nodes import Expression, MypyFile
     from mypy.types import Type
 
@@ -531,6 +531,29 @@ class Build(ErrorList):
         """Whether several processes check the modules: none of them parses all of the bodies."""
         return self._manager.parallel_worker or bool(self._manager.workers)
 
+    @property
+    def all_options(self) -> Options:
+        """The options of the build, which no module has changed."""
+        return self._manager.options
+
+    @property
+    def reads_other_files(self) -> bool:
+        """Whether mypy reads other files than those that the modules are named after."""
+        return bool(self._manager.options.shadow_file)
+
+    def sources(self, paths: Mapping[str, str | None]) -> list[BuildSource]:
+        """The project's modules that have a source: those that were loaded, and those of *paths*.
+
+        Args:
+            paths: By module, where it is.
+        """
+        loaded = {module: tree.path for module, tree in self.modules.items()}
+        return [
+            BuildSource(path, module, None)
+            for module, path in {**paths, **loaded}.items()
+            if path is not None and path.endswith(".py") and not is_foreign(path)
+        ]
+
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
         loaded = self.modules.get(module)
@@ -738,6 +761,14 @@ def look_for_packages_in(folders: list[str]) -> None:
     mypy.modulefinder.get_search_dirs = get_search_dirs  # type: ignore[assignment]
 
 
+def import_cycles(imports: Mapping[str, list[str]]) -> Iterator[set[str]]:
+    """Modules that import each other together, each after those that they import.
+
+    mypy builds in this order (``build.sorted_components``).
+    """
+    return strongly_connected_components(set(imports), dict(imports))
+
+
 def looked_at(disk: FileSystemCache) -> Mapping[str, os.stat_result | None]:
     """What a build asked about on disk; ``None`` for what was not there.
 
@@ -763,6 +794,7 @@ __all__ = [
     "Recorded",
     "announce",
     "digest",
+    "import_cycles",
     "look_for_packages_in",
     "looked_at",
     "prepare",

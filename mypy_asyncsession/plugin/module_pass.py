@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.record import Record
+    from mypy_asyncsession.plugin.answers import Answers
     from mypy_asyncsession.plugin.hooks import Recovery
     from mypy_asyncsession.plugin.ignore_comments import IgnoreComment
     from mypy_asyncsession.plugin.internals import ErrorList
@@ -107,6 +108,8 @@ class ModulePass:
         self.in_daemon: InDaemon | None = None
         #: What may have to do with a provider at all, where that was found out.
         self.leads: Leads | None = None
+        #: Who goes through the sources of modules; else it is done here, with mypy's types.
+        self.answers: Answers | None = None
 
     def run(self, tree: MypyFile) -> set[str]:
         """Report the findings in *tree*; return the modules that the answer leaned on."""
@@ -118,15 +121,26 @@ class ModulePass:
             if self.in_daemon is not None:
                 self.in_daemon.passed(tree)
                 return set()
-            self.publish(tree, self.examine(tree))
-            leaned = self._leaned.pop(tree.fullname, set())
-            return (leaned | self.program.modules_read) - {tree.fullname}
+            module, answers = tree.fullname, self._answers_for(tree)
+            found = answers.found(module) if answers is not None else None
+            reports = found.reports if found is not None else None
+            leaned = found.leaned if found is not None else set()
+            self.publish(tree, self.examine(tree) if reports is None else reports)
+            return (leaned | self.leaned(module)) - {module}
         finally:
             if self._recovery is not None:
                 self._recovery.forget()
             if self.in_daemon is None:
                 self._replaced.clear()
                 self._build.forget_types()
+
+    def _answers_for(self, tree: MypyFile) -> Answers | None:
+        # What stands on the command line is in no file.
+        return self.answers if tree.path.endswith(".py") else None
+
+    def leaned(self, module: str) -> set[str]:
+        """The modules that a module's facts, and what was found in it, leaned on."""
+        return self._leaned.pop(module, set())
 
     def _is_silent(self, tree: MypyFile) -> bool:
         return (
@@ -166,6 +180,7 @@ class ModulePass:
                 raise
             return [_crashed(error)]
         finally:
+            self._leaned.setdefault(tree.fullname, set()).update(self.program.modules_read)
             self.program.leave(for_good=True)
 
     def _report_survey(
@@ -280,6 +295,10 @@ class ModulePass:
         tree = self._build.modules.get(module)
         if tree is None or tree.is_stub or is_foreign(tree.path):
             return ""
+        answers = self._answers_for(tree)
+        found = answers.facts(module) if answers is not None else None
+        if found is not None:
+            return found
         with self._inside(tree) as source:
             return facts(source, self.interpreter)
 

@@ -66,7 +66,7 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy.nodes import Expression, Node
 
@@ -110,6 +110,15 @@ class Leads(StandIns):
         if unit.klass is not None:
             return unit.klass in self._owners.get(function.name, ())
         return function.name in self._modules[unit.module].leads
+
+    def giving(self) -> Iterator[tuple[str, str, int]]:
+        """The functions that may give a provider: module, name and line."""
+        for module in self._modules.values():
+            for unit in module.units:
+                for node in unit.definitions():
+                    function = definition_of(node)
+                    if function is not None and self.gives(node):
+                        yield module.name, function.name, function.line
 
     def concerns_class(self, node: ClassDef) -> bool:
         """Whether a class, or anything that is defined in it, may have to do with a provider."""

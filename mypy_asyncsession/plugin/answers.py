@@ -1,0 +1,71 @@
+"""What is said of a module that was gone through in its sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from mypy.nodes import Decorator
+
+if TYPE_CHECKING:
+    from mypy.nodes import FuncDef
+
+    from mypy_asyncsession.plugin.module_pass import Report
+
+
+class Facts(NamedTuple):
+    """What others may read in the bodies of a module.
+
+    Attributes:
+        module: The module.
+        facts: It, as ``ModulePass.facts`` says it; ``None`` where the source is not known.
+    """
+
+    module: str
+    facts: str | None
+
+
+class Found(NamedTuple):
+    """What is wrong in a module.
+
+    Attributes:
+        module: The module.
+        reports: What was found; ``None`` where it is for mypy to decide.
+        leaned: The modules that the answer leaned on.
+    """
+
+    module: str
+    reports: list[Report] | None
+    leaned: set[str]
+
+
+class Leading(NamedTuple):
+    """What may have to do with a provider.
+
+    Attributes:
+        modules: The modules that may.
+        functions: The functions that may give one: module, name and line.
+    """
+
+    modules: frozenset[str]
+    functions: frozenset[tuple[str, str, int]]
+
+    def may_give(self, node: Decorator | FuncDef, own: frozenset[str]) -> bool:
+        """Whether a function may give a provider; true of one that is in none of *own* modules."""
+        function = node.func if isinstance(node, Decorator) else node
+        module = function.fullname
+        while module and module not in own:
+            module = module.rpartition(".")[0]
+        return not module or (module, function.name, function.line) in self.functions
+
+
+class Answers(Protocol):
+    """Says what is found in the sources of modules, by whichever process goes through them."""
+
+    def may_give(self, node: Decorator | FuncDef) -> bool:
+        """Whether a function may give a provider, as far as is known by now."""
+
+    def facts(self, module: str) -> str | None:
+        """What others may read in the bodies of a module; ``None`` if its source is not known."""
+
+    def found(self, module: str) -> Found | None:
+        """What is wrong in a module; ``None`` if its source is not known."""

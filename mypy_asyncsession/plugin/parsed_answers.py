@@ -1,0 +1,87 @@
+"""The answers that are found in this process, when they are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy_asyncsession.plugin.answers import Found, Leading
+from mypy_asyncsession.plugin.parsed_engine import ParsedEngine
+from mypy_asyncsession.semantic.foreign_files import is_foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mypy.modulefinder import BuildSource
+    from mypy.nodes import Decorator, FuncDef, MypyFile
+    from mypy.options import Options
+
+    from mypy_asyncsession.plugin.settings import Settings
+
+#: Up to so many modules are gone through without reading all others first.
+FEW: Final = 40
+
+
+class ParsedAnswers:
+    """Goes through the sources of modules."""
+
+    def __init__(
+        self, sources: Sequence[BuildSource], options: Options, settings: Settings
+    ) -> None:
+        """Begin with nothing read.
+
+        Args:
+            sources: The project's modules.
+            options: mypy's options.
+            settings: The project's configuration.
+        """
+        self._sources = sources
+        self._modules = frozenset(source.module for source in sources)
+        self._engine = ParsedEngine(sources, options, settings)
+        self._leading: Leading | None = None
+        self._asked = 0
+
+    def narrow(self, meanwhile: Callable[[], None] = lambda: None) -> Leading | None:
+        """Find out what may have to do with a provider: nothing else is gone through then.
+
+        Args:
+            meanwhile: Called now and then.
+
+        Returns:
+            It; ``None`` where some of the modules cannot be parsed.
+        """
+        self._engine.narrow(self._sources, meanwhile)
+        leads = self._engine.module_pass.leads
+        if leads is not None:
+            modules = frozenset(filter(leads.concerns_module, self._modules))
+            self._leading = Leading(modules, frozenset(leads.giving()))
+        return self._leading
+
+    def may_give(self, node: Decorator | FuncDef) -> bool:
+        """Whether a function may give a provider, as far as is known by now."""
+        return self._leading is None or self._leading.may_give(node, self._modules)
+
+    def facts(self, module: str) -> str | None:
+        """What others may read in the bodies of a module; ``None`` if its source is not known."""
+        return self._engine.module_pass.facts(module) if self.tree(module) is not None else None
+
+    def found(self, module: str) -> Found | None:
+        """What is wrong in a module; ``None`` if its source is not known."""
+        tree = self.tree(module)
+        if tree is None:
+            return None
+        self._asked += 1
+        if self._asked == FEW:
+            self.narrow()
+        if self._leading is not None and module not in self._leading.modules:
+            return Found(module, [], self._engine.module_pass.leaned(module))
+        self._engine.build.turn_to(tree)
+        reports = self._engine.module_pass.examine(tree)
+        undecided = bool(self._engine.program.unsettled)
+        leaned = self._engine.module_pass.leaned(module)
+        return Found(module, None if undecided else reports, leaned)
+
+    def tree(self, module: str) -> MypyFile | None:
+        """The tree of one of the project's modules, if it has a source that can be parsed."""
+        tree = self._engine.program.modules.get(module)
+        is_own = tree is not None and tree.path.endswith(".py") and not is_foreign(tree.path)
+        return tree if is_own else None
