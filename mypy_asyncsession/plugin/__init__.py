@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,13 @@ from mypy_asyncsession.plugin.internals import (
     announce,
     digest,
     prepare,
+    sources_of_cold_run,
     spare_suggestions,
     stop,
     verify,
 )
 from mypy_asyncsession.plugin.settings import Settings, settings
+from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from mypy.plugin import FunctionContext, MethodContext, ReportConfigContext
     from mypy.types import Type
 
+    from mypy_asyncsession.plugin.background import Background
     from mypy_asyncsession.plugin.engine import Engine
 
 
@@ -49,6 +53,8 @@ class AsyncSessionPlugin(Plugin):
                 self._trouble = str(error)
         self._build: Build | None = None
         self._made: Engine | None = None
+        #: A process that will go through the modules, once mypy has parsed any.
+        self._background: Background | None = None
         #: The modules that mypy found in its cache, and their paths.
         self._cached: dict[str, str] = {}
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
@@ -59,6 +65,15 @@ class AsyncSessionPlugin(Plugin):
         declare(self._settings.error_codes)
         if self._settings.records:
             spare_suggestions()
+        elif self._trouble is None:
+            self._begin_early()
+
+    def _begin_early(self) -> None:
+        """Where there is much to do, begin while mypy parses it all itself."""
+        named = sources_of_cold_run(self.options)
+        background = self._start_background() if named else None
+        if background is not None and named:
+            background.begin(named)
 
     def set_modules(self, modules: dict[str, MypyFile]) -> None:
         """Take part in a build; stop it here if we cannot."""
@@ -78,7 +93,7 @@ class AsyncSessionPlugin(Plugin):
         if not (self._build.in_daemon or self._build.is_shared) and any(
             tree.defs for tree in modules.values()
         ):
-            self._engine.start(self._cached)
+            self._engine.start(self._cached, self._background)
 
     @property
     def _engine(self) -> Engine:
@@ -94,7 +109,18 @@ class AsyncSessionPlugin(Plugin):
         """Called once for each module that was parsed."""
         if self._made is not None:
             self._made.daemon.expect(file)
+        elif self._background is None and self._trouble is None and not is_foreign(file.path):
+            self._start_background()
         return []
+
+    def _start_background(self) -> Background | None:
+        """Start a process that will go through the modules, if that can be done."""
+        from mypy_asyncsession.plugin.background import Background, worth_it
+
+        if worth_it(self.options, self._settings):
+            with suppress(OSError):  # there is no room for another process
+                self._background = Background(self.options, self._settings)
+        return self._background
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         """Recover the type that a wrong use of this function meant."""

@@ -42,18 +42,20 @@ class Leading(NamedTuple):
     """What may have to do with a provider.
 
     Attributes:
-        modules: The modules that may.
+        read: The modules that were read to find out.
+        modules: Those among them that may.
         functions: The functions that may give one: module, name and line.
     """
 
+    read: frozenset[str]
     modules: frozenset[str]
     functions: frozenset[tuple[str, str, int]]
 
-    def may_give(self, node: Decorator | FuncDef, own: frozenset[str]) -> bool:
-        """Whether a function may give a provider; true of one that is in none of *own* modules."""
+    def may_give(self, node: Decorator | FuncDef) -> bool:
+        """Whether a function may give a provider; true of one of a module that was not read."""
         function = node.func if isinstance(node, Decorator) else node
         module = function.fullname
-        while module and module not in own:
+        while module and module not in self.read:
             module = module.rpartition(".")[0]
         return not module or (module, function.name, function.line) in self.functions
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from mypy_asyncsession import copies
 from mypy_asyncsession.findings import Finding, Span
-from mypy_asyncsession.plugin.background import Background
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.loaded_modules import LoadedModules
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mypy_asyncsession.plugin.answers import Answers
+    from mypy_asyncsession.plugin.background import Background
     from mypy_asyncsession.plugin.internals import Build
     from mypy_asyncsession.plugin.settings import Settings
     from mypy_asyncsession.semantic.interpreter.memo import ProgramCache
@@ -65,8 +63,10 @@ class Engine:
         if build.in_daemon:
             self.module_pass.in_daemon = self.daemon
         self.daemon.misfits = self._misfits
-        if build.in_worker and self._reads_sources:
-            self._ask(self._answers(build.paths, set()))
+        if not (
+            build.in_daemon or settings.records or settings.survey or build.all_options.shadow_file
+        ):
+            self._ask(ParsedAnswers(build.sources(build.paths), build.all_options, settings))
         self.hooks = (
             WatchedHooks(self._recovery, build, self.daemon.watch)
             if build.in_daemon
@@ -79,44 +79,21 @@ class Engine:
         self._recovery.begin()
         self.hooks.clear()
 
-    def start(self, cached: Mapping[str, str]) -> None:
+    def start(self, cached: Mapping[str, str], background: Background | None) -> None:
         """mypy has loaded what it will check, and begins to.
 
         Args:
             cached: The paths of modules that mypy may have in its cache, by name.
+            background: A process that can go through the modules, if there is one.
         """
-        loaded = {tree.fullname for tree in self._build.modules.values() if tree.defs}
-        if self._reads_sources:
-            self._ask(self._answers({**cached, **self._build.paths}, loaded))
-        elif not self._settings.survey and not self._build.is_shared:
-            self._narrow(loaded, cached)
-
-    @property
-    def _reads_sources(self) -> bool:
-        """Whether modules are gone through in their sources, and mypy is asked about the rest.
-
-        ``check`` has done that itself before it asks mypy; an audit wants all that mypy knows; and
-        under dmypy trees and types stay in memory.
-        """
-        build, settings = self._build, self._settings
-        return not (
-            build.in_daemon or settings.records or settings.survey or build.reads_other_files
-        )
-
-    def _answers(self, paths: Mapping[str, str | None], stale: set[str]) -> Answers:
         build = self._build
-        sources = build.sources(paths)
-        beside = (
-            not build.is_shared
-            and copies.possible()
-            and copies.processors() > 1
-            and os.environ.get("MYPY_ASYNCSESSION_PROCESSES") != "1"
-        )
-        if beside:
-            own = stale.intersection(source.module for source in sources)
-            with contextlib.suppress(OSError):  # there is no room for another process
-                return Background(sources, own, build.all_options, self._settings)
-        return ParsedAnswers(sources, build.all_options, self._settings)
+        loaded = {tree.fullname for tree in build.modules.values() if tree.defs}
+        if background is not None:
+            if not background.begun:
+                background.begin(build.sources({**cached, **build.paths}), loaded)
+            self._ask(background)
+        elif self.module_pass.answers is None and not self._settings.survey:
+            self._narrow(loaded, cached)
 
     def _ask(self, answers: Answers) -> None:
         self.module_pass.answers = answers

@@ -25,6 +25,7 @@ import mypy.modulefinder
 import mypy.nodes
 import mypy.options
 import mypy.plugin
+from mypy.cache import ReadBuffer, read_json
 from mypy.checker import TypeChecker
 from mypy.checker_shared import CheckerScope
 from mypy.config_parser import parse_mypy_comments
@@ -33,7 +34,7 @@ from mypy.errors import CompileError, Errors
 from mypy.fscache import FileSystemCache
 from mypy.graph_utils import strongly_connected_components
 from mypy.metastore import MetadataStore
-from mypy.modulefinder import BuildSource, FindModuleCache, compute_search_paths
+from mypy.modulefinder import BuildSource, BuildSourceSet, FindModuleCache, compute_search_paths
 from mypy.options import Options
 from mypy.parse import parse
 from mypy.semanal_pass1 import SemanticAnalyzerPreAnalysis
@@ -101,6 +102,7 @@ _NEEDED: dict[type, tuple[str, ...]] = {
         "enabled_error_codes",
         "export_types",
         "fixed_format_cache",
+        "to_bytes",
         "use_fine_grained_cache",
     ),
     CheckerScope: ("top_level_function",),
@@ -111,6 +113,8 @@ _NEEDED: dict[type, tuple[str, ...]] = {
     mypy.nodes.MypyFile: ("ignored_lines", "is_stub", "path"),
 }
 
+#: No cache of a run is smaller, in bytes.
+_EMPTY = 500_000
 _OUR_CODES = frozenset(CODES) | {PARENT_CODE.code}
 #: What stands for a code of ours on a line whose comment names none.
 _EXPECTED = PARENT_CODE.code
@@ -536,11 +540,6 @@ class Build(ErrorList):
         """The options of the build, which no module has changed."""
         return self._manager.options
 
-    @property
-    def reads_other_files(self) -> bool:
-        """Whether mypy reads other files than those that the modules are named after."""
-        return bool(self._manager.options.shadow_file)
-
     def sources(self, paths: Mapping[str, str | None]) -> list[BuildSource]:
         """The project's modules that have a source: those that were loaded, and those of *paths*.
 
@@ -549,7 +548,7 @@ class Build(ErrorList):
         """
         loaded = {module: tree.path for module, tree in self.modules.items()}
         return [
-            BuildSource(path, module, None)
+            BuildSource(path, module)
             for module, path in {**paths, **loaded}.items()
             if path is not None and path.endswith(".py") and not is_foreign(path)
         ]
@@ -761,6 +760,37 @@ def look_for_packages_in(folders: list[str]) -> None:
     mypy.modulefinder.get_search_dirs = get_search_dirs  # type: ignore[assignment]
 
 
+def sources_of_cold_run(options: Options) -> list[BuildSource] | None:
+    """What is named to mypy, if its cache is still empty; known before the build has begun.
+
+    The set of sources is made before plugins are loaded (``build.build_inner``), and so is the
+    database of the cache: without anything in it, it is smaller than what is kept of builtins.
+    """
+    prefix = Path(options.cache_dir, "{}.{}".format(*options.python_version))
+    kept = (file.stat().st_size for file in prefix.rglob("*") if file.suffix in (".db", ".ff"))
+    if options.incremental and sum(kept) > _EMPTY:
+        return None
+    found = [each for each in gc.get_objects() if type(each) is BuildSourceSet]
+    if len(found) != 1:
+        return None  # an earlier run in the same process has left its own
+    return [BuildSource(path, module) for module, path in found[0].source_modules.items() if path]
+
+
+def packed(options: Options) -> bytes:
+    """Options for another process, as mypy sends them to its workers."""
+    return options.to_bytes()
+
+
+def unpacked(data: bytes) -> Options:
+    """The options that another process has packed (``build_worker.worker.main``)."""
+    fields = read_json(ReadBuffer(data))
+    disabled, enabled = fields.pop("disable_error_code"), fields.pop("enable_error_code")
+    options = Options().apply_changes(fields)
+    options.disable_error_code, options.enable_error_code = disabled, enabled
+    options.process_error_codes(error_callback=lambda _message: None)
+    return options
+
+
 def import_cycles(imports: Mapping[str, list[str]]) -> Iterator[set[str]]:
     """Modules that import each other together, each after those that they import.
 
@@ -797,8 +827,11 @@ __all__ = [
     "import_cycles",
     "look_for_packages_in",
     "looked_at",
+    "packed",
     "prepare",
+    "sources_of_cold_run",
     "spare_suggestions",
     "stop",
+    "unpacked",
     "verify",
 ]

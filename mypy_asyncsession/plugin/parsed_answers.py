@@ -35,7 +35,6 @@ class ParsedAnswers:
             settings: The project's configuration.
         """
         self._sources = sources
-        self._modules = frozenset(source.module for source in sources)
         self._engine = ParsedEngine(sources, options, settings)
         self._leading: Leading | None = None
         self._asked = 0
@@ -49,16 +48,19 @@ class ParsedAnswers:
         Returns:
             It; ``None`` where some of the modules cannot be parsed.
         """
+        self._asked = FEW
         self._engine.narrow(self._sources, meanwhile)
         leads = self._engine.module_pass.leads
         if leads is not None:
-            modules = frozenset(filter(leads.concerns_module, self._modules))
-            self._leading = Leading(modules, frozenset(leads.giving()))
+            modules = filter(leads.concerns_module, leads.modules())
+            self._leading = Leading(
+                frozenset(leads.modules()), frozenset(modules), frozenset(leads.giving())
+            )
         return self._leading
 
     def may_give(self, node: Decorator | FuncDef) -> bool:
         """Whether a function may give a provider, as far as is known by now."""
-        return self._leading is None or self._leading.may_give(node, self._modules)
+        return self._leading is None or self._leading.may_give(node)
 
     def facts(self, module: str) -> str | None:
         """What others may read in the bodies of a module; ``None`` if its source is not known."""
@@ -72,7 +74,8 @@ class ParsedAnswers:
         self._asked += 1
         if self._asked == FEW:
             self.narrow()
-        if self._leading is not None and module not in self._leading.modules:
+        leading = self._leading
+        if leading is not None and module in leading.read and module not in leading.modules:
             return Found(module, [], self._engine.module_pass.leaned(module))
         self._engine.build.turn_to(tree)
         reports = self._engine.module_pass.examine(tree)

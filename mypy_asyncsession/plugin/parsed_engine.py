@@ -107,7 +107,7 @@ class ParsedEngine:
             for tree in self.with_imported(trees):
                 leads.add(tree)
                 meanwhile()
-            leads.follow(self._overlays.functions())
+            leads.follow(self._overlays.functions(), meanwhile)
             self.module_pass.leads = leads
         return unreadable
 

@@ -66,7 +66,7 @@ from mypy_asyncsession.semantic.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mypy.nodes import Expression, Node
 
@@ -111,6 +111,10 @@ class Leads(StandIns):
             return unit.klass in self._owners.get(function.name, ())
         return function.name in self._modules[unit.module].leads
 
+    def modules(self) -> Iterable[str]:
+        """The modules that were read."""
+        return self._modules.keys()
+
     def giving(self) -> Iterator[tuple[str, str, int]]:
         """The functions that may give a provider: module, name and line."""
         for module in self._modules.values():
@@ -130,12 +134,17 @@ class Leads(StandIns):
         """Whether anything in a module may have to do with a provider."""
         return module in self._concerned
 
-    def follow(self, declared: Mapping[str, Iterable[str]] | None = None) -> None:
+    def follow(
+        self,
+        declared: Mapping[str, Iterable[str]] | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         """Find what leads to a provider, once all modules are read.
 
         Args:
             declared: By module, the names of functions in it that are declared to give something
                 by a stub: ``Database.session``.
+            meanwhile: Called now and then.
         """
         for module in self._modules.values():
             for name, origins in module.imports.items():
@@ -151,6 +160,7 @@ class Leads(StandIns):
                     self._mentions[word].append(unit)
                 self._define_all(unit)
         for module in self._modules.values():
+            meanwhile()
             for unit in module.units:
                 self._begin(unit)
         self._lead_declared(declared or {})
@@ -175,6 +185,7 @@ class Leads(StandIns):
                     self._lead(home, name)
         while (following := self._next()) is not None:
             self._flow(following)
+            meanwhile()
         self._concern_mixtures()
         self._concern_catching()
         self._concern_stand_ins()

@@ -1,0 +1,135 @@
+"""The process that goes through modules while mypy checks types in another one."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import select
+import signal
+import sys
+from typing import IO, TYPE_CHECKING
+
+from mypy.defaults import RECURSION_LIMIT
+from mypy.modulefinder import BuildSource
+
+from mypy_asyncsession.plugin.answers import Facts, Found, Leading
+from mypy_asyncsession.plugin.background import LENGTH, Job
+from mypy_asyncsession.plugin.codes import declare
+from mypy_asyncsession.plugin.internals import import_cycles, unpacked
+from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
+from mypy_asyncsession.semantic.imports import imported
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+
+def main() -> None:
+    """Do the job that comes on standard input, and answer on standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that it works for
+    gc.disable()  # little of what is read is ever garbage
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    asking = sys.stdin.fileno()
+    results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # somebody may print
+    job = _job(asking)
+    declare(job.settings.error_codes)
+    sources = [BuildSource(path, module, None) for path, module in job.sources]
+    answers = ParsedAnswers(sources, unpacked(job.options), job.settings)
+    _Worker(answers, job.stale, asking, results).work()
+
+
+def _job(asking: int) -> Job:
+    (length,) = LENGTH.unpack(_read(asking, LENGTH.size))
+    job = pickle.loads(_read(asking, length))  # our own process has written it
+    assert isinstance(job, Job)
+    return job
+
+
+def _read(asking: int, length: int) -> bytes:
+    """So many bytes. Nobody wants an answer any more if there are less."""
+    found = b""
+    while len(found) < length:
+        data = os.read(asking, length - len(found))
+        if not data:
+            os._exit(0)
+        found += data
+    return found
+
+
+class _Worker:
+    """Answers what is asked, and what will be."""
+
+    def __init__(
+        self,
+        answers: ParsedAnswers,
+        stale: AbstractSet[str],
+        asking: int,
+        results: IO[bytes],
+    ) -> None:
+        self._answers = answers
+        self._stale = stale
+        self._asking = asking
+        self._rest = b""
+        self._results = results
+        self._said: set[tuple[type[Facts | Found], str]] = set()
+
+    def work(self) -> None:
+        """Go through all modules that mypy will ask about, until nobody asks any more."""
+        if len(self._stale) > FEW:
+            leading = self._answers.narrow(self._serve)
+            if leading is not None:
+                self._say(leading)
+        for together in self._in_order():
+            for kind in (Facts, Found):
+                for module in together:
+                    self._serve()
+                    self._answer(kind, module)
+        while True:
+            self._serve(wait=True)  # what mypy checks again because others have changed
+
+    def _in_order(self) -> list[list[str]]:
+        """The modules in the order of a build, those that import each other together.
+
+        mypy takes what is ready first, not what is deepest (``build.process_graph``).
+        """
+        imports = {}
+        for module in self._stale:
+            tree = self._answers.tree(module)
+            imports[module] = sorted(imported(tree) & self._stale) if tree is not None else []
+        rank: dict[str, int] = {}
+        found = []
+        for together in import_cycles(imports):
+            before = {other for module in together for other in imports[module]} - together
+            rank |= dict.fromkeys(together, 1 + max(map(rank.__getitem__, before), default=0))
+            found.append(sorted(together))
+        return sorted(found, key=lambda together: rank[together[0]])
+
+    def _serve(self, *, wait: bool = False) -> None:
+        """Answer what has been asked by now; *wait* for something to be asked."""
+        while select.select([self._asking], [], [], None if wait else 0)[0]:
+            wait = False
+            data = os.read(self._asking, 4096)
+            if not data:
+                os._exit(0)  # nobody waits for answers any more
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                kind, module = line.decode().split(" ")
+                self._answer(Facts if kind == Facts.__name__ else Found, module)
+
+    def _answer(self, kind: type[Facts | Found], module: str) -> None:
+        """Say what others may read in a module, or what is wrong in it, once."""
+        if (kind, module) in self._said:
+            return
+        if kind is Found:
+            self._answer(Facts, module)  # what they lean on, too, is said with what is found
+        self._said.add((kind, module))
+        if kind is Found:
+            self._say(self._answers.found(module) or Found(module, None, set()))
+        else:
+            self._say(Facts(module, self._answers.facts(module)))
+
+    def _say(self, answer: Leading | Facts | Found) -> None:
+        data = pickle.dumps(answer)
+        self._results.write(LENGTH.pack(len(data)) + data)
+        self._results.flush()
