@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr
 
+from mypy_asyncsession.detectors.instance_reads import InstanceReads
 from mypy_asyncsession.detectors.instance_states import LOADING, InstanceStates, attribute_of
 from mypy_asyncsession.detectors.passed_instances import PassedInstances
 from mypy_asyncsession.detectors.response_models import ModelReaders
@@ -20,15 +21,15 @@ from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.reloading import Reloading
 from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.told_endings import where_false
-from mypy_asyncsession.semantic.typestate import Change, follow
+from mypy_asyncsession.semantic.typestate import Change, follow, region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from mypy.nodes import Expression, FuncDef
+    from mypy.nodes import FuncDef
 
+    from mypy_asyncsession.detectors.instance_reads import Read
     from mypy_asyncsession.detectors.parameter_dependencies import ParameterDependencies
-    from mypy_asyncsession.detectors.response_models import ModelReader
     from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.index import Contents
@@ -43,20 +44,6 @@ _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 _NAMED: Final = frozenset({"begin", "commit", "rollback"})
 #: One of these names stands in each function of interest.
 _TELLING: Final = LOADING | _NAMED | {"refresh"}
-
-
-class Read(NamedTuple):
-    """A read of an attribute.
-
-    Attributes:
-        expression: The read, or the instance that a model is made of.
-        name: The attribute.
-        reader: That model, as written.
-    """
-
-    expression: Expression
-    name: str
-    reader: str | None = None
 
 
 class ExpiredReads:
@@ -92,9 +79,9 @@ class ExpiredReads:
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()
-        readers = list(self._models.readers(function, body.graph, inner))
+        read_here = InstanceReads(body, self._models.readers(function, body.graph, inner))
         for tracked in (*self._tracked.of(body), *self._parameters(body)):
-            reads = _reads(tracked, readers, body)
+            reads = read_here.of(tracked)
             if not reads:
                 continue
             for read, since, act in self._expired(tracked, reads, body):
@@ -141,7 +128,8 @@ class ExpiredReads:
         """The reads, each with the point at which the instance expired and what did that."""
         session = tracked.session
         done = self._passed.done(body)
-        changes = self._states.changes(tracked, done, body)
+        points = region(body.graph, {tracked.begins: _DONE}, reads)
+        changes = self._states.changes(tracked, done, body, points)
         if not any(change.to is State.EXPIRED for each in changes.values() for change in each):
             return
         for index in reads:
@@ -152,9 +140,9 @@ class ExpiredReads:
         states = follow(body.graph, changes, list(reads))
         found: list[tuple[int, Read, int, Act]] = []
         ending = {"rollback"} | ({"commit"} if self._expiry.on_commit(session, body) else set())
+        assigned = _assigned_before(tracked.name, body)
         for index, expressions in reads.items():
-            assigned = _assigned_before(tracked.name, body)
-            for held in states.before.get(index, ()):
+            for held in sorted(states.before.get(index, ()), key=lambda each: each.since):
                 if held.state not in (State.EXPIRED, State.CHANGED):
                     continue
                 left = [
@@ -170,12 +158,17 @@ class ExpiredReads:
                 if left and act is not None:
                     found.append((index, left[0], since, act))
                     break
+        together: dict[int, set[int]] = {}
+        for index, _, since, _ in found:
+            together.setdefault(since, set()).add(index)
         for index, read, since, act in found:
-            others = {at for at, _, behind, _ in found if behind == since and at != index}
-            quietly = reachable(body.graph, since, along=_DONE, first=EdgeKind.ANY)
-            # In a handler of the round that has raised for it, it is read once more.
-            if index in quietly or others.isdisjoint(quietly):
-                yield read, since, act
+            others = together[since] - {index}
+            if others:
+                quietly = reachable(body.graph, since, along=_DONE, first=EdgeKind.ANY)
+                # In a handler of the round that has raised for it, it is read once more.
+                if index not in quietly and not others.isdisjoint(quietly):
+                    continue
+            yield read, since, act
 
 
 def _record(
@@ -224,32 +217,6 @@ def _may_read(contents: Contents) -> bool:
         elif isinstance(node, CallExpr):
             given.update(map(dotted, node.args))  # ``UnitOfWork(session)``
     return not (asked & given) <= {None}
-
-
-def _reads(
-    tracked: Tracked, readers: Sequence[ModelReader], body: FunctionBody
-) -> dict[int, list[Read]]:
-    """The points that read a mapped attribute of an instance, with what they read."""
-    names = tracked.mapped.columns | tracked.mapped.relationships.keys()
-    found: dict[int, list[Read]] = {}
-    for point in body.graph.points:
-        if (tracked.name in point.inner) is not tracked.inner:
-            continue
-        for read in point.reads:
-            if (
-                isinstance(read, MemberExpr)
-                and isinstance(read.expr, NameExpr)
-                and read.expr.name == tracked.name
-                and read.name in names
-            ):
-                found.setdefault(point.index, []).append(Read(read, read.name))
-    for reader in readers:
-        fields = sorted(reader.fields & tracked.mapped.columns)
-        is_inner = tracked.name in body.graph.points[reader.point].inner
-        if reader.instance.name == tracked.name and fields and is_inner is tracked.inner:
-            read_by = Read(reader.instance, fields[0], reader.text)
-            found.setdefault(reader.point, []).append(read_by)
-    return found
 
 
 def _is_from_outside(object_: Object, body: FunctionBody) -> bool:

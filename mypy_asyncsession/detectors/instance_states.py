@@ -16,7 +16,7 @@ from mypy_asyncsession.semantic.told_endings import Told, is_dropped, where_fals
 from mypy_asyncsession.semantic.typestate import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from mypy.nodes import Node
 
@@ -64,28 +64,48 @@ class InstanceStates:
     def __init__(self, expiry: Expiry, reloading: Reloading) -> None:
         self._expiry = expiry
         self._reloading = reloading
+        self._telling: tuple[Mapping[int, Summary], list[int]] = ({}, [])
 
     def changes(
-        self, tracked: Tracked, done: Mapping[int, Summary], body: FunctionBody
+        self,
+        tracked: Tracked,
+        done: Mapping[int, Summary],
+        body: FunctionBody,
+        points: Collection[int],
     ) -> dict[int, list[Change[State]]]:
-        """How the points of a function change the state of an instance.
+        """How points of a function change the state of an instance.
 
         Args:
             tracked: The instance.
             done: What the points do.
             body: The function.
+            points: The points that are to be looked at: those between where it begins to be
+                followed and where it is asked for.
         """
         changes: dict[int, list[Change[State]]] = {}
         on_commit = self._expiry.on_commit(tracked.session, body)
-        for index, summary in done.items():
-            found = self._changed(index, summary, tracked, body, on_commit=on_commit)
-            if found:
-                changes[index] = found
-            for branch, edge in self._told(index, summary, tracked, body):
+        for index in points:
+            if index in done:
+                found = self._changed(index, done[index], tracked, body, on_commit=on_commit)
+                if found:
+                    changes[index] = found
+        for index in self._telling_in(done):
+            for branch, edge in self._told(index, done[index], tracked, body):
                 expired = Change(State.EXPIRED, frozenset({State.LOADED, State.AT_REST}), edge)
                 changes.setdefault(branch, []).append(expired)
-        self._add_statements(changes, tracked, body)
+        self._add_statements(changes, tracked, body, points)
         return changes
+
+    def _telling_in(self, done: Mapping[int, Summary]) -> list[int]:
+        """The points whose result may say that a session was rolled back."""
+        if self._telling[0] is not done:
+            found = [
+                index
+                for index, summary in done.items()
+                if any(act.told is Told.FALSE for act in summary.acts)
+            ]
+            self._telling = (done, found)
+        return self._telling[1]
 
     def _told(
         self, index: int, summary: Summary, tracked: Tracked, body: FunctionBody
@@ -147,11 +167,16 @@ class InstanceStates:
         return changes
 
     def _add_statements(
-        self, changes: dict[int, list[Change[State]]], tracked: Tracked, body: FunctionBody
+        self,
+        changes: dict[int, list[Change[State]]],
+        tracked: Tracked,
+        body: FunctionBody,
+        points: Collection[int],
     ) -> None:
         """What is assigned to the instance or its name, and the end of its session's block."""
         session = tracked.session
-        for point in body.graph.points:
+        for index in points:
+            point = body.graph.points[index]
             node = point.node
             made: list[Change[State]] = []
             if _binds(point, tracked, body):

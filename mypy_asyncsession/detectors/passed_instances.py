@@ -9,7 +9,7 @@ from mypy.nodes import ClassDef, FuncDef, NameExpr
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph
-from mypy_asyncsession.semantic.typestate import Change, follow
+from mypy_asyncsession.semantic.typestate import Change, follow, region
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ class PassedInstances:
 
     def _is_loaded(self, tracked: Tracked, at: int, caller: FunctionBody) -> bool:
         """Whether an instance may be loaded, in a transaction, just before a point."""
-        changes = self._states.changes(tracked, self.done(caller), caller)
-        begins = Change(tracked.state, when=EdgeKind.ANY & ~EdgeKind.RAISING, begins=True)
-        changes[tracked.begins] = [begins]
+        when = EdgeKind.ANY & ~EdgeKind.RAISING
+        points = region(caller.graph, {tracked.begins: when}, [at])
+        changes = self._states.changes(tracked, self.done(caller), caller, points)
+        changes[tracked.begins] = [Change(tracked.state, when=when, begins=True)]
         return State.LOADED in follow(caller.graph, changes, [at]).states(at)

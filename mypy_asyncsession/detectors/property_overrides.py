@@ -8,7 +8,12 @@ from mypy.nodes import Decorator, FuncDef
 
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.provider_records import Override
-from mypy_asyncsession.semantic.values import ClassValue
+from mypy_asyncsession.semantic.values import (
+    ClassValue,
+    FunctionValue,
+    ManagerFactory,
+    TypedCallable,
+)
 
 if TYPE_CHECKING:
     from mypy.nodes import Node, TypeInfo
@@ -33,6 +38,8 @@ def in_place_of(
     interpreter: Interpreter,
 ) -> Override | None:
     """A member beside the one of another kind that it overrides, if one of them gives anything."""
+    if not all(_is_known(each, name, interpreter) for each in (info, base)):
+        return None
     here, there = (_given(each, name, scope, interpreter) for each in (info, base))
     given = here or there
     node = info.names[name].node
@@ -49,6 +56,15 @@ def in_place_of(
         lines=tuple(range(span.line, span.end_line + 1)),
         called=_is_property(node),
     )
+
+
+def _is_known(info: TypeInfo, name: str, interpreter: Interpreter) -> bool:
+    """Whether a member is a property, or surely a method: a decorator may make anything of it."""
+    node = info.names[name].node
+    if not isinstance(node, Decorator) or _is_property(node):
+        return True
+    member = interpreter.attribute(ClassValue(info.fullname, info), name)
+    return isinstance(member, (FunctionValue, ManagerFactory, TypedCallable))
 
 
 def _given(info: TypeInfo, name: str, scope: Scope, interpreter: Interpreter) -> ObjectInfo | None:

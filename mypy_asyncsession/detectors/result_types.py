@@ -35,7 +35,6 @@ from mypy_asyncsession.detectors.literal_types import literal_type
 from mypy_asyncsession.detectors.related_types import is_same_class, is_stranger, without_none
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import Bounded, informative
-from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.session_disposal import class_at
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned, statements, walk, yields
 from mypy_asyncsession.semantic.values import (
@@ -263,7 +262,7 @@ class ResultTypes:
         return (
             source is not None
             and isinstance(expression, NameExpr)
-            and is_ruled_out(expression, source.flow_of(function.node).graph)
+            and source.flow_of(function.node).none_tests.rule_out(expression)
         )
 
     def _given_out(self, function: FunctionValue) -> Iterator[tuple[Expression, Value]]:

@@ -32,7 +32,7 @@ from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisu
 from mypy_asyncsession.findings import Place, Span
 from mypy_asyncsession.models.sqlalchemy import TRANSACTIONS
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
-from mypy_asyncsession.semantic.cfg import PointKind
+from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
@@ -289,9 +289,11 @@ class Transactions:
                     asked.append(index)
             add_handlers(changes, object_, body, self._objects)
             for index in asked:
-                # What is raised here is raised once.
-                gone: Change[State] = Change(None, frozenset({State.FAILED, State.STAGED}), DONE)
-                changes[index] = [gone, *changes.get(index, ())]
+                # What is raised here is raised once; what fails anew has failed here.
+                made = changes.get(index, [])
+                when = EdgeKind.ANY if any(change.begins for change in made) else DONE
+                gone: Change[State] = Change(None, frozenset({State.FAILED, State.STAGED}), when)
+                changes[index] = [gone, *made]
             tracked = follow(body.graph, changes, asked)
             reported: set[int] = set()
             for index in sorted(asked, key=lambda each: body.graph.points[each].line):

@@ -9,7 +9,7 @@ from mypy.nodes import Decorator
 if TYPE_CHECKING:
     from mypy.nodes import FuncDef
 
-    from mypy_asyncsession.plugin.module_pass import Report
+    from mypy_asyncsession.plugin.report import Report
 
 
 class Facts(NamedTuple):

@@ -11,12 +11,13 @@ import sys
 from typing import IO, TYPE_CHECKING
 
 from mypy.defaults import RECURSION_LIMIT
+from mypy.graph_utils import strongly_connected_components
 from mypy.modulefinder import BuildSource
 
 from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.background import LENGTH, Job
 from mypy_asyncsession.plugin.codes import declare
-from mypy_asyncsession.plugin.internals import import_cycles, unpacked
+from mypy_asyncsession.plugin.internals import unpacked
 from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
 from mypy_asyncsession.semantic.imports import imported
 
@@ -99,7 +100,7 @@ class _Worker:
             imports[module] = sorted(imported(tree) & self._stale) if tree is not None else []
         rank: dict[str, int] = {}
         found = []
-        for together in import_cycles(imports):
+        for together in strongly_connected_components(set(imports), imports):
             before = {other for module in together for other in imports[module]} - together
             rank |= dict.fromkeys(together, 1 + max(map(rank.__getitem__, before), default=0))
             found.append(sorted(together))

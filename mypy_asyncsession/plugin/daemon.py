@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.plugin.internals import Build
-    from mypy_asyncsession.plugin.module_pass import ModulePass, Report
+    from mypy_asyncsession.plugin.module_pass import ModulePass
+    from mypy_asyncsession.plugin.report import Report
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import gc
-import hashlib
 import importlib
 import os
 import sys
@@ -32,7 +31,6 @@ from mypy.config_parser import parse_mypy_comments
 from mypy.error_formatter import OUTPUT_CHOICES
 from mypy.errors import CompileError, Errors
 from mypy.fscache import FileSystemCache
-from mypy.graph_utils import strongly_connected_components
 from mypy.metastore import MetadataStore
 from mypy.modulefinder import BuildSource, BuildSourceSet, FindModuleCache, compute_search_paths
 from mypy.options import Options
@@ -217,9 +215,10 @@ class Recorded:
 
 
 class Serve(Protocol):
-    """Called when mypy looks at its errors; *final* when it does so for the messages."""
+    """Called when mypy looks at its errors."""
 
-    def __call__(self, *, final: bool) -> None: ...
+    def __call__(self, *, final: bool) -> None:
+        """mypy looks at its errors; *final* when it does so for the messages."""
 
 
 class _Watched(dict[str, "list[ErrorInfo]"]):
@@ -791,14 +790,6 @@ def unpacked(data: bytes) -> Options:
     return options
 
 
-def import_cycles(imports: Mapping[str, list[str]]) -> Iterator[set[str]]:
-    """Modules that import each other together, each after those that they import.
-
-    mypy builds in this order (``build.sorted_components``).
-    """
-    return strongly_connected_components(set(imports), dict(imports))
-
-
 def looked_at(disk: FileSystemCache) -> Mapping[str, os.stat_result | None]:
     """What a build asked about on disk; ``None`` for what was not there.
 
@@ -806,32 +797,3 @@ def looked_at(disk: FileSystemCache) -> Mapping[str, os.stat_result | None]:
     (``fscache.FileSystemCache.stat_or_none``).
     """
     return disk.stat_or_none_cache
-
-
-def digest(*folders: Path) -> str:
-    """A digest of the sources in *folders*: mypy itself hashes a plugin's entry file alone."""
-    result = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
-            result.update(path.read_bytes())
-    return result.hexdigest()[:16]
-
-
-__all__ = [
-    "Build",
-    "ErrorList",
-    "ParsedBuild",
-    "Recorded",
-    "announce",
-    "digest",
-    "import_cycles",
-    "look_for_packages_in",
-    "looked_at",
-    "packed",
-    "prepare",
-    "sources_of_cold_run",
-    "spare_suggestions",
-    "stop",
-    "unpacked",
-    "verify",
-]

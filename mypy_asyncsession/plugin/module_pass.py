@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mypy_asyncsession.detectors.misuse import misuse
@@ -15,6 +14,7 @@ from mypy_asyncsession.models.dependency_framework import Release, version_in
 from mypy_asyncsession.models.fastapi import FASTAPI
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.ignore_comments import ignore_comments, looks_like_ours, no_code
+from mypy_asyncsession.plugin.report import Report
 from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
 from mypy_asyncsession.semantic.facts import facts, lines
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -42,15 +42,6 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
     from mypy_asyncsession.semantic.program import Program
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a rule says of a record, until it is put into mypy's error list."""
-
-    code: str
-    record: Record
-    problem: Problem
 
 
 class InDaemon(Protocol):

@@ -22,6 +22,7 @@ from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_MET
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
 from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
 from mypy_asyncsession.semantic.index import enclosing_in
+from mypy_asyncsession.semantic.none_tests import NoneTests
 from mypy_asyncsession.semantic.syntax import statements, yields
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class FunctionFlow:
     def bindings(self) -> Bindings:
         """Where its names are bound."""
         return Bindings(self.graph)
+
+    @cached_property
+    def none_tests(self) -> NoneTests:
+        """Where its tests leave no ``None`` to a name."""
+        return NoneTests(self.graph)
 
     @cached_property
     def shared(self) -> frozenset[str]:

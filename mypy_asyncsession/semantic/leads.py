@@ -37,6 +37,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.semantic.call_sites import last_name
+from mypy_asyncsession.semantic.leading_answers import LeadingAnswers
 from mypy_asyncsession.semantic.leading_modules import ReadModule, hands_on, relationships
 from mypy_asyncsession.semantic.leading_names import (
     ACTING,
@@ -44,7 +45,6 @@ from mypy_asyncsession.semantic.leading_names import (
     PLAIN_MANAGERS,
     SPECIAL_METHODS,
 )
-from mypy_asyncsession.semantic.leading_stand_ins import StandIns
 from mypy_asyncsession.semantic.leading_values import by_string
 from mypy_asyncsession.semantic.mentions import (
     ASYNC_BLOCK,
@@ -60,13 +60,12 @@ from mypy_asyncsession.semantic.mentions import (
 from mypy_asyncsession.semantic.syntax import (
     definition_of,
     returned,
-    statements,
     walk,
     yields,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy.nodes import Expression, Node
 
@@ -75,20 +74,12 @@ _CALLED: Final = frozenset({"__call__", "__init__"})
 _ME: Final = frozenset({"cls", "self"})
 
 
-class Leads(StandIns):
+class Leads(LeadingAnswers):
     """What leads to a provider in a program, and what mentions it."""
 
     def add(self, tree: MypyFile) -> None:
         """Read a module."""
         self._modules[tree.fullname] = ReadModule(tree)
-
-    def concerns(self, node: Node) -> bool:
-        """Whether a function, a class or the body of a module may have to do with a provider."""
-        return id(node) in self._nodes
-
-    def unit_of(self, node: Node) -> Unit | None:
-        """The unit that a definition begins; ``None`` where it is inside another one."""
-        return self._by_node.get(id(node))
 
     def may_lead(self, expression: Expression, unit: Unit) -> bool:
         """Whether the value of an expression of a unit may be a provider, or hold one."""
@@ -101,38 +92,6 @@ class Leads(StandIns):
             or self._leads(call.callee, unit)
             or any(self._leads(each, unit) for each in call.args)
         )
-
-    def gives(self, node: Node) -> bool:
-        """Whether a function of a module or class may give a provider."""
-        unit, function = self._by_node.get(id(node)), definition_of(node)
-        if unit is None or function is None:
-            return True
-        if unit.klass is not None:
-            return unit.klass in self._owners.get(function.name, ())
-        return function.name in self._modules[unit.module].leads
-
-    def modules(self) -> Iterable[str]:
-        """The modules that were read."""
-        return self._modules.keys()
-
-    def giving(self) -> Iterator[tuple[str, str, int]]:
-        """The functions that may give a provider: module, name and line."""
-        for module in self._modules.values():
-            for unit in module.units:
-                for node in unit.definitions():
-                    function = definition_of(node)
-                    if function is not None and self.gives(node):
-                        yield module.name, function.name, function.line
-
-    def concerns_class(self, node: ClassDef) -> bool:
-        """Whether a class, or anything that is defined in it, may have to do with a provider."""
-        return id(node) in self._nodes or any(
-            id(inner) in self._nodes for inner in statements(node.defs, into_functions=True)
-        )
-
-    def concerns_module(self, module: str) -> bool:
-        """Whether anything in a module may have to do with a provider."""
-        return module in self._concerned
 
     def follow(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     AssignmentExpr,
@@ -16,13 +16,18 @@ from mypy.nodes import (
 
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
 from mypy_asyncsession.semantic.cfg.names import bound_at
-from mypy_asyncsession.semantic.dataflow import Analysis, solve
+from mypy_asyncsession.semantic.dataflow import Analysis, Solution, solve
 from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy.nodes import Expression, Node, RefExpr
 
     from mypy_asyncsession.semantic.cfg import Graph, Point
+
+#: How often a body is walked through for a name before all is found out about that.
+_WALKS: Final = 4
 
 
 def none_test(condition: Node | None) -> tuple[Expression | None, bool]:
@@ -43,22 +48,91 @@ def none_test(condition: Node | None) -> tuple[Expression | None, bool]:
     return None, False
 
 
-def is_ruled_out(read: RefExpr, graph: Graph) -> bool:
-    """Whether tests on every way to where a name or attribute is read leave no ``None`` to it."""
-    points = graph.points_of(read)
-    name = dotted(read)
-    if not points or name is None:
-        return False
-    solution = solve(graph, _Tested(name))
-    return all(solution.before[point] in (True, None) for point in points)
+class NoneTests:
+    """Where the tests in a body leave no ``None`` to a name or attribute.
+
+    Each question is answered by a walk back from where it is read, as far as the tests of the name
+    or its bindings. Where many are asked about a name, all of them are answered at once.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        #: By name, the branches that ask for it, and where they lead if it is not ``None``.
+        self._sides: dict[str, dict[int, int]] = {}
+        self._walked: dict[str, int] = {}
+        self._solved: dict[str, Solution[bool]] = {}
+        for index in graph.of_kind(PointKind.BRANCH):
+            asked = _asked(graph.points[index].node)
+            if asked is not None:
+                name, side = asked
+                self._sides.setdefault(name, {})[index] = side
+
+    def rule_out(self, read: RefExpr) -> bool:
+        """Whether tests on every way to where a name or attribute is read leave it no ``None``."""
+        name = dotted(read)
+        if name is None or name not in self._sides:
+            return False
+        points = self._graph.points_of(read)
+        return bool(points) and all(self._is_tested(point, name) for point in points)
+
+    def _is_tested(self, point: int, name: str) -> bool:
+        solved = self._solved.get(name)
+        if solved is not None:
+            return solved.before[point] in (True, None)
+        sides = self._sides[name]
+        found = True
+        seen = {point}
+        stack = [point]
+        while stack and found:
+            index = stack.pop()
+            found = index != self._graph.ENTRY
+            for source, kind in self._graph.before[index]:
+                if kind == sides.get(source):
+                    continue
+                if _is_bound_at(self._graph.points[source], name):
+                    found = False
+                    break
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
+        walked = self._walked[name] = self._walked.get(name, 0) + len(seen)
+        if walked > _WALKS * len(self._graph.points):
+            self._solved[name] = solve(self._graph, _Tested(name, sides))
+        return found
+
+
+def _asked(condition: Node | None) -> tuple[str, int] | None:
+    """The name that a condition asks for, and where it leads if that is not ``None`` alone."""
+    if (
+        isinstance(condition, CallExpr)
+        and isinstance(condition.callee, NameExpr)
+        and condition.callee.name == "isinstance"
+        and condition.args
+    ):
+        tested, side = condition.args[0], EdgeKind.TRUE
+    else:
+        name, holds_for_none = none_test(condition)
+        if name is None:
+            return None
+        tested, side = name, EdgeKind.FALSE if holds_for_none else EdgeKind.TRUE
+    text = dotted(tested) if isinstance(tested, (MemberExpr, NameExpr)) else None
+    return (text, side) if text is not None else None
+
+
+def _is_bound_at(point: Point, name: str) -> bool:
+    """Whether a point binds the first part of a dotted name, or sets the attribute as written."""
+    if name.partition(".")[0] in bound_at(point):
+        return True
+    targets = point.node.lvalues if isinstance(point.node, AssignmentStmt) else ()
+    return any(isinstance(each, MemberExpr) and dotted(each) == name for each in targets)
 
 
 class _Tested(Analysis[bool]):
     """Whether a dotted name has been found not to be ``None`` since it was bound."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sides: Mapping[int, int]) -> None:
         self._name = name
-        self._first = name.partition(".")[0]
+        self._sides = sides
 
     def start(self) -> bool:
         return False
@@ -67,35 +141,8 @@ class _Tested(Analysis[bool]):
         return one and other
 
     def transfer(self, point: Point, state: bool) -> bool:
-        return state and self._first not in bound_at(point) and not self._sets(point.node)
-
-    def _sets(self, node: Node | None) -> bool:
-        """Whether a statement sets an attribute, as written."""
-        return isinstance(node, AssignmentStmt) and any(
-            isinstance(each, MemberExpr) and dotted(each) == self._name for each in node.lvalues
-        )
+        return state and not _is_bound_at(point, self._name)
 
     def edge(self, point: Point, kind: int, before: bool, after: bool) -> bool:
         del before
-        if point.kind is PointKind.BRANCH and kind == self._other_side(point.node):
-            return True
-        return after
-
-    def _other_side(self, condition: Node | None) -> int | None:
-        """Where a condition leads if the name is not ``None``, and only then."""
-        if (
-            isinstance(condition, CallExpr)
-            and isinstance(condition.callee, NameExpr)
-            and condition.callee.name == "isinstance"
-            and condition.args
-            and _is_name(condition.args[0], self._name)
-        ):
-            return EdgeKind.TRUE
-        tested, holds_for_none = none_test(condition)
-        if tested is None or not _is_name(tested, self._name):
-            return None
-        return EdgeKind.FALSE if holds_for_none else EdgeKind.TRUE
-
-
-def _is_name(node: Node, name: str) -> bool:
-    return isinstance(node, (MemberExpr, NameExpr)) and dotted(node) == name
+        return kind == self._sides.get(point.index) or after

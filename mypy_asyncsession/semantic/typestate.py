@@ -8,8 +8,11 @@ somebody still asks for it later, so that a thousand short-lived ones cost no mo
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from mypy_asyncsession.semantic.cfg import EdgeKind
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Graph
 
 S = TypeVar("S")
+
+#: Of how many points is it known, at one of them, that an object came into a state there: the first
+#: ones in the order of the graph. Which states are possible does not depend on it.
+_MOST: Final = 16
 
 
 class Held(NamedTuple, Generic[S]):
@@ -108,8 +115,13 @@ def follow(
         along: The kinds of edge that count.
     """
     tracked: Tracked[S] = Tracked()
-    wanted = _region(graph, changes, asked, along)
-    starts = [point for point, made in changes.items() if any(each.begins for each in made)]
+    begins = {
+        point: functools.reduce(operator.or_, (each.when for each in made if each.begins))
+        for point, made in changes.items()
+        if any(each.begins for each in made)
+    }
+    wanted = region(graph, begins, asked, along=along)
+    starts = [*begins]
     if entering is not None:
         tracked.before[graph.ENTRY] = {Held(entering, graph.ENTRY)}
         starts.append(graph.ENTRY)
@@ -125,13 +137,30 @@ def follow(
                 continue
             carried = _changed(point, kind, held, made, tracked) if made else held
             known = tracked.before.setdefault(target, set())
-            if carried <= known:
+            if not _join(known, carried):
                 continue
-            known |= carried
             if target not in queued:
                 queued.add(target)
                 waiting.append(target)
     return tracked
+
+
+def _join(known: set[Held[S]], carried: set[Held[S]]) -> bool:
+    """Take in what comes along an edge; whether any of it is news."""
+    new = carried - known
+    if not new:
+        return False
+    if len(known) + len(new) <= _MOST:
+        known |= new
+        return True
+    # Else each of a thousand commits in a row would be carried to all that follows.
+    count = Counter(each.state for each in known)
+    before = len(known)
+    for each in sorted(new, key=lambda one: one.since):
+        if count[each.state] < _MOST:
+            count[each.state] += 1
+            known.add(each)
+    return len(known) > before
 
 
 def _changed(
@@ -159,14 +188,20 @@ def _changed(
     return held
 
 
-def _region(
-    graph: Graph,
-    changes: Mapping[int, Sequence[Change[S]]],
-    asked: Collection[int],
-    along: int,
+def region(
+    graph: Graph, begins: Mapping[int, int], asked: Collection[int], *, along: int = EdgeKind.ANY
 ) -> set[int]:
-    """The points from which a way leads to one that asks, and on which it is not begun anew."""
-    region = set(asked)
+    """The points from which a way leads to one that asks, and on which it is not begun anew.
+
+    What is not among them need not be known to follow an object.
+
+    Args:
+        graph: The graph of the body that it is in.
+        begins: The points at which it begins to be followed, each with the edges on which it does.
+        asked: The points at which its state will be asked for.
+        along: The kinds of edge that count.
+    """
+    found = set(asked)
     expanded = set(asked)
     stack = list(asked)
     while stack:
@@ -174,11 +209,10 @@ def _region(
             if not kind & along:
                 continue
             # What is before an object's beginning has nothing to say about it.
-            begins = any(each.begins and each.when & kind for each in changes.get(source, ()))
-            if begins:
-                region.add(source)
+            if begins.get(source, 0) & kind:
+                found.add(source)
             elif source not in expanded:
                 expanded.add(source)
-                region.add(source)
+                found.add(source)
                 stack.append(source)
-    return region
+    return found

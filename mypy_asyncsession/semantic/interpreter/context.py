@@ -87,9 +87,10 @@ class Activation:
         active: The keys of what this is a part of.
         calls: How many calls deep it is.
         budget: What is left for the outermost evaluation.
+        values: What expressions of it are that were evaluated, by how deep that was.
     """
 
-    __slots__ = ("active", "budget", "calls", "evaluator", "trace")
+    __slots__ = ("active", "budget", "calls", "evaluator", "trace", "values")
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class Activation:
         self.active: Final = active
         self.calls: Final = calls
         self.budget: Final = budget
+        self.values: Final[dict[tuple[Expression, Scope, Where, int], Value]] = {}
 
 
 class Context:

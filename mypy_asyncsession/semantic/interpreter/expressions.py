@@ -28,6 +28,7 @@ from mypy.nodes import (
     StrExpr,
     SuperExpr,
     TupleExpr,
+    UnaryExpr,
 )
 from mypy.types import CallableType, Instance, UnionType, get_proper_type
 
@@ -70,17 +71,34 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.semantic.scopes import Scope
 
+#: The expressions that others are made of: those are asked what they give, and of which type.
+_ASKED_TWICE: Final = frozenset(
+    {AwaitExpr, CallExpr, ComparisonExpr, IndexExpr, MemberExpr, OpExpr, UnaryExpr}
+)
 #: The shapes of what is no provider, and holds none.
 _PLAIN = frozenset({Shape.OTHER, Shape.NONE})
 
 
 def value(expr: Expression, at: Context) -> Value:
     """What an expression may be, by the definitions and by mypy's type."""
-    evaluator = at.frame.evaluator
+    frame = at.frame
+    if type(expr) not in _ASKED_TWICE:
+        return _value(expr, at)
+    # What the definitions leave open is asked for again by types: of a chain of calls, that would
+    # be twice for each of them.
+    key = (expr, at.scope, at.where, at.depth)
+    known = frame.values.get(key)
+    if known is None:
+        known = frame.values[key] = _value(expr, at)
+    return known
+
+
+def _value(expr: Expression, at: Context) -> Value:
+    frame = at.frame
+    evaluator = frame.evaluator
     evident = _evident(expr, at)
     if evident is not None:
         return evident
-    frame = at.frame
     budget = frame.budget
     budget.steps -= 1
     if at.depth > NESTING or budget.steps < 0:

@@ -8,7 +8,6 @@ from mypy.nodes import FuncItem
 
 from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.interpreter.context import argument_of
-from mypy_asyncsession.semantic.none_tests import is_ruled_out
 from mypy_asyncsession.semantic.syntax import dotted
 from mypy_asyncsession.semantic.values import UnionValue, Value, join
 
@@ -37,7 +36,7 @@ def past_tests(expr: RefExpr, found: Value, at: Context) -> Value:
     source = at.source(at.scope.module)
     if source is None or not is_own or first in at.scope.names.outer:
         return found
-    if not is_ruled_out(expr, source.flow_of(node).graph):
+    if not source.flow_of(node).none_tests.rule_out(expr):
         return found
     rest = [member for member in found.members if not is_none(member)]
     return join(rest, exact=found.exact) if rest else found
