@@ -99,13 +99,13 @@ _DEPENDENCIES: Final = {
     "awaited": "async def get_db():\n    return await get_session()",
 }
 _STATEMENTS: Final = {
-    "async with": "async with {0} as db:{1}\n            await db.commit()",
-    "async for": "async for db in {0}:{1}\n            await db.commit()",
-    "left early": "async for db in {0}:\n            return await db.commit(){1}",
-    "with": "with {0} as db:{1}\n            db.commit()",
-    "await": "db = await {0}{1}\n        await db.commit()",
-    "step": "db = await anext({0}){1}\n        await db.commit()",
-    "raw": "db = {0}\n        await db.commit(){1}",
+    "async with": "async with {0} as opened:{1}\n            await opened.commit()",
+    "async for": "async for opened in {0}:{1}\n            await opened.commit()",
+    "left early": "async for opened in {0}:\n            return await opened.commit(){1}",
+    "with": "with {0} as opened:{1}\n            opened.commit()",
+    "await": "opened = await {0}{1}\n        await opened.commit()",
+    "step": "opened = await anext({0}){1}\n        await opened.commit()",
+    "raw": "opened = {0}\n        await opened.commit(){1}",
     "nothing": "pass",
 }
 _USES: Final = ("orders", "users", "job")
