@@ -18,10 +18,13 @@ class Facts(NamedTuple):
     Attributes:
         module: The module.
         facts: It, as ``ModulePass.facts`` says it; ``None`` where the source is not known.
+        silent: Those of its functions that give no session, by their names in the module; of the
+            others it is not known.
     """
 
     module: str
     facts: str | None
+    silent: frozenset[str]
 
 
 class Found(NamedTuple):
@@ -66,8 +69,8 @@ class Answers(Protocol):
     def may_give(self, node: Decorator | FuncDef) -> bool:
         """Whether a function may give a provider, as far as is known by now."""
 
-    def facts(self, module: str) -> str | None:
-        """What others may read in the bodies of a module; ``None`` if its source is not known."""
+    def facts(self, module: str) -> Facts:
+        """What others may read in the bodies of a module."""
 
     def found(self, module: str) -> Found | None:
         """What is wrong in a module; ``None`` if its source is not known."""

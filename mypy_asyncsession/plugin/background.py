@@ -25,16 +25,13 @@ from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.internals import packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import TypeVar
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mypy.modulefinder import BuildSource
     from mypy.nodes import Decorator, FuncDef
     from mypy.options import Options
 
     from mypy_asyncsession.plugin.settings import Settings
-
-    _Answer = TypeVar("_Answer", Facts, Found)
 
 #: What comes before each message: how long it is.
 LENGTH: Final = struct.Struct("=Q")
@@ -135,25 +132,28 @@ class Background:
         self._take()
         return self._leading is None or self._leading.may_give(node)
 
-    def facts(self, module: str) -> str | None:
-        """What others may read in the bodies of a module; ``None`` if it is to be found here."""
-        found = self._awaited(self._facts, Facts, module)
-        return found.facts if found is not None else None
+    def facts(self, module: str) -> Facts:
+        """What others may read in the bodies of a module."""
+        self._await(self._facts, Facts, module)
+        return self._facts.get(module) or Facts(module, None, frozenset())
 
     def found(self, module: str) -> Found | None:
         """What is wrong in a module; ``None`` if it is to be found here."""
-        return self._awaited(self._found, Found, module)
+        self._await(self._found, Found, module)
+        return self._found.pop(module, None)
 
-    def _awaited(
-        self, answers: dict[str, _Answer], kind: type[_Answer], module: str
-    ) -> _Answer | None:
-        """An answer of a kind, once it has come; ``None`` if it does not."""
+    def _await(
+        self,
+        answers: Mapping[str, Facts] | Mapping[str, Found],
+        kind: type[Facts | Found],
+        module: str,
+    ) -> None:
+        """Wait for an answer, if there will be one."""
         self._take()
         if module not in answers and self._end.alive:
             self._write(f"{kind.__name__} {module}\n".encode())
             while module not in answers and self._end.alive:
                 self._read()
-        return answers.pop(module, None)
 
     def _write(self, data: bytes) -> None:
         with contextlib.suppress(OSError):  # it has ended: then nothing can be read either

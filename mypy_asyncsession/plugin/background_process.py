@@ -128,7 +128,7 @@ class _Worker:
         if kind is Found:
             self._say(self._answers.found(module) or Found(module, None, set()))
         else:
-            self._say(Facts(module, self._answers.facts(module)))
+            self._say(self._answers.facts(module))
 
     def _say(self, answer: Leading | Facts | Found) -> None:
         data = pickle.dumps(answer)

@@ -50,7 +50,9 @@ class Engine:
         self._settings = settings
         self._overlays = overlays
         self._types = Types(frozenset(settings.config.resources))
-        program = Program(LoadedModules(build.modules, build.paths), build.parse, is_foreign)
+        self._program = program = Program(
+            LoadedModules(build.modules, build.paths), build.parse, is_foreign
+        )
         declared = Declared(overlays, program, self._types)
         lasting: ProgramCache | None = None if build.in_daemon else {}
         self._recovery = Recovery(
@@ -98,6 +100,12 @@ class Engine:
     def _ask(self, answers: Answers) -> None:
         self.module_pass.answers = answers
         self._recovery.may_give = answers.may_give
+        self._recovery.refine(self._may_give_session)
+
+    def _may_give_session(self, fullname: str) -> bool:
+        module, name = self._program.split(fullname)
+        answers = self.module_pass.answers
+        return answers is None or name not in answers.facts(module).silent
 
     def _narrow(self, loaded: set[str], cached: Mapping[str, str]) -> None:
         """Find out what may have to do with a provider: the rest need not be looked at.

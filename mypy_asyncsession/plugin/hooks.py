@@ -112,6 +112,10 @@ class Recovery:
         #: Whether a function may give a provider at all, where that was found out.
         self.may_give: Callable[[Decorator | FuncDef], bool] | None = None
 
+    def refine(self, gives_session: Callable[[str], bool]) -> None:
+        """Infer types of functions alone that may give a session, as others have found out."""
+        self._inference.gives_session = gives_session
+
     def forget(self) -> None:
         """Forget the module that was just checked; what was replaced stays known."""
         self._source = None

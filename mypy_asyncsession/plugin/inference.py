@@ -14,6 +14,8 @@ from mypy_asyncsession.semantic.to_mypy_types import precise
 from mypy_asyncsession.semantic.values import UNKNOWN, ClassValue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy.nodes import SymbolNode
     from mypy.types import CallableType, ProperType, Type
 
@@ -39,6 +41,8 @@ class Inference:
         self._infer = infer
         self._declared: dict[str, ProperType | None] = {}
         self._inferred: dict[str, ProperType | None] = {}
+        #: Whether a function may give a session, where others have found that out.
+        self.gives_session: Callable[[str], bool] | None = None
 
     def begin(self) -> None:
         """Begin with an update of the daemon: definitions may have changed."""
@@ -75,7 +79,8 @@ class Inference:
             return None
         if fullname not in self._inferred:
             self._inferred[fullname] = None  # what it says of itself meanwhile
-            self._inferred[fullname] = precise(self._value(fullname), self._make)
+            if self._may_give_session(fullname):
+                self._inferred[fullname] = precise(self.value(fullname), self._make)
         better = self._inferred[fullname]
         proper = get_proper_type(found)
         if isinstance(proper, Instance) and isinstance(better, Instance):
@@ -90,10 +95,17 @@ class Inference:
         definition = node.fullname if node is not None else fullname
         if not declared.names(definition):
             return None
-        fits = agree(self._value(fullname), declared.value(definition))
+        fits = agree(self.value(fullname), declared.value(definition))
         return declared.type(definition) if fits else None
 
-    def _value(self, fullname: str) -> Value:
+    def _may_give_session(self, fullname: str) -> bool:
+        if self.gives_session is None:
+            return True
+        node = self._program.symbol(fullname, inherited=True)
+        # What is inherited may call what the class has made otherwise.
+        return node is None or node.fullname != fullname or self.gives_session(fullname)
+
+    def value(self, fullname: str) -> Value:
         """What a call gives, by the definition, whatever its body asks at run time."""
         interpreter = self._interpreter.ignoring_runtime_checks()
         owner, _, name = fullname.rpartition(".")

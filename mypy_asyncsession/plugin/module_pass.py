@@ -287,7 +287,7 @@ class ModulePass:
         if tree is None or tree.is_stub or is_foreign(tree.path):
             return ""
         answers = self._answers_for(tree)
-        found = answers.facts(module) if answers is not None else None
+        found = answers.facts(module).facts if answers is not None else None
         if found is not None:
             return found
         with self._inside(tree) as source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.plugin.answers import Found, Leading
+from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.parsed_engine import ParsedEngine
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 
@@ -62,9 +62,15 @@ class ParsedAnswers:
         """Whether a function may give a provider, as far as is known by now."""
         return self._leading is None or self._leading.may_give(node)
 
-    def facts(self, module: str) -> str | None:
-        """What others may read in the bodies of a module; ``None`` if its source is not known."""
-        return self._engine.module_pass.facts(module) if self.tree(module) is not None else None
+    def facts(self, module: str) -> Facts:
+        """What others may read in the bodies of a module."""
+        if self.tree(module) is None:
+            return Facts(module, None, frozenset())
+        facts = self._engine.module_pass.facts(module)
+        leads = self._engine.module_pass.leads
+        giving = leads.giving_in(module) if leads is not None else ()
+        silent = (name for name in giving if not self._engine.gives_session(f"{module}.{name}"))
+        return Facts(module, facts, frozenset(silent))
 
     def found(self, module: str) -> Found | None:
         """What is wrong in a module; ``None`` if its source is not known."""

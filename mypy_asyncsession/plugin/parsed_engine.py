@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.plugin.inference import Inference
 from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.semantic.declarations.program import ParsedProgram
@@ -13,6 +14,7 @@ from mypy_asyncsession.semantic.from_mypy_types import Types
 from mypy_asyncsession.semantic.imports import reachable
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.overlays import Overlays
+from mypy_asyncsession.semantic.to_mypy_types import session_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,6 +130,11 @@ class ParsedEngine:
         """Whether anything in a module may have to do with a provider."""
         leads = self.module_pass.leads
         return leads is None or leads.concerns_module(module)
+
+    def gives_session(self, fullname: str) -> bool:
+        """Whether a call of a function gives a session, or what holds one."""
+        inference = Inference(self.program, self.module_pass.interpreter, infer=True)
+        return session_inside(inference.value(fullname)) is not None
 
     def forget(self, stale: set[str]) -> None:
         """Let go of modules that have changed, and of what was found out with them."""

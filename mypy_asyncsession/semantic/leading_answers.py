@@ -39,6 +39,16 @@ class LeadingAnswers(StandIns):
         """The modules that were read."""
         return self._modules.keys()
 
+    def giving_in(self, module: str) -> Iterator[str]:
+        """The functions of a module that may give a provider, by their names in it."""
+        read = self._modules.get(module)
+        for unit in read.units if read is not None else ():
+            for node in unit.definitions():
+                function = definition_of(node)
+                if function is not None and self.gives(node):
+                    prefix = f"{unit.klass}." if unit.klass is not None else ""
+                    yield prefix + function.name
+
     def giving(self) -> Iterator[tuple[str, str, int]]:
         """The functions that may give a provider: module, name and line."""
         for module in self._modules.values():
