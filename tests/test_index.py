@@ -9,7 +9,7 @@ import pytest
 from mypy.nodes import FuncDef
 from mypy.options import Options
 
-from mypy_asyncsession.plugin.internals import ParsedBuild
+from mypy_asyncsession.plugin.parsed_internals import ParsedBuild
 from mypy_asyncsession.semantic import facts, syntax
 from mypy_asyncsession.semantic.declarations.program import ParsedProgram
 from mypy_asyncsession.semantic.foreign_files import is_foreign

@@ -13,7 +13,7 @@ from mypy.options import Options
 
 from mypy_asyncsession.checking import parsed_build
 from mypy_asyncsession.checking.shared_work import shared
-from mypy_asyncsession.plugin.internals import ParsedBuild
+from mypy_asyncsession.plugin.parsed_internals import ParsedBuild
 from mypy_asyncsession.rules import RULES
 from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.syntax import definition_of, statements

@@ -137,7 +137,7 @@ class AsyncSessionPlugin(Plugin):
         if ctx.is_check:
             self._cached[ctx.id] = ctx.path
             return Recorded(key, overlay)
-        facts = self._engine.module_pass.facts(ctx.id)
+        facts = self._engine.facts(ctx.id)
         if self._build is not None:
             self._build.forget_cached_errors(ctx.id, ctx.path)
         return [key, overlay, facts]

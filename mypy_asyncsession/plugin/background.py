@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 LENGTH: Final = struct.Struct("=Q")
 #: Where a pipe can be made larger, the other process can be so many bytes ahead of mypy.
 _ROOM: Final = 1024 * 1024
+#: So many bytes can be written wherever a pipe has room at all.
+_AT_ONCE: Final = 512
+#: What a line begins with that says in which order modules will be asked about.
+ORDER: Final = "Order"
 #: Of the working directory, which may be anybody's, nothing is imported.
 _MAIN: Final = (
     "import sys; sys.path[:] = sys.argv[1:]; "
@@ -127,6 +131,14 @@ class Background:
         data = pickle.dumps(Job(packed(self._options), self._settings, named, asked))
         self._write(LENGTH.pack(len(data)) + data)
 
+    def foretell(self, groups: Iterable[Iterable[str]]) -> None:
+        """Say in which order modules will be asked about.
+
+        Args:
+            groups: The modules that import each other together, in that order.
+        """
+        self._write(f"{ORDER} {','.join(map(' '.join, groups))}\n".encode())
+
     def may_give(self, node: Decorator | FuncDef) -> bool:
         """Whether a function may give a provider, as far as is known by now."""
         self._take()
@@ -156,9 +168,14 @@ class Background:
                 self._read()
 
     def _write(self, data: bytes) -> None:
+        """Write to the other process, which may have to be read from first."""
         with contextlib.suppress(OSError):  # it has ended: then nothing can be read either
-            while data:
-                data = data[self._asking.write(data) :]
+            while data and self._end.alive:
+                answers, _, _ = select.select([self._results], [self._asking], [])
+                if answers:
+                    self._read()
+                else:
+                    data = data[self._asking.write(data[:_AT_ONCE]) :]
 
     def _take(self) -> None:
         """Take the answers that have come: the other process waits if there are too many."""

@@ -11,15 +11,13 @@ import sys
 from typing import IO, TYPE_CHECKING
 
 from mypy.defaults import RECURSION_LIMIT
-from mypy.graph_utils import strongly_connected_components
 from mypy.modulefinder import BuildSource
 
 from mypy_asyncsession.plugin.answers import Facts, Found, Leading
-from mypy_asyncsession.plugin.background import LENGTH, Job
+from mypy_asyncsession.plugin.background import LENGTH, ORDER, Job
 from mypy_asyncsession.plugin.codes import declare
 from mypy_asyncsession.plugin.internals import unpacked
 from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
-from mypy_asyncsession.semantic.imports import imported
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -73,6 +71,8 @@ class _Worker:
         self._asking = asking
         self._rest = b""
         self._results = results
+        #: What is still to be said, the last first: mypy tells in which order it will ask.
+        self._left: list[tuple[type[Facts | Found], str]] = []
         self._said: set[tuple[type[Facts | Found], str]] = set()
 
     def work(self) -> None:
@@ -81,30 +81,11 @@ class _Worker:
             leading = self._answers.narrow(self._serve)
             if leading is not None:
                 self._say(leading)
-        for together in self._in_order():
-            for kind in (Facts, Found):
-                for module in together:
-                    self._serve()
-                    self._answer(kind, module)
         while True:
-            self._serve(wait=True)  # what mypy checks again because others have changed
-
-    def _in_order(self) -> list[list[str]]:
-        """The modules in the order of a build, those that import each other together.
-
-        mypy takes what is ready first, not what is deepest (``build.process_graph``).
-        """
-        imports = {}
-        for module in self._stale:
-            tree = self._answers.tree(module)
-            imports[module] = sorted(imported(tree) & self._stale) if tree is not None else []
-        rank: dict[str, int] = {}
-        found = []
-        for together in strongly_connected_components(set(imports), imports):
-            before = {other for module in together for other in imports[module]} - together
-            rank |= dict.fromkeys(together, 1 + max(map(rank.__getitem__, before), default=0))
-            found.append(sorted(together))
-        return sorted(found, key=lambda together: rank[together[0]])
+            # At last there is what mypy checks again because others have changed.
+            self._serve(wait=not self._left)
+            if self._left:
+                self._answer(*self._left.pop())
 
     def _serve(self, *, wait: bool = False) -> None:
         """Answer what has been asked by now; *wait* for something to be asked."""
@@ -115,8 +96,18 @@ class _Worker:
                 os._exit(0)  # nobody waits for answers any more
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
-                kind, module = line.decode().split(" ")
-                self._answer(Facts if kind == Facts.__name__ else Found, module)
+                kind, _, about = line.decode().partition(" ")
+                if kind == ORDER:
+                    self._expect(about)
+                else:
+                    self._answer(Facts if kind == Facts.__name__ else Found, about)
+
+    def _expect(self, order: str) -> None:
+        """Get ready for what will be asked: of modules that import each other, facts first."""
+        for group in reversed(order.split(",")):
+            modules = [module for module in reversed(group.split(" ")) if module in self._stale]
+            self._left += [(Found, module) for module in modules]
+            self._left += [(Facts, module) for module in modules]
 
     def _answer(self, kind: type[Facts | Found], module: str) -> None:
         """Say what others may read in a module, or what is wrong in it, once."""

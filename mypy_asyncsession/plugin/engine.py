@@ -19,7 +19,7 @@ from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_asyncsession.plugin.answers import Answers
     from mypy_asyncsession.plugin.background import Background
@@ -48,6 +48,8 @@ class Engine:
         """
         self._build = build
         self._settings = settings
+        #: Tells who works beside mypy in which order it checks, once that is known.
+        self._foretell: Callable[[], None] | None = None
         self._overlays = overlays
         self._types = Types(frozenset(settings.config.resources))
         self._program = program = Program(
@@ -94,8 +96,16 @@ class Engine:
             if not background.begun:
                 background.begin(build.sources({**cached, **build.paths}), loaded)
             self._ask(background)
+            self._foretell = lambda: background.foretell(build.order())
         elif self.module_pass.answers is None and not self._settings.survey:
             self._narrow(loaded, cached)
+
+    def facts(self, module: str) -> str:
+        """What other modules may read in the bodies of *module*: mypy has begun to check."""
+        if self._foretell is not None:
+            self._foretell()
+            self._foretell = None
+        return self.module_pass.facts(module)
 
     def _ask(self, answers: Answers) -> None:
         self.module_pass.answers = answers

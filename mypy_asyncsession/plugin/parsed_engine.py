@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.plugin.inference import Inference
-from mypy_asyncsession.plugin.internals import ParsedBuild
 from mypy_asyncsession.plugin.module_pass import ModulePass
+from mypy_asyncsession.plugin.parsed_internals import ParsedBuild
 from mypy_asyncsession.semantic.declarations.program import ParsedProgram
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
