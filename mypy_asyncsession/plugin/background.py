@@ -2,8 +2,8 @@
 
 What the pass finds it finds without mypy's types, in trees that are only parsed. So another process
 goes through the modules, in the order in which mypy will ask about them; what mypy does ask about
-comes first. Here answers are only waited for. What is for mypy to decide is gone through here, as
-all is if that process should come to an early end.
+comes first. Here answers are only waited for. What is for mypy to decide is gone through here; so
+are the modules that are left if that process should come to an early end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import mypy_asyncsession
 from mypy_asyncsession import copies
 from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.internals import packed
+from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,8 +44,8 @@ _AT_ONCE: Final = 512
 ORDER: Final = "Order"
 #: Of the working directory, which may be anybody's, nothing is imported.
 _MAIN: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; "
-    "from mypy_asyncsession.plugin.background_process import main; main()"
+    "import sys; results, *sys.path[:] = sys.argv[1:]; "
+    "from mypy_asyncsession.plugin.background_process import main; main(int(results))"
 )
 
 
@@ -77,6 +78,7 @@ def worth_it(options: Options, settings: Settings) -> bool:
         or options.num_workers
         or options.shadow_file
         or os.name != "posix"
+        or not sys.executable
         or copies.processors() < 2
         or os.environ.get("MYPY_ASYNCSESSION_PROCESSES") == "1"
     )
@@ -96,18 +98,27 @@ class Background:
             OSError: The system has no room for another process.
         """
         shown = "MYPY_ASYNCSESSION_RAISE" in os.environ
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _MAIN, *_import_path()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if shown else subprocess.DEVNULL,
-            bufsize=0,
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._asking = self._process.stdin
-        self._results = self._process.stdout
-        _widen(self._results.fileno())
-        self._end = weakref.finalize(self, _end, self._process)
+        self._results, giving = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _MAIN, str(giving), *_import_path()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=None if shown else subprocess.DEVNULL,
+                bufsize=0,
+                pass_fds=(giving,),
+            )
+        except OSError:
+            os.close(self._results)
+            raise
+        finally:
+            os.close(giving)
+        assert process.stdin is not None
+        self._asking = process.stdin
+        _widen(self._results)
+        self._end = weakref.finalize(self, _end, process, self._results)
+        self._sources: Sequence[BuildSource] = ()
+        self._here: ParsedAnswers | None = None
         self._options = options
         self._settings = settings
         #: Whether it has been told what to go through.
@@ -125,6 +136,7 @@ class Background:
             stale: Those that mypy will ask about, by their names; ``None`` for all.
         """
         self.begun = True
+        self._sources = sources
         named = [(source.path, source.module) for source in sources if source.path is not None]
         modules = {module for _, module in named}
         asked = frozenset(modules if stale is None else modules.intersection(stale))
@@ -147,12 +159,21 @@ class Background:
     def facts(self, module: str) -> Facts:
         """What others may read in the bodies of a module."""
         self._await(self._facts, Facts, module)
-        return self._facts.get(module) or Facts(module, None, frozenset())
+        if module not in self._facts:
+            self._facts[module] = self._instead().facts(module)
+        return self._facts[module]
 
     def found(self, module: str) -> Found | None:
-        """What is wrong in a module; ``None`` if it is to be found here."""
+        """What is wrong in a module; ``None`` if its source is not known."""
         self._await(self._found, Found, module)
-        return self._found.pop(module, None)
+        found = self._found.pop(module, None)
+        return found if found is not None else self._instead().found(module)
+
+    def _instead(self) -> ParsedAnswers:
+        """Who answers if the other process has ended: somebody may have killed it."""
+        if self._here is None:
+            self._here = ParsedAnswers(self._sources, self._options, self._settings)
+        return self._here
 
     def _await(
         self,
@@ -184,7 +205,7 @@ class Background:
 
     def _read(self) -> None:
         """Wait for answers."""
-        data = os.read(self._results.fileno(), _ROOM)
+        data = os.read(self._results, _ROOM)
         if not data:
             self._end()
             return
@@ -213,12 +234,12 @@ def _import_path() -> list[str]:
     return [*(path for path in sys.path if path and os.path.abspath(path) != here), home]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], results: int) -> None:
     """Have a process end: nobody will ask it anything."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
+    os.close(results)
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
     process.wait()
 
 

@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 
-def main() -> None:
-    """Do the job that comes on standard input, and answer on standard output."""
+def main(results: int) -> None:
+    """Do the job that comes on standard input.
+
+    Args:
+        results: The file descriptor that answers go to.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that it works for
     gc.disable()  # little of what is read is ever garbage
     sys.setrecursionlimit(RECURSION_LIMIT)
     asking = sys.stdin.fileno()
-    results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # somebody may print
     job = _job(asking)
     declare(job.settings.error_codes)
     sources = [BuildSource(path, module, None) for path, module in job.sources]
     answers = ParsedAnswers(sources, unpacked(job.options), job.settings)
-    _Worker(answers, job.stale, asking, results).work()
+    with os.fdopen(results, "wb") as stream:
+        _Worker(answers, job.stale, asking, stream).work()
 
 
 def _job(asking: int) -> Job:

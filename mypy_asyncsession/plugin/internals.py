@@ -544,11 +544,7 @@ class Build(ErrorList):
             paths: By module, where it is.
         """
         loaded = {module: tree.path for module, tree in self.modules.items()}
-        return [
-            BuildSource(path, module)
-            for module, path in {**paths, **loaded}.items()
-            if path is not None and path.endswith(".py") and not is_foreign(path)
-        ]
+        return _own({**paths, **loaded})
 
     def order(self) -> Iterator[list[str]]:
         """The modules in the order in which they are checked, each with those in its circle.
@@ -683,7 +679,15 @@ def sources_of_cold_run(options: Options) -> list[BuildSource] | None:
     found = [each for each in gc.get_objects() if type(each) is BuildSourceSet]
     if len(found) != 1:
         return None  # an earlier run in the same process has left its own
-    return [BuildSource(path, module) for module, path in found[0].source_modules.items() if path]
+    return _own(found[0].source_modules)
+
+
+def _own(paths: Mapping[str, str | None]) -> list[BuildSource]:
+    return [
+        BuildSource(path, module)
+        for module, path in paths.items()
+        if path is not None and path.endswith(".py") and not is_foreign(path)
+    ]
 
 
 def packed(options: Options) -> bytes:
