@@ -52,7 +52,7 @@ SHARED: Final = {
 MOST_LINES: Final = 400
 #: Files that are longer, with how long they may be: the numbers only ever get smaller.
 LONGER: Final = {
-    "plugin/internals.py": 740,  # the one place for all that mypy does not promise
+    "plugin/internals.py": 720,  # the one place for all that mypy does not promise
 }
 
 #: The classes of mypy's trees that say how control passes.

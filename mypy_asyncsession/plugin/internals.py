@@ -13,6 +13,7 @@ import os
 import sys
 from abc import abstractmethod
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -674,7 +675,7 @@ def sources_of_cold_run(options: Options) -> list[BuildSource] | None:
     """
     prefix = Path(options.cache_dir, "{}.{}".format(*options.python_version))
     kept = (file.stat().st_size for file in prefix.rglob("*") if file.suffix in (".db", ".ff"))
-    if options.incremental and sum(kept) > _EMPTY:
+    if options.incremental and any(size > _EMPTY for size in accumulate(kept)):
         return None
     found = [each for each in gc.get_objects() if type(each) is BuildSourceSet]
     if len(found) != 1:
