@@ -166,8 +166,7 @@ class Background:
     def found(self, module: str) -> Found | None:
         """What is wrong in a module; ``None`` if its source is not known."""
         self._await(self._found, Found, module)
-        found = self._found.pop(module, None)
-        return found if found is not None else self._instead().found(module)
+        return self._found.get(module) or self._instead().found(module)
 
     def _instead(self) -> ParsedAnswers:
         """Who answers if the other process has ended: somebody may have killed it."""

@@ -38,6 +38,7 @@ class ParsedAnswers:
         self._sources = sources
         self._engine = ParsedEngine(sources, options, settings)
         self._leading: Leading | None = None
+        self._facts: dict[str, Facts] = {}
         self._asked = 0
 
     def narrow(self, meanwhile: Callable[[], None] = lambda: None) -> Leading | None:
@@ -70,6 +71,12 @@ class ParsedAnswers:
 
     def facts(self, module: str) -> Facts:
         """What others may read in the bodies of a module."""
+        known = self._facts.get(module)
+        if known is None:
+            known = self._facts[module] = self._read(module)
+        return known
+
+    def _read(self, module: str) -> Facts:
         if self.tree(module) is None:
             return Facts(module, None, frozenset())
         facts = self._engine.module_pass.facts(module)
