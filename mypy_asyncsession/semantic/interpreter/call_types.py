@@ -88,7 +88,8 @@ def result_type(
         solved = _applied(item, given, at, check=len(items) > 1)
         if solved is not None:
             results.append(solved)
-            if not given.starred and not any(map(is_open, given.types)):
+            certain = not given.starred and not any(map(is_open, given.types))
+            if certain and _hands_on(item, given):
                 break  # mypy takes the first that fits
     if not results or any(each != results[0] for each in results[1:]):
         return None
@@ -272,6 +273,34 @@ def _fits(
         wanted = erase_typevars(expand_type(formal, found))
         if not all(at.program.is_subtype(given.types[each], wanted) for each in actuals):
             return False
+    return True
+
+
+def _hands_on(callee: CallableType, given: _Given) -> bool:
+    """Whether a function that is given can take what else is collected, for all that is known.
+
+    Of a ``ParamSpec`` it must, and mypy goes on to the next overload; here it is any arguments.
+    """
+    mapped = _mapped(callee, given)
+    rest = [
+        each
+        for kind, actuals in zip(callee.arg_kinds, mapped, strict=True)
+        for each in (actuals if kind.is_star() else ())
+    ]
+    collected = _Given(
+        [given.types[each] for each in rest],
+        [given.kinds[each] for each in rest],
+        [given.names[each] for each in rest],
+        given.starred,
+    )
+    for formal, actuals in zip(callee.arg_types, mapped, strict=True):
+        if not isinstance(get_proper_type(formal), CallableType) or not rest:
+            continue
+        for function in (get_proper_type(given.types[each]) for each in actuals):
+            if isinstance(function, CallableType):
+                taken = _mapped(function, collected)
+                if sum(map(len, taken)) < len(rest):
+                    return False
     return True
 
 
