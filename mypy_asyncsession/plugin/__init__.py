@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from mypy_asyncsession.plugin.internals import (
     verify,
 )
 from mypy_asyncsession.plugin.settings import Settings, settings
-from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.overlays import Overlays
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ class AsyncSessionPlugin(Plugin):
                 self._trouble = str(error)
         self._build: Build | None = None
         self._made: Engine | None = None
-        #: A process that will go through the modules, once mypy has parsed any.
+        #: A process that goes through the modules, if it has begun before mypy has parsed them.
         self._background: Background | None = None
         #: The modules that mypy found in its cache, and their paths.
         self._cached: dict[str, str] = {}
@@ -69,11 +67,14 @@ class AsyncSessionPlugin(Plugin):
             self._begin_early()
 
     def _begin_early(self) -> None:
-        """Where there is much to do, begin while mypy parses it all itself."""
+        """Where all is to be checked, begin while mypy parses it."""
         named = sources_of_cold_run(self.options)
-        background = self._start_background() if named else None
-        if background is not None and named:
-            background.begin(named)
+        if named:
+            from mypy_asyncsession.plugin.background import started
+
+            self._background = started(self.options, self._settings)
+            if self._background is not None:
+                self._background.begin(named)
 
     def set_modules(self, modules: dict[str, MypyFile]) -> None:
         """Take part in a build; stop it here if we cannot."""
@@ -109,18 +110,7 @@ class AsyncSessionPlugin(Plugin):
         """Called once for each module that was parsed."""
         if self._made is not None:
             self._made.daemon.expect(file)
-        elif self._background is None and self._trouble is None and not is_foreign(file.path):
-            self._start_background()
         return []
-
-    def _start_background(self) -> Background | None:
-        """Start a process that will go through the modules, if that can be done."""
-        from mypy_asyncsession.plugin.background import Background, worth_it
-
-        if worth_it(self.options, self._settings):
-            with suppress(OSError):  # there is no room for another process
-                self._background = Background(self.options, self._settings)
-        return self._background
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         """Recover the type that a wrong use of this function meant."""

@@ -65,13 +65,13 @@ class Job(NamedTuple):
     stale: frozenset[str]
 
 
-def worth_it(options: Options, settings: Settings) -> bool:
-    """Whether another process can go through the modules, beside a run of mypy.
+def started(options: Options, settings: Settings) -> Background | None:
+    """A process that can go through modules beside a run of mypy, if it is worth one.
 
     ``check`` has gone through them itself before it asks mypy; an audit wants all that mypy knows;
     under dmypy trees and types stay in memory; and mypy's workers have a processor each.
     """
-    return not (
+    if (
         settings.records
         or settings.survey
         or options.fine_grained_incremental
@@ -81,7 +81,12 @@ def worth_it(options: Options, settings: Settings) -> bool:
         or not sys.executable
         or copies.processors() < 2
         or os.environ.get("MYPY_ASYNCSESSION_PROCESSES") == "1"
-    )
+    ):
+        return None
+    try:
+        return Background(options, settings)
+    except OSError:
+        return None  # there is no room for another process
 
 
 class Background:
@@ -121,8 +126,6 @@ class Background:
         self._here: ParsedAnswers | None = None
         self._options = options
         self._settings = settings
-        #: Whether it has been told what to go through.
-        self.begun = False
         self._came = b""
         self._leading: Leading | None = None
         self._facts: dict[str, Facts] = {}
@@ -135,7 +138,6 @@ class Background:
             sources: The project's modules.
             stale: Those that mypy will ask about, by their names; ``None`` for all.
         """
-        self.begun = True
         self._sources = sources
         named = [(source.path, source.module) for source in sources if source.path is not None]
         modules = {module for _, module in named}

@@ -6,11 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
+from mypy_asyncsession.plugin.background import started
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.loaded_modules import LoadedModules
 from mypy_asyncsession.plugin.module_pass import ModulePass
-from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
+from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
 from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -20,6 +21,8 @@ from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from mypy.modulefinder import BuildSource
 
     from mypy_asyncsession.plugin.answers import Answers
     from mypy_asyncsession.plugin.background import Background
@@ -88,17 +91,26 @@ class Engine:
 
         Args:
             cached: The paths of modules that mypy may have in its cache, by name.
-            background: A process that can go through the modules, if there is one.
+            background: A process that goes through the modules already, if there is one.
         """
         build = self._build
         loaded = {tree.fullname for tree in build.modules.values() if tree.defs}
+        if background is None:
+            background = self._begin_beside(build.sources({**cached, **build.paths}), loaded)
         if background is not None:
-            if not background.begun:
-                background.begin(build.sources({**cached, **build.paths}), loaded)
             self._ask(background)
             self._foretell = lambda: background.foretell(build.order())
         elif self.module_pass.answers is None and not self._settings.survey:
             self._narrow(loaded, cached)
+
+    def _begin_beside(self, sources: list[BuildSource], loaded: set[str]) -> Background | None:
+        """Have another process go through the modules: a few take less time than it to start."""
+        if len(loaded.intersection(source.module for source in sources)) <= FEW:
+            return None
+        background = started(self._build.all_options, self._settings)
+        if background is not None:
+            background.begin(sources, loaded)
+        return background
 
     def facts(self, module: str) -> str:
         """What other modules may read in the bodies of *module*: mypy has begun to check."""
