@@ -47,12 +47,13 @@ class Leading(NamedTuple):
     Attributes:
         read: The modules that were read to find out.
         modules: Those among them that may.
-        functions: The functions that may give one: module, name and line.
+        functions: The names of functions that may give one, each with its module. Functions that
+            mypy has from its cache have no line.
     """
 
     read: frozenset[str]
     modules: frozenset[str]
-    functions: frozenset[tuple[str, str, int]]
+    functions: frozenset[tuple[str, str]]
 
     def may_give(self, node: Decorator | FuncDef) -> bool:
         """Whether a function may give a provider; true of one of a module that was not read."""
@@ -60,7 +61,7 @@ class Leading(NamedTuple):
         module = function.fullname
         while module and module not in self.read:
             module = module.rpartition(".")[0]
-        return not module or (module, function.name, function.line) in self.functions
+        return not module or (module, function.name) in self.functions
 
 
 class Answers(Protocol):

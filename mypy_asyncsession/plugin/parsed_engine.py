@@ -133,7 +133,9 @@ class ParsedEngine:
 
     def gives_session(self, fullname: str) -> bool:
         """Whether a call of a function gives a session, or what holds one."""
-        inference = Inference(self.program, self.module_pass.interpreter, infer=True)
+        interpreter = self.module_pass.interpreter
+        interpreter.reset({}, {})  # what was found out before has taken its part of the budget
+        inference = Inference(self.program, interpreter, infer=True)
         return session_inside(inference.value(fullname)) is not None
 
     def forget(self, stale: set[str]) -> None:

@@ -49,14 +49,11 @@ class LeadingAnswers(StandIns):
                     prefix = f"{unit.klass}." if unit.klass is not None else ""
                     yield prefix + function.name
 
-    def giving(self) -> Iterator[tuple[str, str, int]]:
-        """The functions that may give a provider: module, name and line."""
-        for module in self._modules.values():
-            for unit in module.units:
-                for node in unit.definitions():
-                    function = definition_of(node)
-                    if function is not None and self.gives(node):
-                        yield module.name, function.name, function.line
+    def giving(self) -> Iterator[tuple[str, str]]:
+        """The names of functions that may give a provider, each with its module."""
+        for module in self._modules:
+            for name in self.giving_in(module):
+                yield module, name.rpartition(".")[2]
 
     def concerns_class(self, node: ClassDef) -> bool:
         """Whether a class, or anything that is defined in it, may have to do with a provider."""
