@@ -33,7 +33,7 @@ from mypy_asyncsession.semantic.dataflow import (
 from mypy_asyncsession.semantic.module_source import ModuleSource
 from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import statements
-from mypy_asyncsession.semantic.typestate import Change, follow
+from mypy_asyncsession.semantic.typestate import Change, Held, follow
 from tests.graphs import function_in, graph_of, tree_of
 
 if TYPE_CHECKING:
@@ -412,7 +412,7 @@ def test_a_state_and_where_it_came_from() -> None:
     history = tracked.history(held)
     assert [each.since for each in history] in ([begun, closed], [begun, commit, closed])
     (failed,) = tracked.held(asked[0], "failed")
-    assert tracked.history(failed) == [("open", begun), ("failed", commit)]
+    assert tracked.history(failed) == [Held("open", begun), Held("failed", commit)]
     assert not tracked.states(Graph.ENTRY)
 
 

@@ -12,7 +12,7 @@ import functools
 import operator
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from mypy_asyncsession.semantic.cfg import EdgeKind
 
@@ -28,7 +28,8 @@ S = TypeVar("S")
 _MOST: Final = 16
 
 
-class Held(NamedTuple, Generic[S]):
+@dataclass(frozen=True, slots=True)
+class Held(Generic[S]):
     """A state that an object may be in, and the point at which it came into it."""
 
     state: S
