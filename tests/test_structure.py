@@ -185,3 +185,12 @@ def test_the_graph_alone_says_how_control_passes() -> None:
         if (classes := control_flow_classes(path)) and not name.startswith(READING_CONTROL_FLOW)
     }
     assert not found
+
+
+def test_named_tuples_have_no_other_base() -> None:
+    """Python 3.10 refuses them when the module is imported."""
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+                assert "NamedTuple" not in names or len(node.bases) == 1, f"{path}:{node.lineno}"
