@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import mypy.api
 import pytest
 
-from mypy_asyncsession import copies
 from mypy_asyncsession.plugin import background
 from mypy_asyncsession.plugin.background import Background
 from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
@@ -58,7 +57,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (app / f"use{_MODULES}.py").touch()
     (tmp_path / "mypy.ini").write_text(_CONFIG, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(copies, "processors", lambda: 2)
+    monkeypatch.setattr(background, "processors", lambda: 2)
     return tmp_path
 
 

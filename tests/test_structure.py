@@ -36,12 +36,12 @@ LAYERS: Final = (
 #: Modules beside the folders, which hold what several of these share.
 SHARED: Final = {
     "config",
-    "copies",
     "findings",
     "git",
     "home",
     "near",
     "printable",
+    "processors",
     "reading",
     "refused",
     "selection",

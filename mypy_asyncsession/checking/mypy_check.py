@@ -29,7 +29,7 @@ from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
-from mypy_asyncsession.copies import processors
+from mypy_asyncsession.processors import processors
 from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import struct
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
-
-from mypy_asyncsession import copies
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +40,7 @@ def shared(
         The positions of the items, each with its result, as they come; then -1 for each copy, with
         what it said last.
     """
-    if processes < 2 or len(items) < _WORTH_IT or not copies.possible():
+    if processes < 2 or len(items) < _WORTH_IT or not hasattr(os, "fork"):
         for position, item in enumerate(items):
             yield position, work(item)
         return
@@ -50,21 +49,15 @@ def shared(
     for start in range(0, len(items), size):
         os.write(giving, _TOKEN.pack(start))
     os.close(giving)
-
-    def help_out(results: IO[bytes]) -> None:
-        found = [(position, work(items[position])) for position in _taken(taking, size, len(items))]
-        found.append((-1, last()))
-        results.write(pickle.dumps(found))
-
-    helping = [copies.start(help_out) for _ in range(processes - 1)]
+    copies = [_copy(items, work, last, taking, size) for _ in range(processes - 1)]
     left = set(range(len(items)))
     for position in _taken(taking, size, len(items)):
         left.discard(position)
         yield position, work(items[position])
     os.close(taking)
-    for child, results in helping:
-        with results:
-            found = _read(results.read())
+    for child, results in copies:
+        with os.fdopen(results, "rb") as stream:
+            found = _read(stream.read())
         os.waitpid(child, 0)
         for position, result in found:
             left.discard(position)
@@ -79,6 +72,35 @@ def _taken(taking: int, size: int, count: int) -> Iterator[int]:
     while token := os.read(taking, _TOKEN.size):
         (start,) = _TOKEN.unpack(token)
         yield from range(start, min(start + size, count))
+
+
+def _copy(
+    items: Sequence[_T],
+    work: Callable[[_T], Any],
+    last: Callable[[], Any],
+    taking: int,
+    size: int,
+) -> tuple[int, int]:
+    """Start a copy of this process: its number, and the pipe that its results come from."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        return child, reading
+    status = 1
+    try:
+        os.close(reading)
+        results = [
+            (position, work(items[position])) for position in _taken(taking, size, len(items))
+        ]
+        results.append((-1, last()))
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(pickle.dumps(results))
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def _read(data: bytes) -> list[tuple[int, Any]]:

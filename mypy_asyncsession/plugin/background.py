@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import mypy_asyncsession
-from mypy_asyncsession import copies
 from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.internals import packed
 from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
+from mypy_asyncsession.processors import processors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +79,7 @@ def started(options: Options, settings: Settings) -> Background | None:
         or options.shadow_file
         or os.name != "posix"
         or not sys.executable
-        or copies.processors() < 2
+        or processors() < 2
         or os.environ.get("MYPY_ASYNCSESSION_PROCESSES") == "1"
     ):
         return None
