@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import mypy_asyncsession
 from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.internals import packed
-from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
+from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers, goes_by_sources
 from mypy_asyncsession.processors import processors
 
 if TYPE_CHECKING:
@@ -68,15 +68,11 @@ class Job(NamedTuple):
 def started(options: Options, settings: Settings) -> Background | None:
     """A process that can go through modules beside a run of mypy, if it is worth one.
 
-    ``check`` has gone through them itself before it asks mypy; an audit wants all that mypy knows;
-    under dmypy trees and types stay in memory; and mypy's workers have a processor each.
+    mypy's workers have a processor each.
     """
     if (
-        settings.records
-        or settings.survey
-        or options.fine_grained_incremental
+        not goes_by_sources(options, settings)
         or options.num_workers
-        or options.shadow_file
         or os.name != "posix"
         or not sys.executable
         or processors() < 2

@@ -11,7 +11,7 @@ from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.loaded_modules import LoadedModules
 from mypy_asyncsession.plugin.module_pass import ModulePass
-from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
+from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers, goes_by_sources
 from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -70,9 +70,7 @@ class Engine:
         if build.in_daemon:
             self.module_pass.in_daemon = self.daemon
         self.daemon.misfits = self._misfits
-        if not (
-            build.in_daemon or settings.records or settings.survey or build.all_options.shadow_file
-        ):
+        if goes_by_sources(build.all_options, settings):
             self._ask(ParsedAnswers(build.sources(build.paths), build.all_options, settings))
         self.hooks = (
             WatchedHooks(self._recovery, build, self.daemon.watch)

@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 FEW: Final = 40
 
 
+def goes_by_sources(options: Options, settings: Settings) -> bool:
+    """Whether modules are gone through in their sources, and mypy is asked about the rest.
+
+    ``check`` has gone through them itself before it asks mypy; an audit wants all that mypy knows;
+    under dmypy trees and types stay in memory; and of a shadow file mypy alone knows.
+    """
+    return not (
+        settings.records
+        or settings.survey
+        or options.fine_grained_incremental
+        or options.shadow_file
+    )
+
+
 class ParsedAnswers:
     """Goes through the sources of modules."""
 
