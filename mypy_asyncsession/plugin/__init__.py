@@ -51,6 +51,8 @@ class AsyncSessionPlugin(Plugin):
                 self._trouble = str(error)
         self._build: Build | None = None
         self._made: Engine | None = None
+        #: Whether mypy's cache was empty when this run began.
+        self._is_cold = False
         #: A process that goes through the modules, if it has begun before mypy has parsed them.
         self._background: Background | None = None
         #: The modules that mypy found in its cache, and their paths.
@@ -69,6 +71,7 @@ class AsyncSessionPlugin(Plugin):
     def _begin_early(self) -> None:
         """Where all is to be checked, begin while mypy parses it."""
         named = sources_of_cold_run(self.options)
+        self._is_cold = named is not None
         if named:
             from mypy_asyncsession.plugin.background import started
 
@@ -128,7 +131,7 @@ class AsyncSessionPlugin(Plugin):
             self._cached[ctx.id] = ctx.path
             return Recorded(key, overlay)
         facts = self._engine.facts(ctx.id)
-        if self._build is not None:
+        if self._build is not None and not self._is_cold:
             self._build.forget_cached_errors(ctx.id, ctx.path)
         return [key, overlay, facts]
 

@@ -9,6 +9,7 @@ from mypy.nodes import Decorator
 if TYPE_CHECKING:
     from mypy.nodes import FuncDef
 
+    from mypy_asyncsession.plugin.ignore_comments import IgnoreComment
     from mypy_asyncsession.plugin.report import Report
 
 
@@ -34,11 +35,13 @@ class Found(NamedTuple):
         module: The module.
         reports: What was found; ``None`` where it is for mypy to decide.
         leaned: The modules that the answer leaned on.
+        comments: Those of our own in it; ``None`` if its source is not known.
     """
 
     module: str
     reports: list[Report] | None
     leaned: set[str]
+    comments: list[IgnoreComment] | None
 
 
 class Leading(NamedTuple):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: What comes before each message: how long it is.
 LENGTH: Final = struct.Struct("=Q")
-#: Where a pipe can be made larger, the other process can be so many bytes ahead of mypy.
+#: Where a pipe can be made larger, one process can be so many bytes ahead of the other.
 _ROOM: Final = 1024 * 1024
 #: So many bytes can be written wherever a pipe has room at all.
 _AT_ONCE: Final = 512
@@ -56,13 +56,13 @@ class Job(NamedTuple):
         options: mypy's options, packed.
         settings: The project's configuration.
         sources: The project's modules: path and name.
-        stale: The names of those that mypy will ask about.
+        stale: The names of the modules that mypy will check; ``None`` for all.
     """
 
     options: bytes
     settings: Settings
     sources: list[tuple[str, str]]
-    stale: frozenset[str]
+    stale: frozenset[str] | None
 
 
 def started(options: Options, settings: Settings) -> Background | None:
@@ -117,6 +117,7 @@ class Background:
         assert process.stdin is not None
         self._asking = process.stdin
         _widen(self._results)
+        _widen(self._asking.fileno())
         self._end = weakref.finalize(self, _end, process, self._results)
         self._sources: Sequence[BuildSource] = ()
         self._here: ParsedAnswers | None = None
@@ -132,13 +133,12 @@ class Background:
 
         Args:
             sources: The project's modules.
-            stale: Those that mypy will ask about, by their names; ``None`` for all.
+            stale: The names of the modules that mypy will check; ``None`` for all.
         """
         self._sources = sources
         named = [(source.path, source.module) for source in sources if source.path is not None]
-        modules = {module for _, module in named}
-        asked = frozenset(modules if stale is None else modules.intersection(stale))
-        data = pickle.dumps(Job(packed(self._options), self._settings, named, asked))
+        checked = None if stale is None else frozenset(stale)
+        data = pickle.dumps(Job(packed(self._options), self._settings, named, checked))
         self._write(LENGTH.pack(len(data)) + data)
 
     def foretell(self, groups: Iterable[Iterable[str]]) -> None:
@@ -151,7 +151,8 @@ class Background:
 
     def may_give(self, node: Decorator | FuncDef) -> bool:
         """Whether a function may give a provider, as far as is known by now."""
-        self._take()
+        if self._leading is None:
+            self._take()
         return self._leading is None or self._leading.may_give(node)
 
     def facts(self, module: str) -> Facts:

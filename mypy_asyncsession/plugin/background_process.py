@@ -37,8 +37,9 @@ def main(results: int) -> None:
     declare(job.settings.error_codes)
     sources = [BuildSource(path, module, None) for path, module in job.sources]
     answers = ParsedAnswers(sources, unpacked(job.options), job.settings)
+    own = frozenset(module for _, module in job.sources)
     with os.fdopen(results, "wb") as stream:
-        _Worker(answers, job.stale, asking, stream).work()
+        _Worker(answers, own, job.stale, asking, stream).work()
 
 
 def _job(asking: int) -> Job:
@@ -65,12 +66,16 @@ class _Worker:
     def __init__(
         self,
         answers: ParsedAnswers,
-        stale: AbstractSet[str],
+        own: AbstractSet[str],
+        stale: AbstractSet[str] | None,
         asking: int,
         results: IO[bytes],
     ) -> None:
         self._answers = answers
+        self._own = own if stale is None else own & stale
         self._stale = stale
+        #: The modules that were read because the project's own import them.
+        self._imported: AbstractSet[str] = frozenset()
         self._asking = asking
         self._rest = b""
         self._results = results
@@ -80,15 +85,18 @@ class _Worker:
 
     def work(self) -> None:
         """Go through all modules that mypy will ask about, until nobody asks any more."""
-        if len(self._stale) > FEW:
+        if len(self._own) > FEW:
             leading = self._answers.narrow(self._serve)
             if leading is not None:
+                self._imported = leading.read - self._own
                 self._say(leading)
         while True:
             # At last there is what mypy checks again because others have changed.
             self._serve(wait=not self._left)
             if self._left:
-                self._answer(*self._left.pop())
+                kind, module = self._left.pop()
+                if self._will_be_asked(kind, module):
+                    self._answer(kind, module)
 
     def _serve(self, *, wait: bool = False) -> None:
         """Answer what has been asked by now; *wait* for something to be asked."""
@@ -108,9 +116,17 @@ class _Worker:
     def _expect(self, order: str) -> None:
         """Get ready for what will be asked: of modules that import each other, facts first."""
         for group in reversed(order.split(",")):
-            modules = [module for module in reversed(group.split(" ")) if module in self._stale]
+            modules = list(reversed(group.split(" ")))
             self._left += [(Found, module) for module in modules]
             self._left += [(Facts, module) for module in modules]
+
+    def _will_be_asked(self, kind: type[Facts | Found], module: str) -> bool:
+        """Whether mypy will ask this, as far as is known by now."""
+        if module in self._own:
+            return True
+        # Of what is only imported nothing is reported.
+        checked = self._stale is None or module in self._stale
+        return kind is Facts and checked and module in self._imported
 
     def _answer(self, kind: type[Facts | Found], module: str) -> None:
         """Say what others may read in a module, or what is wrong in it, once."""
@@ -120,7 +136,7 @@ class _Worker:
             self._answer(Facts, module)  # what they lean on, too, is said with what is found
         self._said.add((kind, module))
         if kind is Found:
-            self._say(self._answers.found(module) or Found(module, None, set()))
+            self._say(self._answers.found(module) or Found(module, None, set(), None))
         else:
             self._say(self._answers.facts(module))
 

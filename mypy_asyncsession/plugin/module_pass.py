@@ -116,7 +116,8 @@ class ModulePass:
             found = answers.found(module) if answers is not None else None
             reports = found.reports if found is not None else None
             leaned = found.leaned if found is not None else set()
-            self.publish(tree, self.examine(tree) if reports is None else reports)
+            comments = found.comments if found is not None else None
+            self.publish(tree, self.examine(tree) if reports is None else reports, comments)
             return (leaned | self.leaned(module)) - {module}
         finally:
             if self._recovery is not None:
@@ -194,9 +195,18 @@ class ModulePass:
             self._fastapi = version_in(tree.path)
         return Release(FASTAPI, self._fastapi)
 
-    def publish(self, tree: MypyFile, reports: list[Report]) -> None:
-        """Put what was found into mypy's error list, in place of what mypy says of the same."""
-        comments = self._ignore_comments(tree)
+    def publish(
+        self, tree: MypyFile, reports: list[Report], comments: list[IgnoreComment] | None = None
+    ) -> None:
+        """Put what was found into mypy's error list, in place of what mypy says of the same.
+
+        Args:
+            tree: The module.
+            reports: What was found.
+            comments: Those of our own in the module, none of them used; looked for if left out.
+        """
+        if comments is None:
+            comments = self._ignore_comments(tree)
         by_line = {comment.line: comment for comment in comments}
         if not reports and not comments:
             return

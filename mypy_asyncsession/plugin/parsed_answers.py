@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.plugin.answers import Facts, Found, Leading
+from mypy_asyncsession.plugin.ignore_comments import ignore_comments
 from mypy_asyncsession.plugin.parsed_engine import ParsedEngine
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 
@@ -108,13 +109,14 @@ class ParsedAnswers:
         if self._asked == FEW:
             self.narrow()
         leading = self._leading
+        comments = ignore_comments(self._engine.program.content(tree.path))
         if leading is not None and module in leading.read and module not in leading.modules:
-            return Found(module, [], self._engine.module_pass.leaned(module))
+            return Found(module, [], self._engine.module_pass.leaned(module), comments)
         self._engine.build.turn_to(tree)
         reports = self._engine.module_pass.examine(tree)
         undecided = bool(self._engine.program.unsettled)
         leaned = self._engine.module_pass.leaned(module)
-        return Found(module, None if undecided else reports, leaned)
+        return Found(module, None if undecided else reports, leaned, comments)
 
     def tree(self, module: str) -> MypyFile | None:
         """The tree of one of the project's modules, if it has a source that can be parsed."""
