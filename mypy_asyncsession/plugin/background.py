@@ -56,13 +56,11 @@ class Job(NamedTuple):
         options: mypy's options, packed.
         settings: The project's configuration.
         sources: The project's modules: path and name.
-        stale: The names of the modules that mypy will check; ``None`` for all.
     """
 
     options: bytes
     settings: Settings
     sources: list[tuple[str, str]]
-    stale: frozenset[str] | None
 
 
 def started(options: Options, settings: Settings) -> Background | None:
@@ -128,24 +126,18 @@ class Background:
         self._facts: dict[str, Facts] = {}
         self._found: dict[str, Found] = {}
 
-    def begin(self, sources: Sequence[BuildSource], stale: Iterable[str] | None = None) -> None:
-        """Have it go through modules.
-
-        Args:
-            sources: The project's modules.
-            stale: The names of the modules that mypy will check; ``None`` for all.
-        """
+    def begin(self, sources: Sequence[BuildSource]) -> None:
+        """Have it read the project's modules."""
         self._sources = sources
         named = [(source.path, source.module) for source in sources if source.path is not None]
-        checked = None if stale is None else frozenset(stale)
-        data = pickle.dumps(Job(packed(self._options), self._settings, named, checked))
+        data = pickle.dumps(Job(packed(self._options), self._settings, named))
         self._write(LENGTH.pack(len(data)) + data)
 
     def foretell(self, groups: Iterable[Iterable[str]]) -> None:
-        """Say in which order modules will be asked about.
+        """Say about which modules it will be asked next, by their names.
 
         Args:
-            groups: The modules that import each other together, in that order.
+            groups: Those that import each other together, in the order in which they are checked.
         """
         self._write(f"{ORDER} {','.join(map(' '.join, groups))}\n".encode())
 

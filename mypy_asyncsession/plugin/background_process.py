@@ -8,6 +8,7 @@ import pickle
 import select
 import signal
 import sys
+from collections import deque
 from typing import IO, TYPE_CHECKING
 
 from mypy.defaults import RECURSION_LIMIT
@@ -17,7 +18,7 @@ from mypy_asyncsession.plugin.answers import Facts, Found, Leading
 from mypy_asyncsession.plugin.background import LENGTH, ORDER, Job
 from mypy_asyncsession.plugin.codes import declare
 from mypy_asyncsession.plugin.internals import unpacked
-from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
+from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -39,7 +40,7 @@ def main(results: int) -> None:
     answers = ParsedAnswers(sources, unpacked(job.options), job.settings)
     own = frozenset(module for _, module in job.sources)
     with os.fdopen(results, "wb") as stream:
-        _Worker(answers, own, job.stale, asking, stream).work()
+        _Worker(answers, own, asking, stream).work()
 
 
 def _job(asking: int) -> Job:
@@ -64,38 +65,31 @@ class _Worker:
     """Answers what is asked, and what will be."""
 
     def __init__(
-        self,
-        answers: ParsedAnswers,
-        own: AbstractSet[str],
-        stale: AbstractSet[str] | None,
-        asking: int,
-        results: IO[bytes],
+        self, answers: ParsedAnswers, own: AbstractSet[str], asking: int, results: IO[bytes]
     ) -> None:
         self._answers = answers
-        self._own = own if stale is None else own & stale
-        self._stale = stale
+        self._own = own
         #: The modules that were read because the project's own import them.
         self._imported: AbstractSet[str] = frozenset()
         self._asking = asking
         self._rest = b""
         self._results = results
-        #: What is still to be said, the last first: mypy tells in which order it will ask.
-        self._left: list[tuple[type[Facts | Found], str]] = []
+        #: What mypy has told that it will ask, in that order.
+        self._left: deque[tuple[type[Facts | Found], str]] = deque()
         self._said: set[tuple[type[Facts | Found], str]] = set()
 
     def work(self) -> None:
         """Go through all modules that mypy will ask about, until nobody asks any more."""
-        if len(self._own) > FEW:
-            leading = self._answers.narrow(self._serve)
-            if leading is not None:
-                self._imported = leading.read - self._own
-                self._say(leading)
+        leading = self._answers.narrow(self._serve)
+        if leading is not None:
+            self._imported = leading.read - self._own
+            self._say(leading)
         while True:
-            # At last there is what mypy checks again because others have changed.
             self._serve(wait=not self._left)
             if self._left:
-                kind, module = self._left.pop()
-                if self._will_be_asked(kind, module):
+                kind, module = self._left.popleft()
+                # Of what is only imported nothing is reported.
+                if module in self._own or (kind is Facts and module in self._imported):
                     self._answer(kind, module)
 
     def _serve(self, *, wait: bool = False) -> None:
@@ -115,18 +109,10 @@ class _Worker:
 
     def _expect(self, order: str) -> None:
         """Get ready for what will be asked: of modules that import each other, facts first."""
-        for group in reversed(order.split(",")):
-            modules = list(reversed(group.split(" ")))
-            self._left += [(Found, module) for module in modules]
+        for group in order.split(","):
+            modules = group.split(" ")
             self._left += [(Facts, module) for module in modules]
-
-    def _will_be_asked(self, kind: type[Facts | Found], module: str) -> bool:
-        """Whether mypy will ask this, as far as is known by now."""
-        if module in self._own:
-            return True
-        # Of what is only imported nothing is reported.
-        checked = self._stale is None or module in self._stale
-        return kind is Facts and checked and module in self._imported
+            self._left += [(Found, module) for module in modules]
 
     def _answer(self, kind: type[Facts | Found], module: str) -> None:
         """Say what others may read in a module, or what is wrong in it, once."""

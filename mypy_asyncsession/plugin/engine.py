@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from mypy_asyncsession.findings import Finding, Span
-from mypy_asyncsession.plugin.background import started
 from mypy_asyncsession.plugin.daemon import Daemon
+from mypy_asyncsession.plugin.foretelling import Foretelling
 from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.loaded_modules import LoadedModules
 from mypy_asyncsession.plugin.module_pass import ModulePass
-from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers, goes_by_sources
+from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers, goes_by_sources
 from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
@@ -20,9 +20,7 @@ from mypy_asyncsession.semantic.leads import Leads
 from mypy_asyncsession.semantic.program import Program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from mypy.modulefinder import BuildSource
+    from collections.abc import Iterator, Mapping
 
     from mypy_asyncsession.plugin.answers import Answers
     from mypy_asyncsession.plugin.background import Background
@@ -51,8 +49,7 @@ class Engine:
         """
         self._build = build
         self._settings = settings
-        #: Tells who works beside mypy in which order it checks, once that is known.
-        self._foretell: Callable[[], None] | None = None
+        self._foretelling: Foretelling | None = None
         self._overlays = overlays
         self._types = Types(frozenset(settings.config.resources))
         self._program = program = Program(
@@ -93,28 +90,18 @@ class Engine:
         """
         build = self._build
         loaded = {tree.fullname for tree in build.modules.values() if tree.defs}
-        if background is None:
-            background = self._begin_beside(build.sources({**cached, **build.paths}), loaded)
-        if background is not None:
-            self._ask(background)
-            self._foretell = lambda: background.foretell(build.order())
-        elif self.module_pass.answers is None and not self._settings.survey:
+        if self.module_pass.answers is not None:
+            sources = build.sources({**cached, **build.paths})
+            self._foretelling = Foretelling(
+                build, self._settings, sources, loaded, background, self._ask
+            )
+        elif not self._settings.survey:
             self._narrow(loaded, cached)
-
-    def _begin_beside(self, sources: list[BuildSource], loaded: set[str]) -> Background | None:
-        """Have another process go through the modules: a few take less time than it to start."""
-        if len(loaded.intersection(source.module for source in sources)) <= FEW:
-            return None
-        background = started(self._build.all_options, self._settings)
-        if background is not None:
-            background.begin(sources, loaded)
-        return background
 
     def facts(self, module: str) -> str:
         """What other modules may read in the bodies of *module*: mypy has begun to check."""
-        if self._foretell is not None:
-            self._foretell()
-            self._foretell = None
+        if self._foretelling is not None:
+            self._foretelling.asked(module)
         return self.module_pass.facts(module)
 
     def _ask(self, answers: Answers) -> None:

@@ -563,6 +563,10 @@ class Build(ErrorList):
                     queue.append(groups[each])
         return (sorted(group.mod_ids) for group in queue)
 
+    def circle(self, module: str) -> frozenset[str]:
+        """The modules that import each other, by whatever way, among which one is: its SCC."""
+        return frozenset(self._manager.scc_by_mod_id[module].mod_ids)
+
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
         loaded = self.modules.get(module)
