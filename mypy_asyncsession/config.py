@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.codes import OURS
 from mypy_asyncsession.near import near
 from mypy_asyncsession.reading import read_text
 from mypy_asyncsession.selection import PathPattern, Selection
@@ -65,8 +66,6 @@ def _strings(value: object) -> tuple[str, ...]:
 def _codes(value: object) -> tuple[str, ...]:
     codes = _strings(value)
     if codes:
-        from mypy_asyncsession.rules import OURS  # takes longer than all of this
-
         for code in codes:
             if code not in OURS:
                 raise ValueError(f'there is no code "{code}"{near(code, OURS)}')

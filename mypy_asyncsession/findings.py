@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
-
-#: The code that all of ours are sub-codes of: disabling it disables every rule.
-PARENT: Final = "async-session"
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)

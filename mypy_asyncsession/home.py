@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mypy_asyncsession import __version__
+from mypy_asyncsession.codes import PARENT
 
 #: The address of the repository, without a slash at its end. Where that will be is not decided
 #: yet: while it is empty there are no links, and nothing can be released.
@@ -20,8 +21,6 @@ def rule_page(code: str) -> str | None:
     Returns:
         The address, or ``None`` while the project has none.
     """
-    from mypy_asyncsession.rules import PARENT
-
     if not HOME:
         return None
     page = f"{HOME}/blob/v{__version__}/RULES.md"

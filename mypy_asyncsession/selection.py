@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mypy_asyncsession.findings import PARENT
+from mypy_asyncsession.codes import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class PathPattern:
+class PathPattern(NamedTuple):
     """A pattern for paths: ``tests``, ``tests/*.py``, ``**/migrations``, ``conftest.py``.
 
     One without a slash is for a file or a directory of that name anywhere below the directory that
@@ -58,8 +56,7 @@ def _expression(written: str, folder: str) -> re.Pattern[str]:
 _GLOBS = {"**/": "(?:.*/)?", "**": ".*", "*": ".*", "?": "[^/]"}
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The codes and paths that findings are wanted of.
 
     Attributes:
@@ -95,8 +92,7 @@ class Selection:
         self, select: Iterable[str], ignore: Iterable[str], exclude: Iterable[PathPattern]
     ) -> Selection:
         """What the command line makes of it: its *select* is in place of this one's."""
-        return replace(
-            self,
+        return self._replace(
             select=tuple(select) or self.select,
             ignore=(*self.ignore, *ignore),
             exclude=(*self.exclude, *exclude),

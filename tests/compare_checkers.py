@@ -28,7 +28,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mypy_asyncsession import __version__
-from mypy_asyncsession.rules import CODES
+from mypy_asyncsession.codes import CODES
 from tests.harness.case import Case, read_cases
 from tests.harness.statements import headers
 from tests.harness.workspace import TEST_DATA, Workspace, batches

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mypy_asyncsession.rules import CODES
+from mypy_asyncsession.codes import CODES
 from tests.compare_checkers import (
     BEGIN,
     CHECKERS,

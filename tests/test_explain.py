@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mypy_asyncsession.cli import main
-from mypy_asyncsession.rules import CODES, RULES
+from mypy_asyncsession.codes import CODES
+from mypy_asyncsession.rules import RULES
 from mypy_asyncsession.rules.page import page, pages
 
 if TYPE_CHECKING:

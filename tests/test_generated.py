@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from mypy_asyncsession.checking.options import Options
 from mypy_asyncsession.checking.run import check
-from mypy_asyncsession.rules import PARENT
+from mypy_asyncsession.codes import PARENT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import pytest
 
 from mypy_asyncsession.checking.options import Engine, Options
 from mypy_asyncsession.checking.run import check
-from mypy_asyncsession.rules import PARENT
+from mypy_asyncsession.codes import PARENT
 from tests.harness.case import read_cases
 from tests.harness.workspace import TEST_DATA
 

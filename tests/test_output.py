@@ -17,9 +17,9 @@ from mypy_asyncsession.checking.report import Problem, Report
 from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.output.text import counts, lines
 from mypy_asyncsession.cli.terminal import Terminal
+from mypy_asyncsession.codes import CODES, PARENT
 from mypy_asyncsession.findings import Finding, Place, Span
 from mypy_asyncsession.home import rule_page
-from mypy_asyncsession.rules import CODES, PARENT
 
 ODD = "a b/ü&<%>.py"
 

@@ -14,7 +14,7 @@ import yaml
 
 from mypy_asyncsession import __version__, home
 from mypy_asyncsession.adoption import pre_commit
-from mypy_asyncsession.rules import CODES, PARENT
+from mypy_asyncsession.codes import CODES, PARENT
 from tests.picture import PICTURE, picture, printed
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mypy_asyncsession import rules
+from mypy_asyncsession import codes
+from mypy_asyncsession.codes import PARENT
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE
-from mypy_asyncsession.rules import PARENT, RULES, Rule
+from mypy_asyncsession.rules import RULES, Rule
 from mypy_asyncsession.rules.page import page, pages
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +29,7 @@ def test_every_file_is_listed() -> None:
 
 
 def test_codes_derive_from_the_rules() -> None:
-    assert set(CODES) == {rule.code for rule in RULES} == set(rules.CODES)
+    assert [*CODES] == [rule.code for rule in RULES] == [*codes.CODES]
     for rule in RULES:
         assert CODES[rule.code].sub_code_of is PARENT_CODE
         assert CODES[rule.code].default_enabled is rule.default

@@ -35,6 +35,7 @@ LAYERS: Final = (
 )
 #: Modules beside the folders, which hold what several of these share.
 SHARED: Final = {
+    "codes",
     "config",
     "findings",
     "git",

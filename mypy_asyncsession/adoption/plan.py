@@ -18,8 +18,8 @@ from mypy_asyncsession.adoption.mypy_config import (
 )
 from mypy_asyncsession.adoption.pre_commit import CONFIG, snippet, with_hook
 from mypy_asyncsession.checking.project import config_file
+from mypy_asyncsession.codes import OURS
 from mypy_asyncsession.config import upwards
-from mypy_asyncsession.rules import OURS
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mypy_asyncsession.checking.finding_identity import Identities, Identity
 from mypy_asyncsession.checking.report import CannotRun
-from mypy_asyncsession.rules import CODES, PARENT, RULES
+from mypy_asyncsession.codes import CODES, PARENT, STRICT
 from mypy_asyncsession.writing import write
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ _ABOUT: Final = (
     "Findings that were there before. "
     "Made by: mypy-asyncsession check --baseline FILE --update-baseline"
 )
-
-_STRICT: Final = frozenset(rule.code for rule in RULES if not rule.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ class Baseline:
             if gone(identity)
             or (
                 identity.file in checked
-                and (identity.code not in _STRICT or identity.file in strict)
+                and (identity.code not in STRICT or identity.file in strict)
             )
         }
         new += [found for findings in matching.new.values() for found in findings]

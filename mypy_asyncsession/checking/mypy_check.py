@@ -28,9 +28,9 @@ from mypy_asyncsession.checking.settling import settle
 from mypy_asyncsession.checking.snapshot import Before, Looked, what_was_there
 from mypy_asyncsession.checking.sources import find_sources
 from mypy_asyncsession.checking.unresolved_imports import unresolved_imports
+from mypy_asyncsession.codes import STRICT
 from mypy_asyncsession.config import RUN_TABLE, TABLE, Config, RunOptions
 from mypy_asyncsession.processors import processors
-from mypy_asyncsession.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -302,11 +302,9 @@ class MypyCheck:
         }
         on = self._selection.select
         options["enable_error_code"] += [
-            rule.code
-            for rule in RULES
-            if not rule.default
-            and (self._options.strict or rule.code in on)
-            and rule.code not in self._settings.silenced.disable
+            code
+            for code in sorted(STRICT)
+            if (self._options.strict or code in on) and code not in self._settings.silenced.disable
         ]
         if self._settings.platform is not None:
             options["platform"] = self._settings.platform

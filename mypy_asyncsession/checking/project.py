@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_asyncsession.codes import OURS
 from mypy_asyncsession.config import ConfigError, upwards
 from mypy_asyncsession.near import nearest
 from mypy_asyncsession.reading import read_text
@@ -220,16 +221,12 @@ def _misspelt(
 
 def like_ours(code: str) -> str | None:
     """The code of ours that one was likely meant to be, which is none: of mypy's are many more."""
-    from mypy_asyncsession.rules import OURS
-
     return nearest(code, OURS, cutoff=_ALIKE) if code not in OURS else None
 
 
 def _ours(codes: Iterable[str]) -> tuple[str, ...]:
     if not codes:
         return ()
-    from mypy_asyncsession.rules import OURS  # takes longer than all of this
-
     return tuple(code for code in codes if code in OURS)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mypy_asyncsession.checking.definition_index import DefinitionIndex
 from mypy_asyncsession.checking.report import Other, shown
+from mypy_asyncsession.codes import OURS
 from mypy_asyncsession.findings import Finding, Span, decode
-from mypy_asyncsession.rules import OURS
 from mypy_asyncsession.survey import decode as decode_survey
 from mypy_asyncsession.survey import is_survey
 

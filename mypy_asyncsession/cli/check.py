@@ -15,6 +15,7 @@ from mypy_asyncsession.checking.report import Problem
 from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.output import FORMATS
 from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.codes import PARENT, STRICT
 from mypy_asyncsession.printable import printable
 
 if TYPE_CHECKING:
@@ -266,11 +267,8 @@ def _fix_command(paths: tuple[str, ...], findings: Iterable[Finding]) -> str:
 
     Codes that are off by default are fixed where they are named alone.
     """
-    from mypy_asyncsession.rules import RULES
-
     codes = {found.code for found in findings if found.fixable}
-    is_strict = any(rule.code in codes and not rule.default for rule in RULES)
-    only = ["--only", ",".join(sorted(codes))] if is_strict else []
+    only = ["--only", ",".join(sorted(codes))] if codes & STRICT else []
     return shlex.join(
         ["mypy-asyncsession", "fix", *only, *(paths if len(paths) <= _MOST_PATHS else ())]
     )
@@ -293,7 +291,6 @@ def _baseline(path: str | None, *, update: bool) -> Baseline | None:
 def _compared(report: Report, old: Baseline, *, update: bool, quiet: bool) -> Report:
     """The report without what is in the baseline, which is brought up to date if asked for."""
     from mypy_asyncsession.checking.baseline import described
-    from mypy_asyncsession.rules import PARENT
 
     compared = old.compare(report)
     fixed = compared.fixed.total()

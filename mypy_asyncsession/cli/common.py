@@ -9,6 +9,7 @@ import click
 from mypy_asyncsession.cli.group import COULD_NOT_RUN, FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import tell
+from mypy_asyncsession.codes import CODES, OURS
 from mypy_asyncsession.near import near
 from mypy_asyncsession.printable import printable
 
@@ -34,8 +35,6 @@ cache_dir = click.option(
 
 def _listed(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> Any:
     """The codes that an option names, separated by commas or in several options of its name."""
-    from mypy_asyncsession.rules import CODES, OURS
-
     codes = [code.strip() for each in value for code in each.split(",") if code.strip()]
     for code in codes:
         if code not in OURS:

@@ -59,7 +59,8 @@ def explain(codes: tuple[str, ...], output: str) -> int:
 
 def _found(words: tuple[str, ...]) -> list[tuple[Rule, str]]:
     """What a message is about, with the messages that are like it; nothing if it is a code."""
-    from mypy_asyncsession.rules import CODES, RULES
+    from mypy_asyncsession.codes import CODES
+    from mypy_asyncsession.rules import RULES
     from mypy_asyncsession.rules.symptoms import about
 
     names = [*map(_bare, words)]
@@ -80,7 +81,8 @@ def _rule(code: str) -> Rule:
     Raises:
         UsageError: There is none.
     """
-    from mypy_asyncsession.rules import CODES, PARENT, RULES
+    from mypy_asyncsession.codes import CODES, PARENT
+    from mypy_asyncsession.rules import RULES
 
     name = _bare(code)
     for rule in RULES:

@@ -12,6 +12,7 @@ from mypy_asyncsession.cli import common
 from mypy_asyncsession.cli.group import COULD_NOT_RUN, FOUND, NOTHING
 from mypy_asyncsession.cli.progress import Progress
 from mypy_asyncsession.cli.terminal import Terminal, tell
+from mypy_asyncsession.codes import CODES, STRICT
 from mypy_asyncsession.near import near
 from mypy_asyncsession.printable import printable
 
@@ -161,7 +162,6 @@ def fix(
 
 
 def _codes(only: str | None) -> frozenset[str]:
-    from mypy_asyncsession.rules import CODES
 
     if only is None:
         return frozenset()
@@ -175,9 +175,7 @@ def _codes(only: str | None) -> frozenset[str]:
 
 def _is_strict(codes: frozenset[str]) -> bool:
     """Whether one of the codes is of a rule that is off by default."""
-    from mypy_asyncsession.rules import RULES
-
-    return any(rule.code in codes and not rule.default for rule in RULES)
+    return bool(codes & STRICT)
 
 
 def _backups(directory: str, cache_dir: str | None) -> Backups:

@@ -49,6 +49,8 @@ class AsyncSessionPlugin(Plugin):
                 self._settings = settings(options.config_file)
             except ConfigError as error:
                 self._trouble = str(error)
+        #: mypy's table of modules.
+        self._table: dict[str, MypyFile] = {}
         self._build: Build | None = None
         self._made: Engine | None = None
         #: Whether mypy's cache was empty when this run began.
@@ -57,6 +59,8 @@ class AsyncSessionPlugin(Plugin):
         self._background: Background | None = None
         #: The modules that mypy found in its cache, and their paths.
         self._cached: dict[str, str] = {}
+        #: What their caches have to hold, by whether a module is strict, and by its overlay.
+        self._recorded: dict[tuple[bool, str], Recorded] = {}
         self._overlays = Overlays(self._settings.folders() if self._trouble is None else ())
         self._key = f"{mypy_asyncsession.__version__} {_sources()} {self._settings.key()}"
         announce(__name__, f"{self._settings} {self._overlays.state()} {self._trouble}", options)
@@ -82,22 +86,32 @@ class AsyncSessionPlugin(Plugin):
     def set_modules(self, modules: dict[str, MypyFile]) -> None:
         """Take part in a build; stop it here if we cannot."""
         super().set_modules(modules)
+        self._table = modules
         if self._trouble is not None:
             raise stop(self._trouble)
-        if self._build is None or self._build.modules is not modules:
-            self._build = Build(modules)
-            if self._settings.packages is not None and self._build.in_worker:
-                self._build.look_for_packages_in(self._settings.packages)
-            self._overlays.begin(self._build.parse)
-            self._made = None
-            if self._settings.config.overlays and not self._build.in_worker:
-                self._engine.show_misfits()
-        if self._build.in_daemon or self._made is not None:
+        if self._build is not None and self._build.modules is not modules:
+            self._build = self._made = None
+        is_checked = any(tree.defs for tree in modules.values())
+        alone = not (self.options.fine_grained_incremental or self.options.num_workers)
+        if alone and not is_checked and not self._settings.config.overlays:
+            return  # mypy will hardly ask anything
+        build = self._joined()
+        if build.in_daemon or self._made is not None:
             self._engine.begin()
-        if not (self._build.in_daemon or self._build.is_shared) and any(
-            tree.defs for tree in modules.values()
-        ):
+        if not (build.in_daemon or build.is_shared) and is_checked:
             self._engine.start(self._cached, self._background)
+
+    def _joined(self) -> Build:
+        """The build at hand, in which we take part from now on."""
+        if self._build is None:
+            self._build = build = Build(self._table)
+            if self._settings.packages is not None and build.in_worker:
+                build.look_for_packages_in(self._settings.packages)
+            self._overlays.begin(build.parse)
+            self._made = None
+            if self._settings.config.overlays and not build.in_worker:
+                self._engine.show_misfits()
+        return self._build
 
     @property
     def _engine(self) -> Engine:
@@ -105,8 +119,7 @@ class AsyncSessionPlugin(Plugin):
         if self._made is None:
             from mypy_asyncsession.plugin.engine import Engine
 
-            assert self._build is not None
-            self._made = Engine(self._build, self._settings, self._overlays)
+            self._made = Engine(self._joined(), self._settings, self._overlays)
         return self._made
 
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
@@ -125,15 +138,17 @@ class AsyncSessionPlugin(Plugin):
 
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""
-        key = f"{self._key} {self._settings.is_strict(ctx.id)}"
-        overlay = self._overlays.digest(ctx.id)
+        about = self._settings.is_strict(ctx.id), self._overlays.digest(ctx.id)
+        recorded = self._recorded.get(about)
+        if recorded is None:
+            recorded = self._recorded[about] = Recorded(f"{self._key} {about[0]}", about[1])
         if ctx.is_check:
             self._cached[ctx.id] = ctx.path
-            return Recorded(key, overlay)
+            return recorded
         facts = self._engine.facts(ctx.id)
-        if self._build is not None and not self._is_cold:
-            self._build.forget_cached_errors(ctx.id, ctx.path)
-        return [key, overlay, facts]
+        if not self._is_cold:
+            self._joined().forget_cached_errors(ctx.id, ctx.path)
+        return [*recorded.configuration, facts]
 
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
         """Called once for each module that was checked: the module pass."""
@@ -143,10 +158,27 @@ class AsyncSessionPlugin(Plugin):
 @lru_cache(maxsize=1)
 def _sources() -> str:
     """A digest of our own sources: mypy itself hashes a plugin's entry file alone."""
+    package = Path(mypy_asyncsession.__file__).parent
     result = hashlib.sha256()
-    for path in sorted(Path(mypy_asyncsession.__file__).parent.rglob("*.py")):
-        result.update(path.read_bytes())
+    parts = _installed(package) or (path.read_bytes() for path in sorted(package.rglob("*.py")))
+    for part in parts:
+        result.update(part)
     return result.hexdigest()[:16]
+
+
+def _installed(package: Path) -> list[bytes]:
+    """What an installer has written down of each of our files; empty if it has installed none.
+
+    Their digests are among it, and are read ten times as fast as they would be made. The package
+    has the same ones wherever it is installed, be it in an environment that is made anew each time.
+    """
+    name = f"{package.name}-{mypy_asyncsession.__version__}.dist-info"
+    try:
+        lines = (package.parent / name / "RECORD").read_bytes().splitlines()
+    except OSError:
+        return []
+    ours = f"{package.name}/".encode()
+    return sorted(line for line in lines if line.startswith(ours) and b"__pycache__" not in line)
 
 
 def plugin(version: str) -> type[Plugin]:  # noqa: ARG001

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.errorcodes import ErrorCode, error_codes
 
-from mypy_asyncsession.rules import PARENT, RULES
+from mypy_asyncsession import codes
+from mypy_asyncsession.codes import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,14 +17,14 @@ PARENT_CODE: Final = ErrorCode(
 )
 
 CODES: Final[dict[str, ErrorCode]] = {
-    rule.code: ErrorCode(
-        rule.code,
-        f"Reject {rule.summary}",
+    name: ErrorCode(
+        name,
+        f"Reject {code.summary}",
         "Async sessions",
-        default_enabled=rule.default,
+        default_enabled=code.default,
         sub_code_of=PARENT_CODE,
     )
-    for rule in RULES
+    for name, code in codes.CODES.items()
 }
 
 #: The codes that are off by default.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from mypy_asyncsession.codes import PARENT
 from mypy_asyncsession.findings import Finding, Span
 from mypy_asyncsession.plugin.daemon import Daemon
 from mypy_asyncsession.plugin.foretelling import Foretelling
@@ -12,7 +13,6 @@ from mypy_asyncsession.plugin.hooks import Hooks, Recovery, WatchedHooks
 from mypy_asyncsession.plugin.loaded_modules import LoadedModules
 from mypy_asyncsession.plugin.module_pass import ModulePass
 from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers, goes_by_sources
-from mypy_asyncsession.rules import PARENT
 from mypy_asyncsession.semantic.declared import Declared
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.from_mypy_types import Types

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.errorcodes import error_codes
 
-from mypy_asyncsession.findings import PARENT
+from mypy_asyncsession.codes import OURS, PARENT
 from mypy_asyncsession.near import near, nearest
-from mypy_asyncsession.rules import OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -204,11 +204,11 @@ class Recorded:
     """
 
     def __init__(self, *configuration: str) -> None:
-        self._configuration = list(configuration)
+        self.configuration = configuration
 
     def __eq__(self, other: object) -> bool:
-        wanted = self._configuration
-        return isinstance(other, list) and other[: len(wanted)] == wanted
+        wanted = self.configuration
+        return isinstance(other, list) and tuple(other[: len(wanted)]) == wanted
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from mypy_asyncsession.codes import PARENT
 from mypy_asyncsession.detectors.misuse import misuse
 from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.detectors.walker import Walker
@@ -15,7 +16,7 @@ from mypy_asyncsession.models.fastapi import FASTAPI
 from mypy_asyncsession.plugin.codes import CODES, PARENT_CODE, STRICT_CODES
 from mypy_asyncsession.plugin.ignore_comments import ignore_comments, looks_like_ours, no_code
 from mypy_asyncsession.plugin.report import Report
-from mypy_asyncsession.rules import PARENT, Problem, problems, session_getter, session_probe
+from mypy_asyncsession.rules import Problem, problems, session_getter, session_probe
 from mypy_asyncsession.semantic.facts import facts, lines
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.interface_text import interface

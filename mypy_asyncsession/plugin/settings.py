@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mypy_asyncsession.config import Config, bundled_stubs, discover, load, run_options
-from mypy_asyncsession.models.dependency_framework import Version, parse_version
 from mypy_asyncsession.semantic.overlays import Folder
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.models.dependency_framework import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,11 @@ class Settings:
     def fastapi(self) -> Version | None:
         """The version of FastAPI that is configured, if one is."""
         configured = self.config.fastapi_version
-        return parse_version(configured) if configured else None
+        if not configured:
+            return None
+        from mypy_asyncsession.models.dependency_framework import parse_version  # few projects do
+
+        return parse_version(configured)
 
     def is_strict(self, module: str) -> bool:
         """Whether the rules that are off by default are on in *module*."""

@@ -28,7 +28,7 @@ from mypy_asyncsession.rules import (
     session_unentered,
     session_with,
 )
-from mypy_asyncsession.rules.rule import PARENT, Problem, Rule
+from mypy_asyncsession.rules.rule import Problem, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,12 +60,6 @@ RULES: Final[tuple[Rule, ...]] = (
     session_probe.RULE,
 )
 
-#: The codes of all rules, the parent code aside.
-CODES: Final = tuple(rule.code for rule in RULES)
-
-#: The codes that a finding can have, and the one that they are sub-codes of.
-OURS: Final = frozenset({*CODES, PARENT})
-
 
 def problems(record: Record) -> Iterator[tuple[Rule, Problem]]:
     """What the rules say of *record*."""
@@ -76,4 +70,4 @@ def problems(record: Record) -> Iterator[tuple[Rule, Problem]]:
                 yield rule, problem
 
 
-__all__ = ["CODES", "OURS", "PARENT", "RULES", "Problem", "Rule", "problems"]
+__all__ = ["RULES", "Problem", "Rule", "problems"]

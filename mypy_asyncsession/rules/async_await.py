@@ -47,7 +47,6 @@ def check(use: Use) -> Problem | None:
 
 RULE = Rule(
     code="async-await",
-    summary="awaiting what cannot be awaited, without a session",
     doc=__doc__,
     reads=(Use,),
     check=check,

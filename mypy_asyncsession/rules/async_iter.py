@@ -49,7 +49,6 @@ def check(use: Use) -> Problem | None:
 
 RULE = Rule(
     code="async-iter",
-    summary="iterating over what is not an iterable of that kind, without a session",
     doc=__doc__,
     reads=(Use,),
     check=check,

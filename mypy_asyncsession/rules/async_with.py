@@ -71,7 +71,6 @@ def check(use: Use | FaultyManager) -> Problem | None:
 
 RULE = Rule(
     code="async-with",
-    summary="entering what is not a context manager of that kind, without a session",
     doc=__doc__,
     reads=(Use, FaultyManager),
     check=check,

@@ -72,7 +72,6 @@ def check(record: Dependency) -> Problem | None:
 
 RULE = Rule(
     code="depends-type",
-    summary="a dependency that injects something of another type than the parameter's",
     doc=__doc__,
     reads=(Dependency,),
     check=check,

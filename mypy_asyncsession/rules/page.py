@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.rules.rule import PARENT
+from mypy_asyncsession.codes import PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

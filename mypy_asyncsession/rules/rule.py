@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mypy_asyncsession.findings import PARENT
+from mypy_asyncsession.codes import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.findings import Place
-
-__all__ = ["PARENT", "Problem", "Rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,22 @@ class Rule:
 
     Attributes:
         code: The error code.
-        summary: What it rejects, in one line without a full stop.
         doc: The four parts: What it does, Why is this bad, Example, Use instead.
         reads: The kinds of record that it looks at.
         check: Says what is wrong with a record, or ``None``.
-        default: Whether it is on by default; else it is a strict rule.
     """
 
     code: str
-    summary: str
     doc: str
     reads: tuple[type[Record], ...]
     check: Callable[[Any], Problem | None]
-    default: bool = True
+
+    @property
+    def summary(self) -> str:
+        """What it rejects, in one line without a full stop."""
+        return CODES[self.code].summary
+
+    @property
+    def default(self) -> bool:
+        """Whether it is on by default; else it is a strict rule."""
+        return CODES[self.code].default

@@ -49,7 +49,6 @@ def check(use: Use) -> Problem | None:
 
 RULE = Rule(
     code="session-await",
-    summary="awaiting what cannot be awaited",
     doc=__doc__,
     reads=(Use,),
     check=check,

@@ -77,7 +77,6 @@ def check(use: ConcurrentUse) -> Problem | None:
 
 RULE = Rule(
     code="session-concurrent",
-    summary="one session or connection used by several tasks at once",
     doc=__doc__,
     reads=(ConcurrentUse,),
     check=check,

@@ -59,7 +59,6 @@ def check(exit_: EarlyExit) -> Problem | None:
 
 RULE = Rule(
     code="session-delegate",
-    summary="handing on with async for what another provider yields",
     doc=__doc__,
     reads=(EarlyExit,),
     check=check,

@@ -274,7 +274,6 @@ def _entered(record: Dependency) -> str | None:
 
 RULE = Rule(
     code="session-depends",
-    summary="a dependency that FastAPI cannot drive",
     doc=__doc__,
     reads=(Dependency, DirectCall),
     check=check,

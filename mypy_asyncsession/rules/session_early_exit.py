@@ -98,7 +98,6 @@ def _arguments(exit_: EarlyExit) -> str:
 
 RULE = Rule(
     code="session-early-exit",
-    summary="leaving a provider at its yield",
     doc=__doc__,
     reads=(EarlyExit,),
     check=check,

@@ -86,7 +86,6 @@ def check(escape: Escape) -> Problem | None:
 
 RULE = Rule(
     code="session-escape",
-    summary="letting a session out of the block that it was opened for",
     doc=__doc__,
     reads=(Escape,),
     check=check,

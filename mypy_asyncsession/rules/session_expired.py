@@ -88,7 +88,6 @@ def check(read: ExpiredRead) -> Problem:
 
 RULE = Rule(
     code="session-expired",
-    summary="an attribute of an instance that a rollback or a commit has expired",
     doc=__doc__,
     reads=(ExpiredRead,),
     check=check,

@@ -82,9 +82,7 @@ def _gives_session(handed: ObjectInfo | None) -> bool:
 
 RULE = Rule(
     code="session-getter",
-    summary="a provider whose annotation does not say what it hands out",
     doc=__doc__,
     reads=(Getter,),
     check=check,
-    default=False,
 )

@@ -56,7 +56,6 @@ def check(use: Use | Reuse) -> Problem | None:
 
 RULE = Rule(
     code="session-iter",
-    summary="iterating over what is not an iterable of that kind",
     doc=__doc__,
     reads=(Use, Reuse),
     check=check,

@@ -60,7 +60,6 @@ def check(late: LateCommit) -> Problem | None:
 
 RULE = Rule(
     code="session-late-commit",
-    summary="a provider that commits once the response was sent",
     doc=__doc__,
     reads=(LateCommit,),
     check=check,

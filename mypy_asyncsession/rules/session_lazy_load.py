@@ -89,7 +89,6 @@ def check(load: LazyLoad) -> Problem | None:
 
 RULE = Rule(
     code="session-lazy-load",
-    summary="a relationship that would be loaded lazily through an async session",
     doc=__doc__,
     reads=(LazyLoad,),
     check=check,

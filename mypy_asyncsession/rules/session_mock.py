@@ -73,7 +73,6 @@ def _instead(double: Double) -> str:
 
 RULE = Rule(
     code="session-mock",
-    summary="a double of another shape than the provider that it stands for",
     doc=__doc__,
     reads=(Double,),
     check=check,

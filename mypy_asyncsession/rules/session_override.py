@@ -139,7 +139,6 @@ def _instead(override: Override) -> str:
 
 RULE = Rule(
     code="session-override",
-    summary="overriding a provider with one of another shape",
     doc=__doc__,
     reads=(Override,),
     check=check,

@@ -54,9 +54,7 @@ def check(probe: Probe) -> Problem | None:
 
 RULE = Rule(
     code="session-probe",
-    summary="finding out at run time what a provider gave",
     doc=__doc__,
     reads=(Probe,),
     check=check,
-    default=False,
 )

@@ -85,7 +85,6 @@ def check(misuse: TransactionMisuse) -> Problem:
 
 RULE = Rule(
     code="session-transaction",
-    summary="a session that is used at the wrong time of its transaction",
     doc=__doc__,
     reads=(TransactionMisuse,),
     check=check,

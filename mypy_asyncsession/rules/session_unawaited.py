@@ -80,7 +80,6 @@ def _hint(unawaited: Unawaited) -> str:
 
 RULE = Rule(
     code="session-unawaited",
-    summary="a coroutine of a session's that is never awaited",
     doc=__doc__,
     reads=(Unawaited,),
     check=check,

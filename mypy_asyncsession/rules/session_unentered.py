@@ -135,7 +135,6 @@ def _keyword(handed: ObjectInfo) -> str:
 
 RULE = Rule(
     code="session-unentered",
-    summary="taking what holds a session for the session",
     doc=__doc__,
     reads=(UnenteredUse,),
     check=check,

@@ -65,7 +65,6 @@ def check(use: Use | Reuse | FaultyManager) -> Problem | None:
 
 RULE = Rule(
     code="session-with",
-    summary="entering what is not a context manager of that kind",
     doc=__doc__,
     reads=(Use, Reuse, FaultyManager),
     check=check,

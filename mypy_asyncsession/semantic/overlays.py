@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mypy.nodes import ClassDef, Decorator, MypyFile
 from mypy.types import CallableType
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 SUFFIX = "-stubs"
 
 
-@dataclass(frozen=True, slots=True)
-class Stub:
+class Stub(NamedTuple):
     """What a stub declares of one function.
 
     Attributes:
@@ -54,8 +52,7 @@ class Stub:
     manages: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """A directory of stubs.
 
     Attributes:

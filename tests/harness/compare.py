@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mypy_asyncsession.rules import CODES, PARENT
+from mypy_asyncsession.codes import CODES, PARENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

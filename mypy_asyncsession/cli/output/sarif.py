@@ -11,9 +11,10 @@ from mypy_asyncsession import __version__
 from mypy_asyncsession.checking.finding_identity import fingerprints
 from mypy_asyncsession.cli.output import coverage
 from mypy_asyncsession.cli.output.repository import in_repository
+from mypy_asyncsession.codes import PARENT
 from mypy_asyncsession.home import HOME, rule_page
 from mypy_asyncsession.printable import json_text
-from mypy_asyncsession.rules import PARENT, RULES
+from mypy_asyncsession.rules import RULES
 from mypy_asyncsession.rules.page import page
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.cli.fixable import MANY
 from mypy_asyncsession.cli.output import coverage
+from mypy_asyncsession.codes import CODES
 from mypy_asyncsession.printable import printable
 from mypy_asyncsession.reading import read_text
 
@@ -82,14 +83,12 @@ def _more(found: Finding, others: Sequence[Finding], terminal: Terminal) -> str:
 
 def counts(report: Report) -> Iterator[str]:
     """How many findings there are of each code, the most frequent one first."""
-    from mypy_asyncsession.rules import RULES
-
     numbers = Counter(found.code for found in report.findings)
     width = len(str(max(numbers.values(), default=0)))
-    summaries = {rule.code: rule.summary for rule in RULES}
     longest = max(map(len, numbers), default=0)
     for code, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0])):
-        yield f"{number:>{width}}  {code:<{longest}}  {summaries.get(code, '')}".rstrip()
+        summary = CODES[code].summary if code in CODES else ""
+        yield f"{number:>{width}}  {code:<{longest}}  {summary}".rstrip()
     if report.asked:
         yield f"mypy was asked about {', '.join(map(printable, sorted(report.asked)))}"
 

@@ -34,10 +34,10 @@ from mypy_asyncsession.checking.python_environment import interpreter
 from mypy_asyncsession.checking.report import CannotRun, shown
 from mypy_asyncsession.checking.run import configuration
 from mypy_asyncsession.checking.siblings import siblings
+from mypy_asyncsession.codes import OURS
 from mypy_asyncsession.config import ConfigError
 from mypy_asyncsession.findings import Finding, Span, decode
 from mypy_asyncsession.plugin.internals import look_for_packages_in
-from mypy_asyncsession.rules import OURS
 from mypy_asyncsession.server.analysis.jobs import Settings
 from mypy_asyncsession.server.analysis.texts import copies, encoded
 from mypy_asyncsession.server.analysis.worker import Channel, run

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lsprotocol import types
 
+from mypy_asyncsession.codes import STRICT
 from mypy_asyncsession.findings import Span
-from mypy_asyncsession.rules import RULES
 from mypy_asyncsession.server.analysis.columns import Columns
 from mypy_asyncsession.server.protocol.pages import page_uri
 from mypy_asyncsession.server.protocol.positions import range_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 #: Who has found it.
 SOURCE: Final = "mypy-asyncsession"
 
-_STRICT: Final = frozenset(rule.code for rule in RULES if not rule.default)
 
 #: Code that does nothing for anybody who knows what a provider gives.
 _UNNECESSARY: Final = frozenset({"session-probe"})
@@ -81,7 +80,7 @@ def _diagnostics(
             message="\n".join(filter(None, [found.message, found.hint])),
             severity=(
                 types.DiagnosticSeverity.Warning
-                if found.code in _STRICT
+                if found.code in STRICT
                 else types.DiagnosticSeverity.Error
             ),
             code=found.code,
