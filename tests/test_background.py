@@ -12,9 +12,10 @@ import pytest
 
 from mypy_asyncsession.plugin import background
 from mypy_asyncsession.plugin.background import Background
-from mypy_asyncsession.plugin.parsed_answers import ParsedAnswers
+from mypy_asyncsession.plugin.parsed_answers import FEW, ParsedAnswers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from mypy_asyncsession.plugin.answers import Found
@@ -106,6 +107,30 @@ def test_what_it_says_is_what_is_found_without_it(
     monkeypatch.setattr(Background, "found", counted)
     assert run("beside") == alone
     assert len(asked) > _MODULES
+    assert not instead
+
+
+def test_it_starts_once_an_edit_has_much_checked_again(
+    tree: Path, instead: list[ParsedAnswers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foretold: list[str] = []
+    original = Background.foretell
+
+    def counted(self: Background, groups: Iterable[Iterable[str]]) -> None:
+        told = [list(group) for group in groups]
+        foretold.extend(module for group in told for module in group)
+        original(self, told)
+
+    run("edited")
+    manager = "from contextlib import asynccontextmanager\n\n\n@asynccontextmanager\n"
+    (tree / "app" / "provider.py").write_text(manager + _PROVIDER, encoding="utf-8")
+    with monkeypatch.context() as watched:
+        watched.setattr(Background, "foretell", counted)
+        found = run("edited")
+    assert found == run("anew")
+    assert sum("[async-iter]" in line and "error:" in line for line in found) == _MODULES
+    # Up to there it was not worth one.
+    assert 0 < len(foretold) <= _MODULES - FEW + 1
     assert not instead
 
 

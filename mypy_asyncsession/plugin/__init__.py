@@ -136,6 +136,11 @@ class AsyncSessionPlugin(Plugin):
         """Recover the type that a wrong use of this method meant."""
         return (self._made or self._engine).hooks[fullname]
 
+    def get_customize_class_mro_hook(self, fullname: str) -> None:
+        """Called for each class that is analysed: mypy will soon check its module."""
+        if self._made is not None:
+            self._made.expect(fullname.rpartition(".")[0])
+
     def report_config_data(self, ctx: ReportConfigContext) -> Any:
         """What a module's cache depends on besides its source and its dependencies."""
         about = self._settings.is_strict(ctx.id), self._overlays.digest(ctx.id)

@@ -98,10 +98,14 @@ class Engine:
         elif not self._settings.survey:
             self._narrow(loaded, cached)
 
-    def facts(self, module: str) -> str:
-        """What other modules may read in the bodies of *module*: mypy has begun to check."""
+    def expect(self, module: str) -> None:
+        """mypy checks a module, or is about to."""
         if self._foretelling is not None:
-            self._foretelling.asked(module)
+            self._foretelling.expect(module)
+
+    def facts(self, module: str) -> str:
+        """What other modules may read in the bodies of *module*."""
+        self.expect(module)
         return self.module_pass.facts(module)
 
     def _ask(self, answers: Answers) -> None:

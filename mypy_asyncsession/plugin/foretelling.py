@@ -59,8 +59,8 @@ class Foretelling:
             ask(background)
         self._count(loaded)
 
-    def asked(self, module: str) -> None:
-        """mypy asks about a module for the first time, or once more."""
+    def expect(self, module: str) -> None:
+        """mypy checks a module, or is about to; what is no module is passed over."""
         if self._is_over or module in self._known:
             return
         if module in self._loaded:

@@ -565,7 +565,8 @@ class Build(ErrorList):
 
     def circle(self, module: str) -> frozenset[str]:
         """The modules that import each other, by whatever way, among which one is: its SCC."""
-        return frozenset(self._manager.scc_by_mod_id[module].mod_ids)
+        found = self._manager.scc_by_mod_id.get(module)
+        return frozenset(found.mod_ids if found is not None else ())
 
     def find(self, module: str) -> str | None:
         """The file of a module, loaded or not; ``None`` if there is none."""
