@@ -288,6 +288,8 @@ class ModuleSource:
 
     def calls(self, name: str) -> list[CallSite]:
         """The calls in the module of what has *name* as its last name."""
+        if name not in self.index.words:
+            return []
         if self._calls is None:
             self._calls = calls_in(self.tree)
         return self._calls.get(name, [])
