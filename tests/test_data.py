@@ -16,7 +16,7 @@ import pytest
 from tests.harness import prove
 from tests.harness.case import Case, Mark, read_cases
 from tests.harness.compare import differences
-from tests.harness.modes import AXES, Run, Seeds
+from tests.harness.modes import AXES, LONG_AXES, Run, Seeds
 from tests.harness.statements import functions, headers
 from tests.harness.workspace import TEST_DATA, Workspace, batches
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
 PROOF: Final = "proof"
-#: What holds the interpreter's memory to the same findings, and `check --engine mypy`, which is the
-#: plugin once more: `make test-long` asks them.
-LONG_AXES: Final = frozenset({"check", "thorough"})
 CASES: Final = [case for file in sorted(TEST_DATA.glob("*.test")) for case in read_cases(file)]
 
 

@@ -155,6 +155,9 @@ AXES: Final[dict[str, Callable[[Workspace, Seeds], Iterator[Run]]]] = {
     "check": check,
     "parsed": parsed,
 }
+#: What holds the interpreter's memory to the same findings, and `check --engine mypy`, which is the
+#: plugin once more: `make test-long` asks them.
+LONG_AXES: Final = frozenset({"check", "thorough"})
 
 
 def _check(workspace: Workspace, *flags: str) -> Iterator[Run]:
