@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from mypy_asyncsession.plugin.internals import (
     stop,
     verify,
 )
+from mypy_asyncsession.plugin.own_sources import digest_of
 from mypy_asyncsession.plugin.settings import Settings, settings
 from mypy_asyncsession.semantic.overlays import Overlays
 
@@ -163,27 +163,7 @@ class AsyncSessionPlugin(Plugin):
 @lru_cache(maxsize=1)
 def _sources() -> str:
     """A digest of our own sources: mypy itself hashes a plugin's entry file alone."""
-    package = Path(mypy_asyncsession.__file__).parent
-    result = hashlib.sha256()
-    parts = _installed(package) or (path.read_bytes() for path in sorted(package.rglob("*.py")))
-    for part in parts:
-        result.update(part)
-    return result.hexdigest()[:16]
-
-
-def _installed(package: Path) -> list[bytes]:
-    """What an installer has written down of each of our files; empty if it has installed none.
-
-    Their digests are among it, and are read ten times as fast as they would be made. The package
-    has the same ones wherever it is installed, be it in an environment that is made anew each time.
-    """
-    name = f"{package.name}-{mypy_asyncsession.__version__}.dist-info"
-    try:
-        lines = (package.parent / name / "RECORD").read_bytes().splitlines()
-    except OSError:
-        return []
-    ours = f"{package.name}/".encode()
-    return sorted(line for line in lines if line.startswith(ours) and b"__pycache__" not in line)
+    return digest_of(Path(mypy_asyncsession.__file__).parent)
 
 
 def plugin(version: str) -> type[Plugin]:  # noqa: ARG001
