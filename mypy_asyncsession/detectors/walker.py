@@ -166,8 +166,6 @@ class Walker:
         self._source.read_whole()
         yield from self._body(self._source.tree.defs, Body(self._source, None, None))
 
-    # The walk
-
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
         for statement in self._candidates.among(statements, body):
             yield from self._statement(statement, body)
@@ -294,6 +292,7 @@ class Walker:
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+        yield from self._raw.of_block(statement, point)
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._pairings.of(pairing, expression, point, target)
             yield from self._raw.of_property(expression, point)

@@ -93,6 +93,8 @@ SESSION_ATTRIBUTES: Final = frozenset(
         "stream_scalars",
     }
 )
+#: Those of its methods that other objects have, too.
+SHARED_ATTRIBUTES: Final = frozenset({"add", "delete", "get", "get_one"})
 #: Those that take a connection.
 CONNECTING_ATTRIBUTES: Final = frozenset(
     {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
@@ -122,6 +124,39 @@ COROUTINE_METHODS: Final = frozenset(
         "run_sync",
         "scalar",
         "scalars",
+    }
+)
+#: The methods of async sessions that are done when they return, and give nothing to await.
+PLAIN_METHODS: Final = frozenset(
+    {
+        "add",
+        "add_all",
+        "expire",
+        "expire_all",
+        "expunge",
+        "expunge_all",
+        "get_bind",
+        "in_nested_transaction",
+        "in_transaction",
+        "is_modified",
+    }
+)
+#: The methods of results whose rows are there already.
+RESULT_GETTERS: Final = frozenset(
+    {
+        "all",
+        "fetchall",
+        "fetchmany",
+        "fetchone",
+        "first",
+        "mappings",
+        "one",
+        "one_or_none",
+        "scalar",
+        "scalar_one",
+        "scalar_one_or_none",
+        "scalars",
+        "unique",
     }
 )
 #: Those that give a result that is got piece by piece.
@@ -159,6 +194,10 @@ DATABASE_ERRORS: Final = frozenset(
 STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
 #: Those that are transactions.
 TRANSACTIONS: Final = STARTED_ONCE - {"AsyncConnection"}
+#: What is got from a session, or makes one, and is none, though it is taken for one: by its class.
+TAKEN_FOR_SESSIONS: Final = STARTED_ONCE | {"AsyncEngine"}
+#: The property that gives a context manager, a sync one even of an async session.
+NO_AUTOFLUSH: Final = "no_autoflush"
 #: The methods that give one which is yet to be started.
 STARTING: Final = frozenset({"begin", "begin_nested", "connect"})
 

@@ -61,6 +61,13 @@ _TAKEN = {
     Situation.STORED: '"{detail}" is to hold the {session}',
 }
 
+#: What is taken for a session by mistake, and how to get one.
+_OTHERS = {"AsyncConnection": "a connection", "AsyncEngine": "an engine"}
+_LACKING = {
+    "AsyncConnection": "Make a session of the engine",
+    "AsyncEngine": "Make a session of it, or connect it first",
+}
+
 _DONE = {Shape.COROUTINE: "awaited", Shape.SESSIONMAKER: "called"}
 
 
@@ -93,6 +100,20 @@ def check(raw: UnenteredUse) -> Problem | None:
         hint = f'Await it: "await {raw.text}"' if raw.detail and raw.callee else None
         return Problem(
             f'"{raw.text}" begins nothing: it is neither awaited nor entered', hint, None
+        )
+    if raw.situation is Situation.LACKING:
+        return Problem(
+            f'"{raw.text}" is {_OTHERS.get(handed.label or "", "a transaction")}, and no session: '
+            f'it has no "{raw.detail}"',
+            _LACKING.get(handed.label or "", "Use the session that it was begun on"),
+            None,
+        )
+    if raw.situation is Situation.NOTHING:
+        is_class = raw.detail.endswith("enter__")
+        return Problem(
+            f'"{raw.text}" is None: "{raw.detail}" {"returns" if is_class else "yields"} nothing',
+            f'{"Return" if is_class else "Yield"} from it what is to be used',
+            handed.place,
         )
     if raw.situation is Situation.WRAPPED:
         return Problem(

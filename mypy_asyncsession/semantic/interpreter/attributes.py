@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, FuncDef, MemberExpr, NameExpr, SuperExpr, Var
 from mypy.types import Instance
 
-from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
+from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS, NO_AUTOFLUSH
 from mypy_asyncsession.semantic.combine import without_none
 from mypy_asyncsession.semantic.interpreter.class_attributes import class_attribute
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
@@ -29,6 +29,7 @@ from mypy_asyncsession.semantic.values import (
     Value,
     join,
     map_members,
+    object_value,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _attribute(base: Value, name: str, at: Context) -> Value:
     if isinstance(base, ClassValue):
         return class_attribute(base, name, base, None, at)
     if isinstance(base, ObjectValue):
+        if name == NO_AUTOFLUSH and base.shape in (Shape.SESSION, Shape.SYNC_SESSION):
+            return object_value(Shape.CONTEXT_MANAGER, base, label=name, by_definition=True)
         if base.shape is Shape.SESSIONMAKER and base.by_definition:
             return _of_maker(base, name)
         if name in _SENDING and base.shape not in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):
