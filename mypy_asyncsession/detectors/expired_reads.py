@@ -73,9 +73,7 @@ class ExpiredReads:
             point: Where it is defined.
             inner: Its body.
         """
-        if not function.is_coroutine or not point.body.may_mention(_TELLING):
-            return
-        if not _may_read(point.body.contents(function)):
+        if not function.is_coroutine or not _may_read(point.body.contents(function)):
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()
@@ -203,6 +201,10 @@ def _may_read(contents: Contents) -> bool:
     """A quick look: whether something may end a transaction here, or in a function called here."""
     asked: set[str | None] = set()
     given: set[str | None] = set()
+    if AwaitExpr not in contents.kinds:
+        return False
+    if _reads_what_was_awaited(contents):
+        return True
     if contents.words.isdisjoint(_TELLING):
         return False
     for node in contents.own:
@@ -217,6 +219,25 @@ def _may_read(contents: Contents) -> bool:
         elif isinstance(node, CallExpr):
             given.update(map(dotted, node.args))  # ``UnitOfWork(session)``
     return not (asked & given) <= {None}
+
+
+def _reads_what_was_awaited(contents: Contents) -> bool:
+    """Whether an attribute is read of what one method has given, where several are awaited.
+
+    ``user = await users.get(key)``, ``await users.save()``, ``user.name``.
+    """
+    awaited, names, read = 0, set(), set()
+    for node in contents.own:
+        if isinstance(node, AwaitExpr):
+            call = node.expr
+            awaited += isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr)
+        elif isinstance(node, AssignmentStmt) and isinstance(node.rvalue, AwaitExpr):
+            call = node.rvalue.expr
+            if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr):
+                names.update(each.name for each in node.lvalues if isinstance(each, NameExpr))
+        elif isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr):
+            read.add(node.expr.name)
+    return awaited > 1 and not names.isdisjoint(read)
 
 
 def _is_from_outside(object_: Object, body: FunctionBody) -> bool:
