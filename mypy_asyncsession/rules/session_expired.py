@@ -75,14 +75,14 @@ def check(read: ExpiredRead) -> Problem:
     if read.reader is not None:
         what += f', which "{read.reader}" reads,'
     by = f', in "{read.by}"' if read.by else ""
-    message = (
-        f"{what} has expired with the {read.method} at line {read.line}{by}:"
-        " reading it would load it, without an await"
+    message = f"{what} has expired with the {read.method} at line {read.line}{by}:" + (
+        " its session is closed, and cannot load it"
+        if read.ended
+        else " reading it would load it, without an await"
     )
-    hint = (
-        f'Read it before that {read.method}, or "await {read.session}.refresh({read.instance})"'
-        " after it"
-    )
+    hint = f"Read it before that {read.method}"
+    if not read.ended:
+        hint += f', or "await {read.session}.refresh({read.instance})" after it'
     return Problem(message, hint, read.place)
 
 
