@@ -29,6 +29,7 @@ from mypy.nodes import (
 from mypy.types import AnyType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
+from mypy_asyncsession.detectors.session_coroutines import COROUTINES, SessionCoroutines
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, SYNC_ONLY_ATTRIBUTES
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 NEGLECTING: Final = frozenset({ComparisonExpr, ConditionalExpr, OpExpr, UnaryExpr})
 #: What a coroutine has, besides its special methods.
 _OWN: Final = frozenset({"close", "send", "throw"})
-#: The classes of coroutines; what is a task or a future runs without being awaited.
-_COROUTINES: Final = frozenset({"Coroutine", "CoroutineType"})
 #: In place of a name: what reads all of them.
 _ALL: Final = "*"
 
@@ -66,6 +65,7 @@ class UnawaitedCoroutines:
         self._interpreter = interpreter
         self._module = module
         self._candidates = candidates
+        self._coroutines = SessionCoroutines(interpreter)
         self._reads: dict[FuncItem, defaultdict[str, list[tuple[Node, Node]]]] = {}
 
     def of_statement(self, statement: Node, point: ProgramPoint) -> Iterator[Unawaited]:
@@ -130,7 +130,11 @@ class UnawaitedCoroutines:
     def _record(
         self, call: Expression, how: Neglect, detail: str | None, point: ProgramPoint
     ) -> Iterator[Unawaited]:
-        if not isinstance(call, CallExpr) or not self._is_coroutine(call, point):
+        if not isinstance(call, CallExpr) or not self._may_be_one(call):
+            return
+        if not self._is_coroutine(call, point) and not (
+            self._candidates.may_matter(call, point.body) and self._coroutines.makes(call, point)
+        ):
             return
         function = point.body.function()
         span = span_of(call)
@@ -148,7 +152,7 @@ class UnawaitedCoroutines:
 
     def _may_be_one(self, call: CallExpr) -> bool:
         """A quick look: mypy knows what most calls give."""
-        if not isinstance(call.callee, MemberExpr):
+        if not isinstance(call.callee, (MemberExpr, NameExpr)):
             return False
         found = get_proper_type(self._interpreter.type_of(call, self._module))
         if found is None or self._interpreter.past_types:
@@ -164,7 +168,7 @@ class UnawaitedCoroutines:
     def _is_coroutine(self, call: CallExpr, point: ProgramPoint) -> bool:
         """Whether a call makes a coroutine of an async session's, or connection's."""
         callee = call.callee
-        if not isinstance(callee, MemberExpr) or not self._may_be_one(call):
+        if not isinstance(callee, MemberExpr):
             return False
         if not self._candidates.may_lead(callee.expr, point.body):
             return False
@@ -200,7 +204,7 @@ class UnawaitedCoroutines:
             if not made or not all(
                 isinstance(each, ObjectValue)
                 and each.shape is Shape.COROUTINE
-                and each.label in _COROUTINES
+                and each.label in COROUTINES
                 for each in made
             ):
                 return False

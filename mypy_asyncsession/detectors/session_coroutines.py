@@ -1,0 +1,76 @@
+"""Calls that make the coroutine of a function of the project which uses an async session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mypy.nodes import AwaitExpr, CallExpr, FuncDef, MemberExpr, WithStmt
+
+from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.semantic.async_sessions import is_for_one_task
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.syntax import is_stub_body, walk
+from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, members
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.program_point import ProgramPoint
+
+#: The classes of coroutines; what is a task or a future runs without being awaited.
+COROUTINES: Final = frozenset({"Coroutine", "CoroutineType"})
+_ASKED: Final = COROUTINE_METHODS | STREAMING_METHODS
+
+
+class SessionCoroutines:
+    """Says of calls whether they make such a coroutine."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+        self._known: dict[int, bool] = {}
+
+    def makes(self, call: CallExpr, point: ProgramPoint) -> bool:
+        """Whether a call makes one, whichever of the functions it calls that it may call."""
+        found = list(members(self._interpreter.value(call, point.scope, point.where)))
+        return bool(found) and all(
+            isinstance(each, ObjectValue)
+            and each.shape is Shape.COROUTINE
+            and each.label in COROUTINES
+            and self._is_of_session(each)
+            for each in found
+        )
+
+    def _is_of_session(self, coroutine: ObjectValue) -> bool:
+        origin = coroutine.origin
+        if origin is None:
+            return False
+        function = origin.function
+        if function is None:
+            owner, _, name = origin.fullname.rpartition(".")
+            return owner.startswith("sqlalchemy.ext.asyncio.") and name in _ASKED
+        if id(function.node) not in self._known:
+            self._known[id(function.node)] = self._uses(function)
+        return self._known[id(function.node)]
+
+    def _uses(self, function: FunctionValue) -> bool:
+        """Whether a coroutine function opens an async session, or awaits a method of one."""
+        node = function.node
+        source = self._interpreter.program.source(function.scope.module)
+        if not isinstance(node, FuncDef) or source is None or is_stub_body(node):
+            return False
+        if not node.is_coroutine or node.is_generator:
+            return False
+        scope = source.scope_in(node, function.scope)
+        for each in walk(node.body, into_functions=False):
+            if isinstance(each, AwaitExpr) and isinstance(each.expr, CallExpr):
+                callee = each.expr.callee
+                if not isinstance(callee, MemberExpr) or callee.name not in _ASKED:
+                    continue
+                asked = self._interpreter.value(callee.expr, scope, None)
+                if is_for_one_task(asked):
+                    return True
+            elif isinstance(each, WithStmt) and each.is_async:
+                for expression in each.expr:
+                    manager = self._interpreter.value(expression, scope, None)
+                    if is_for_one_task(self._interpreter.entered(manager)):
+                        return True
+        return False
