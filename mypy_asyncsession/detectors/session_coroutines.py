@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AwaitExpr, CallExpr, FuncDef, MemberExpr, WithStmt
+from mypy.nodes import AwaitExpr, CallExpr, FuncDef, MemberExpr, NameExpr, WithStmt
 
+from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
+from mypy_asyncsession.models.starlette import RUNNING_IN_THREADS
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import is_stub_body, walk
-from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, members
+from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname, members
 
 if TYPE_CHECKING:
+    from mypy.nodes import Expression
+
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
 #: The classes of coroutines; what is a task or a future runs without being awaited.
 COROUTINES: Final = frozenset({"Coroutine", "CoroutineType"})
 _ASKED: Final = COROUTINE_METHODS | STREAMING_METHODS
+
+#: The last names of what calls a function that it is given, and awaits nothing.
+_CALLING: Final = RUNNING_LATER_METHODS | {
+    name.rpartition(".")[2] for name in RUNNING_LATER | RUNNING_IN_THREADS
+}
 
 
 class SessionCoroutines:
@@ -38,6 +47,39 @@ class SessionCoroutines:
             and self._is_of_session(each)
             for each in found
         )
+
+    def called_in_sync(self, call: CallExpr, point: ProgramPoint) -> Expression | None:
+        """The coroutine function that a call hands to what calls it elsewhere, and awaits nothing.
+
+        ``run_sync`` of a session does so, and what runs a function in a thread.
+        """
+        callee = call.callee
+        if not isinstance(callee, (MemberExpr, NameExpr)) or callee.name not in _CALLING:
+            return None
+        position = 0
+        is_run_sync = False
+        if isinstance(callee, MemberExpr) and callee.name in RUNNING_LATER_METHODS:
+            position = 1
+        else:
+            name = fullname(self._interpreter.value(callee, point.scope, point.where))
+            if name not in RUNNING_LATER | RUNNING_IN_THREADS:
+                if not isinstance(callee, MemberExpr) or callee.name != "run_sync":
+                    return None
+                owner = self._interpreter.value(callee.expr, point.scope, point.where)
+                if not is_for_one_task(owner):
+                    return None
+                is_run_sync = True
+        if len(call.args) <= position or any(kind.is_star() for kind in call.arg_kinds[:2]):
+            return None
+        function = call.args[position]
+        if isinstance(function, MemberExpr) and function.name in COROUTINE_METHODS:
+            owner = self._interpreter.value(function.expr, point.scope, point.where)
+            return function if is_for_one_task(owner) else None
+        value = self._interpreter.value(function, point.scope, point.where)
+        if not isinstance(value, FunctionValue) or not isinstance(value.node, FuncDef):
+            return None
+        is_coroutine = value.node.is_coroutine and not value.node.is_generator
+        return function if is_coroutine and (is_run_sync or self._uses(value)) else None
 
     def _is_of_session(self, coroutine: ObjectValue) -> bool:
         origin = coroutine.origin

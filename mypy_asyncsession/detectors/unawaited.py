@@ -91,6 +91,8 @@ class UnawaitedCoroutines:
         elif isinstance(expression, ComparisonExpr):
             for operand in expression.operands:
                 yield from self._record(operand, Neglect.COMPARED, None, point)
+        elif isinstance(expression, AwaitExpr):
+            yield from self._called_elsewhere(expression, point)
         elif isinstance(expression, UnaryExpr):
             if expression.op == "not":
                 yield from self._tested(expression.expr, point)
@@ -127,6 +129,15 @@ class UnawaitedCoroutines:
         if not uses or (len(bindings) == 1 and all(_takes_for_result(*use) for use in uses)):
             yield from self._record(value, Neglect.ASSIGNED, name, point)
 
+    def _called_elsewhere(self, expression: AwaitExpr, point: ProgramPoint) -> Iterator[Unawaited]:
+        """``await session.run_sync(load)``, where ``load`` is a coroutine function."""
+        call = expression.expr
+        if not isinstance(call, CallExpr):
+            return
+        given = self._coroutines.called_in_sync(call, point)
+        if given is not None and not _is_awaited_again(expression, point):
+            yield _made(call, Neglect.ELSEWHERE, None, point)._replace(text=written(given))
+
     def _record(
         self, call: Expression, how: Neglect, detail: str | None, point: ProgramPoint
     ) -> Iterator[Unawaited]:
@@ -136,19 +147,7 @@ class UnawaitedCoroutines:
             self._candidates.may_matter(call, point.body) and self._coroutines.makes(call, point)
         ):
             return
-        function = point.body.function()
-        span = span_of(call)
-        first = min(point.statement.line, span.line)
-        yield Unawaited(
-            how=how,
-            text=written(call),
-            callee=written(call.callee),
-            detail=detail.rstrip("'") if detail is not None else None,
-            in_async=isinstance(function, FuncDef) and function.is_coroutine,
-            span=span,
-            function=point.body.outermost(),
-            lines=tuple(range(first, span.end_line + 1)),
-        )
+        yield _made(call, how, detail, point)
 
     def _may_be_one(self, call: CallExpr) -> bool:
         """A quick look: mypy knows what most calls give."""
@@ -233,6 +232,38 @@ class UnawaitedCoroutines:
         return self._interpreter.declared_parameter(function, position, point.scope)
 
 
+def _made(call: CallExpr, how: Neglect, detail: str | None, point: ProgramPoint) -> Unawaited:
+    """The record of a coroutine that a call makes."""
+    function = point.body.function()
+    span = span_of(call)
+    first = min(point.statement.line, span.line)
+    return Unawaited(
+        how=how,
+        text=written(call),
+        callee=written(call.callee),
+        detail=detail.rstrip("'") if detail is not None else None,
+        in_async=isinstance(function, FuncDef) and function.is_coroutine,
+        span=span,
+        function=point.body.outermost(),
+        lines=tuple(range(first, span.end_line + 1)),
+    )
+
+
+def _is_awaited_again(expression: AwaitExpr, point: ProgramPoint) -> bool:
+    """Whether a function awaits what an ``await`` gives, there or under its name."""
+    function, statement = point.body.function(), point.statement
+    target = statement.lvalues[0] if isinstance(statement, AssignmentStmt) else None
+    name = target.name if isinstance(target, NameExpr) else None
+    return function is None or any(
+        isinstance(each, AwaitExpr)
+        and (
+            each.expr is expression
+            or (isinstance(each.expr, NameExpr) and name is not None and each.expr.name == name)
+        )
+        for each in walk(function.body)
+    )
+
+
 def _dropped(expression: Expression) -> Iterator[Expression]:
     """The expressions whose value a statement drops."""
     if isinstance(expression, ConditionalExpr):
@@ -279,6 +310,8 @@ def _takes_for_result(use: Node, around: Node) -> bool:
         return True
     if isinstance(around, UnaryExpr):
         return around.op == "not"
+    if isinstance(around, ConditionalExpr):
+        return around.cond is use
     return any(each is use for each in deciding(around))
 
 

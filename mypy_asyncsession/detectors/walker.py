@@ -322,6 +322,7 @@ class Walker:
             elif isinstance(node, AwaitExpr):
                 yield from self._pairings.of(Pairing.AWAIT, node.expr, point, None)
                 yield from self._raw.of_property(node.expr, point)
+                yield from self._unawaited.of_expression(node, point)
                 if isinstance(node.expr, CallExpr):
                     yield from self._using.awaited_later(node.expr, point)
             elif isinstance(node, StarExpr):

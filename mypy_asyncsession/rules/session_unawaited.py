@@ -55,6 +55,11 @@ def check(unawaited: Unawaited) -> Problem | None:
     how, text = unawaited.how, unawaited.text
     if how is Neglect.ASSIGNED:
         message = f'"{text}" is assigned to "{unawaited.detail}", and never awaited'
+    elif how is Neglect.ELSEWHERE:
+        message = (
+            f'"{text}" is a coroutine function: "{unawaited.callee}" calls it, and nobody awaits'
+            " what that gives"
+        )
     elif how is Neglect.ATTRIBUTE:
         message = f'"{text}" is not awaited here: a coroutine has no "{unawaited.detail}"'
     else:
@@ -65,6 +70,8 @@ def check(unawaited: Unawaited) -> Problem | None:
 def _hint(unawaited: Unawaited) -> str:
     if not unawaited.in_async:
         return 'Only an "async def" can await it'
+    if unawaited.how is Neglect.ELSEWHERE:
+        return f'Await it here, without "{unawaited.callee}"'
     awaited = f"await {unawaited.text}"
     if unawaited.how is Neglect.ATTRIBUTE:
         awaited = f"({awaited}).{unawaited.detail}"
