@@ -29,6 +29,7 @@ from mypy_asyncsession.detectors.block_flow import (
 )
 from mypy_asyncsession.detectors.collections_read import is_taken_from
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
+from mypy_asyncsession.detectors.held import Held
 from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns
 from mypy_asyncsession.detectors.outlasting_targets import (
     is_of_module,
@@ -37,7 +38,7 @@ from mypy_asyncsession.detectors.outlasting_targets import (
     is_reset,
 )
 from mypy_asyncsession.detectors.record import Escape
-from mypy_asyncsession.detectors.session_holders import Held, Holders
+from mypy_asyncsession.detectors.session_holders import Holders
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.contextlib import EXIT_STACKS
 from mypy_asyncsession.semantic.cfg import WithItem
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 #: What an exit stack is asked for, and what it does not hand over.
 _ENTERING: Final = frozenset({"enter_async_context", "enter_context"})
@@ -63,11 +65,11 @@ _PUSHING: Final = frozenset({"callback", "push", "push_async_callback", "push_as
 class Escapes:
     """Follows the session of a block to where it is used, kept or given away."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, summaries: Summaries) -> None:
         self._interpreter = interpreter
         self._holders = Holders(interpreter)
         self._tasks = EscapingTasks(interpreter, self._holders)
-        self._late = LateUses(interpreter, self._holders)
+        self._late = LateUses(interpreter, self._holders, summaries)
         self._closed: dict[tuple[int, str], dict[tuple[int, int], Node]] = {}
 
     def of_block(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Escape]:
@@ -206,7 +208,11 @@ class Escapes:
                     if isinstance(inner, ReturnStmt) and is_named(inner.expr, name):
                         yield _escape("returned", inner, name, session, expression, point)
                         return
-            uses = [*self._late.of_attribute(name, attribute, flow), *returns(flow, name)]
+            uses = [
+                *self._late.of_attribute(name, attribute, flow),
+                *self._late.of_unit(name, attribute, point),
+                *returns(flow, name),
+            ]
             used = used_closed(flow, name, uses).get((id(item.statement), item.position))
             if used is not None:
                 how = "returned" if isinstance(used, ReturnStmt) else "used"

@@ -29,9 +29,7 @@ _SESSION: Final = "the session"
 _RESULT: Final = "the result of a query"
 
 
-def method_of(
-    expression: Expression, interpreter: Interpreter, point: ProgramPoint
-) -> str | None:
+def method_of(expression: Expression, interpreter: Interpreter, point: ProgramPoint) -> str | None:
     """What a call is a method of that gives nothing to await; ``None`` for any other call.
 
     Args:

@@ -222,7 +222,10 @@ class UnenteredUses:
         if isinstance(proper, Instance):
             info = proper.type
             return info.fullname in HOLDER_TYPES or (
-                name in SESSION_ATTRIBUTES and (info.name in STARTED_ONCE or info.get(name) is None)
+                (
+                    name in SESSION_ATTRIBUTES
+                    and (info.name in STARTED_ONCE or info.get(name) is None)
+                )
                 or (name in SHARED_ATTRIBUTES and info.name in TAKEN_FOR_SESSIONS)
             )
         if isinstance(proper, UnionType):

@@ -122,7 +122,8 @@ class Walker:
         self._source = source
         self._expected = Expected(interpreter)
         self._overrides = Overrides(interpreter)
-        self._escapes = Escapes(interpreter)
+        summaries = Summaries(interpreter)
+        self._escapes = Escapes(interpreter, summaries)
         self._exits = EarlyExits(interpreter)
         self._open = LeftOpen(interpreter, source)
         self._pairings = Pairings(
@@ -137,7 +138,6 @@ class Walker:
         self._holders = GivenHolders(interpreter, source.module, self._candidates)
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module, self._candidates)
-        summaries = Summaries(interpreter)
         depends = DependsCalls(interpreter)
         dependencies = ParameterDependencies(interpreter, depends)
         self._concurrent = ConcurrentUses(

@@ -161,6 +161,23 @@ RESULT_GETTERS: Final = frozenset(
 )
 #: Those that give a result that is got piece by piece.
 STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
+#: The methods of such a result that give another view of it, and those that get rows.
+STREAM_VIEWS: Final = frozenset({"columns", "mappings", "scalars", "tuples", "unique", "yield_per"})
+STREAM_GETTERS: Final = frozenset(
+    {
+        "all",
+        "fetchall",
+        "fetchmany",
+        "fetchone",
+        "first",
+        "one",
+        "one_or_none",
+        "partitions",
+        "scalar",
+        "scalar_one",
+        "scalar_one_or_none",
+    }
+)
 #: Those whose results have no elements, until all are got from them.
 RESULT_METHODS: Final = frozenset({"exec", "exec_driver_sql", "execute", "scalars"})
 #: What a sync session has and an async one does not.

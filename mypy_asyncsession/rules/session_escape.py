@@ -60,6 +60,10 @@ _HOW = {
         "is closed before the function is called that uses it",
         "Open the session in the function",
     ),
+    "rows": (
+        "is closed before the rows are read that are streamed through it",
+        "Read them inside the block",
+    ),
     "stored": ("is stored, and then closed", "Use it inside the block"),
     "task": (
         "is given to a task that outlives its block",

@@ -112,7 +112,7 @@ def check(raw: UnenteredUse) -> Problem | None:
         is_class = raw.detail.endswith("enter__")
         return Problem(
             f'"{raw.text}" is None: "{raw.detail}" {"returns" if is_class else "yields"} nothing',
-            f'{"Return" if is_class else "Yield"} from it what is to be used',
+            f"{'Return' if is_class else 'Yield'} from it what is to be used",
             handed.place,
         )
     if raw.situation is Situation.WRAPPED:
