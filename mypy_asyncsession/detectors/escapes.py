@@ -44,7 +44,7 @@ from mypy_asyncsession.models.contextlib import EXIT_STACKS
 from mypy_asyncsession.semantic.cfg import WithItem
 from mypy_asyncsession.semantic.session_ownership import closed_by, opens, opens_in
 from mypy_asyncsession.semantic.syntax import dotted, statements, walk
-from mypy_asyncsession.semantic.values import ContainerValue, ObjectValue
+from mypy_asyncsession.semantic.values import UNKNOWN, ContainerValue, ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.summaries import Summaries
+    from mypy_asyncsession.semantic.values import Value
 
 #: What an exit stack is asked for, and what it does not hand over.
 _ENTERING: Final = frozenset({"enter_async_context", "enter_context"})
@@ -82,6 +83,8 @@ class Escapes:
             item = WithItem(statement, position)
             manager = self._interpreter.value(expression, point.scope, point.where)
             session = self._interpreter.entered(manager)
+            if session is UNKNOWN and self._gives_itself(manager, item):
+                session = manager
             if not isinstance(session, ObjectValue):
                 continue
             if session.label in EXIT_STACKS:
@@ -93,6 +96,13 @@ class Escapes:
             ):
                 for how, node in self._escapes(item, target.name, point):
                     yield _escape(how, node, target.name, session, expression, point)
+
+    def _gives_itself(self, manager: Value, item: WithItem) -> bool:
+        """Whether a manager hands out itself, and closes a session of its own in the end."""
+        type_ = manager.type if isinstance(manager, ObjectValue) else None
+        return isinstance(type_, Instance) and bool(
+            closed_by(type_.type, self._interpreter, is_async=item.statement.is_async)
+        )
 
     def of_loop(self, loop: ForStmt, point: ProgramPoint) -> Iterator[Escape]:
         """A session that is used after the loop over its provider has come to its end."""
