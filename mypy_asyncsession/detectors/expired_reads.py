@@ -235,7 +235,9 @@ def _reads_what_was_awaited(contents: Contents) -> bool:
 
     ``user = await users.get(key)``, ``await users.save()``, ``user.name``.
     """
-    awaited, names, read = 0, set(), set()
+    awaited = 0
+    names: set[str] = set()
+    read: set[str] = set()
     for node in contents.own:
         if isinstance(node, AwaitExpr):
             call = node.expr

@@ -99,7 +99,7 @@ def _was_awaited(result: Expression, point: ProgramPoint) -> bool:
     if isinstance(result, NameExpr):
         bindings = point.scope.names.bindings.get(result.name, [])
         made = bindings[0].node if len(bindings) == 1 and bindings[0].kind == "assign" else None
-        return made is not None and not isinstance(made, NameExpr) and _was_awaited(made, point)
+        return isinstance(made, (AwaitExpr, CallExpr)) and _was_awaited(made, point)
     return isinstance(result, AwaitExpr)
 
 
