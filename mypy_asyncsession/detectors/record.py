@@ -222,7 +222,8 @@ class Escape(NamedTuple):
 
     Attributes:
         how: ``returned``, ``held``, ``coroutine``, ``generator``, ``callable``, ``stored``,
-            ``task``, ``looped``, ``used``, ``streamed`` or ``request-task``.
+            ``task``, ``looped``, ``used``, ``rows``, ``finally``, ``streamed`` or
+            ``request-task``.
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.

@@ -169,8 +169,6 @@ class Walker:
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
         for statement in self._candidates.among(statements, body):
             yield from self._statement(statement, body)
-            if isinstance(statement, WithStmt):
-                yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
@@ -236,6 +234,7 @@ class Walker:
         elif isinstance(statement, ReturnStmt):
             if statement.expr is not None:
                 yield from self._holders.of_return(statement, point)
+                yield from self._escapes.of_return(statement, point)
                 yield from self._expression(statement.expr, point)
         elif isinstance(statement, OperatorAssignmentStmt):
             if may_override(statement.lvalue):
@@ -293,6 +292,7 @@ class Walker:
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
         yield from self._raw.of_block(statement, point)
+        yield from self._escapes.of_block(statement, point)
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._pairings.of(pairing, expression, point, target)
             yield from self._raw.of_property(expression, point)

@@ -69,6 +69,10 @@ _HOW = {
         "is given to a task that outlives its block",
         "Let the task open a session of its own, or await it inside the block",
     ),
+    "finally": (
+        'is returned, and closed by a "finally" before that',
+        "Close it where it is used",
+    ),
     "looped": ("is used after the loop, whose end has closed it", "Use it inside the loop"),
     "streamed": (
         "is closed before the response is streamed that uses it",
