@@ -215,6 +215,8 @@ TRANSACTIONS: Final = STARTED_ONCE - {"AsyncConnection"}
 TAKEN_FOR_SESSIONS: Final = STARTED_ONCE | {"AsyncEngine"}
 #: The property that gives a context manager, a sync one even of an async session.
 NO_AUTOFLUSH: Final = "no_autoflush"
+#: The property whose attributes are those of the instance, each to be awaited.
+AWAITABLE: Final = "awaitable_attrs"
 #: The methods that give one which is yet to be started.
 STARTING: Final = frozenset({"begin", "begin_nested", "connect"})
 
