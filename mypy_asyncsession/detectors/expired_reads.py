@@ -10,6 +10,7 @@ from mypy_asyncsession.detectors.instance_reads import InstanceReads
 from mypy_asyncsession.detectors.instance_states import LOADING, InstanceStates, attribute_of
 from mypy_asyncsession.detectors.passed_instances import PassedInstances
 from mypy_asyncsession.detectors.response_models import ModelReaders
+from mypy_asyncsession.detectors.savepoints import rollback_of
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import ExpiredRead
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked, TrackedInstances
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
-_NAMED: Final = frozenset({"begin", "commit", "rollback"})
+_NAMED: Final = frozenset({"begin", "begin_nested", "commit", "rollback"})
 #: One of these names stands in each function of interest.
 _TELLING: Final = LOADING | _NAMED | {"refresh"}
 
@@ -152,7 +153,9 @@ class ExpiredReads:
                     each for each in states.history(held) if each.state is State.EXPIRED
                 ).since
                 since = _awaited(since, done, body)
-                act = _expiring(done.get(since), session, ending)
+                act = _expiring(done.get(since), session, ending) or rollback_of(
+                    body.graph.points[since], session, tracked.name
+                )
                 if left and act is not None:
                     found.append((index, left[0], since, act))
                     break
