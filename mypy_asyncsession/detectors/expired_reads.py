@@ -205,7 +205,7 @@ def _may_read(contents: Contents) -> bool:
     """A quick look: whether something may end a transaction here, or in a function called here."""
     asked: set[str | None] = set()
     given: set[str | None] = set()
-    if _reads_what_was_awaited(contents):
+    if _reads_what_was_awaited(contents) or _reads_after_a_block(contents):
         return True
     if contents.words.isdisjoint(_TELLING):
         return False
@@ -252,6 +252,28 @@ def _reads_what_was_awaited(contents: Contents) -> bool:
         elif isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr):
             read.add(node.expr.name)
     return awaited > 1 and not names.isdisjoint(read)
+
+
+def _reads_after_a_block(contents: Contents) -> bool:
+    """Whether an attribute is read after the block of a manager, which may commit at its end."""
+    ends = [
+        node.body.body[-1].end_line or node.body.body[-1].line
+        for node in contents.own
+        if isinstance(node, WithStmt) and node.is_async and _is_of_manager(node)
+    ]
+    return bool(ends) and any(
+        isinstance(node, MemberExpr)
+        and isinstance(node.expr, NameExpr)
+        and node.line > min(ends)
+        for node in contents.own
+    )
+
+
+def _is_of_manager(block: WithStmt) -> bool:
+    return any(
+        isinstance(expression, CallExpr) and isinstance(target, NameExpr)
+        for expression, target in zip(block.expr, block.target, strict=True)
+    )
 
 
 def _is_from_outside(object_: Object, body: FunctionBody) -> bool:

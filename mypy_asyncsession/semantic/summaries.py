@@ -30,6 +30,7 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
+from mypy_asyncsession.semantic.manager_commits import ManagerCommits
 from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Made, Object
 from mypy_asyncsession.semantic.shapes import Shape
@@ -81,6 +82,7 @@ class Summaries:
         self.program = interpreter.program
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
+        self._managers = ManagerCommits(self)
         self._known = Fixpoints(NOTHING, _DEPTH)
 
     def of(self, function: FunctionValue) -> Summary | None:
@@ -269,6 +271,10 @@ class Summaries:
             if isinstance(target, NameExpr):
                 return self._act(_ENDS[point.way], target, body, point.index)
             return NOTHING
+        if point.way is not None and _ENDS[point.way] == "commit":
+            ended = self._managers.committed(expression, target, body, at, point.index)
+            if ended is not None:
+                return Summary((Act("commit", ended, line=point.line),))
         found = self._exposed(expression, body, at)
         if point.kind is PointKind.LEAVE and isinstance(target, NameExpr):
             held = self.objects.of(target, body, point.index)
