@@ -262,9 +262,7 @@ def _reads_after_a_block(contents: Contents) -> bool:
         if isinstance(node, WithStmt) and node.is_async and _is_of_manager(node)
     ]
     return bool(ends) and any(
-        isinstance(node, MemberExpr)
-        and isinstance(node.expr, NameExpr)
-        and node.line > min(ends)
+        isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr) and node.line > min(ends)
         for node in contents.own
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AwaitExpr, CallExpr, FuncDef, MemberExpr, NameExpr, WithStmt
+from mypy.nodes import AwaitExpr, CallExpr, ClassDef, FuncDef, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.models.asyncio import RUNNING_LATER, RUNNING_LATER_METHODS
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
@@ -15,7 +15,7 @@ from mypy_asyncsession.semantic.syntax import is_stub_body, walk
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname, members
 
 if TYPE_CHECKING:
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
@@ -38,7 +38,17 @@ class SessionCoroutines:
         self._known: dict[int, bool] = {}
 
     def makes(self, call: CallExpr, point: ProgramPoint) -> bool:
-        """Whether a call makes one, whichever of the functions it calls that it may call."""
+        """Whether a call makes one, whichever of the functions it calls that it may call.
+
+        It is given the session, or is of an object that was given it.
+        """
+        callee = call.callee
+        if not self._is_given(call, point) and not self._is_of_holder(callee, point):
+            return False
+        if isinstance(callee, MemberExpr) and is_for_one_task(
+            self._interpreter.value(callee.expr, point.scope, point.where)
+        ):
+            return False  # a method of the session itself
         found = list(members(self._interpreter.value(call, point.scope, point.where)))
         return bool(found) and all(
             isinstance(each, ObjectValue)
@@ -47,6 +57,29 @@ class SessionCoroutines:
             and self._is_of_session(each)
             for each in found
         )
+
+    def _is_given(self, call: Node, point: ProgramPoint) -> bool:
+        """Whether an argument of a call is a session."""
+        return isinstance(call, CallExpr) and any(
+            isinstance(each, (MemberExpr, NameExpr))
+            and is_for_one_task(self._interpreter.value(each, point.scope, point.where))
+            for each in call.args
+        )
+
+    def _is_of_holder(self, callee: Expression, point: ProgramPoint) -> bool:
+        """``Users(session).get``, ``users.get``, and the methods of the object at hand."""
+        if not isinstance(callee, MemberExpr):
+            return False
+        owner = callee.expr
+        if not isinstance(owner, NameExpr):
+            return self._is_given(owner, point)
+        function = point.body.function()
+        own = function.arguments[0].variable.name if function and function.arguments else None
+        if owner.name == own and _is_method(point):
+            return True
+        bindings = point.scope.names.bindings.get(owner.name, [])
+        made = bindings[0].node if len(bindings) == 1 and bindings[0].kind == "assign" else None
+        return made is not None and self._is_given(made, point)
 
     def called_in_sync(self, call: CallExpr, point: ProgramPoint) -> Expression | None:
         """The coroutine function that a call hands to what calls it elsewhere, and awaits nothing.
@@ -116,3 +149,9 @@ class SessionCoroutines:
                     if is_for_one_task(self._interpreter.entered(manager)):
                         return True
         return False
+
+
+def _is_method(point: ProgramPoint) -> bool:
+    """Whether the function around stands in a class."""
+    around = point.body.parent
+    return around is not None and isinstance(around.node, ClassDef)

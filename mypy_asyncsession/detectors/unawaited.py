@@ -143,9 +143,7 @@ class UnawaitedCoroutines:
     ) -> Iterator[Unawaited]:
         if not isinstance(call, CallExpr) or not self._may_be_one(call):
             return
-        if not self._is_coroutine(call, point) and not (
-            self._candidates.may_matter(call, point.body) and self._coroutines.makes(call, point)
-        ):
+        if not self._is_coroutine(call, point) and not self._coroutines.makes(call, point):
             return
         yield _made(call, how, detail, point)
 

@@ -1,4 +1,4 @@
-"""The session that a manager commits at the end of its block, by the generator function it is of."""
+"""The session that a manager commits at the end of its block, by its generator function."""
 
 from __future__ import annotations
 
