@@ -4,6 +4,8 @@
 Rejects a session that is returned from the ``with`` block that opened it, alone, in an object that
 keeps it, or in a generator or coroutine that is yet to run (``StreamingResponse(rows(session))``);
 that is stored as the last thing in the block, used after it, or given to a task that outlives it.
+A result that streams its rows is to be read inside the block, a unit of work and its repositories
+are to be used inside it, and what a ``finally`` closes is not to be returned.
 So is one that FastAPI injects, where a task uses it once FastAPI has closed it, or, with
 ``scope="function"`` and with FastAPI 0.106 to 0.117, a streamed response or a background task.
 

@@ -1,14 +1,16 @@
 """An attribute of an instance that a rollback or a commit has expired.
 
 ## What it does
-Rejects reading a mapped attribute of an instance that was got through an ``AsyncSession``, where
-a ``rollback()`` of that session comes between, or a ``commit()`` of one that is known to expire
-its instances: with no refresh, query or assignment since. The rollback may stand in a function
-that is given the session, or be the end of ``async with session.begin()`` after an exception; the
-next round of a loop counts. Where such a function says by its result that it has rolled back
-(``if not await save(session)``), that branch alone counts. The instance may come from a
-repository, from a dependency that shares the session, or from a caller in the same module. What a
-pydantic model reads of it counts, and so does the ``response_model`` of a handler that returns it.
+Rejects reading a mapped attribute of an instance that was got through an ``AsyncSession``, where a
+``rollback()`` of that session comes between, or a ``commit()`` of one that is known to expire its
+instances: with no refresh, query or assignment since. The rollback may stand in a function that is
+given the session, or be the end of ``async with session.begin()`` after an exception; the next
+round of a loop counts. So do the ends of ``async with maker.begin()`` and of a manager of the
+project that commits, and the rollback of a savepoint for what was assigned since it began. Where
+such a function says by its result that it has rolled back (``if not await save(session)``), that
+branch alone counts. The instance may come from a repository, from a dependency that shares the
+session, or from a caller in the same module. What a pydantic model reads of it counts, and so does
+the ``response_model`` of a handler that returns it.
 
 ## Why is this bad
 A rollback expires every instance of the session, primary keys included, also with

@@ -3,8 +3,10 @@
 ## What it does
 Rejects a call of a coroutine method of an async session or connection whose coroutine is dropped,
 assigned to a name that nothing awaits, or taken for what it would give: tested, compared, or asked
-for an attribute. A coroutine that is returned, gathered, given to a task or to another function, or
-stored and awaited later is right.
+for an attribute. The same is said of a coroutine function of the project that uses a session which
+it is given, or which its object was given; and of one that is handed to ``run_sync`` or to a
+thread, where nobody awaits what it gives. A coroutine that is returned, gathered, given to a task
+or to another function, or stored and awaited later is right.
 
 ## Why is this bad
 A coroutine that is not awaited never begins. The row is not deleted, the transaction is not

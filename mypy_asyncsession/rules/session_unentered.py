@@ -5,7 +5,8 @@ Rejects an attribute of a session that is asked of a generator, a context manage
 which was never entered or awaited, and such an object where a session is expected: as an argument,
 as a return value, or stored in an attribute that is annotated as one. The same is said of a
 sessionmaker that was not called, and of an ``engine.connect()`` or a ``session.begin()`` that
-nobody awaits or enters.
+nobody awaits or enters. A transaction, a connection or an engine that is asked for what only a
+session has is taken for one, too, and so is the ``None`` of a manager that hands out nothing.
 
 ## Why is this bad
 The session was not opened. It raises ``AttributeError`` when the attribute is used, which may be
@@ -37,6 +38,8 @@ async def report() -> None:
 - ``AttributeError: 'coroutine' object has no attribute 'scalars'``
 - ``AttributeError: 'async_generator' object has no attribute 'commit'``
 - ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'query'``
+- ``AttributeError: 'AsyncSessionTransaction' object has no attribute 'add'``
+- ``AttributeError: 'NoneType' object has no attribute 'execute'``
 - ``RuntimeWarning: coroutine 'get_session' was never awaited``
 
 ## See also
