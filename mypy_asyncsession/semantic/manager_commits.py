@@ -14,18 +14,30 @@ from mypy_asyncsession.semantic.syntax import walk, yields
 from mypy_asyncsession.semantic.values import FunctionValue, ManagerFactory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mypy.nodes import CallExpr, Node
 
+    from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.object_identity import Objects
     from mypy_asyncsession.semantic.objects import Object
-    from mypy_asyncsession.semantic.summaries import Summaries
 
 
 class ManagerCommits:
     """Looks into the generator functions of managers."""
 
-    def __init__(self, summaries: Summaries) -> None:
-        self._summaries = summaries
+    def __init__(
+        self, objects: Objects, points: Callable[[FunctionBody], Iterator[tuple[int, Summary]]]
+    ) -> None:
+        """Begin.
+
+        Args:
+            objects: Says which objects expressions are.
+            points: Says what the points of a function do with objects.
+        """
+        self._objects = objects
+        self._points = points
         self._known: dict[int, str | None] = {}
 
     def committed(
@@ -40,7 +52,7 @@ class ManagerCommits:
             at: The point of the call.
             left: The point at which the block is left.
         """
-        objects = self._summaries.objects
+        objects = self._objects
         factory = objects.value(call.callee, body, at)
         function = factory.function if isinstance(factory, ManagerFactory) else None
         if not isinstance(function, FunctionValue) or not function.node.is_generator:
@@ -59,24 +71,23 @@ class ManagerCommits:
         """The parameter that is yielded and committed then; empty for a session of its own."""
         given = yields(function.node)
         session = given[0].expr if len(given) == 1 and isinstance(given[0], YieldExpr) else None
-        source = self._summaries.program.source(function.scope.module)
-        if not isinstance(session, NameExpr) or source is None:
+        if not isinstance(session, NameExpr):
             return None
         if any(
             isinstance(node, MemberExpr) and node.name in FORGETTING
             for node in walk(function.node.body)
         ):
             return None
-        body = self._summaries.objects.body(function.node, function.scope)
+        body = self._objects.body(function.node, function.scope)
         graph = body.graph
         starts = graph.of_kind(PointKind.YIELD)
         at = body.at(session)
-        yielded = self._summaries.objects.of(session, body, at) if at is not None else None
+        yielded = self._objects.of(session, body, at) if at is not None else None
         if yielded is None:
             return None
         commits = [
             index
-            for index, summary in self._summaries.points(body)
+            for index, summary in self._points(body)
             if any(
                 act.method == "commit" and act.object == yielded and act.on_return
                 for act in summary.acts

@@ -82,7 +82,7 @@ class Summaries:
         self.program = interpreter.program
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
-        self._managers = ManagerCommits(self)
+        self._managers = ManagerCommits(self.objects, self.points)
         self._known = Fixpoints(NOTHING, _DEPTH)
 
     def of(self, function: FunctionValue) -> Summary | None:
