@@ -10,6 +10,7 @@ from mypy_asyncsession.detectors.instance_reads import InstanceReads
 from mypy_asyncsession.detectors.instance_states import LOADING, InstanceStates, attribute_of
 from mypy_asyncsession.detectors.passed_instances import PassedInstances
 from mypy_asyncsession.detectors.response_models import ModelReaders
+from mypy_asyncsession.detectors.returned_expired import ReturnedExpired
 from mypy_asyncsession.detectors.savepoints import rollback_of
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import ExpiredRead
@@ -63,6 +64,9 @@ class ExpiredReads:
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
+        self._returned = ReturnedExpired(
+            summaries.objects, self._tracked, self._states, self._passed
+        )
 
     def of_function(
         self, function: FuncDef, point: ProgramPoint, inner: Body
@@ -91,6 +95,10 @@ class ExpiredReads:
                     columns &= tracked.mapped.columns
                     told = tuple(sorted(columns))
                     yield _record(tracked, read, told, since, act, body, inner)
+        for tracked, read, since, act in self._returned.of(body, read_here):
+            if (read.expression.line, read.expression.column) not in reported:
+                record = _record(tracked, read, (), since, act, body, inner)
+                yield record._replace(ended=True, line=act.line)
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""
@@ -234,24 +242,19 @@ def _ends_session(at: int, session: Object, body: FunctionBody) -> bool:
 
 
 def _reads_what_was_awaited(contents: Contents) -> bool:
-    """Whether an attribute is read of what one method has given, where several are awaited.
+    """Whether an attribute is read of what a function has given that is awaited.
 
     ``user = await users.get(key)``, ``await users.save()``, ``user.name``.
     """
-    awaited = 0
     names: set[str] = set()
     read: set[str] = set()
     for node in contents.own:
-        if isinstance(node, AwaitExpr):
-            call = node.expr
-            awaited += isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr)
-        elif isinstance(node, AssignmentStmt) and isinstance(node.rvalue, AwaitExpr):
-            call = node.rvalue.expr
-            if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr):
+        if isinstance(node, AssignmentStmt) and isinstance(node.rvalue, AwaitExpr):
+            if isinstance(node.rvalue.expr, CallExpr):
                 names.update(each.name for each in node.lvalues if isinstance(each, NameExpr))
         elif isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr):
             read.add(node.expr.name)
-    return awaited > 1 and not names.isdisjoint(read)
+    return not names.isdisjoint(read)
 
 
 def _reads_after_a_block(contents: Contents) -> bool:
