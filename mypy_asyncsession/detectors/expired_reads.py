@@ -78,15 +78,21 @@ class ExpiredReads:
             point: Where it is defined.
             inner: Its body.
         """
-        if not function.is_coroutine or not _may_read(point.body.contents(function)):
+        contents = point.body.contents(function)
+        if not function.is_coroutine:
+            return
+        ends, awaited = _may_read(contents), _reads_what_was_awaited(contents)
+        opens = any(isinstance(each, WithStmt) and _is_of_manager(each) for each in contents.own)
+        if not ends and not awaited and not (opens and _reads_after_a_block(contents)):
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()
         read_here = InstanceReads(body, self._models.readers(function, body.graph, inner))
-        for tracked in (*self._tracked.of(body), *self._parameters(body)):
+        found = [*self._tracked.of(body)] if ends or opens else []
+        for tracked in (*found, *(self._parameters(body) if ends else ())):
             reads = read_here.of(tracked)
-            if not reads:
-                continue
+            if not reads or not (ends or self._expiry.on_commit(tracked.session, body)):
+                continue  # what names no transaction may commit, through others
             for read, since, act in self._expired(tracked, reads, body):
                 key = (read.expression.line, read.expression.column)
                 if key not in reported:
@@ -95,7 +101,7 @@ class ExpiredReads:
                     columns &= tracked.mapped.columns
                     told = tuple(sorted(columns))
                     yield _record(tracked, read, told, since, act, body, inner)
-        for tracked, read, since, act in self._returned.of(body, read_here):
+        for tracked, read, since, act in self._returned.of(body, read_here) if awaited else ():
             if (read.expression.line, read.expression.column) not in reported:
                 record = _record(tracked, read, (), since, act, body, inner)
                 yield record._replace(ended=True, line=act.line)
@@ -213,8 +219,6 @@ def _may_read(contents: Contents) -> bool:
     """A quick look: whether something may end a transaction here, or in a function called here."""
     asked: set[str | None] = set()
     given: set[str | None] = set()
-    if _reads_what_was_awaited(contents) or _reads_after_a_block(contents):
-        return True
     if contents.words.isdisjoint(_TELLING):
         return False
     for node in contents.own:
@@ -262,7 +266,7 @@ def _reads_after_a_block(contents: Contents) -> bool:
     ends = [
         node.body.body[-1].end_line or node.body.body[-1].line
         for node in contents.own
-        if isinstance(node, WithStmt) and node.is_async and _is_of_manager(node)
+        if isinstance(node, WithStmt) and _is_of_manager(node)
     ]
     return bool(ends) and any(
         isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr) and node.line > min(ends)
@@ -271,7 +275,8 @@ def _reads_after_a_block(contents: Contents) -> bool:
 
 
 def _is_of_manager(block: WithStmt) -> bool:
-    return any(
+    """Whether a block binds what a call has given that it enters."""
+    return block.is_async and any(
         isinstance(expression, CallExpr) and isinstance(target, NameExpr)
         for expression, target in zip(block.expr, block.target, strict=True)
     )

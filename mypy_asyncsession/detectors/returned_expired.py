@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, FuncDef, NameExpr, ReturnStmt, WithStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    WithStmt,
+)
 
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
@@ -17,6 +26,8 @@ from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mypy.nodes import FuncItem
 
     from mypy_asyncsession.detectors.instance_reads import InstanceReads, Read
     from mypy_asyncsession.detectors.instance_states import InstanceStates
@@ -92,7 +103,7 @@ class ReturnedExpired:
         if id(node) not in self._known:
             self._known[id(node)] = None  # inside itself
             is_plain = isinstance(node, FuncDef) and node.is_coroutine and not node.is_generator
-            if is_plain and not is_stub_body(node):
+            if is_plain and not is_stub_body(node) and _may_commit(node):
                 body = self._objects.body(node, function.scope)
                 self._known[id(node)] = self._ended(body, function)
         return self._known[id(node)]
@@ -146,6 +157,14 @@ class ReturnedExpired:
             if not on_every_path(body.graph, each.begins, ends, Graph.EXIT, along=EdgeKind.QUIET):
                 return None
         return ended
+
+
+def _may_commit(function: FuncItem) -> bool:
+    """A quick look: whether a function names what ends a transaction."""
+    return any(
+        isinstance(node, MemberExpr) and node.name in ("begin", "commit")
+        for node in walk(function.body)
+    )
 
 
 def _is_own(session: Object, body: FunctionBody) -> bool:

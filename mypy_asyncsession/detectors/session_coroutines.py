@@ -17,6 +17,7 @@ from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullna
 if TYPE_CHECKING:
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
@@ -33,8 +34,9 @@ _CALLING: Final = RUNNING_LATER_METHODS | {
 class SessionCoroutines:
     """Says of calls whether they make such a coroutine."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, candidates: Candidates) -> None:
         self._interpreter = interpreter
+        self._candidates = candidates
         self._known: dict[int, bool] = {}
 
     def makes(self, call: CallExpr, point: ProgramPoint) -> bool:
@@ -62,6 +64,7 @@ class SessionCoroutines:
         """Whether an argument of a call is a session."""
         return isinstance(call, CallExpr) and any(
             isinstance(each, (MemberExpr, NameExpr))
+            and self._candidates.may_lead(each, point.body)
             and is_for_one_task(self._interpreter.value(each, point.scope, point.where))
             for each in call.args
         )

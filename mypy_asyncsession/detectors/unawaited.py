@@ -65,7 +65,7 @@ class UnawaitedCoroutines:
         self._interpreter = interpreter
         self._module = module
         self._candidates = candidates
-        self._coroutines = SessionCoroutines(interpreter)
+        self._coroutines = SessionCoroutines(interpreter, candidates)
         self._reads: dict[FuncItem, defaultdict[str, list[tuple[Node, Node]]]] = {}
 
     def of_statement(self, statement: Node, point: ProgramPoint) -> Iterator[Unawaited]:
