@@ -127,6 +127,24 @@ def _is_idle(node: Node, session: str) -> bool:
     )
 
 
+def closes_on_return(flow: FunctionFlow, statement: Node, name: str) -> bool:
+    """Whether a session is closed on every way from a ``return`` to the end of the function."""
+    graph = flow.graph
+    returning = graph.points_of(statement)
+    closing = {
+        index
+        for index in graph.of_kind(PointKind.AWAIT)
+        if isinstance(node := graph.points[index].node, AwaitExpr)
+        and isinstance(node.expr, CallExpr)
+        and dotted(node.expr.callee) in (f"{name}.close", f"{name}.aclose")
+    }
+    if not returning or not closing:
+        return False
+    return graph.EXIT not in reachable(
+        graph, returning, avoiding=closing, along=~EdgeKind.RAISING
+    ) and not closing.isdisjoint(reachable(graph, returning, along=~EdgeKind.RAISING))
+
+
 def is_bound_once(flow: FunctionFlow, name: str, statement: Node) -> bool:
     """Whether a statement is all that binds a name, in its function and in those inside it."""
     bound = set(flow.bindings.of(name))

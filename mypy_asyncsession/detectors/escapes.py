@@ -27,8 +27,10 @@ from mypy_asyncsession.detectors.block_flow import (
     leaving,
     used_closed,
 )
+from mypy_asyncsession.detectors.closed_returns import ClosedReturns, escape_of
 from mypy_asyncsession.detectors.collections_read import is_taken_from
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
+from mypy_asyncsession.detectors.held import Held
 from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns
 from mypy_asyncsession.detectors.outlasting_targets import (
     is_of_module,
@@ -36,23 +38,24 @@ from mypy_asyncsession.detectors.outlasting_targets import (
     is_put,
     is_reset,
 )
-from mypy_asyncsession.detectors.record import Escape
-from mypy_asyncsession.detectors.session_holders import Held, Holders
-from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.session_holders import Holders
 from mypy_asyncsession.models.contextlib import EXIT_STACKS
 from mypy_asyncsession.semantic.cfg import WithItem
 from mypy_asyncsession.semantic.session_ownership import closed_by, opens, opens_in
 from mypy_asyncsession.semantic.syntax import dotted, statements, walk
-from mypy_asyncsession.semantic.values import ContainerValue, ObjectValue
+from mypy_asyncsession.semantic.values import UNKNOWN, ContainerValue, ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from mypy.nodes import Expression, Node
 
+    from mypy_asyncsession.detectors.record import Escape
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.summaries import Summaries
+    from mypy_asyncsession.semantic.values import Value
 
 #: What an exit stack is asked for, and what it does not hand over.
 _ENTERING: Final = frozenset({"enter_async_context", "enter_context"})
@@ -63,11 +66,12 @@ _PUSHING: Final = frozenset({"callback", "push", "push_async_callback", "push_as
 class Escapes:
     """Follows the session of a block to where it is used, kept or given away."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, summaries: Summaries) -> None:
         self._interpreter = interpreter
         self._holders = Holders(interpreter)
+        self._returns = ClosedReturns(interpreter)
         self._tasks = EscapingTasks(interpreter, self._holders)
-        self._late = LateUses(interpreter, self._holders)
+        self._late = LateUses(interpreter, self._holders, summaries)
         self._closed: dict[tuple[int, str], dict[tuple[int, int], Node]] = {}
 
     def of_block(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Escape]:
@@ -80,6 +84,8 @@ class Escapes:
             item = WithItem(statement, position)
             manager = self._interpreter.value(expression, point.scope, point.where)
             session = self._interpreter.entered(manager)
+            if session is UNKNOWN and self._gives_itself(manager, item):
+                session = manager
             if not isinstance(session, ObjectValue):
                 continue
             if session.label in EXIT_STACKS:
@@ -90,7 +96,14 @@ class Escapes:
                 manager, self._interpreter, bare=not expression.args
             ):
                 for how, node in self._escapes(item, target.name, point):
-                    yield _escape(how, node, target.name, session, expression, point)
+                    yield escape_of(how, node, target.name, session, expression, point)
+
+    def _gives_itself(self, manager: Value, item: WithItem) -> bool:
+        """Whether a manager hands out itself, and closes a session of its own in the end."""
+        type_ = manager.type if isinstance(manager, ObjectValue) else None
+        return isinstance(type_, Instance) and bool(
+            closed_by(type_.type, self._interpreter, is_async=item.statement.is_async)
+        )
 
     def of_loop(self, loop: ForStmt, point: ProgramPoint) -> Iterator[Escape]:
         """A session that is used after the loop over its provider has come to its end."""
@@ -112,7 +125,11 @@ class Escapes:
         used = used_closed(flow, name, uses, loop).get((id(loop), 0))
         if used is not None:
             how = "returned" if isinstance(used, ReturnStmt) else "looped"
-            yield _escape(how, used, name, session, loop.expr, point)
+            yield escape_of(how, used, name, session, loop.expr, point)
+
+    def of_return(self, statement: ReturnStmt, point: ProgramPoint) -> Iterator[Escape]:
+        """A session that is returned, and closed before the caller has it."""
+        yield from self._returns.of_statement(statement, point)
 
     def _is_given(self, call: CallExpr, session: ObjectValue, point: ProgramPoint) -> bool:
         """Whether a call is given such a session: then the block need not be what closes it."""
@@ -172,12 +189,12 @@ class Escapes:
             if kept:
                 spared = is_reset(inner, [target], point) or does_something(flow, inner, left, name)
                 if inner in block.body and not spared:
-                    yield _escape("stored", inner, name, session, call, point)
+                    yield escape_of("stored", inner, name, session, call, point)
                 continue
             names = {name: Held.SEVERAL if several else Held.ITSELF}
             found = [] if several else list(self._inside(item, name, names, left, point))
             for how, node in found or self._late.of_names(item, names, left, point):
-                yield _escape(how, node, name, session, call, point)
+                yield escape_of(how, node, name, session, call, point)
 
     def _of_unit(
         self, item: WithItem, name: str, unit: ObjectValue, point: ProgramPoint
@@ -204,13 +221,17 @@ class Escapes:
             if isinstance(point.body.function(), FuncDef) and not flow.is_generator:
                 for inner in statements(item.statement.body):
                     if isinstance(inner, ReturnStmt) and is_named(inner.expr, name):
-                        yield _escape("returned", inner, name, session, expression, point)
+                        yield escape_of("returned", inner, name, session, expression, point)
                         return
-            uses = [*self._late.of_attribute(name, attribute, flow), *returns(flow, name)]
+            uses = [
+                *self._late.of_attribute(name, attribute, flow),
+                *self._late.of_unit(name, attribute, point),
+                *returns(flow, name),
+            ]
             used = used_closed(flow, name, uses).get((id(item.statement), item.position))
             if used is not None:
                 how = "returned" if isinstance(used, ReturnStmt) else "used"
-                yield _escape(how, used, name, session, expression, point)
+                yield escape_of(how, used, name, session, expression, point)
             return
 
     def _inside(
@@ -319,26 +340,6 @@ class Escapes:
             uses = [*connecting(flow, name), *self._late.of_session(name, point)]
             self._closed[key] = used_closed(flow, name, uses)
         return self._closed[key]
-
-
-def _escape(
-    how: str,
-    node: Node,
-    name: str,
-    session: ObjectValue,
-    opener: Expression,
-    point: ProgramPoint,
-) -> Escape:
-    span = span_of(node)  # type: ignore[arg-type]
-    return Escape(
-        how=how,
-        name=name.rstrip("'"),
-        session=session.label or "session",
-        opener=written(opener),
-        span=span,
-        function=point.body.outermost(),
-        lines=tuple(range(span.line, span.end_line + 1)),
-    )
 
 
 def _is_closed_there(flow: FunctionFlow, item: WithItem, stack: str, left: Collection[int]) -> bool:

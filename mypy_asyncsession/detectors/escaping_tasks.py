@@ -19,7 +19,8 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.block_flow import waits
-from mypy_asyncsession.detectors.session_holders import METHODS, Held, items_of
+from mypy_asyncsession.detectors.held import METHODS, Held
+from mypy_asyncsession.detectors.session_holders import items_of
 from mypy_asyncsession.models.asyncio import TASK_MAKERS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.starlette import BACKGROUND_TASKS
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Block, Expression, Node
 
-    from mypy_asyncsession.detectors.session_holders import Holders, Names
+    from mypy_asyncsession.detectors.held import Names
+    from mypy_asyncsession.detectors.session_holders import Holders
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.scopes import Scope

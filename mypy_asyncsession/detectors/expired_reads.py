@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr
+from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.detectors.instance_reads import InstanceReads
 from mypy_asyncsession.detectors.instance_states import LOADING, InstanceStates, attribute_of
 from mypy_asyncsession.detectors.passed_instances import PassedInstances
 from mypy_asyncsession.detectors.response_models import ModelReaders
+from mypy_asyncsession.detectors.returned_expired import ReturnedExpired
+from mypy_asyncsession.detectors.savepoints import rollback_of
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import ExpiredRead
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked, TrackedInstances
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: A quick look: what a function names that has such a read.
-_NAMED: Final = frozenset({"begin", "commit", "rollback"})
+_NAMED: Final = frozenset({"begin", "begin_nested", "commit", "rollback"})
 #: One of these names stands in each function of interest.
 _TELLING: Final = LOADING | _NAMED | {"refresh"}
 
@@ -62,6 +64,9 @@ class ExpiredReads:
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
+        self._returned = ReturnedExpired(
+            summaries.objects, self._tracked, self._states, self._passed
+        )
 
     def of_function(
         self, function: FuncDef, point: ProgramPoint, inner: Body
@@ -73,17 +78,21 @@ class ExpiredReads:
             point: Where it is defined.
             inner: Its body.
         """
-        if not function.is_coroutine or not point.body.may_mention(_TELLING):
+        contents = point.body.contents(function)
+        if not function.is_coroutine:
             return
-        if not _may_read(point.body.contents(function)):
+        ends, awaited = _may_read(contents), _reads_what_was_awaited(contents)
+        opens = any(isinstance(each, WithStmt) and _is_of_manager(each) for each in contents.own)
+        if not ends and not awaited and not (opens and _reads_after_a_block(contents)):
             return
         body = self._objects.body(function, point.scope)
         reported: set[tuple[int, int]] = set()
         read_here = InstanceReads(body, self._models.readers(function, body.graph, inner))
-        for tracked in (*self._tracked.of(body), *self._parameters(body)):
+        found = [*self._tracked.of(body)] if ends or opens else []
+        for tracked in (*found, *(self._parameters(body) if ends else ())):
             reads = read_here.of(tracked)
-            if not reads:
-                continue
+            if not reads or not (ends or self._expiry.on_commit(tracked.session, body)):
+                continue  # what names no transaction may commit, through others
             for read, since, act in self._expired(tracked, reads, body):
                 key = (read.expression.line, read.expression.column)
                 if key not in reported:
@@ -92,6 +101,10 @@ class ExpiredReads:
                     columns &= tracked.mapped.columns
                     told = tuple(sorted(columns))
                     yield _record(tracked, read, told, since, act, body, inner)
+        for tracked, read, since, act in self._returned.of(body, read_here) if awaited else ():
+            if (read.expression.line, read.expression.column) not in reported:
+                record = _record(tracked, read, (), since, act, body, inner)
+                yield record._replace(ended=True, line=act.line)
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""
@@ -154,7 +167,9 @@ class ExpiredReads:
                     each for each in states.history(held) if each.state is State.EXPIRED
                 ).since
                 since = _awaited(since, done, body)
-                act = _expiring(done.get(since), session, ending)
+                act = _expiring(done.get(since), session, ending) or rollback_of(
+                    body.graph.points[since], session, tracked.name
+                )
                 if left and act is not None:
                     found.append((index, left[0], since, act))
                     break
@@ -193,6 +208,7 @@ def _record(
         by=act.function,
         line=line,
         place=Place(act.function or act.method, act.path or inner.path, act.line or line),
+        ended=_ends_session(since, tracked.session, body),
         span=span,
         function=inner.outermost(),
         lines=tuple(range(span.line, span.end_line + 1)),
@@ -217,6 +233,53 @@ def _may_read(contents: Contents) -> bool:
         elif isinstance(node, CallExpr):
             given.update(map(dotted, node.args))  # ``UnitOfWork(session)``
     return not (asked & given) <= {None}
+
+
+def _ends_session(at: int, session: Object, body: FunctionBody) -> bool:
+    """Whether a point leaves the block that a session was opened for."""
+    point = body.graph.points[at]
+    if point.kind is not PointKind.LEAVE or not isinstance(point.node, WithStmt):
+        return False
+    if not isinstance(session, Variable) or session.defined <= 0:
+        return False
+    return point.node.target[point.item] is body.graph.points[session.defined].node
+
+
+def _reads_what_was_awaited(contents: Contents) -> bool:
+    """Whether an attribute is read of what a function has given that is awaited.
+
+    ``user = await users.get(key)``, ``await users.save()``, ``user.name``.
+    """
+    names: set[str] = set()
+    read: set[str] = set()
+    for node in contents.own:
+        if isinstance(node, AssignmentStmt) and isinstance(node.rvalue, AwaitExpr):
+            if isinstance(node.rvalue.expr, CallExpr):
+                names.update(each.name for each in node.lvalues if isinstance(each, NameExpr))
+        elif isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr):
+            read.add(node.expr.name)
+    return not names.isdisjoint(read)
+
+
+def _reads_after_a_block(contents: Contents) -> bool:
+    """Whether an attribute is read after the block of a manager, which may commit at its end."""
+    ends = [
+        node.body.body[-1].end_line or node.body.body[-1].line
+        for node in contents.own
+        if isinstance(node, WithStmt) and _is_of_manager(node)
+    ]
+    return bool(ends) and any(
+        isinstance(node, MemberExpr) and isinstance(node.expr, NameExpr) and node.line > min(ends)
+        for node in contents.own
+    )
+
+
+def _is_of_manager(block: WithStmt) -> bool:
+    """Whether a block binds what a call has given that it enters."""
+    return block.is_async and any(
+        isinstance(expression, CallExpr) and isinstance(target, NameExpr)
+        for expression, target in zip(block.expr, block.target, strict=True)
+    )
 
 
 def _is_from_outside(object_: Object, body: FunctionBody) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mypy.nodes import CallExpr, FuncDef, MemberExpr, NameExpr, ReturnStmt
 
-from mypy_asyncsession.detectors.loaded_instances import Helper
+from mypy_asyncsession.detectors.loaded_instances import ENDED, Helper
 from mypy_asyncsession.findings import Place
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.program_point import Body
@@ -46,6 +46,8 @@ class HelperLoads:
         for helper in self._helpers(function):
             for each in helper.found:
                 session = _seen_from(each.session, call, function)
+                if session is None and _is_own(each.session, helper):
+                    session = ENDED
                 if session is None:
                     return []
                 place = each.place or Place(function.name, function.path, each.query.made.line)
@@ -96,6 +98,12 @@ class HelperLoads:
                 return []
             helpers.append(Helper(node, body, statement, found))
         return helpers
+
+
+def _is_own(session: str, helper: Helper) -> bool:
+    """Whether a function opens the session itself, so that it is closed when it has returned."""
+    bindings = helper.body.scope.names.bindings.get(session, [])
+    return session == ENDED or (len(bindings) == 1 and bindings[0].kind == "async with")
 
 
 def _seen_from(session: str, call: CallExpr, function: FunctionValue) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
 
+from mypy_asyncsession.detectors.savepoints import rolled_back
 from mypy_asyncsession.detectors.tracked_instances import State
 from mypy_asyncsession.models.sqlalchemy import FORGETTING
 from mypy_asyncsession.semantic.async_sessions import is_async_session
@@ -200,6 +201,9 @@ class InstanceStates:
                     and target is body.graph.points[session.defined].node
                 ):
                     made.append(Change(None, _LIVE | {State.CHANGED}))
+                if failing := rolled_back(point, session, tracked.name):
+                    gone = frozenset({State.LOADED, State.CHANGED})
+                    made.append(Change(State.EXPIRED, gone, failing))
             if made:
                 changes.setdefault(point.index, []).extend(made)
 

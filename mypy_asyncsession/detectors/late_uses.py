@@ -22,9 +22,10 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.block_flow import connecting, used_after
-from mypy_asyncsession.detectors.session_holders import Held, is_streaming, uses
+from mypy_asyncsession.detectors.held import Held
+from mypy_asyncsession.detectors.session_holders import is_streaming, uses
 from mypy_asyncsession.models.asyncio import AWAITING, AWAITING_LATER
-from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
+from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES, STREAM_GETTERS
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.syntax import mentions, statements, walk
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
+    from mypy_asyncsession.semantic.summaries import Summaries
 
 #: What puts something into a collection.
 _ADDING: Final = frozenset({"add", "append"})
@@ -50,8 +52,9 @@ _EMPTY: Final = frozenset({"deque", "dict", "list", "set"})
 class LateUses:
     """Finds the uses of what leads to a session."""
 
-    def __init__(self, interpreter: Interpreter, holders: Holders) -> None:
+    def __init__(self, interpreter: Interpreter, holders: Holders, summaries: Summaries) -> None:
         self._interpreter = interpreter
+        self._summaries = summaries
         self._holders = holders
 
     def of_session(self, name: str, point: ProgramPoint) -> Iterator[Use]:
@@ -74,6 +77,28 @@ class LateUses:
         for index, read in flow.inner_attributes.get((name, attribute), ()):
             if read.name in CONNECTING_ATTRIBUTES:
                 yield index, read
+
+    def of_unit(self, name: str, attribute: str, point: ProgramPoint) -> Iterator[Use]:
+        """Where a method of an object, or of a part of it, uses the session in its attribute."""
+        function, outer = point.body.function(), point.scope.parent
+        if function is None or outer is None or function is not point.body.node:
+            return
+        body = self._summaries.objects.body(function, outer)
+        for index in body.graph.of_kind(PointKind.AWAIT):
+            node = body.graph.points[index].node
+            call = node.expr if isinstance(node, AwaitExpr) else None
+            if not isinstance(call, CallExpr) or not isinstance(call.callee, MemberExpr):
+                continue
+            owner = call.callee.expr
+            while isinstance(owner, MemberExpr):
+                owner = owner.expr
+            if not is_named(owner, name):
+                continue
+            unit = self._summaries.objects.of(owner, body, index)
+            session = self._summaries.objects.attribute(unit, attribute) if unit else None
+            acts = self._summaries.at(body.graph.points[index], body).acts
+            if any(act.object == session and act.method in CONNECTING_ATTRIBUTES for act in acts):
+                yield index, call
 
     def of_names(
         self,
@@ -109,6 +134,7 @@ class LateUses:
                 Held.COROUTINE,
                 Held.COROUTINES,
                 Held.GENERATOR,
+                Held.STREAM,
             ):
                 yield how.reported, used
             else:
@@ -136,6 +162,9 @@ class LateUses:
             ]
         elif how is Held.GENERATOR:
             found += _iterated(name, flow)
+        elif how is Held.STREAM:
+            found += _iterated(name, flow)
+            found += [use for use in flow.attributes.get(name, ()) if use[1].name in STREAM_GETTERS]
         else:
             found += _called(name, flow)
         return found

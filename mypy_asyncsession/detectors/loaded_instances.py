@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.queries import Queries, Query
     from mypy_asyncsession.semantic.scopes import Scope
 
+#: Stands for a session that a function has opened and closed: nothing can be loaded through it.
+ENDED: Final = ""
 #: How many names are followed.
 _DEPTH: Final = 6
 #: What a session's methods give, once they are awaited.
@@ -81,7 +83,7 @@ class Loaded:
     Attributes:
         kind: ``result``, ``scalars``, ``many`` (a list of instances) or ``one``.
         query: What was asked for.
-        session: The session, as written.
+        session: The session, as written; ``ENDED`` where a function has closed it.
         asked: The call of the session's method.
         names: The names that it has gone through.
         helpers: The functions that it has come from.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -17,6 +18,7 @@ from mypy.nodes import (
 )
 from mypy.types import Instance, NoneType
 
+from mypy_asyncsession.detectors.loaded_instances import ENDED
 from mypy_asyncsession.detectors.new_instances import is_written_before, refreshed
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.models.mapping import JOINING, LOADERS
@@ -232,12 +234,14 @@ class LoadsInSight:
         return any(
             argument.variable.name not in names
             and argument.type_annotation is not None
-            and name in str(argument.type_annotation)
+            and re.search(rf"\b{name}\b", str(argument.type_annotation))
             for argument in self._function.arguments
         )
 
     def _is_fresh(self, session: str) -> bool:
-        """Whether a session is opened in the function itself."""
+        """Whether a session is opened in the function itself, or was in the one that is called."""
+        if session == ENDED:
+            return True
         bindings = self._body.scope.names.bindings.get(session, [])
         return len(bindings) == 1 and bindings[0].kind == "async with"
 

@@ -24,7 +24,7 @@ def misuse(record: Record) -> Misuse:
         wrong = record.wrong()
         return Misuse(
             kind,
-            "OF_SYNC" if record.of_sync else record.pairing.name,
+            "AT_ONCE" if record.method_of else record.pairing.name,
             record.text,
             record.callee,
             _holds(wrong),

@@ -10,9 +10,10 @@ from mypy.types import Instance, TupleType, get_proper_type
 from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.object_record import ObjectInfo
 from mypy_asyncsession.detectors.record import Pairing
-from mypy_asyncsession.detectors.sync_results import is_of_sync_session
+from mypy_asyncsession.detectors.sync_results import method_of
 from mypy_asyncsession.detectors.unsettled_uses import UnsettledUses
 from mypy_asyncsession.detectors.uses import use_of
+from mypy_asyncsession.semantic.entering_methods import faulty_method
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import UNKNOWN, UNSURE, ObjectValue, UnionValue, members
 
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.detectors.left_open import LeftOpen
     from mypy_asyncsession.detectors.record import Use
+    from mypy_asyncsession.semantic.entering_methods import FaultyMethod
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.values import Value
+
+#: What enters something, to leave it again later.
+_ENTERING = frozenset(
+    {Pairing.ASYNC_WITH, Pairing.ENTER_ASYNC_CONTEXT, Pairing.ENTER_CONTEXT, Pairing.WITH}
+)
 
 
 class Pairings:
@@ -72,10 +79,12 @@ class Pairings:
             point: The statement that it stands in.
             target: What is bound to what it gives.
         """
-        if pairing is Pairing.AWAIT and is_of_sync_session(expression, self._interpreter, point):
-            result = (ObjectInfo(Shape.RESULT, Can.NOTHING),)
-            yield use_of(pairing, result, expression, point, target)._replace(of_sync=True)
-            return
+        if pairing is Pairing.AWAIT:
+            owner = method_of(expression, self._interpreter, point)
+            if owner is not None:
+                result = (ObjectInfo(Shape.RESULT, Can.NOTHING),)
+                yield use_of(pairing, result, expression, point, target)._replace(method_of=owner)
+                return
         if self._is_evident(pairing, expression, point) or self._open.has(expression, point):
             return
         if isinstance(expression, AwaitExpr) and any(
@@ -83,6 +92,12 @@ class Pairings:
         ):
             return  # one mistake is reported once, where it is made
         value = self._interpreter.value(expression, point.scope, point.where)
+        faulty = self._faulty(pairing, value)
+        if faulty is not None:
+            made = self.made(pairing, value, expression, point, target)
+            if made is not None:
+                yield made._replace(faulty=faulty)
+            return
         self._unsettled.of_use(expression, value, point.scope, point.where)
         if not self._exhaustive and all(
             isinstance(each, ObjectValue) and each.can & pairing.needs for each in members(value)
@@ -120,6 +135,17 @@ class Pairings:
             value.exact and not isinstance(expression, (IndexExpr, MemberExpr, NameExpr))
         )
         return use_of(pairing, known_ones, expression, point, target, exact=exact)
+
+    def _faulty(self, pairing: Pairing, value: Value) -> FaultyMethod | None:
+        """The special method that a block cannot work with, of an object made by its very class."""
+        if pairing not in _ENTERING or not isinstance(value, ObjectValue):
+            return None
+        if not (value.bare or value.filled) or not isinstance(value.type, Instance):
+            return None
+        is_async = pairing.is_async
+        if not value.can & pairing.needs:
+            return None
+        return faulty_method(value.type.type, self._interpreter.program, is_async=is_async)
 
     def _is_evident(self, pairing: Pairing, expression: Expression, point: ProgramPoint) -> bool:
         """Whether mypy's type settles it: most uses are of this kind, and need no second look.

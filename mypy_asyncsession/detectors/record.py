@@ -17,6 +17,7 @@ from mypy_asyncsession.semantic.shapes import Can, Shape
 if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.findings import Span
+    from mypy_asyncsession.semantic.entering_methods import FaultyMethod
 
 
 class Pairing(Enum):
@@ -109,8 +110,8 @@ class Use(NamedTuple):
         span: Where it stands.
         lines: The lines on which an ignore comment counts.
         via: The function that does it, where the expression is given to one.
-        of_sync: Whether it is what a method of a session gives that is a sync one by all that
-            is defined, and not by an annotation alone.
+        method_of: What it is a method of that gives nothing to await, if it is such a call.
+        faulty: The special method of its class that the use cannot work with.
         part: Whether that function uses something of what it is given: an attribute, an element.
     """
 
@@ -126,11 +127,14 @@ class Use(NamedTuple):
     span: Span
     lines: tuple[int, ...] = ()
     via: str | None = None
-    of_sync: bool = False
+    method_of: str | None = None
+    faulty: FaultyMethod | None = None
     part: bool = False
 
     def wrong(self) -> ObjectInfo | None:
         """The first of the given objects that this use cannot work with, or ``None``."""
+        if self.faulty is not None:
+            return self.given[0]
         unfit = [each for each in self.given if not each.can & self.pairing.needs]
         if not unfit or (not self.exact and len(unfit) < len(self.given)):
             return None
@@ -218,7 +222,8 @@ class Escape(NamedTuple):
 
     Attributes:
         how: ``returned``, ``held``, ``coroutine``, ``generator``, ``callable``, ``stored``,
-            ``task``, ``looped``, ``used``, ``streamed`` or ``request-task``.
+            ``task``, ``looped``, ``used``, ``rows``, ``finally``, ``streamed`` or
+            ``request-task``.
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.
@@ -248,6 +253,8 @@ class Situation(Enum):
     STORED = "stored"
     CALLED = "called"
     WRAPPED = "wrapped"
+    LACKING = "lacking"
+    NOTHING = "nothing"
 
 
 class UnenteredUse(NamedTuple):

@@ -15,9 +15,10 @@ from mypy.nodes import (
 
 from mypy_asyncsession.detectors.block_flow import is_bound_once
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
+from mypy_asyncsession.detectors.held import Held
 from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.record import Escape
-from mypy_asyncsession.detectors.session_holders import Held, Holders, is_streaming, streamed
+from mypy_asyncsession.detectors.session_holders import Holders, is_streaming, streamed
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.starlette import STREAMING_RESPONSES
 from mypy_asyncsession.semantic.cfg import Graph

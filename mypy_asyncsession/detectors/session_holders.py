@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
@@ -13,6 +12,7 @@ from mypy.nodes import (
     ExpressionStmt,
     FuncDef,
     FuncItem,
+    GeneratorExpr,
     LambdaExpr,
     ListComprehension,
     ListExpr,
@@ -24,8 +24,9 @@ from mypy.nodes import (
     WithStmt,
 )
 
+from mypy_asyncsession.detectors.held import METHODS, Held, generates_with, is_stream
 from mypy_asyncsession.models.builtin import IDLE_FUNCTIONS, PARTIALS
-from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
+from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES, STREAM_VIEWS
 from mypy_asyncsession.models.starlette import BACKGROUND_TASK, STREAMING_RESPONSES
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
@@ -35,51 +36,19 @@ from mypy_asyncsession.semantic.syntax import mentions, returned, statements, wa
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from mypy.nodes import Block, Expression
 
+    from mypy_asyncsession.detectors.held import Names
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import Value
 
-    #: Names, and how each leads to a session.
-    Names = Mapping[str, "Held"]
-
 #: What runs only when it is awaited or iterated over.
 _LAZY: Final = frozenset({Shape.ASYNC_GENERATOR, Shape.COROUTINE, Shape.GENERATOR})
-#: Methods of a session that may be handed on as they are.
-METHODS: Final = frozenset(
-    {"aclose", "add", "add_all", "close", "commit", "delete", "flush", "rollback"}
-)
 #: How many functions and classes a session is followed into.
 _DEPTH: Final = 3
-
-
-class Held(Enum):
-    """How something leads to a session; the value is what ``Escape`` calls it when it gets out."""
-
-    #: The session itself, alone or in a literal.
-    ITSELF = "returned"
-    #: An object that keeps it.
-    KEPT = "held"
-    COROUTINE = "coroutine"
-    GENERATOR = "generator"
-    #: A function that uses it when it is called.
-    CALLABLE = "callable"
-    #: A response that runs a task with it later.
-    TASK = "task"
-    #: A collection of sessions, and one of coroutines.
-    SEVERAL = "several"
-    COROUTINES = "coroutines"
-
-    @property
-    def reported(self) -> str:
-        """How it is called where it gets out."""
-        if self is Held.SEVERAL:
-            return Held.ITSELF.value
-        how: str = (Held.COROUTINE if self is Held.COROUTINES else self).value
-        return how
 
 
 class Holders:
@@ -115,8 +84,12 @@ class Holders:
             return Held.CALLABLE if _runs_on(expression, names) else None
         if isinstance(expression, MemberExpr):
             return self._method(expression, names, scope, where)
+        if isinstance(expression, GeneratorExpr):
+            return Held.GENERATOR if generates_with(expression, names) else None
         if isinstance(expression, AwaitExpr):
             call = expression.expr
+            if is_stream(call, names):
+                return Held.STREAM
             if isinstance(call, CallExpr) and self._is_made(
                 call, names, scope, where, awaited=True
             ):
@@ -175,6 +148,9 @@ class Holders:
         self, call: CallExpr, names: Names, block: Block, scope: Scope, where: Where
     ) -> Held | None:
         callee = call.callee
+        if isinstance(callee, MemberExpr) and callee.name in STREAM_VIEWS:
+            how = self.of(callee.expr, names, block, scope, where)
+            return how if how is Held.STREAM else None
         if self._has_task(call, names, block, scope, where):
             return Held.TASK
         if is_streaming(callee):

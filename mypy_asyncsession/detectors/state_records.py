@@ -59,6 +59,7 @@ class ExpiredRead(NamedTuple):
         by: The function that does so, if it is another one.
         line: The line at which it was expired.
         place: Where that is.
+        ended: Whether the session was closed then, too.
         span: Where it is read.
         function: As in ``Use``.
         lines: As in ``Use``.
@@ -74,6 +75,7 @@ class ExpiredRead(NamedTuple):
     by: str
     line: int
     place: Place
+    ended: bool
     span: Span
     function: str
     lines: tuple[int, ...]

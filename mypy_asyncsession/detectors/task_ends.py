@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
+    DictionaryComprehension,
     Expression,
     ExpressionStmt,
     ForStmt,
+    GeneratorExpr,
     MemberExpr,
     NameExpr,
     WithStmt,
@@ -44,9 +46,12 @@ def mentioning(name: str, call: CallExpr, body: FunctionBody) -> frozenset[int]:
     """The points that await a task, by the name of it or of its list, or go through that list."""
     found: set[int] = set()
     for index in body.graph.of_kind(PointKind.AWAIT, PointKind.NEXT):
-        node = body.graph.points[index].node
+        point = body.graph.points[index]
+        node = point.node
         if isinstance(node, ForStmt):
             node = node.expr
+        elif isinstance(node, (DictionaryComprehension, GeneratorExpr)):
+            node = node.sequences[point.item]  # its elements may be what starts the tasks
         if isinstance(node, Expression) and any(
             each is call or (isinstance(each, NameExpr) and each.name == name)
             for each in walk(node)

@@ -18,6 +18,7 @@ class Neglect(Enum):
     COMPARED = "compared"
     ATTRIBUTE = "attribute"
     INDEXED = "indexed"
+    ELSEWHERE = "elsewhere"
 
 
 class Unawaited(NamedTuple):

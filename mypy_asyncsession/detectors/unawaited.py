@@ -29,6 +29,7 @@ from mypy.nodes import (
 from mypy.types import AnyType, Instance, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.fixtures import is_of_fixture
+from mypy_asyncsession.detectors.session_coroutines import COROUTINES, SessionCoroutines
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Neglect, Unawaited
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, SYNC_ONLY_ATTRIBUTES
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 NEGLECTING: Final = frozenset({ComparisonExpr, ConditionalExpr, OpExpr, UnaryExpr})
 #: What a coroutine has, besides its special methods.
 _OWN: Final = frozenset({"close", "send", "throw"})
-#: The classes of coroutines; what is a task or a future runs without being awaited.
-_COROUTINES: Final = frozenset({"Coroutine", "CoroutineType"})
 #: In place of a name: what reads all of them.
 _ALL: Final = "*"
 
@@ -66,6 +65,7 @@ class UnawaitedCoroutines:
         self._interpreter = interpreter
         self._module = module
         self._candidates = candidates
+        self._coroutines = SessionCoroutines(interpreter, candidates)
         self._reads: dict[FuncItem, defaultdict[str, list[tuple[Node, Node]]]] = {}
 
     def of_statement(self, statement: Node, point: ProgramPoint) -> Iterator[Unawaited]:
@@ -91,6 +91,8 @@ class UnawaitedCoroutines:
         elif isinstance(expression, ComparisonExpr):
             for operand in expression.operands:
                 yield from self._record(operand, Neglect.COMPARED, None, point)
+        elif isinstance(expression, AwaitExpr):
+            yield from self._called_elsewhere(expression, point)
         elif isinstance(expression, UnaryExpr):
             if expression.op == "not":
                 yield from self._tested(expression.expr, point)
@@ -127,28 +129,27 @@ class UnawaitedCoroutines:
         if not uses or (len(bindings) == 1 and all(_takes_for_result(*use) for use in uses)):
             yield from self._record(value, Neglect.ASSIGNED, name, point)
 
+    def _called_elsewhere(self, expression: AwaitExpr, point: ProgramPoint) -> Iterator[Unawaited]:
+        """``await session.run_sync(load)``, where ``load`` is a coroutine function."""
+        call = expression.expr
+        if not isinstance(call, CallExpr):
+            return
+        given = self._coroutines.called_in_sync(call, point)
+        if given is not None and not _is_awaited_again(expression, point):
+            yield _made(call, Neglect.ELSEWHERE, None, point)._replace(text=written(given))
+
     def _record(
         self, call: Expression, how: Neglect, detail: str | None, point: ProgramPoint
     ) -> Iterator[Unawaited]:
-        if not isinstance(call, CallExpr) or not self._is_coroutine(call, point):
+        if not isinstance(call, CallExpr) or not self._may_be_one(call):
             return
-        function = point.body.function()
-        span = span_of(call)
-        first = min(point.statement.line, span.line)
-        yield Unawaited(
-            how=how,
-            text=written(call),
-            callee=written(call.callee),
-            detail=detail.rstrip("'") if detail is not None else None,
-            in_async=isinstance(function, FuncDef) and function.is_coroutine,
-            span=span,
-            function=point.body.outermost(),
-            lines=tuple(range(first, span.end_line + 1)),
-        )
+        if not self._is_coroutine(call, point) and not self._coroutines.makes(call, point):
+            return
+        yield _made(call, how, detail, point)
 
     def _may_be_one(self, call: CallExpr) -> bool:
         """A quick look: mypy knows what most calls give."""
-        if not isinstance(call.callee, MemberExpr):
+        if not isinstance(call.callee, (MemberExpr, NameExpr)):
             return False
         found = get_proper_type(self._interpreter.type_of(call, self._module))
         if found is None or self._interpreter.past_types:
@@ -164,7 +165,7 @@ class UnawaitedCoroutines:
     def _is_coroutine(self, call: CallExpr, point: ProgramPoint) -> bool:
         """Whether a call makes a coroutine of an async session's, or connection's."""
         callee = call.callee
-        if not isinstance(callee, MemberExpr) or not self._may_be_one(call):
+        if not isinstance(callee, MemberExpr):
             return False
         if not self._candidates.may_lead(callee.expr, point.body):
             return False
@@ -200,7 +201,7 @@ class UnawaitedCoroutines:
             if not made or not all(
                 isinstance(each, ObjectValue)
                 and each.shape is Shape.COROUTINE
-                and each.label in _COROUTINES
+                and each.label in COROUTINES
                 for each in made
             ):
                 return False
@@ -227,6 +228,38 @@ class UnawaitedCoroutines:
             return UNKNOWN
         position = names.index(expression.name)
         return self._interpreter.declared_parameter(function, position, point.scope)
+
+
+def _made(call: CallExpr, how: Neglect, detail: str | None, point: ProgramPoint) -> Unawaited:
+    """The record of a coroutine that a call makes."""
+    function = point.body.function()
+    span = span_of(call)
+    first = min(point.statement.line, span.line)
+    return Unawaited(
+        how=how,
+        text=written(call),
+        callee=written(call.callee),
+        detail=detail.rstrip("'") if detail is not None else None,
+        in_async=isinstance(function, FuncDef) and function.is_coroutine,
+        span=span,
+        function=point.body.outermost(),
+        lines=tuple(range(first, span.end_line + 1)),
+    )
+
+
+def _is_awaited_again(expression: AwaitExpr, point: ProgramPoint) -> bool:
+    """Whether a function awaits what an ``await`` gives, there or under its name."""
+    function, statement = point.body.function(), point.statement
+    target = statement.lvalues[0] if isinstance(statement, AssignmentStmt) else None
+    name = target.name if isinstance(target, NameExpr) else None
+    return function is None or any(
+        isinstance(each, AwaitExpr)
+        and (
+            each.expr is expression
+            or (isinstance(each.expr, NameExpr) and name is not None and each.expr.name == name)
+        )
+        for each in walk(function.body)
+    )
 
 
 def _dropped(expression: Expression) -> Iterator[Expression]:
@@ -275,6 +308,8 @@ def _takes_for_result(use: Node, around: Node) -> bool:
         return True
     if isinstance(around, UnaryExpr):
         return around.op == "not"
+    if isinstance(around, ConditionalExpr):
+        return around.cond is use
     return any(each is use for each in deciding(around))
 
 

@@ -15,6 +15,7 @@ from mypy.types import AnyType, Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.detectors.called_properties import called_property
 from mypy_asyncsession.detectors.entered_attributes import EnteredAttributes
+from mypy_asyncsession.detectors.entered_for_nothing import EnteredForNothing
 from mypy_asyncsession.detectors.held_sessions import (
     has_attribute,
 )
@@ -24,8 +25,10 @@ from mypy_asyncsession.detectors.unentered_holders import holder_of, unentered
 from mypy_asyncsession.models.sqlalchemy import (
     CONNECTING_ATTRIBUTES,
     SESSION_ATTRIBUTES,
+    SHARED_ATTRIBUTES,
     STARTED_ONCE,
     STARTING,
+    TAKEN_FOR_SESSIONS,
 )
 from mypy_asyncsession.models.typing import HOLDER_TYPES
 from mypy_asyncsession.semantic.shapes import Can
@@ -33,18 +36,21 @@ from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import (
     ClassValue,
     ObjectValue,
+    members,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression
+    from mypy.nodes import Expression, WithStmt
     from mypy.types import Type
 
     from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
+#: What a session is asked for.
+_ASKED = SESSION_ATTRIBUTES | SHARED_ATTRIBUTES
 #: The methods of a connection that start it.
 _STARTS = frozenset({"__aenter__", "__await__", "start"})
 
@@ -56,6 +62,7 @@ class UnenteredUses:
         self._interpreter = interpreter
         self._module = module
         self._attributes = EnteredAttributes(interpreter)
+        self._nothing = EnteredForNothing(interpreter)
         self._candidates = candidates
 
     def of_attribute(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
@@ -64,6 +71,7 @@ class UnenteredUses:
             return
         if member.name in CONNECTING_ATTRIBUTES or member.name in ("commit", "rollback"):
             yield from self._of_unstarted(member, point)
+        yield from self._of_another(member, point)
         found = holder_of(member.expr, point, self._interpreter)
         if found is None:
             return
@@ -109,6 +117,25 @@ class UnenteredUses:
             self._interpreter,
         )
         yield raw._replace(callee=written(made.callee))
+
+    def _of_another(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """``async with maker().begin() as session``, which gives a transaction."""
+        if member.name not in _ASKED:
+            return
+        given = list(members(self._interpreter.value(member.expr, point.scope, point.where)))
+        if given and all(
+            isinstance(each, ObjectValue)
+            and each.label in TAKEN_FOR_SESSIONS
+            and isinstance(each.type, Instance)
+            and each.type.type.module_name.startswith("sqlalchemy.")
+            and each.type.type.get(member.name) is None
+            for each in given
+        ):
+            (one, *_) = given
+            assert isinstance(one, ObjectValue)
+            yield unentered(
+                Situation.LACKING, member.expr, one, one, member.name, point, self._interpreter
+            )
 
     def of_unopened(self, member: MemberExpr, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``uow.session``, which only entering ``uow`` sets, where nobody enters it."""
@@ -172,6 +199,10 @@ class UnenteredUses:
             detail = "await" if is_async else ""
             yield unentered(Situation.DROPPED, call, made, made, detail, point, self._interpreter)
 
+    def of_block(self, statement: WithStmt, point: ProgramPoint) -> Iterator[UnenteredUse]:
+        """What a ``with`` binds of a manager that hands out nothing, used all the same."""
+        yield from self._nothing.of_block(statement, point)
+
     def of_property(self, call: Expression, point: ProgramPoint) -> Iterator[UnenteredUse]:
         """``store.session()``, where ``session`` is a property that gives one."""
         if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr) and not call.args:
@@ -191,13 +222,17 @@ class UnenteredUses:
         if isinstance(proper, Instance):
             info = proper.type
             return info.fullname in HOLDER_TYPES or (
-                name in SESSION_ATTRIBUTES and (info.name in STARTED_ONCE or info.get(name) is None)
+                (
+                    name in SESSION_ATTRIBUTES
+                    and (info.name in STARTED_ONCE or info.get(name) is None)
+                )
+                or (name in SHARED_ATTRIBUTES and info.name in TAKEN_FOR_SESSIONS)
             )
         if isinstance(proper, UnionType):
             return any(self._may_be_of(item, name) for item in proper.items)
         # ``self.session = None`` comes first, in a body without annotations.
         if proper is None or isinstance(proper, (AnyType, NoneType)):
-            return name in SESSION_ATTRIBUTES
+            return name in _ASKED
         return False
 
 

@@ -122,7 +122,8 @@ class Walker:
         self._source = source
         self._expected = Expected(interpreter)
         self._overrides = Overrides(interpreter)
-        self._escapes = Escapes(interpreter)
+        summaries = Summaries(interpreter)
+        self._escapes = Escapes(interpreter, summaries)
         self._exits = EarlyExits(interpreter)
         self._open = LeftOpen(interpreter, source)
         self._pairings = Pairings(
@@ -137,7 +138,6 @@ class Walker:
         self._holders = GivenHolders(interpreter, source.module, self._candidates)
         self._lazy = LazyLoads(interpreter, source, self._expected)
         self._unawaited = UnawaitedCoroutines(interpreter, source.module, self._candidates)
-        summaries = Summaries(interpreter)
         depends = DependsCalls(interpreter)
         dependencies = ParameterDependencies(interpreter, depends)
         self._concurrent = ConcurrentUses(
@@ -166,13 +166,9 @@ class Walker:
         self._source.read_whole()
         yield from self._body(self._source.tree.defs, Body(self._source, None, None))
 
-    # The walk
-
     def _body(self, statements: Sequence[Node], body: Body) -> Iterator[Record]:
         for statement in self._candidates.among(statements, body):
             yield from self._statement(statement, body)
-            if isinstance(statement, WithStmt):
-                yield from self._escapes.of_block(statement, ProgramPoint(body, statement))
 
     def _statement(self, statement: Node, body: Body) -> Iterator[Record]:
         point = ProgramPoint(body, statement)
@@ -238,6 +234,7 @@ class Walker:
         elif isinstance(statement, ReturnStmt):
             if statement.expr is not None:
                 yield from self._holders.of_return(statement, point)
+                yield from self._escapes.of_return(statement, point)
                 yield from self._expression(statement.expr, point)
         elif isinstance(statement, OperatorAssignmentStmt):
             if may_override(statement.lvalue):
@@ -294,6 +291,8 @@ class Walker:
 
     def _with(self, statement: WithStmt, point: ProgramPoint) -> Iterator[Record]:
         pairing = Pairing.ASYNC_WITH if statement.is_async else Pairing.WITH
+        yield from self._raw.of_block(statement, point)
+        yield from self._escapes.of_block(statement, point)
         for expression, target in zip(statement.expr, statement.target, strict=False):
             yield from self._pairings.of(pairing, expression, point, target)
             yield from self._raw.of_property(expression, point)
@@ -323,6 +322,7 @@ class Walker:
             elif isinstance(node, AwaitExpr):
                 yield from self._pairings.of(Pairing.AWAIT, node.expr, point, None)
                 yield from self._raw.of_property(node.expr, point)
+                yield from self._unawaited.of_expression(node, point)
                 if isinstance(node.expr, CallExpr):
                     yield from self._using.awaited_later(node.expr, point)
             elif isinstance(node, StarExpr):

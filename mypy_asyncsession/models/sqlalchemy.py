@@ -93,6 +93,8 @@ SESSION_ATTRIBUTES: Final = frozenset(
         "stream_scalars",
     }
 )
+#: Those of its methods that other objects have, too.
+SHARED_ATTRIBUTES: Final = frozenset({"add", "delete", "get", "get_one"})
 #: Those that take a connection.
 CONNECTING_ATTRIBUTES: Final = frozenset(
     {"exec", "execute", "refresh", "scalar", "scalars", "stream", "stream_scalars"}
@@ -124,8 +126,58 @@ COROUTINE_METHODS: Final = frozenset(
         "scalars",
     }
 )
+#: The methods of async sessions that are done when they return, and give nothing to await.
+PLAIN_METHODS: Final = frozenset(
+    {
+        "add",
+        "add_all",
+        "expire",
+        "expire_all",
+        "expunge",
+        "expunge_all",
+        "get_bind",
+        "in_nested_transaction",
+        "in_transaction",
+        "is_modified",
+    }
+)
+#: The methods of results whose rows are there already.
+RESULT_GETTERS: Final = frozenset(
+    {
+        "all",
+        "fetchall",
+        "fetchmany",
+        "fetchone",
+        "first",
+        "mappings",
+        "one",
+        "one_or_none",
+        "scalar",
+        "scalar_one",
+        "scalar_one_or_none",
+        "scalars",
+        "unique",
+    }
+)
 #: Those that give a result that is got piece by piece.
 STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
+#: The methods of such a result that give another view of it, and those that get rows.
+STREAM_VIEWS: Final = frozenset({"columns", "mappings", "scalars", "tuples", "unique", "yield_per"})
+STREAM_GETTERS: Final = frozenset(
+    {
+        "all",
+        "fetchall",
+        "fetchmany",
+        "fetchone",
+        "first",
+        "one",
+        "one_or_none",
+        "partitions",
+        "scalar",
+        "scalar_one",
+        "scalar_one_or_none",
+    }
+)
 #: Those whose results have no elements, until all are got from them.
 RESULT_METHODS: Final = frozenset({"exec", "exec_driver_sql", "execute", "scalars"})
 #: What a sync session has and an async one does not.
@@ -159,6 +211,12 @@ DATABASE_ERRORS: Final = frozenset(
 STARTED_ONCE: Final = frozenset({"AsyncConnection", "AsyncSessionTransaction", "AsyncTransaction"})
 #: Those that are transactions.
 TRANSACTIONS: Final = STARTED_ONCE - {"AsyncConnection"}
+#: What is got from a session, or makes one, and is none, though it is taken for one: by its class.
+TAKEN_FOR_SESSIONS: Final = STARTED_ONCE | {"AsyncEngine"}
+#: The property that gives a context manager, a sync one even of an async session.
+NO_AUTOFLUSH: Final = "no_autoflush"
+#: The property whose attributes are those of the instance, each to be awaited.
+AWAITABLE: Final = "awaitable_attrs"
 #: The methods that give one which is yet to be started.
 STARTING: Final = frozenset({"begin", "begin_nested", "connect"})
 

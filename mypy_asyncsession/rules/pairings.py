@@ -8,6 +8,7 @@ from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.rules.rule import Problem
 from mypy_asyncsession.rules.wording import entering as entering_line
 from mypy_asyncsession.rules.wording import instead, is_started, subject, used
+from mypy_asyncsession.semantic.entering_methods import EnteringFault
 from mypy_asyncsession.semantic.shapes import Can, Shape, YieldFault
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ _FAULTS: Final = {
         "Raise the exception again, so that its cause is seen",
     ),
 }
+#: How to define a special method that a block cannot work with.
+_DEFINED: Final = {
+    EnteringFault.MISSING: 'Define "{name}"',
+    EnteringFault.NOT_AWAITABLE: 'Define "{name}" with "async def"',
+    EnteringFault.GENERATOR: 'Let "{name}" return what it yields',
+    EnteringFault.COROUTINE: 'Define "{name}" without "async"',
+}
 
 
 def holds_resource(handed: ObjectInfo | None) -> bool:
@@ -57,6 +65,8 @@ def of_resource(use: Use) -> bool:
 
 def is_certain(use: Use) -> bool:
     """Whether a use fails whichever object it is given, and whoever implements what gives it."""
+    if use.faulty is not None:
+        return True
     return not any(each.promised or each.can & use.pairing.needs for each in use.given)
 
 
@@ -67,6 +77,13 @@ def entering(use: Use) -> Problem | None:
     wrong = use.wrong()
     if wrong is None:
         return None
+    if use.faulty is not None:
+        return Problem(
+            f'"{use.pairing.value}" cannot work with "{use.callee or use.text}": its '
+            f'"{use.faulty.name}" {use.faulty.fault.value}',
+            _DEFINED[use.faulty.fault].format(name=use.faulty.name),
+            None,
+        )
     if wrong.shape is Shape.NONE and not _may_give_provider(use):
         return None  # where something may be None is mypy's to say
     if use.pairing is Pairing.PUSH_ASYNC_EXIT and wrong.shape.uncalled:
@@ -88,9 +105,9 @@ def awaiting(use: Use) -> Problem | None:
     """Whether *use* awaits what cannot be awaited."""
     if use.pairing is not Pairing.AWAIT:
         return None
-    if use.of_sync:
+    if use.method_of is not None:
         return Problem(
-            f'"{use.callee}" is a method of a sync session: what it gives cannot be awaited',
+            f'"{use.callee}" is a method of {use.method_of}: what it gives cannot be awaited',
             f'Write "{use.callee}({"..." if use.arguments else ""})", without "await"',
             None,
         )
@@ -157,10 +174,25 @@ def _problem(use: Use, wrong: ObjectInfo, verb: str, *, speaks: bool = False) ->
             instead(use, wrong),
             None,
         )
+    if _drops_close(wrong):
+        return Problem(
+            f'"{wrong.label}" does not await the "close" of an async session: it stays open',
+            'Enter the session itself with "async with", or through "aclosing"',
+            None,
+        )
     message = subject(use, wrong)
     if not wrong.shape.uncalled and not speaks:
         message += f": {used(use, verb)}"
     return Problem(message, instead(use, wrong), wrong.place)
+
+
+def _drops_close(handed: ObjectInfo) -> bool:
+    """Whether this is ``closing(session)``, of an async session."""
+    return (
+        handed.shape is Shape.MISMADE
+        and handed.item is not None
+        and handed.item.shape is Shape.SESSION
+    )
 
 
 def _may_give_provider(use: Use) -> bool:

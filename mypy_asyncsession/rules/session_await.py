@@ -1,7 +1,9 @@
 """Awaiting what has no ``__await__``.
 
 ## What it does
-Rejects ``await`` on a generator, on a session, and on a context manager that is not awaitable too.
+Rejects ``await`` on a generator, on a session, and on a context manager that is not awaitable
+too; and on what a method gives at once: of a sync session, of an async one (``add``), of the result
+of a query that was awaited (``all``).
 
 ## Why is this bad
 It raises ``TypeError`` as soon as the line runs, and not before.
@@ -30,6 +32,8 @@ async def report() -> None:
 - ``TypeError: object _AsyncGeneratorContextManager can't be used in 'await' expression``
 - ``TypeError: object async_generator can't be used in 'await' expression``
 - ``TypeError: object AsyncSession can't be used in 'await' expression``
+- ``TypeError: object NoneType can't be used in 'await' expression``
+- ``TypeError: object list can't be used in 'await' expression``
 
 ## See also
 ``session-with``, ``session-unawaited``, ``async-await``

@@ -4,6 +4,8 @@
 Rejects a session that is returned from the ``with`` block that opened it, alone, in an object that
 keeps it, or in a generator or coroutine that is yet to run (``StreamingResponse(rows(session))``);
 that is stored as the last thing in the block, used after it, or given to a task that outlives it.
+A result that streams its rows is to be read inside the block, a unit of work and its repositories
+are to be used inside it, and what a ``finally`` closes is not to be returned.
 So is one that FastAPI injects, where a task uses it once FastAPI has closed it, or, with
 ``scope="function"`` and with FastAPI 0.106 to 0.117, a streamed response or a background task.
 
@@ -60,10 +62,18 @@ _HOW = {
         "is closed before the function is called that uses it",
         "Open the session in the function",
     ),
+    "rows": (
+        "is closed before the rows are read that are streamed through it",
+        "Read them inside the block",
+    ),
     "stored": ("is stored, and then closed", "Use it inside the block"),
     "task": (
         "is given to a task that outlives its block",
         "Let the task open a session of its own, or await it inside the block",
+    ),
+    "finally": (
+        'is returned, and closed by a "finally" before that',
+        "Close it where it is used",
     ),
     "looped": ("is used after the loop, whose end has closed it", "Use it inside the loop"),
     "streamed": (

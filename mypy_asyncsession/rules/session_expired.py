@@ -1,14 +1,16 @@
 """An attribute of an instance that a rollback or a commit has expired.
 
 ## What it does
-Rejects reading a mapped attribute of an instance that was got through an ``AsyncSession``, where
-a ``rollback()`` of that session comes between, or a ``commit()`` of one that is known to expire
-its instances: with no refresh, query or assignment since. The rollback may stand in a function
-that is given the session, or be the end of ``async with session.begin()`` after an exception; the
-next round of a loop counts. Where such a function says by its result that it has rolled back
-(``if not await save(session)``), that branch alone counts. The instance may come from a
-repository, from a dependency that shares the session, or from a caller in the same module. What a
-pydantic model reads of it counts, and so does the ``response_model`` of a handler that returns it.
+Rejects reading a mapped attribute of an instance that was got through an ``AsyncSession``, where a
+``rollback()`` of that session comes between, or a ``commit()`` of one that is known to expire its
+instances: with no refresh, query or assignment since. The rollback may stand in a function that is
+given the session, or be the end of ``async with session.begin()`` after an exception; the next
+round of a loop counts. So do the ends of ``async with maker.begin()`` and of a manager of the
+project that commits, and the rollback of a savepoint for what was assigned since it began. Where
+such a function says by its result that it has rolled back (``if not await save(session)``), that
+branch alone counts. The instance may come from a repository, from a dependency that shares the
+session, or from a caller in the same module. What a pydantic model reads of it counts, and so does
+the ``response_model`` of a handler that returns it.
 
 ## Why is this bad
 A rollback expires every instance of the session, primary keys included, also with
@@ -75,14 +77,14 @@ def check(read: ExpiredRead) -> Problem:
     if read.reader is not None:
         what += f', which "{read.reader}" reads,'
     by = f', in "{read.by}"' if read.by else ""
-    message = (
-        f"{what} has expired with the {read.method} at line {read.line}{by}:"
-        " reading it would load it, without an await"
+    message = f"{what} has expired with the {read.method} at line {read.line}{by}:" + (
+        " its session is closed, and cannot load it"
+        if read.ended
+        else " reading it would load it, without an await"
     )
-    hint = (
-        f'Read it before that {read.method}, or "await {read.session}.refresh({read.instance})"'
-        " after it"
-    )
+    hint = f"Read it before that {read.method}"
+    if not read.ended:
+        hint += f', or "await {read.session}.refresh({read.instance})" after it'
     return Problem(message, hint, read.place)
 
 

@@ -2,7 +2,8 @@
 
 ## What it does
 Rejects the read of a relationship of an instance that a `select` or `get`, of the same function or
-of one that it awaits, has loaded through an async session without it: no loader option names it,
+of one that it awaits, has loaded through an async session without it, be it one that the other
+function has opened and closed: no loader option names it,
 its `lazy` is the default, and nothing on the way loads, refreshes or sets it. So it does with a
 collection of a new instance that was neither passed nor touched before the instance was flushed or
 committed, and with what is assigned to a collection that is not loaded. What a method or a property

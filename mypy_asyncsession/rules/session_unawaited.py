@@ -3,8 +3,10 @@
 ## What it does
 Rejects a call of a coroutine method of an async session or connection whose coroutine is dropped,
 assigned to a name that nothing awaits, or taken for what it would give: tested, compared, or asked
-for an attribute. A coroutine that is returned, gathered, given to a task or to another function, or
-stored and awaited later is right.
+for an attribute. The same is said of a coroutine function of the project that uses a session which
+it is given, or which its object was given; and of one that is handed to ``run_sync`` or to a
+thread, where nobody awaits what it gives. A coroutine that is returned, gathered, given to a task
+or to another function, or stored and awaited later is right.
 
 ## Why is this bad
 A coroutine that is not awaited never begins. The row is not deleted, the transaction is not
@@ -55,6 +57,11 @@ def check(unawaited: Unawaited) -> Problem | None:
     how, text = unawaited.how, unawaited.text
     if how is Neglect.ASSIGNED:
         message = f'"{text}" is assigned to "{unawaited.detail}", and never awaited'
+    elif how is Neglect.ELSEWHERE:
+        message = (
+            f'"{text}" is a coroutine function: "{unawaited.callee}" calls it, and nobody awaits'
+            " what that gives"
+        )
     elif how is Neglect.ATTRIBUTE:
         message = f'"{text}" is not awaited here: a coroutine has no "{unawaited.detail}"'
     else:
@@ -65,6 +72,8 @@ def check(unawaited: Unawaited) -> Problem | None:
 def _hint(unawaited: Unawaited) -> str:
     if not unawaited.in_async:
         return 'Only an "async def" can await it'
+    if unawaited.how is Neglect.ELSEWHERE:
+        return f'Await it here, without "{unawaited.callee}"'
     awaited = f"await {unawaited.text}"
     if unawaited.how is Neglect.ATTRIBUTE:
         awaited = f"({awaited}).{unawaited.detail}"

@@ -5,7 +5,8 @@ Rejects an attribute of a session that is asked of a generator, a context manage
 which was never entered or awaited, and such an object where a session is expected: as an argument,
 as a return value, or stored in an attribute that is annotated as one. The same is said of a
 sessionmaker that was not called, and of an ``engine.connect()`` or a ``session.begin()`` that
-nobody awaits or enters.
+nobody awaits or enters. A transaction, a connection or an engine that is asked for what only a
+session has is taken for one, too, and so is the ``None`` of a manager that hands out nothing.
 
 ## Why is this bad
 The session was not opened. It raises ``AttributeError`` when the attribute is used, which may be
@@ -37,6 +38,8 @@ async def report() -> None:
 - ``AttributeError: 'coroutine' object has no attribute 'scalars'``
 - ``AttributeError: 'async_generator' object has no attribute 'commit'``
 - ``AttributeError: '_AsyncGeneratorContextManager' object has no attribute 'query'``
+- ``AttributeError: 'AsyncSessionTransaction' object has no attribute 'add'``
+- ``AttributeError: 'NoneType' object has no attribute 'execute'``
 - ``RuntimeWarning: coroutine 'get_session' was never awaited``
 
 ## See also
@@ -59,6 +62,13 @@ _TAKEN = {
     Situation.ARGUMENT: '"{detail}" wants the {session}',
     Situation.RETURNED: '"{detail}" is to return the {session}',
     Situation.STORED: '"{detail}" is to hold the {session}',
+}
+
+#: What is taken for a session by mistake, and how to get one.
+_OTHERS = {"AsyncConnection": "a connection", "AsyncEngine": "an engine"}
+_LACKING = {
+    "AsyncConnection": "Make a session of the engine",
+    "AsyncEngine": "Make a session of it, or connect it first",
 }
 
 _DONE = {Shape.COROUTINE: "awaited", Shape.SESSIONMAKER: "called"}
@@ -93,6 +103,20 @@ def check(raw: UnenteredUse) -> Problem | None:
         hint = f'Await it: "await {raw.text}"' if raw.detail and raw.callee else None
         return Problem(
             f'"{raw.text}" begins nothing: it is neither awaited nor entered', hint, None
+        )
+    if raw.situation is Situation.LACKING:
+        return Problem(
+            f'"{raw.text}" is {_OTHERS.get(handed.label or "", "a transaction")}, and no session: '
+            f'it has no "{raw.detail}"',
+            _LACKING.get(handed.label or "", "Use the session that it was begun on"),
+            None,
+        )
+    if raw.situation is Situation.NOTHING:
+        is_class = raw.detail.endswith("enter__")
+        return Problem(
+            f'"{raw.text}" is None: "{raw.detail}" {"returns" if is_class else "yields"} nothing',
+            f"{'Return' if is_class else 'Yield'} from it what is to be used",
+            handed.place,
         )
     if raw.situation is Situation.WRAPPED:
         return Problem(

@@ -5,7 +5,8 @@ Rejects ``async with``, ``with``, ``enter_async_context`` and ``enter_context`` 
 generator, a coroutine, a generator, a provider or sessionmaker that was not called, on a sync
 context manager where an async one is needed, and the reverse; and on what ``contextmanager`` or
 ``asynccontextmanager`` has made of a function that is no generator of its kind, or of one that
-returns before its yield, swallows what fails before it, or yields twice.
+returns before its yield, swallows what fails before it, or yields twice. So is an object of a class
+whose ``__aenter__`` or ``__aexit__`` gives nothing to await, and ``closing`` of an async session.
 
 ## Why is this bad
 It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not before.
@@ -35,6 +36,7 @@ async def report() -> None:
 - ``TypeError: 'coroutine' object does not support the asynchronous context manager protocol``
 - ``TypeError: '_AsyncGeneratorContextManager' object does not support the context manager
   protocol``
+- ``TypeError: 'async with' received an object from __aexit__ that does not implement __await__``
 - ``AttributeError: __aenter__``
 - ``AttributeError: 'async_generator' object has no attribute '__aenter__'``
 - ``AttributeError: 'function' object has no attribute '__aenter__'``

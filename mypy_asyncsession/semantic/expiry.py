@@ -107,11 +107,12 @@ class Expiry:
             return True
         if isinstance(callee, (FunctionValue, ManagerFactory)):
             return self._provided(callee, depth)
-        if isinstance(made.callee, MemberExpr):
-            return self._attribute_expires(made.callee, body, at)
-        return isinstance(made.callee, NameExpr) and self._maker_expires(
-            made.callee.name, body.scope
-        )
+        maker = made.callee
+        if isinstance(maker, MemberExpr) and maker.name == "begin":
+            maker = maker.expr  # ``maker.begin()`` makes one, too
+        if isinstance(maker, MemberExpr):
+            return self._attribute_expires(maker, body, at)
+        return isinstance(maker, NameExpr) and self._maker_expires(maker.name, body.scope)
 
     def _attribute_expires(self, maker: MemberExpr, body: FunctionBody, at: int) -> bool:
         """The same of ``self.maker``, which the class assigns once, and of ``database.maker``."""

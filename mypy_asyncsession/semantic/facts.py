@@ -15,6 +15,7 @@ from mypy.types import Instance, NoneType, UnionType, get_proper_type
 
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.models.typing import COROUTINE_TYPES, HOLDER_TYPES
+from mypy_asyncsession.semantic.entering_methods import faulty_method, gives_nothing
 from mypy_asyncsession.semantic.footprints import (
     asked,
     configured,
@@ -264,6 +265,10 @@ def _of_class(
             yield f"{name} {enter} {closes_own(info, interpreter, is_async=is_async)}"
             if closed := closed_by(info, interpreter, is_async=is_async):
                 yield f"{name} {enter} closes {sorted(closed)}"
+            if faulty := faulty_method(info, interpreter.program, is_async=is_async):
+                yield f"{name} {faulty.name} {faulty.fault.value}"
+            if gives_nothing(info, interpreter.program, is_async=is_async):
+                yield f"{name} {enter} gives nothing"
             if late := LateCommits(interpreter).in_exit(info):
                 yield f"{name} {enter} commits {late}"
 

@@ -13,6 +13,7 @@ from mypy.nodes import (
     Block,
     CallExpr,
     ClassDef,
+    ForStmt,
     FuncDef,
     IndexExpr,
     LambdaExpr,
@@ -20,15 +21,25 @@ from mypy.nodes import (
     NameExpr,
     ReturnStmt,
     TryStmt,
+    WhileStmt,
     YieldExpr,
     YieldFromExpr,
 )
 
 from mypy_asyncsession.semantic.cfg.attempts import attempt_of
-from mypy_asyncsession.semantic.syntax import BACKWARDS, BLOCKS, FIELDS, blocks, inside, push, walk
+from mypy_asyncsession.semantic.syntax import (
+    BACKWARDS,
+    BLOCKS,
+    FIELDS,
+    blocks,
+    inside,
+    push,
+    statements,
+    walk,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from mypy.nodes import Expression, FuncItem, MypyFile, Node, Statement
@@ -228,6 +239,13 @@ def bodies(statement: Node) -> Iterator[Sequence[Statement]]:
     """The statements in each of the blocks of a statement that are reached, in source order."""
     inner = (statement,) if isinstance(statement, Block) else blocks(statement)
     return (block.body for block in inner if not block.is_unreachable)
+
+
+def looped(among: Iterable[Node]) -> Iterator[Node]:
+    """What is in the bodies of the loops among some statements: a ``break`` there leaves these."""
+    for statement in among:
+        if isinstance(statement, (ForStmt, WhileStmt)):
+            yield from statements(statement.body)
 
 
 def head(statement: Node) -> Iterator[Node]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy.nodes import CallExpr, ClassDef, Decorator, FuncDef
+from mypy.nodes import CallExpr, ClassDef, Decorator, FuncDef, NameExpr
 
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.leading_values import LeadingValues
 from mypy_asyncsession.semantic.mentions import CATCHING, Unit, signature_of
-from mypy_asyncsession.semantic.syntax import definition_of
+from mypy_asyncsession.semantic.syntax import definition_of, returned
 
 #: What may fail, and leave a session failed.
 _FLUSHING: Final = ("commit", "flush")
+#: What may end a transaction.
+_COMMITTING: Final = ("begin", "commit")
 
 
 class StandIns(LeadingValues):
@@ -52,6 +54,25 @@ class StandIns(LeadingValues):
             for unit in self._mentions.get(name, ()):
                 function = definition_of(unit.node)
                 if CATCHING in unit.words and function is not None and function.is_coroutine:
+                    self._concern(unit)
+
+    def _concern_given_expired(self) -> None:
+        """Look at coroutines that call what returns something once it has committed.
+
+        What is returned has expired then, be the session mentioned by the caller or not.
+        """
+        committing = {
+            function.name
+            for word in _COMMITTING
+            for unit in self._mentions.get(word, ())
+            if (function := definition_of(unit.node)) is not None
+            and function.is_coroutine
+            and any(isinstance(each, NameExpr) for each in returned(function))
+        }
+        for name in committing:
+            for unit in self._mentions.get(name, ()):
+                function = definition_of(unit.node)
+                if function is not None and function.is_coroutine:
                     self._concern(unit)
 
     def _concern_stand_ins(self) -> None:

@@ -147,6 +147,7 @@ class Leads(LeadingAnswers):
             meanwhile()
         self._concern_mixtures()
         self._concern_catching()
+        self._concern_given_expired()
         self._concern_stand_ins()
 
     def _is_odd(self, name: str) -> bool:

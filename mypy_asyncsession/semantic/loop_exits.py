@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.semantic.cfg import Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.index import looped
 from mypy_asyncsession.semantic.syntax import statements
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def exits_of(loop: ForStmt, graph: Graph) -> Iterator[tuple[Way, Node]]:
     begins = {point.index for point in around if point.kind is PointKind.ITERATE}
     inside = list(statements(loop.body))
     within = set(map(id, inside))
+    inner = set(map(id, looped(inside)))
     handlers = {
         index
         for index in graph.of_kind(PointKind.HANDLER)
@@ -43,6 +45,8 @@ def exits_of(loop: ForStmt, graph: Graph) -> Iterator[tuple[Way, Node]]:
             continue
         way = jumps[0].way
         assert way is not None
+        if way is Way.BREAK and id(statement) in inner:
+            continue
         places = [point.index for point in jumps]
         stays = tops | handlers if way is Way.ERROR else tops
         if stays.isdisjoint(reachable(graph, places, avoiding=begins)):

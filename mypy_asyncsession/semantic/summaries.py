@@ -30,11 +30,13 @@ from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
+from mypy_asyncsession.semantic.manager_commits import ManagerCommits
 from mypy_asyncsession.semantic.object_identity import Objects
 from mypy_asyncsession.semantic.objects import Made, Object
+from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import is_stub_body
 from mypy_asyncsession.semantic.told_endings import Told, comes_otherwise, is_dropped, told_of
-from mypy_asyncsession.semantic.values import FunctionValue, fullname
+from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname
 from mypy_asyncsession.semantic.wrappers import undecorated
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Summaries:
         self.program = interpreter.program
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
+        self._managers = ManagerCommits(self.objects, self.points)
         self._known = Fixpoints(NOTHING, _DEPTH)
 
     def of(self, function: FunctionValue) -> Summary | None:
@@ -262,13 +265,29 @@ class Summaries:
             if callee.name == "begin" and point.way is not None:
                 return self._act(_ENDS[point.way], callee.expr, body, at)
             return NOTHING
-        found = self._exposed(expression, body, at)
         target = statement.target[point.item]
+        if point.way is not None and self._is_transaction(callee, body, at):
+            # ``async with maker.begin() as session`` ends what it has begun.
+            if isinstance(target, NameExpr):
+                return self._act(_ENDS[point.way], target, body, point.index)
+            return NOTHING
+        if point.way is not None and _ENDS[point.way] == "commit":
+            ended = self._managers.committed(expression, target, body, at, point.index)
+            if ended is not None:
+                return Summary((Act("commit", ended, line=point.line),))
+        found = self._exposed(expression, body, at)
         if point.kind is PointKind.LEAVE and isinstance(target, NameExpr):
             held = self.objects.of(target, body, point.index)
             if held is not None and not may_be_for_one_task(held.value):
                 found = united([found, _entering(held)])
         return found
+
+    def _is_transaction(self, callee: Expression, body: FunctionBody, at: int) -> bool:
+        """Whether this is the ``begin`` of a sessionmaker."""
+        if not isinstance(callee, MemberExpr) or callee.name != "begin":
+            return False
+        maker = self.objects.value(callee.expr, body, at)
+        return isinstance(maker, ObjectValue) and maker.shape is Shape.SESSIONMAKER
 
     def _called(self, call: CallExpr, body: FunctionBody, at: int) -> Summary:
         """What a call does at once, before anything is awaited."""

@@ -20,7 +20,7 @@ _CODES: Final = frozenset({"attr-defined", "index", "operator", "unused-coroutin
 
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
-    return misuse.record == "Unawaited"
+    return misuse.record == "Unawaited" and misuse.how != "ELSEWHERE"
 
 
 def _draft(site: Site) -> Draft:

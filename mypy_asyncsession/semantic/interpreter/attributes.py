@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from mypy.nodes import ClassDef, FuncDef, MemberExpr, NameExpr, SuperExpr, Var
 from mypy.types import Instance
 
-from mypy_asyncsession.models.sqlalchemy import ASYNC_SESSIONS
+from mypy_asyncsession.models.sqlalchemy import (
+    ASYNC_SESSIONS,
+    AWAITABLE,
+    NO_AUTOFLUSH,
+)
 from mypy_asyncsession.semantic.combine import without_none
 from mypy_asyncsession.semantic.interpreter.class_attributes import class_attribute
 from mypy_asyncsession.semantic.interpreter.context import argument_of, scope_at
@@ -25,10 +29,12 @@ from mypy_asyncsession.semantic.values import (
     ModuleValue,
     NamedValue,
     ObjectValue,
+    Origin,
     TypedCallable,
     Value,
     join,
     map_members,
+    object_value,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +47,8 @@ if TYPE_CHECKING:
 PROTOCOL_METHODS = frozenset(
     {"__aenter__", "__enter__", "__anext__", "__next__", "__aiter__", "__iter__", "asend", "send"}
 )
+#: Where the attributes of ``awaitable_attrs`` come from.
+_ATTRIBUTE = Origin(AWAITABLE, f"sqlalchemy.ext.asyncio.AsyncAttrs.{AWAITABLE}", "", 0)
 #: Those of generators alone.
 _SENDING = frozenset({"asend", "send"})
 
@@ -61,6 +69,9 @@ def member(expr: MemberExpr, at: Context) -> Value:
     """What ``a.b`` may be."""
     owner = expr.expr
     found = attribute(at.value(owner), expr.name, at)
+    if found is UNKNOWN and isinstance(owner, MemberExpr) and owner.name == AWAITABLE:
+        # What the instance is only mypy can tell, as a rule; nothing else has such a property.
+        return object_value(Shape.COROUTINE, label="Coroutine", origin=_ATTRIBUTE)
     if found is UNKNOWN and isinstance(owner, (MemberExpr, NameExpr)) and owner.name == "state":
         return _loose(expr, at)
     return past_tests(expr, found, at)
@@ -107,6 +118,8 @@ def _attribute(base: Value, name: str, at: Context) -> Value:
     if isinstance(base, ClassValue):
         return class_attribute(base, name, base, None, at)
     if isinstance(base, ObjectValue):
+        if name == NO_AUTOFLUSH and base.shape in (Shape.SESSION, Shape.SYNC_SESSION):
+            return object_value(Shape.CONTEXT_MANAGER, base, label=name, by_definition=True)
         if base.shape is Shape.SESSIONMAKER and base.by_definition:
             return _of_maker(base, name)
         if name in _SENDING and base.shape not in (Shape.ASYNC_GENERATOR, Shape.GENERATOR):

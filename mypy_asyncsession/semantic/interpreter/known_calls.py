@@ -81,6 +81,9 @@ def known_call(
         return first
     if name in ASYNC_CLOSING:
         return object_value(Shape.ASYNC_CONTEXT_MANAGER, first, label="aclosing")
+    if name in CLOSING and isinstance(first, ObjectValue) and first.shape is Shape.SESSION:
+        # It calls ``close``, and drops the coroutine that this gives.
+        return ObjectValue(Shape.MISMADE, item=first, label="closing", by_definition=True)
     if name in CLOSING:
         return object_value(Shape.CONTEXT_MANAGER, first, label="closing")
     if name == NULL_CONTEXT:

@@ -52,7 +52,10 @@ def entered(value: Value) -> Value:
         if member.shape is Shape.COROUTINE:
             return entered(member.item)
         if member.shape is Shape.MISMADE:
-            return member.item.item if isinstance(member.item, ObjectValue) else UNKNOWN
+            made_of = member.item
+            if not isinstance(made_of, ObjectValue) or made_of.shape is Shape.SESSION:
+                return made_of
+            return made_of.item
         return member.item
 
     return map_members(value, one)

@@ -1,0 +1,192 @@
+"""Instances that a function returns when its session has expired them, and is closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from mypy.nodes import (
+    AssignmentStmt,
+    AwaitExpr,
+    CallExpr,
+    FuncDef,
+    MemberExpr,
+    NameExpr,
+    ReturnStmt,
+    WithStmt,
+)
+
+from mypy_asyncsession.detectors.tracked_instances import State, Tracked
+from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
+from mypy_asyncsession.semantic.dataflow import on_every_path, reachable
+from mypy_asyncsession.semantic.objects import Variable
+from mypy_asyncsession.semantic.syntax import is_stub_body, walk
+from mypy_asyncsession.semantic.typestate import Change, follow, region
+from mypy_asyncsession.semantic.values import FunctionValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy.nodes import FuncItem
+
+    from mypy_asyncsession.detectors.instance_reads import InstanceReads, Read
+    from mypy_asyncsession.detectors.instance_states import InstanceStates
+    from mypy_asyncsession.detectors.passed_instances import PassedInstances
+    from mypy_asyncsession.detectors.tracked_instances import TrackedInstances
+    from mypy_asyncsession.semantic.acts import Act
+    from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.mapped_classes import MappedClass
+    from mypy_asyncsession.semantic.object_identity import Objects
+    from mypy_asyncsession.semantic.objects import Object
+
+_DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
+#: What looks at an instance, and leaves it as it is.
+_LOOKING: Final = frozenset({"isinstance", "print", "repr", "str", "type"})
+
+
+class Ended(NamedTuple):
+    """How a function leaves what it returns.
+
+    Attributes:
+        mapped: The class of the instance.
+        act: The commit that has expired it.
+    """
+
+    mapped: MappedClass
+    act: Act
+
+
+class ReturnedExpired:
+    """Finds what is read of them where the function is called."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        tracked: TrackedInstances,
+        states: InstanceStates,
+        passed: PassedInstances,
+    ) -> None:
+        self._objects = objects
+        self._tracked = tracked
+        self._states = states
+        self._passed = passed
+        self._known: dict[int, Ended | None] = {}
+
+    def of(
+        self, body: FunctionBody, reads: InstanceReads
+    ) -> Iterator[tuple[Tracked, Read, int, Act]]:
+        """The first read of each such instance, the point of its call, and what has expired it."""
+        for index in body.graph.of_kind(PointKind.STATEMENT):
+            node = body.graph.points[index].node
+            if not isinstance(node, AssignmentStmt) or not isinstance(node.rvalue, AwaitExpr):
+                continue
+            call, target = node.rvalue.expr, node.lvalues[0]
+            if not isinstance(call, CallExpr) or not isinstance(target, NameExpr):
+                continue
+            at = body.at(call)
+            function = self._objects.value(call.callee, body, at) if at is not None else None
+            ended = self._of_function(function) if isinstance(function, FunctionValue) else None
+            if ended is None:
+                continue
+            session = Variable(id(node), "", index)
+            one = Tracked(target.name, index, index, State.EXPIRED, ended.mapped, session)
+            found = reads.of(one)
+            open_ = reachable(body.graph, index, avoiding=_given(target.name, body))
+            late = [read for at, each in found.items() if at in open_ for read in each]
+            if late:
+                first = min(late, key=lambda each: (each.expression.line, each.expression.column))
+                yield one, first, index, ended.act
+
+    def _of_function(self, function: FunctionValue) -> Ended | None:
+        """How a coroutine function leaves the one instance that it returns."""
+        node = function.node
+        if id(node) not in self._known:
+            self._known[id(node)] = None  # inside itself
+            is_plain = isinstance(node, FuncDef) and node.is_coroutine and not node.is_generator
+            if is_plain and not is_stub_body(node) and _may_commit(node):
+                body = self._objects.body(node, function.scope)
+                self._known[id(node)] = self._ended(body, function)
+        return self._known[id(node)]
+
+    def _ended(self, body: FunctionBody, function: FunctionValue) -> Ended | None:
+        given = {
+            statement.expr.name if isinstance(statement.expr, NameExpr) else ""
+            for index in body.graph.of_kind(PointKind.RETURN)
+            if isinstance(statement := body.graph.points[index].node, ReturnStmt)
+        }
+        if len(given) != 1 or "" in given:
+            return None
+        (name,) = given
+        followed = [each for each in self._tracked.of(body) if each.name == name]
+        done = self._passed.done(body) if followed else {}
+        ended: Ended | None = None
+        for each in followed:
+            if not _is_own(each.session, body):
+                return None
+            points = region(body.graph, {each.begins: _DONE}, [Graph.EXIT])
+            changes = self._states.changes(each, done, body, points)
+            changes[each.begins] = [Change(each.state, when=_DONE, begins=True)]
+            states = follow(body.graph, changes, [Graph.EXIT])
+            held = states.before.get(Graph.EXIT, ())
+            if not held or any(one.state is not State.EXPIRED for one in held):
+                return None
+            ends: set[int] = set()
+            for one in held:
+                since = next(
+                    step for step in states.history(one) if step.state is State.EXPIRED
+                ).since
+                summary = done.get(since)
+                act = next(
+                    (
+                        act
+                        for act in (summary.acts if summary is not None else ())
+                        if act.object == each.session and act.method == "commit"
+                    ),
+                    None,
+                )
+                if act is None:
+                    return None
+                ends.add(since)
+                told = replace(
+                    act,
+                    path=act.path or function.path,
+                    line=act.line or body.graph.points[since].line,
+                    function=function.name,
+                )
+                ended = Ended(each.mapped, told)
+            if not on_every_path(body.graph, each.begins, ends, Graph.EXIT, along=EdgeKind.QUIET):
+                return None
+        return ended
+
+
+def _may_commit(function: FuncItem) -> bool:
+    """A quick look: whether a function names what ends a transaction."""
+    return any(
+        isinstance(node, MemberExpr) and node.name in ("begin", "commit")
+        for node in walk(function.body)
+    )
+
+
+def _is_own(session: Object, body: FunctionBody) -> bool:
+    """Whether a session is opened by a ``with`` of the function itself."""
+    if not isinstance(session, Variable) or session.owner != id(body.node):
+        return False
+    if session.defined <= 0:
+        return False
+    point = body.graph.points[session.defined]
+    return point.kind is PointKind.BIND and isinstance(point.statement, WithStmt)
+
+
+def _given(name: str, body: FunctionBody) -> frozenset[int]:
+    """The points at which something is given what a name holds, and may load it again."""
+    return frozenset(
+        index
+        for index in body.graph.of_kind(PointKind.CALL)
+        if isinstance(call := body.graph.points[index].node, CallExpr)
+        and not (isinstance(call.callee, NameExpr) and call.callee.name in _LOOKING)
+        and any(
+            isinstance(each, NameExpr) and each.name == name
+            for argument in call.args
+            for each in walk(argument)
+        )
+    )
