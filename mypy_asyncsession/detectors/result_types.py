@@ -84,7 +84,14 @@ class ResultTypes:
             return self.of_body(function)
         if found is None or self._contradicted(function, found):
             return None
-        return None if self._is_kept_narrower(function, found) else found
+        if self._is_kept_narrower(function, found):
+            return None
+        given, said = self.of_body(function), without_none(found)
+        if given is None or is_same_class(given, said):
+            return found
+        if not self._interpreter.program.is_subtype(given, said):
+            return found
+        return given if said is found else UnionType.make_union([given, NoneType()])
 
     def _exact(self, function: FunctionValue, value: Value, declared: Type | None) -> Type | None:
         receiver = self._receiver(function)
@@ -109,16 +116,17 @@ class ResultTypes:
     def of_body(self, function: FunctionValue) -> Type | None:
         """The type of what a body that says enough gives, whatever its annotation."""
         types: list[Type] = []
-        for expression, value in self._given_out(function):
-            if is_none(value) and not isinstance(function.node, LambdaExpr):
-                continue
-            written = value.node if isinstance(value, LiteralValue) else None
-            type_ = literal_type(written or expression, self._interpreter)
-            if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
-                type_ = self._exact(function, value, None)
-            if type_ is None or not informative(type_) or has_type_vars(type_):
-                return None
-            types.append(type_)
+        for expression, given in self._given_out(function):
+            for value in members(given):
+                if is_none(value) and not isinstance(function.node, LambdaExpr):
+                    continue
+                written = value.node if isinstance(value, LiteralValue) else None
+                type_ = literal_type(written or expression, self._interpreter)
+                if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
+                    type_ = self._exact(function, value, None)
+                if type_ is None or not informative(type_) or has_type_vars(type_):
+                    return None
+                types.append(type_)
         if not types:
             return None
         return types[0] if len(types) == 1 else UnionType.make_union(types)
@@ -251,8 +259,7 @@ class ResultTypes:
                 return True
         given = list(self._given_out(function))
         return not given or not all(
-            (isinstance(value, ObjectValue) and value.type is not None and not is_none(value))
-            or self._is_tested(expression, function)
+            all(map(_is_something, members(value))) or self._is_tested(expression, function)
             for expression, value in given
         )
 
@@ -373,6 +380,11 @@ class ResultTypes:
         if isinstance(own, TypeVarType):
             found[own.id] = receiver
         return expand_type(type_, found)
+
+
+def _is_something(value: Value) -> bool:
+    """Whether this is an object of a type that is known, and not ``None``."""
+    return isinstance(value, ObjectValue) and value.type is not None and not is_none(value)
 
 
 def _is_self(node: Expression) -> bool:
