@@ -43,6 +43,7 @@ from mypy_asyncsession.semantic.values import (
     FunctionValue,
     LiteralValue,
     ObjectValue,
+    UnionValue,
     members,
 )
 
@@ -126,7 +127,8 @@ class ResultTypes:
                     type_ = self._exact(function, value, None)
                 if type_ is None or not informative(type_) or has_type_vars(type_):
                     return None
-                types.append(type_)
+                if type_ not in types:
+                    types.append(type_)
         if not types:
             return None
         return types[0] if len(types) == 1 else UnionType.make_union(types)
@@ -259,7 +261,7 @@ class ResultTypes:
                 return True
         given = list(self._given_out(function))
         return not given or not all(
-            all(map(_is_something, members(value))) or self._is_tested(expression, function)
+            _is_something(value) or self._is_tested(expression, function)
             for expression, value in given
         )
 
@@ -383,7 +385,12 @@ class ResultTypes:
 
 
 def _is_something(value: Value) -> bool:
-    """Whether this is an object of a type that is known, and not ``None``."""
+    """Whether this is an object of a type that is known, or one of several, and not ``None``.
+
+    What a name is bound to in several places is known but for a ``None`` among it.
+    """
+    if isinstance(value, UnionValue):
+        return value.exact and all(map(_is_something, value.members))
     return isinstance(value, ObjectValue) and value.type is not None and not is_none(value)
 
 

@@ -102,8 +102,8 @@ class Exceptions:
         current: dict[tuple[Way, str | None], Loose] = {
             (way, None): [(point, KIND_OF[way])] for way, point in frame.landings.items()
         }
-        for name, point in frame.named.items():
-            current[Way.ERROR, name] = [(point, EdgeKind.ERROR)]
+        for kind, point in frame.named.items():
+            current[Way.ERROR, kind] = [(point, EdgeKind.ERROR)]
         before, caught_before = flow.frame, self._caught
         ends: Loose = []
         for position, (caught, variable, body) in enumerate(
