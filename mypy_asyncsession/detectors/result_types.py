@@ -87,7 +87,7 @@ class ResultTypes:
             return None
         if self._is_kept_narrower(function, found):
             return None
-        given, said = self.of_body(function), without_none(found)
+        given, said = self.of_body(function, several=True), without_none(found)
         if given is None or is_same_class(given, said):
             return found
         if not self._interpreter.program.is_subtype(given, said):
@@ -114,10 +114,12 @@ class ResultTypes:
 
     # What the body says
 
-    def of_body(self, function: FunctionValue) -> Type | None:
-        """The type of what a body that says enough gives, whatever its annotation."""
+    def of_body(self, function: FunctionValue, *, several: bool = False) -> Type | None:
+        """The type of what a body that says enough gives, each time one, or one of *several*."""
         types: list[Type] = []
         for expression, given in self._given_out(function):
+            if isinstance(given, UnionValue) and not several:
+                return None
             for value in members(given):
                 if is_none(value) and not isinstance(function.node, LambdaExpr):
                     continue
