@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import (
     ArgKind,
@@ -54,6 +54,10 @@ class Named:
     expression: Expression
     value: Value
     helped: bool = False
+
+
+#: How many names a call is followed through to where it stands.
+_HOPS: Final = 5
 
 
 class DependsCalls:
@@ -222,9 +226,17 @@ def argument_of(call: CallExpr) -> Expression | None:
 
 def construction(expression: Expression, interpreter: Interpreter, scope: Scope) -> CallExpr | None:
     """The call that makes the object which an expression is, if its name is bound but once."""
-    for _ in range(3):
+    found = located_construction(expression, interpreter, scope)
+    return found[0] if found is not None else None
+
+
+def located_construction(
+    expression: Expression, interpreter: Interpreter, scope: Scope
+) -> tuple[CallExpr, Scope] | None:
+    """The same, with the scope that the call stands in."""
+    for _ in range(_HOPS):
         if isinstance(expression, CallExpr):
-            return expression
+            return expression, scope
         if not isinstance(expression, NameExpr):
             return None
         bindings = next(

@@ -9,10 +9,12 @@ from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     ClassDef,
+    ExpressionStmt,
     ForStmt,
     MemberExpr,
     NameExpr,
     StrExpr,
+    WithStmt,
     YieldExpr,
 )
 
@@ -135,7 +137,7 @@ class EarlyExits:
             return
         function = value.origin.function if value.origin is not None else None
         trait = traits_of(function, self._interpreter) if function is not None else None
-        if trait is not None and trait.matters:
+        if trait is not None and trait.matters and not _is_closed_anyway(call, value, trait, point):
             yield self._exit(
                 Exit.NEXT, generator, value, trait, point, closed=False, statement=call
             )
@@ -207,6 +209,25 @@ class EarlyExits:
             function=point.body.outermost(),
             lines=tuple(range(span.line, span.end_line + 1)),
         )
+
+
+def _is_closed_anyway(
+    step: Expression, generator: ObjectValue, trait: GeneratorSummary, point: ProgramPoint
+) -> bool:
+    """Whether it makes no difference that ``next(provider())`` closes what it takes out.
+
+    A session that is closed begins anew when it is used, and ``with next(provider()) as session``
+    closes it again. Where nothing takes it, nothing uses it.
+    """
+    if trait.code or trait.handles:
+        return False
+    statement = point.statement
+    if isinstance(statement, ExpressionStmt):
+        return statement.expr is step
+    is_session = (
+        isinstance(generator.item, ObjectValue) and generator.item.shape is Shape.SYNC_SESSION
+    )
+    return isinstance(statement, WithStmt) and is_session and step in statement.expr
 
 
 def _made_there(body: Block, kept: MemberExpr, own: str) -> CallExpr | None:

@@ -55,6 +55,11 @@ _CHANGING: Final = frozenset(
     {"add", "append", "clear", "extend", "insert", "pop", "remove", "setattr", "update"}
 )
 
+#: What may raise an exception of its own.
+_FAILING: Final = frozenset(
+    {PointKind.AWAIT, PointKind.CALL, PointKind.ENTER, PointKind.STATEMENT, PointKind.YIELD}
+)
+
 
 class State(Enum):
     """How far a transaction has come."""
@@ -212,6 +217,10 @@ def add_handlers(
             if _is_harmless(point, point.node, root, body):
                 continue
             changes.setdefault(point.index, []).append(Change(None))
+        elif point.kind in _FAILING:
+            made = changes.setdefault(point.index, [])
+            if not any(change.begins for change in made):
+                made.append(Change(None, when=EdgeKind.ERROR))  # a second failure beside the first
 
 
 def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:

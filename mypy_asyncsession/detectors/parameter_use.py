@@ -12,10 +12,12 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     IndexExpr,
+    ListExpr,
     MemberExpr,
     NameExpr,
     OpExpr,
     ReturnStmt,
+    TupleExpr,
     UnaryExpr,
 )
 from mypy.types import UnboundType
@@ -28,9 +30,9 @@ from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from mypy.nodes import FuncItem, Node
+    from mypy.nodes import Expression, FuncItem, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -64,9 +66,30 @@ def is_read(
         interpreter: Says which functions the parameter is handed on to.
         depth: How many functions it has been followed into.
     """
-    return mentions(function.body, name) > 0 and not _is_asked_about(
+    return _is_loaded(function, name) and not _is_asked_about(
         function, name, scope, interpreter, depth
     )
+
+
+def _is_loaded(function: FuncItem, name: str) -> bool:
+    """Whether a name stands in a function elsewhere than where it is bound anew."""
+    bound = sum(
+        each == name
+        for node in walk(function.body)
+        if isinstance(node, AssignmentStmt)
+        for target in node.lvalues
+        for each in _names_in(target)
+    )
+    return mentions(function.body, name) > bound
+
+
+def _names_in(target: Expression) -> Iterator[str]:
+    """The names that an assignment to a target binds."""
+    if isinstance(target, NameExpr):
+        yield target.name
+    elif isinstance(target, (ListExpr, TupleExpr)):
+        for each in target.items:
+            yield from _names_in(each)
 
 
 def _is_asked_about(

@@ -43,6 +43,7 @@ from mypy_asyncsession.semantic.values import (
     FunctionValue,
     LiteralValue,
     ObjectValue,
+    UnionValue,
     members,
 )
 
@@ -84,7 +85,14 @@ class ResultTypes:
             return self.of_body(function)
         if found is None or self._contradicted(function, found):
             return None
-        return None if self._is_kept_narrower(function, found) else found
+        if self._is_kept_narrower(function, found):
+            return None
+        given, said = self.of_body(function, several=True), without_none(found)
+        if given is None or is_same_class(given, said):
+            return found
+        if not self._interpreter.program.is_subtype(given, said):
+            return found
+        return given if said is found else UnionType.make_union([given, NoneType()])
 
     def _exact(self, function: FunctionValue, value: Value, declared: Type | None) -> Type | None:
         receiver = self._receiver(function)
@@ -106,19 +114,23 @@ class ResultTypes:
 
     # What the body says
 
-    def of_body(self, function: FunctionValue) -> Type | None:
-        """The type of what a body that says enough gives, whatever its annotation."""
+    def of_body(self, function: FunctionValue, *, several: bool = False) -> Type | None:
+        """The type of what a body that says enough gives, each time one, or one of *several*."""
         types: list[Type] = []
-        for expression, value in self._given_out(function):
-            if is_none(value) and not isinstance(function.node, LambdaExpr):
-                continue
-            written = value.node if isinstance(value, LiteralValue) else None
-            type_ = literal_type(written or expression, self._interpreter)
-            if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
-                type_ = self._exact(function, value, None)
-            if type_ is None or not informative(type_) or has_type_vars(type_):
+        for expression, given in self._given_out(function):
+            if isinstance(given, UnionValue) and not several:
                 return None
-            types.append(type_)
+            for value in members(given):
+                if is_none(value) and not isinstance(function.node, LambdaExpr):
+                    continue
+                written = value.node if isinstance(value, LiteralValue) else None
+                type_ = literal_type(written or expression, self._interpreter)
+                if type_ is None and isinstance(value, ObjectValue) and value.type is not None:
+                    type_ = self._exact(function, value, None)
+                if type_ is None or not informative(type_) or has_type_vars(type_):
+                    return None
+                if type_ not in types:
+                    types.append(type_)
         if not types:
             return None
         return types[0] if len(types) == 1 else UnionType.make_union(types)
@@ -251,8 +263,7 @@ class ResultTypes:
                 return True
         given = list(self._given_out(function))
         return not given or not all(
-            (isinstance(value, ObjectValue) and value.type is not None and not is_none(value))
-            or self._is_tested(expression, function)
+            _is_something(value) or self._is_tested(expression, function)
             for expression, value in given
         )
 
@@ -373,6 +384,16 @@ class ResultTypes:
         if isinstance(own, TypeVarType):
             found[own.id] = receiver
         return expand_type(type_, found)
+
+
+def _is_something(value: Value) -> bool:
+    """Whether this is an object of a type that is known, or one of several, and not ``None``.
+
+    What a name is bound to in several places is known but for a ``None`` among it.
+    """
+    if isinstance(value, UnionValue):
+        return value.exact and all(map(_is_something, value.members))
+    return isinstance(value, ObjectValue) and value.type is not None and not is_none(value)
 
 
 def _is_self(node: Expression) -> bool:

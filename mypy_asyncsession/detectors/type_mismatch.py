@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mypy.nodes import CallExpr, Expression, RefExpr
+from mypy.nodes import RefExpr
 from mypy.types import (
     AnyType,
     CallableType,
@@ -21,13 +21,14 @@ from mypy.types import (
 )
 
 from mypy_asyncsession.detectors.dependency_records import Drive
+from mypy_asyncsession.detectors.depends_calls import located_construction
 from mypy_asyncsession.detectors.related_types import without_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.shapes import Can, Shape
 from mypy_asyncsession.semantic.values import ClassValue, ObjectValue
 
 if TYPE_CHECKING:
-    from mypy.nodes import TypeInfo
+    from mypy.nodes import Expression, TypeInfo
     from mypy.types import ProperType, Type
 
     from mypy_asyncsession.detectors.injection import Injection
@@ -288,12 +289,12 @@ def is_given_class(
 ) -> bool:
     """Whether a call is given the class that is wanted, to make an object of that class."""
     proper = get_proper_type(wanted) if wanted is not None else None
-    if not isinstance(expression, CallExpr) or not isinstance(proper, Instance):
+    made = located_construction(expression, interpreter, scope)
+    if made is None or not isinstance(proper, Instance):
         return False
+    call, inside = made
     given = (
-        interpreter.value(each, scope, None)
-        for each in expression.args
-        if isinstance(each, RefExpr)
+        interpreter.value(each, inside, None) for each in call.args if isinstance(each, RefExpr)
     )
     name = proper.type.fullname
     return any(isinstance(each, ClassValue) and each.fullname == name for each in given)

@@ -42,21 +42,35 @@ def test_report() -> None:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mypy_asyncsession.detectors.provider_records import Double
 from mypy_asyncsession.rules.rule import Problem, Rule
 from mypy_asyncsession.semantic.shapes import USES, Shape
+
+if TYPE_CHECKING:
+    from mypy_asyncsession.detectors.object_record import ObjectInfo
 
 
 def check(double: Double) -> Problem | None:
     """Whether a double cannot be used as the provider is."""
     here, there = double.here, double.there
-    if here.shape in (Shape.OTHER, Shape.NONE) or there.can & USES & here.can:
+    if _fits(there, here):
         return None
     return Problem(
         f'"{double.target}" gives {there.shape.value}, its double {here.shape.value}',
         _instead(double),
         there.place,
     )
+
+
+def _fits(there: ObjectInfo, here: ObjectInfo) -> bool:
+    """Whether what a double gives can be used as what the provider gives, as far as is known."""
+    if here.shape in (Shape.OTHER, Shape.NONE) or there.can & USES & here.can:
+        return True
+    if not (there.shape.uncalled and here.shape.uncalled):
+        return False
+    return there.item is None or here.item is None or _fits(there.item, here.item)
 
 
 def _instead(double: Double) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.semantic.shapes import ABILITIES, Can, Shape
 from mypy_asyncsession.semantic.value import Value as Value  # noqa: PLC0414 - for whoever imports the values
@@ -259,8 +259,16 @@ class LiteralValue(Value):
     node: Expression | None = None
 
 
+#: How many values a name may have that are told apart.
+_MOST: Final = 64
+
+
 def join(values: list[Value] | tuple[Value, ...], *, exact: bool = True) -> Value:
-    """One of *values*: unknown if there is none or if one of them is unknown."""
+    """One of *values*: unknown if there is none or if one of them is unknown.
+
+    So many that nobody means each of them are not told apart: what a query may be after a dozen
+    conditions, each of which may have narrowed it.
+    """
     flat: list[Value] = []
     recursive = False
     for value in values:
@@ -273,6 +281,8 @@ def join(values: list[Value] | tuple[Value, ...], *, exact: bool = True) -> Valu
                 continue
             if not any(_same(member, other) for other in flat):
                 flat.append(member)
+                if len(flat) > _MOST:
+                    return UNSURE
     if not flat:
         return RECURSIVE if recursive else UNKNOWN
     return flat[0] if len(flat) == 1 else UnionValue(tuple(flat), exact)
@@ -328,4 +338,6 @@ def _same(one: Value, other: Value) -> bool:
         )
     if isinstance(one, FunctionValue) and isinstance(other, FunctionValue):
         return one.node is other.node and one.receiver is other.receiver
+    if isinstance(one, NamedValue) and isinstance(other, NamedValue):
+        return one.fullname == other.fullname
     return one is other

@@ -8,7 +8,14 @@ from mypy.nodes import MemberExpr, NameExpr
 
 from mypy_asyncsession.semantic.cfg.flow import KIND_OF, Frame
 from mypy_asyncsession.semantic.cfg.graph import EdgeKind, PointKind, Way
-from mypy_asyncsession.semantic.cfg.handlers import RAISING, may_catch, must_catch, way_of
+from mypy_asyncsession.semantic.cfg.handlers import (
+    RAISING,
+    class_of,
+    may_catch,
+    must_catch,
+    names,
+    way_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +65,12 @@ class Exceptions:
         again = raised is None or (isinstance(raised, NameExpr) and raised.name == name)
         if not (again and ways):
             ways = (way_of(raised),)
-        flow.point(PointKind.RAISE, statement, raises=ways, way=Way.ERROR)
+        kind = None if again else class_of(raised)
+        if kind is not None and ways == (Way.ERROR,):
+            point = flow.point(PointKind.RAISE, statement, way=Way.ERROR)
+            flow.raise_named(point, kind)
+        else:
+            flow.point(PointKind.RAISE, statement, raises=ways, way=Way.ERROR)
         flow.dead()
 
     def attempt(self, statement: TryStmt) -> Steps:
@@ -75,20 +87,23 @@ class Exceptions:
         yield self._block(statement.body)
         flow.frame = before
         yield self._block(statement.else_body)
-        if handlers is not None and handlers.landings:
+        if handlers is not None and (handlers.landings or handlers.named):
             ends = flow.loose
-            yield self._handlers(statement, handlers.landings)
+            yield self._handlers(statement, handlers)
             flow.loose = ends + flow.loose
         if last is not None:
             flow.frame = around
             yield self._finally(statement, last.landings)
 
-    def _handlers(self, statement: TryStmt, landings: dict[Way, int]) -> Steps:
+    def _handlers(self, statement: TryStmt, frame: Frame) -> Steps:
         """The handlers of a ``try``, and on which ways exceptions come to each."""
         flow = self._flow
-        current: dict[Way, Loose] = {
-            way: [(point, KIND_OF[way])] for way, point in landings.items()
+        # Errors of a class that a handler names are apart from those of which no more is known.
+        current: dict[tuple[Way, str | None], Loose] = {
+            (way, None): [(point, KIND_OF[way])] for way, point in frame.landings.items()
         }
+        for kind, point in frame.named.items():
+            current[Way.ERROR, kind] = [(point, EdgeKind.ERROR)]
         before, caught_before = flow.frame, self._caught
         ends: Loose = []
         for position, (caught, variable, body) in enumerate(
@@ -96,17 +111,20 @@ class Exceptions:
         ):
             entering: Loose = []
             ways: list[Way] = []
-            for way in [way for way in current if may_catch(caught, way)]:
-                flow.loose = current[way]
+            for landed in [landed for landed in current if may_catch(caught, landed[0])]:
+                way, name = landed
+                flow.loose = current[landed]
                 if caught is not None and not isinstance(caught, (NameExpr, MemberExpr)):
                     yield self._expressions.value(caught)
                     flow.reads, flow.risky = [], False
                 entering += flow.loose
-                ways.append(way)
-                if must_catch(caught, way) and not statement.is_star:
-                    del current[way]
+                if way not in ways:
+                    ways.append(way)
+                is_sure = must_catch(caught, way) or (name is not None and names(caught, name))
+                if is_sure and not statement.is_star:
+                    del current[landed]
                 else:
-                    current[way] = flow.loose
+                    current[landed] = flow.loose
             if not ways:
                 continue
             flow.loose = entering
@@ -123,9 +141,9 @@ class Exceptions:
             ends += flow.loose
             if statement.is_star:
                 for way, landing in rest.landings.items():
-                    current[way] = [*current.get(way, ()), (landing, KIND_OF[way])]
-                current[Way.ERROR] = [*current.get(Way.ERROR, ()), *flow.loose]
-        for way, loose in current.items():
+                    current[way, None] = [*current.get((way, None), ()), (landing, KIND_OF[way])]
+                current[Way.ERROR, None] = [*current.get((Way.ERROR, None), ()), *flow.loose]
+        for (way, _), loose in current.items():
             flow.loose = loose
             flow.jump(way)
         flow.loose = ends

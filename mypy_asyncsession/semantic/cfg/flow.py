@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mypy.nodes import TryStmt
+
 from mypy_asyncsession.semantic.cfg.graph import EdgeKind, Graph, PointKind, Way
+from mypy_asyncsession.semantic.cfg.handlers import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,10 +34,11 @@ class Frame:
     Attributes:
         outer: What is around it.
         landings: For the ways that were taken, the point where they come to it.
+        named: The same for errors of a class that one of the handlers names.
         nearest: For each way, what stops it first: this frame, or one further out.
     """
 
-    __slots__ = ("item", "kind", "landings", "nearest", "node", "outer")
+    __slots__ = ("item", "kind", "landings", "named", "nearest", "node", "outer")
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Frame:
     ) -> None:
         self.outer = outer
         self.landings: dict[Way, int] = {}
+        self.named: dict[str, int] = {}
         self.nearest: dict[Way, Frame] = dict(outer.nearest) if outer is not None else {}
         for way in stops:
             self.nearest[way] = self
@@ -133,6 +138,25 @@ class Flow:
             landing = self.graph.add(stops.kind, stops.node, stops.node, (), stops.item, way)
             stops.landings[way] = landing
         return landing
+
+    def raise_named(self, point: int, name: str) -> None:
+        """Let an error of a class leave a point, of which a handler around may be sure."""
+        stops = self.frame.nearest[Way.ERROR]
+        landing: int | None = None
+        if (
+            isinstance(stops.node, TryStmt)
+            and stops.kind is PointKind.DISPATCH
+            and not stops.node.is_star
+            and any(names(caught, name) for caught in stops.node.types)
+        ):
+            landing = stops.named.get(name)
+            if landing is None:
+                landing = self.graph.add(
+                    stops.kind, stops.node, stops.node, (), stops.item, Way.ERROR
+                )
+                stops.named[name] = landing
+        target = self.target(Way.ERROR) if landing is None else landing
+        self.graph.connect(point, target, EdgeKind.ERROR)
 
     def jump(self, way: Way) -> None:
         """Send all that is loose away."""

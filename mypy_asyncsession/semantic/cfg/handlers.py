@@ -65,9 +65,19 @@ def must_catch(caught: Expression | None, way: Way) -> bool:
     return False
 
 
+def class_of(raised: Expression | None) -> str | None:
+    """The class that a ``raise`` names, by the last part of its name."""
+    return _name(raised.callee if isinstance(raised, CallExpr) else raised)
+
+
+def names(caught: Expression | None, name: str) -> bool:
+    """Whether a handler is for a class of this name."""
+    return caught is not None and any(_name(each) == name for each in _classes(caught))
+
+
 def way_of(raised: Expression | None) -> Way:
     """How the exception of a ``raise`` leaves; one that is not known is taken to be usual."""
-    name = _name(raised.callee if isinstance(raised, CallExpr) else raised)
+    name = class_of(raised)
     if name in _CANCELLING or name == _ALL:
         return Way.CANCEL
     return Way.CLOSE if name == _CLOSING else Way.ERROR

@@ -322,10 +322,13 @@ def _as_one(type_: Type) -> Type:
     )
 
 
-def _asks_for_members(formal: Type) -> bool:
-    """Whether the members of what is given decide: of a protocol, or how it is called."""
+def _asks_for_members(formal: Type, given: list[Type]) -> bool:
+    """Whether the members of what is given decide: how it is called, or of a protocol.
+
+    A protocol among what is given is compared with what is beside it, whatever is asked for.
+    """
     return isinstance(get_proper_type(formal), CallableType) or any(
-        each.is_protocol for each in classes_in(formal)
+        one.is_protocol for each in (formal, *given) for one in classes_in(each)
     )
 
 
@@ -354,7 +357,7 @@ def _solved(callee: CallableType, given: _Given, at: Context) -> dict[TypeVarId,
             for actual in actuals
             if not isinstance(get_proper_type(given.types[actual]), AnyType)
         ]
-        if known and _asks_for_members(formal):
+        if known and _asks_for_members(formal, known):
             for each in (formal, *known):
                 at.program.complete(each)
         for each in known:

@@ -14,9 +14,10 @@ from mypy.nodes import (
     TypeInfo,
     Var,
 )
-from mypy.types import CallableType, Instance, get_proper_type
+from mypy.types import CallableType, Instance, Overloaded, get_proper_type
 
 from mypy_asyncsession.models.builtin import PARTIAL_METHOD
+from mypy_asyncsession.models.mapping import COLUMNS
 from mypy_asyncsession.semantic.combine import is_none, is_opaque
 from mypy_asyncsession.semantic.from_mypy_types import informative, with_self
 from mypy_asyncsession.semantic.interpreter.call_types import bound_type
@@ -137,9 +138,10 @@ def _own_attribute(
     inner = source.scope_in(node, at.scope)
     inside = at.within(inner)
     bindings = inner.names.bindings.get(name, [])
+    described = None
     if bindings and isinstance(receiver, ObjectValue):
         described = _described(bound(bindings[-1], inside), at)
-        if described is not None:
+        if described is not None and described is not UNSURE:
             return described
     defs = [binding for binding in bindings if binding.kind in ("def", "class")]
     if defs:
@@ -169,6 +171,9 @@ def _own_attribute(
     type_ = at.program.type_of(declared) if isinstance(declared, Var) else None
     if isinstance(declared, Var) and informative(type_):
         value = at.types.value(type_)
+        said = _described(value, at) if isinstance(receiver, ObjectValue) else None
+        if said is not None:
+            return said
         if any(denied(method.body, f"self.{name}", value) for method in _methods(node)):
             return UNSURE
         if value is not UNKNOWN and not is_opaque(value):
@@ -178,17 +183,30 @@ def _own_attribute(
                 known_others = [m for m in members(others) if isinstance(m, ObjectValue)]
                 return join([value, *known_others], exact=False)
             return _richer(source, node, name, value, inside)
+    if described is not None:
+        return described
     return assigned(source, node, name, inside, bare=bare)
 
 
 def _described(value: Value, at: Context) -> Value | None:
-    """What a descriptor gives; ``None`` for what is none, or has its source elsewhere."""
+    """What an instance has in place of a descriptor of its class; ``None`` for what is none."""
     if not isinstance(value, ObjectValue) or value.shape is not Shape.OTHER:
         return None
-    if not isinstance(value.type, Instance) or value.type.type.get("__get__") is None:
+    if not isinstance(value.type, Instance):
+        return None
+    if value.type.type.fullname in COLUMNS:
+        return UNSURE  # a mapping has put another object in its place, which no type tells of
+    if value.type.type.get("__get__") is None:
         return None
     getter = at.attribute(value, "__get__")
-    return result(getter, [], {}, at) if isinstance(getter, FunctionValue) else None
+    if isinstance(getter, FunctionValue):
+        return result(getter, [], {}, at)
+    found = at.types.method_type(value.type, "__get__")
+    # Those for a class, which come with no instance, stand first.
+    last = found.items[-1] if isinstance(found, Overloaded) else found
+    if not isinstance(last, CallableType) or not informative(last.ret_type):
+        return UNSURE
+    return at.types.value(last.ret_type)
 
 
 def _is_partial_method(node: object, at: Context) -> bool:
@@ -313,7 +331,8 @@ def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Cont
         if function is not None and not function.is_static:
             found = bound_type(found, type_ if type_ is not None else info, function.is_class, at)
         return TypedCallable(found, origin)
-    return value
+    described = _described(value, at) if type_ is not None else None
+    return value if described is None else described
 
 
 def _methods(node: ClassDef) -> Iterator[FuncDef]:

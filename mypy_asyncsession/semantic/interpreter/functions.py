@@ -20,7 +20,7 @@ from mypy_asyncsession.semantic.combine import combine_result, is_none
 from mypy_asyncsession.semantic.from_mypy_types import with_self
 from mypy_asyncsession.semantic.interpreter.call_types import of_function
 from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
-from mypy_asyncsession.semantic.interpreter.instances import instance
+from mypy_asyncsession.semantic.interpreter.instances import class_of, instance
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
 from mypy_asyncsession.semantic.interpreter.signatures import (
@@ -143,6 +143,9 @@ def _result(
         return found
     assert isinstance(node, FuncDef)
     if source.contents(node).yields:
+        if _is_declaration(function, declared, at):
+            assert isinstance(declared, ObjectValue)
+            return declared.made_by(function.origin())
         return _generator(function, declared, node.is_coroutine, inside)
     if node.is_coroutine:
         item = declared.item if isinstance(declared, ObjectValue) else UNKNOWN
@@ -216,6 +219,24 @@ def _generator(function: FunctionValue, declared: Value, is_async: bool, at: Con
         label="AsyncGenerator" if is_async else "Generator",
         origin=function.origin(),
         by_definition=contradicted,
+    )
+
+
+def _is_declaration(function: FunctionValue, declared: Value, at: Context) -> bool:
+    """Whether a generator is there to declare a method which gives an async one.
+
+    ``def events(self) -> AsyncIterator[Event]: ... yield`` in an abstract class or a protocol.
+    """
+    owner = function.scope.node
+    if function.node.is_coroutine or not isinstance(declared, ObjectValue):
+        return False
+    if declared.shape not in (Shape.ASYNC_GENERATOR, Shape.ASYNC_ITERATOR):
+        return False
+    if not isinstance(owner, ClassDef) or function.scope.parent is None:
+        return False
+    info = class_of(owner, at.within(function.scope.parent)).info
+    return info is not None and (
+        info.is_protocol or function.node.name in {name for name, _ in info.abstract_attributes}
     )
 
 
