@@ -104,8 +104,9 @@ def object_info(
 
 def _is_promised(value: ObjectValue) -> bool:
     """Whether the function that gives something has no body, and is for others to implement."""
+    is_made = value.bare or value.filled
     if value.origin is None and value.shape in (Shape.ASYNC_ITERATOR, Shape.ITERATOR):
-        return True  # an annotation alone says so, and many a class can be entered, too
+        return not is_made  # an annotation alone says so, and many a class can be entered, too
     function = value.origin.function if value.origin is not None else None
     if value.shape is Shape.COROUTINE and is_none(value.item):
         return False  # what returns nothing needs no body

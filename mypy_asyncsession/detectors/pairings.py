@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.candidates import Candidates
     from mypy_asyncsession.detectors.left_open import LeftOpen
     from mypy_asyncsession.detectors.record import Use
-    from mypy_asyncsession.semantic.entering_methods import FaultyMethod
+    from mypy_asyncsession.semantic.entering_faults import FaultyMethod
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
     from mypy_asyncsession.semantic.values import Value

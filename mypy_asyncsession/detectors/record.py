@@ -17,7 +17,7 @@ from mypy_asyncsession.semantic.shapes import Can, Shape
 if TYPE_CHECKING:
     from mypy_asyncsession.detectors.object_record import ObjectInfo
     from mypy_asyncsession.findings import Span
-    from mypy_asyncsession.semantic.entering_methods import FaultyMethod
+    from mypy_asyncsession.semantic.entering_faults import FaultyMethod
 
 
 class Pairing(Enum):

@@ -8,7 +8,7 @@ from mypy_asyncsession.detectors.record import Pairing, Use
 from mypy_asyncsession.rules.rule import Problem
 from mypy_asyncsession.rules.wording import entering as entering_line
 from mypy_asyncsession.rules.wording import instead, is_started, subject, used
-from mypy_asyncsession.semantic.entering_methods import EnteringFault
+from mypy_asyncsession.semantic.entering_faults import EnteringFault
 from mypy_asyncsession.semantic.shapes import Can, Shape, YieldFault
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ What is found here of one module, others rely on: it is part of the facts of tha
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mypy.nodes import Decorator, FuncDef, NameExpr
 
+from mypy_asyncsession.semantic.entering_faults import EnteringFault, FaultyMethod
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.syntax import is_stub_body, returned
 
@@ -17,27 +17,6 @@ if TYPE_CHECKING:
     from mypy.nodes import FuncItem, TypeInfo
 
     from mypy_asyncsession.semantic.program import Program
-
-
-class EnteringFault(Enum):
-    """Why a block cannot be entered, or left."""
-
-    MISSING = "is missing"
-    NOT_AWAITABLE = "gives nothing to await"
-    GENERATOR = "is an async generator, and cannot be awaited"
-    COROUTINE = "is a coroutine function, which nobody awaits"
-
-
-class FaultyMethod(NamedTuple):
-    """A special method that ``with`` or ``async with`` cannot work with.
-
-    Attributes:
-        name: The method.
-        fault: What is wrong with it.
-    """
-
-    name: str
-    fault: EnteringFault
 
 
 def faulty_method(info: TypeInfo, program: Program, *, is_async: bool) -> FaultyMethod | None:
