@@ -7,6 +7,7 @@ from typing import Final
 from mypy_asyncsession.models.frameworks import DEPENDS_NAMES
 from mypy_asyncsession.models.sqlalchemy import (
     ASYNC_SESSIONMAKERS,
+    AWAITABLE,
     ENGINES,
     RESOURCES,
     SCOPED_SESSIONS,
@@ -73,9 +74,11 @@ SEEDS: Final = (
         }
     )
 )
-#: What runs several at once, or ends a transaction: of sessions that the objects at hand may hold.
+#: What runs several at once, or ends a transaction: of sessions that the objects at hand may hold;
+#: and what makes coroutines of an instance's attributes, whichever instance it is.
 ACTING: Final = frozenset(
     {
+        AWAITABLE,
         "TaskGroup",
         "as_completed",
         "commit",

@@ -33,6 +33,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.models.frameworks import DEPENDS_NAMES, REQUEST_PARAMETERS
+from mypy_asyncsession.models.sqlalchemy import AWAITABLE
 from mypy_asyncsession.semantic.call_sites import last_name
 from mypy_asyncsession.semantic.leading_names import (
     COMMON,
@@ -258,7 +259,7 @@ class LeadingValues:
 
     def _member_leads(self, node: MemberExpr, unit: Unit) -> bool:
         name = node.name
-        if name in SEEDS:
+        if name in SEEDS or (isinstance(node.expr, MemberExpr) and node.expr.name == AWAITABLE):
             return True
         owners = self._owners.get(name)
         if owners is None:
