@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mypy_asyncsession.checking.kept_answers import Answer, Imports, KeptAnswers, keep
 from mypy_asyncsession.checking.parsed_modules import ParsedModules
 from mypy_asyncsession.checking.shared_work import shared
 from mypy_asyncsession.checking.stale_answers import stale
 from mypy_asyncsession.checking.unsettled import Unsettled
+from mypy_asyncsession.plugin.parsed_answers import FEW
 
 if TYPE_CHECKING:
     import os
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from mypy.options import Options
 
     from mypy_asyncsession.checking.kept_answers import Keeping
-
-#: Up to so many modules are looked at without reading all others first.
-_FEW: Final = 40
 
 
 def look(
@@ -64,7 +62,7 @@ def look(
         ]
         wanted = stale(kept, changed, gone, sources, modules, texts)
     unreadable: list[BuildSource] = []
-    if len(wanted) > _FEW:
+    if len(wanted) > FEW:
         unreadable = modules.narrow(sources)
     else:
         unreadable = [source for source in wanted if not modules.has(source.module)]

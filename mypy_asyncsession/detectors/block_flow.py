@@ -9,7 +9,7 @@ from mypy.nodes import AwaitExpr, CallExpr, ForStmt, MemberExpr, NameExpr, WithS
 from mypy_asyncsession.models.builtin import IDLE_FUNCTIONS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind, WithItem
-from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.dataflow import may_reach, on_every_path, reachable
 from mypy_asyncsession.semantic.syntax import dotted, mentions
 from mypy_asyncsession.semantic.typestate import Change, follow
 
@@ -138,11 +138,9 @@ def closes_on_return(flow: FunctionFlow, statement: Node, name: str) -> bool:
         and isinstance(node.expr, CallExpr)
         and dotted(node.expr.callee) in (f"{name}.close", f"{name}.aclose")
     }
-    if not returning or not closing:
-        return False
-    return graph.EXIT not in reachable(
-        graph, returning, avoiding=closing, along=~EdgeKind.RAISING
-    ) and not closing.isdisjoint(reachable(graph, returning, along=~EdgeKind.RAISING))
+    return may_reach(graph, returning, closing, along=~EdgeKind.RAISING) and on_every_path(
+        graph, returning, closing, graph.EXIT, along=~EdgeKind.RAISING
+    )
 
 
 def is_bound_once(flow: FunctionFlow, name: str, statement: Node) -> bool:

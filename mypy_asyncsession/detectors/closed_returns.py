@@ -1,4 +1,4 @@
-"""Sessions that are returned and closed all the same, and the record of one that gets out."""
+"""Sessions that are returned, and that a ``finally`` closes all the same."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from mypy.nodes import AwaitExpr, CallExpr, FuncDef, NameExpr
 
 from mypy_asyncsession.detectors.block_flow import closes_on_return
-from mypy_asyncsession.detectors.record import Escape
-from mypy_asyncsession.detectors.spans import span_of, written
+from mypy_asyncsession.detectors.escape_record import escape_of
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.values import ObjectValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy.nodes import Expression, Node, ReturnStmt
+    from mypy.nodes import ReturnStmt
 
+    from mypy_asyncsession.detectors.record import Escape
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.program_point import ProgramPoint
 
@@ -46,33 +46,3 @@ class ClosedReturns:
         session = self._interpreter.value(statement.expr, point.scope, point.where)
         if isinstance(session, ObjectValue) and session.shape is Shape.SESSION:
             yield escape_of("finally", statement, name, session, made, point)
-
-
-def escape_of(
-    how: str,
-    node: Node,
-    name: str,
-    session: ObjectValue,
-    opener: Expression,
-    point: ProgramPoint,
-) -> Escape:
-    """The record of a session that gets out of its block.
-
-    Args:
-        how: As in ``Escape``.
-        node: Where it gets out.
-        name: Its name.
-        session: What it is.
-        opener: What opens it.
-        point: The statement.
-    """
-    span = span_of(node)  # type: ignore[arg-type]
-    return Escape(
-        how=how,
-        name=name.rstrip("'"),
-        session=session.label or "session",
-        opener=written(opener),
-        span=span,
-        function=point.body.outermost(),
-        lines=tuple(range(span.line, span.end_line + 1)),
-    )

@@ -27,8 +27,9 @@ from mypy_asyncsession.detectors.block_flow import (
     leaving,
     used_closed,
 )
-from mypy_asyncsession.detectors.closed_returns import ClosedReturns, escape_of
+from mypy_asyncsession.detectors.closed_returns import ClosedReturns
 from mypy_asyncsession.detectors.collections_read import is_taken_from
+from mypy_asyncsession.detectors.escape_record import escape_of
 from mypy_asyncsession.detectors.escaping_tasks import EscapingTasks
 from mypy_asyncsession.detectors.held import Held
 from mypy_asyncsession.detectors.late_uses import LateUses, is_given_anew, is_named, returns

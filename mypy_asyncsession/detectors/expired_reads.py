@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.detectors.instance_reads import InstanceReads
-from mypy_asyncsession.detectors.instance_states import LOADING, InstanceStates, attribute_of
+from mypy_asyncsession.detectors.instance_states import (
+    LOADING,
+    InstanceStates,
+    attribute_of,
+    ends_session,
+)
 from mypy_asyncsession.detectors.passed_instances import PassedInstances
 from mypy_asyncsession.detectors.response_models import ModelReaders
 from mypy_asyncsession.detectors.returned_expired import ReturnedExpired
@@ -208,7 +213,7 @@ def _record(
         by=act.function,
         line=line,
         place=Place(act.function or act.method, act.path or inner.path, act.line or line),
-        ended=_ends_session(since, tracked.session, body),
+        ended=ends_session(body.graph.points[since], tracked.session, body),
         span=span,
         function=inner.outermost(),
         lines=tuple(range(span.line, span.end_line + 1)),
@@ -233,16 +238,6 @@ def _may_read(contents: Contents) -> bool:
         elif isinstance(node, CallExpr):
             given.update(map(dotted, node.args))  # ``UnitOfWork(session)``
     return not (asked & given) <= {None}
-
-
-def _ends_session(at: int, session: Object, body: FunctionBody) -> bool:
-    """Whether a point leaves the block that a session was opened for."""
-    point = body.graph.points[at]
-    if point.kind is not PointKind.LEAVE or not isinstance(point.node, WithStmt):
-        return False
-    if not isinstance(session, Variable) or session.defined <= 0:
-        return False
-    return point.node.target[point.item] is body.graph.points[session.defined].node
 
 
 def _reads_what_was_awaited(contents: Contents) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.expiry import Expiry
     from mypy_asyncsession.semantic.function_body import FunctionBody
+    from mypy_asyncsession.semantic.objects import Object
     from mypy_asyncsession.semantic.reloading import Reloading
 
 _LIVE: Final = frozenset({State.NEW, State.LOADED, State.AT_REST})
@@ -194,12 +195,7 @@ class InstanceStates:
                 elif self._relates(node, tracked.name, body, point.index):
                     made.append(_LOADED_BY_FLUSH)
             elif point.kind is PointKind.LEAVE and isinstance(node, WithStmt):
-                target = node.target[point.item]
-                if (
-                    isinstance(session, Variable)
-                    and session.defined > 0
-                    and target is body.graph.points[session.defined].node
-                ):
+                if ends_session(point, session, body):
                     made.append(Change(None, _LIVE | {State.CHANGED}))
                 if failing := rolled_back(point, session, tracked.name):
                     gone = frozenset({State.LOADED, State.CHANGED})
@@ -217,6 +213,17 @@ class InstanceStates:
                 self._reloading.value(callee.expr, body, at)
             )
         return self._reloading.makes_instance(call, body, at)
+
+
+def ends_session(point: Point, session: Object, body: FunctionBody) -> bool:
+    """Whether a point leaves the block that a session was opened for."""
+    return (
+        point.kind is PointKind.LEAVE
+        and isinstance(point.node, WithStmt)
+        and isinstance(session, Variable)
+        and session.defined > 0
+        and point.node.target[point.item] is body.graph.points[session.defined].node
+    )
 
 
 def _by_act(act: Act, when: int, *, on_commit: bool) -> Sequence[Change[State]]:

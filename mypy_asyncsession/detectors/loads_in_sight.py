@@ -22,6 +22,7 @@ from mypy_asyncsession.detectors.loaded_instances import ENDED
 from mypy_asyncsession.detectors.new_instances import is_written_before, refreshed
 from mypy_asyncsession.models.frameworks import REGISTERING, ROUTE_METHODS
 from mypy_asyncsession.models.mapping import JOINING, LOADERS
+from mypy_asyncsession.models.sqlalchemy import AWAITABLE
 from mypy_asyncsession.semantic.dataflow import may_reach
 from mypy_asyncsession.semantic.queries import options
 from mypy_asyncsession.semantic.relationships import DEFAULT_LAZY
@@ -112,7 +113,7 @@ class LoadsInSight:
                 items = target.items if isinstance(target, (ListExpr, TupleExpr)) else [target]
                 self._assigned.update(each.name for each in items if isinstance(each, MemberExpr))
         elif isinstance(node, MemberExpr):
-            if isinstance(node.expr, MemberExpr) and node.expr.name == "awaitable_attrs":
+            if isinstance(node.expr, MemberExpr) and node.expr.name == AWAITABLE:
                 self._filled.add(node.name)
         elif isinstance(node, CallExpr):
             self.calls.append(node)

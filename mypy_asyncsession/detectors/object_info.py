@@ -103,10 +103,10 @@ def object_info(
 
 
 def _is_promised(value: ObjectValue) -> bool:
-    """Whether the function that gives something has no body, and is for others to implement."""
-    is_made = value.bare or value.filled
+    """Whether nothing but a declaration says what something is, and others implement that."""
     if value.origin is None and value.shape in (Shape.ASYNC_ITERATOR, Shape.ITERATOR):
-        return not is_made  # an annotation alone says so, and many a class can be entered, too
+        # Of an annotation; many an iterator can be entered, too. An object is what its class is.
+        return not (value.bare or value.filled)
     function = value.origin.function if value.origin is not None else None
     if value.shape is Shape.COROUTINE and is_none(value.item):
         return False  # what returns nothing needs no body

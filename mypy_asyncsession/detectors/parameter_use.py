@@ -12,12 +12,10 @@ from mypy.nodes import (
     ForStmt,
     FuncDef,
     IndexExpr,
-    ListExpr,
     MemberExpr,
     NameExpr,
     OpExpr,
     ReturnStmt,
-    TupleExpr,
     UnaryExpr,
 )
 from mypy.types import UnboundType
@@ -26,13 +24,14 @@ from mypy_asyncsession.models.builtin import PROBES
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg.attempts import attempt_of
 from mypy_asyncsession.semantic.cfg.conditions import assertion, deciding, subject
+from mypy_asyncsession.semantic.cfg.names import names_in
 from mypy_asyncsession.semantic.syntax import mentions, walk
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from mypy.nodes import Expression, FuncItem, Node
+    from mypy.nodes import FuncItem, Node
 
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.module_source import ModuleSource
@@ -74,22 +73,13 @@ def is_read(
 def _is_loaded(function: FuncItem, name: str) -> bool:
     """Whether a name stands in a function elsewhere than where it is bound anew."""
     bound = sum(
-        each == name
+        each.name == name
         for node in walk(function.body)
         if isinstance(node, AssignmentStmt)
         for target in node.lvalues
-        for each in _names_in(target)
+        for each in names_in(target)
     )
     return mentions(function.body, name) > bound
-
-
-def _names_in(target: Expression) -> Iterator[str]:
-    """The names that an assignment to a target binds."""
-    if isinstance(target, NameExpr):
-        yield target.name
-    elif isinstance(target, (ListExpr, TupleExpr)):
-        for each in target.items:
-            yield from _names_in(each)
 
 
 def _is_asked_about(

@@ -25,7 +25,7 @@ from mypy_asyncsession.semantic.typestate import Change, follow, region
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy.nodes import FuncItem
 
@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.instance_states import InstanceStates
     from mypy_asyncsession.detectors.passed_instances import PassedInstances
     from mypy_asyncsession.detectors.tracked_instances import TrackedInstances
-    from mypy_asyncsession.semantic.acts import Act
+    from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.mapped_classes import MappedClass
     from mypy_asyncsession.semantic.object_identity import Objects
     from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.typestate import Held
+    from mypy_asyncsession.semantic.typestate import Tracked as States
 
 _DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: What looks at an instance, and leaves it as it is.
@@ -130,33 +132,33 @@ class ReturnedExpired:
             held = states.before.get(Graph.EXIT, ())
             if not held or any(one.state is not State.EXPIRED for one in held):
                 return None
-            ends: set[int] = set()
-            for one in held:
-                since = next(
-                    step for step in states.history(one) if step.state is State.EXPIRED
-                ).since
-                summary = done.get(since)
-                act = next(
-                    (
-                        act
-                        for act in (summary.acts if summary is not None else ())
-                        if act.object == each.session and act.method == "commit"
-                    ),
-                    None,
-                )
-                if act is None:
-                    return None
-                ends.add(since)
-                told = replace(
-                    act,
-                    path=act.path or function.path,
-                    line=act.line or body.graph.points[since].line,
-                    function=function.name,
-                )
-                ended = Ended(each.mapped, told)
+            # The first of them is told, in whichever order a set has them.
+            ends = sorted({_expired_at(states, one) for one in held})
+            commits = [_commit_at(since, each.session, done) for since in ends]
+            since, act = ends[0], commits[0]
+            if act is None or None in commits:
+                return None
+            told = replace(
+                act,
+                path=act.path or function.path,
+                line=act.line or body.graph.points[since].line,
+                function=function.name,
+            )
+            ended = Ended(each.mapped, told)
             if not on_every_path(body.graph, each.begins, ends, Graph.EXIT, along=EdgeKind.QUIET):
                 return None
         return ended
+
+
+def _expired_at(states: States[State], held: Held[State]) -> int:
+    """The point at which an instance that has expired in the end did so."""
+    return next(step for step in states.history(held) if step.state is State.EXPIRED).since
+
+
+def _commit_at(point: int, session: Object, done: Mapping[int, Summary]) -> Act | None:
+    """The commit of a session at a point, if that is what happens there."""
+    acts = done[point].acts if point in done else ()
+    return next((act for act in acts if act.object == session and act.method == "commit"), None)
 
 
 def _may_commit(function: FuncItem) -> bool:

@@ -141,43 +141,28 @@ PLAIN_METHODS: Final = frozenset(
         "is_modified",
     }
 )
-#: The methods of results whose rows are there already.
-RESULT_GETTERS: Final = frozenset(
+#: The methods of results that get rows.
+_ROW_GETTERS: Final = frozenset(
     {
         "all",
         "fetchall",
         "fetchmany",
         "fetchone",
         "first",
-        "mappings",
         "one",
         "one_or_none",
         "scalar",
         "scalar_one",
         "scalar_one_or_none",
-        "scalars",
-        "unique",
     }
 )
+#: The methods of results whose rows are there already.
+RESULT_GETTERS: Final = _ROW_GETTERS | {"mappings", "scalars", "unique"}
 #: Those that give a result that is got piece by piece.
 STREAMING_METHODS: Final = frozenset({"stream", "stream_scalars"})
 #: The methods of such a result that give another view of it, and those that get rows.
 STREAM_VIEWS: Final = frozenset({"columns", "mappings", "scalars", "tuples", "unique", "yield_per"})
-STREAM_GETTERS: Final = frozenset(
-    {
-        "all",
-        "fetchall",
-        "fetchmany",
-        "fetchone",
-        "first",
-        "one",
-        "one_or_none",
-        "partitions",
-        "scalar",
-        "scalar_one",
-        "scalar_one_or_none",
-    }
-)
+STREAM_GETTERS: Final = _ROW_GETTERS | {"partitions"}
 #: Those whose results have no elements, until all are got from them.
 RESULT_METHODS: Final = frozenset({"exec", "exec_driver_sql", "execute", "scalars"})
 #: What a sync session has and an async one does not.

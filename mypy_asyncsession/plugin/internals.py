@@ -564,7 +564,7 @@ class Build(ErrorList):
         return (sorted(group.mod_ids) for group in queue)
 
     def circle(self, module: str) -> frozenset[str]:
-        """The modules that import each other, by whatever way, among which one is: its SCC."""
+        """The strongly connected component (SCC) of imports that a module belongs to."""
         found = self._manager.scc_by_mod_id.get(module)
         return frozenset(found.mod_ids if found is not None else ())
 

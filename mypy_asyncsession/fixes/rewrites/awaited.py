@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import libcst as cst
 
+from mypy_asyncsession.detectors.time_records import Neglect
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft
 from mypy_asyncsession.fixes.engine.ignores import unignored
@@ -20,7 +21,7 @@ _CODES: Final = frozenset({"attr-defined", "index", "operator", "unused-coroutin
 
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
-    return misuse.record == "Unawaited" and misuse.how != "ELSEWHERE"
+    return misuse.record == "Unawaited" and misuse.how != Neglect.ELSEWHERE.name
 
 
 def _draft(site: Site) -> Draft:
