@@ -218,7 +218,7 @@ def test_a_file_that_comes_is_found_by_who_imports_it(tree: Tree) -> None:
 def test_many_are_looked_at_with_a_look_at_all_names_first(
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parsed_build, "_FEW", 0)
+    monkeypatch.setattr(parsed_build, "FEW", 0)
     assert tree.look(tree.edit("db", "get_db", "get_one")) == {"other": FOUND["other"]}
     assert tree.look(tree.edit("db", "get_one", "get_db")) == FOUND
     assert "jobs" in tree.looked
@@ -230,7 +230,7 @@ def test_what_is_imported_need_not_be_among_the_files(
 ) -> None:
     """Else a part of a project that only awaits a provider would have nothing to do with one."""
     tree.write("jobs", "from app.deps import given\nasync def job():\n    return await given()\n")
-    monkeypatch.setattr(parsed_build, "_FEW", few)
+    monkeypatch.setattr(parsed_build, "FEW", few)
     options = Options()
     options.namespace_packages = True
     options.mypy_path = [str(tree.root)]

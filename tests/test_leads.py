@@ -231,7 +231,7 @@ def test_what_a_string_leads_to_counts(written: str) -> None:
 
 def _found(root: Path, few: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is found in a tree, where up to so many modules are few."""
-    monkeypatch.setattr(parsed_build, "_FEW", few)
+    monkeypatch.setattr(parsed_build, "FEW", few)
     options = Options()
     options.explicit_package_bases = options.namespace_packages = True
     options.mypy_path = [str(root)]
