@@ -18,12 +18,12 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
+from mypy_asyncsession.semantic.acts import ENDING, FLUSHING
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.cfg.attempts import attempt_at
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.none_tests import none_test
 from mypy_asyncsession.semantic.objects import Variable, root_of
-from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import dotted, leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
 from mypy_asyncsession.semantic.values import FunctionValue

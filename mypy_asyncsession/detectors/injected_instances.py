@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import Argument, FuncDef, NameExpr, ReturnStmt
 
+from mypy_asyncsession.semantic.acts import ENDING
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import Variable
-from mypy_asyncsession.semantic.summaries import ENDING
 
 if TYPE_CHECKING:
     from mypy.nodes import Expression

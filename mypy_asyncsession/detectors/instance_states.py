@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import AssignmentStmt, AwaitExpr, CallExpr, MemberExpr, NameExpr, WithStmt
@@ -155,7 +154,7 @@ class InstanceStates:
                 changes.append(Change(None, frozenset({State.CHANGED, State.NEW}), _DONE))
                 if act.told is Told.OPEN:
                     changes.append(Change(None, when=_DONE))
-                act = replace(act, on_return=False)  # noqa: PLW2901
+                act = act._replace(on_return=False)  # noqa: PLW2901
             when = _DONE if act.on_return else 0
             if act.on_raise:
                 when |= EdgeKind.RAISING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy.nodes import (
@@ -138,8 +137,7 @@ class ReturnedExpired:
             since, act = ends[0], commits[0]
             if act is None or None in commits:
                 return None
-            told = replace(
-                act,
+            told = act._replace(
                 path=act.path or function.path,
                 line=act.line or body.graph.points[since].line,
                 function=function.name,

@@ -31,11 +31,11 @@ from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
 from mypy_asyncsession.findings import Place, Span
 from mypy_asyncsession.models.sqlalchemy import TRANSACTIONS
+from mypy_asyncsession.semantic.acts import ENDING, FLUSHING
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
 from mypy_asyncsession.semantic.objects import Variable, root_of
-from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import statements, walk
 from mypy_asyncsession.semantic.typestate import Change, follow
 

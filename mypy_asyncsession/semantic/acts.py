@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mypy_asyncsession.semantic.objects import Attribute, Object
+from mypy_asyncsession.semantic.objects import Object, owners
 from mypy_asyncsession.semantic.told_endings import Told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from mypy.nodes import CallExpr
 
     from mypy_asyncsession.semantic.function_body import FunctionBody
+
+
+#: The methods that end a transaction.
+ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
+#: The methods that write what is pending, and may fail.
+FLUSHING: Final = frozenset({"commit", "flush"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +37,7 @@ class Asked:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """Something that is done with an object.
 
     Attributes:
@@ -84,19 +89,11 @@ class Summary:
 
     def exposes(self, object_: Object) -> bool:
         """Whether an object, or one that it is got from, is given to what is not known."""
-        return self.enters(object_) or any(each in self.exposed for each in _owners(object_))
+        return self.enters(object_) or any(each in self.exposed for each in owners(object_))
 
     def enters(self, object_: Object) -> bool:
         """Whether an object, or one that it is got from, is entered or left."""
-        return bool(self.entered) and any(each in self.entered for each in _owners(object_))
-
-
-def _owners(object_: Object) -> Iterator[Object]:
-    """An object, and those that it is an attribute of."""
-    current: Object | None = object_
-    while current is not None:
-        yield current
-        current = current.base if isinstance(current, Attribute) else None
+        return bool(self.entered) and any(each in self.entered for each in owners(object_))
 
 
 NOTHING: Final = Summary()

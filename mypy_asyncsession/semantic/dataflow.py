@@ -179,6 +179,43 @@ def reachable(
     return seen
 
 
+class Ahead:
+    """Which points lead to some goals, for many questions about the same ones.
+
+    Of each point it is known whether it leads to none of them, to one, or to several.
+    """
+
+    #: More than one goal.
+    _SEVERAL: Final = -1
+
+    def __init__(self, graph: Graph, goals: Iterable[int]) -> None:
+        """Go back from all goals at once: no point is come to more than twice."""
+        self._graph = graph
+        #: What lies at a point or after it.
+        self._found: dict[int, int] = {}
+        left = [(goal, goal) for goal in goals]
+        while left:
+            index, goal = left.pop()
+            known = self._found.get(index)
+            if known in (goal, self._SEVERAL):
+                continue
+            self._found[index] = found = goal if known is None else self._SEVERAL
+            left += [(source, found) for source, _ in graph.before[index]]
+
+    def may_follow(self, point: int, *, first: int = EdgeKind.ANY, beside: int = -2) -> bool:
+        """Whether a way leads from a point to one of the goals.
+
+        Args:
+            point: Where to begin.
+            first: The kinds of edge to follow from there.
+            beside: A goal that does not count.
+        """
+        return any(
+            kind & first and self._found.get(target, beside) != beside
+            for target, kind in self._graph.after[point]
+        )
+
+
 def may_reach(
     graph: Graph,
     start: int | Collection[int],

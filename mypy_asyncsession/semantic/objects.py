@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from mypy.nodes import MemberExpr, NameExpr
 
+from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.syntax import as_written
 from mypy_asyncsession.semantic.values import UNKNOWN, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mypy.nodes import CallExpr
 
@@ -109,8 +110,26 @@ class Made:
 Object = Variable | Attribute | Made
 
 
+def owners(object_: Object) -> Iterator[Object]:
+    """An object, and those that it is an attribute of."""
+    current = object_
+    while True:
+        yield current
+        if not isinstance(current, Attribute):
+            return
+        current = current.base
+
+
 def root_of(object_: Object) -> Variable | Made:
     """The variable that an object is got from, or the call that made it."""
     while isinstance(object_, Attribute):
         object_ = object_.base
     return object_
+
+
+def is_local(object_: Object, body: FunctionBody) -> bool:
+    """Whether an object is one of a function's own, which its callers never know."""
+    root = root_of(object_)
+    if isinstance(root, Made):
+        return True
+    return root.owner == id(body.node) and root.defined != Graph.ENTRY

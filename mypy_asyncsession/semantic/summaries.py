@@ -23,24 +23,24 @@ from mypy.nodes import (
 
 from mypy_asyncsession.models.asyncio import AWAITS_FIRST_ARGUMENT, GATHERING
 from mypy_asyncsession.models.sqlalchemy import COROUTINE_METHODS, STREAMING_METHODS
-from mypy_asyncsession.semantic.acts import NOTHING, Act, Asked, Summary, united
-from mypy_asyncsession.semantic.asked_for import is_asked_for
+from mypy_asyncsession.semantic.act_flow import ActFlow
+from mypy_asyncsession.semantic.acts import ENDING, FLUSHING, NOTHING, Act, Asked, Summary, united
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
-from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
-from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.cfg import PointKind, Way
+from mypy_asyncsession.semantic.decisions import Decisions
 from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.manager_commits import ManagerCommits
 from mypy_asyncsession.semantic.object_identity import Objects
-from mypy_asyncsession.semantic.objects import Made, Object
+from mypy_asyncsession.semantic.objects import Made, Object, is_local
 from mypy_asyncsession.semantic.shapes import Shape
 from mypy_asyncsession.semantic.syntax import is_stub_body
-from mypy_asyncsession.semantic.told_endings import Told, comes_otherwise, is_dropped, told_of
+from mypy_asyncsession.semantic.told_endings import Tellings, Told, is_dropped
 from mypy_asyncsession.semantic.values import FunctionValue, ObjectValue, fullname
 from mypy_asyncsession.semantic.wrappers import undecorated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from mypy.nodes import Expression
 
@@ -62,12 +62,7 @@ _ENDS: Final = {
     Way.CLOSE: "rollback",
 }
 
-
-#: The methods that end a transaction.
-ENDING: Final = frozenset({"aclose", "close", "commit", "reset", "rollback"})
-#: The methods that write what is pending, and may fail.
-FLUSHING: Final = frozenset({"commit", "flush"})
-#: Those that a caller may decide about, by what it gives or by the state of the session.
+#: The methods that a caller may decide about, by what it gives or by the state of the session.
 _DECIDED: Final = ENDING | {"begin"}
 
 
@@ -97,6 +92,9 @@ class Summaries:
     def _summary(self, function: FunctionValue) -> Summary:
         body = self.objects.body(function.node, function.scope)
         done = list(self.points(body))
+        flow = ActFlow(body, done)
+        decisions = Decisions(body)
+        tellings = Tellings(body)
         acts: dict[Act, None] = {}
         exposed: set[Object] = set()
         entered: set[Object] = set()
@@ -104,42 +102,13 @@ class Summaries:
             exposed |= summary.exposed
             entered |= summary.entered
             for act in summary.acts:
-                if act.method in _DECIDED and is_asked_for(point, body):
+                if is_local(act.object, body):
+                    acts.setdefault(act)  # nothing that a caller knows
+                elif act.method in _DECIDED and decisions.decide(point):
                     exposed.add(act.object)  # the caller decides
-                    continue
-                if act.told is not Told.NOTHING and not is_dropped(point, body):
-                    # What the result says decides, and that is not followed any further.
-                    act = replace(act, on_return=False)  # noqa: PLW2901
-                ended = replace(
-                    self._ended(act, body.graph, point),
-                    path=act.path or function.path,
-                    line=act.line or body.graph.points[point].line,
-                    function=act.function or function.name,
-                )
-                if act.method in ENDING and _is_followed(act, point, done, body.graph):
-                    ended = replace(ended, last=False)
-                if act.method == "rollback":
-                    ended = replace(
-                        ended,
-                        told=told_of(point, body),
-                        otherwise=comes_otherwise(point, _commits(act.object, done), body)
-                        or act.otherwise,
-                    )
-                if act.method in FLUSHING:
-                    ended = replace(ended, fails=_may_leave_failed(act, point, done, body))
-                acts.setdefault(ended)
+                else:
+                    acts.setdefault(_ended(act, point, function, flow, tellings))
         return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
-
-    def _ended(self, act: Act, graph: Graph, point: int) -> Act:
-        """An act at a point, seen from where the function has ended."""
-        reached: set[int] = set()
-        if act.on_return:
-            reached |= reachable(graph, point, first=EdgeKind.ANY & ~EdgeKind.RAISING)
-            if graph.points[point].kind is PointKind.LEAVE:
-                reached |= reachable(graph, point)
-        if act.on_raise:
-            reached |= reachable(graph, point, first=EdgeKind.RAISING)
-        return replace(act, on_return=Graph.EXIT in reached, on_raise=Graph.RAISED in reached)
 
     def points(self, body: FunctionBody) -> Iterator[tuple[int, Summary]]:
         """What the points of a function do, where they do something."""
@@ -162,7 +131,7 @@ class Summaries:
         else:
             return NOTHING
         if found.acts and self.guards.at(body, point.index):
-            return replace(found, acts=tuple(replace(act, guarded=True) for act in found.acts))
+            return replace(found, acts=tuple(act._replace(guarded=True) for act in found.acts))
         return found
 
     def awaited(self, expression: Expression, body: FunctionBody, at: int) -> Summary:
@@ -214,11 +183,12 @@ class Summaries:
             found = self.objects.substitute(object_, callee, given)
             return self.objects.settled(found, body, at) if found is not None else None
 
-        acts: list[Act] = []
-        for act in summary.acts:
-            object_ = outside(act.object)
-            if object_ is not None:
-                acts.append(replace(act, object=object_))
+        acted = {each: outside(each) for each in {act.object for act in summary.acts}}
+        acts = [
+            act._replace(object=object_)
+            for act in summary.acts
+            if (object_ := acted[act.object]) is not None
+        ]
         exposed, entered = (
             frozenset(known for each in given_on if (known := outside(each)) is not None)
             for given_on in (summary.exposed, summary.entered)
@@ -299,7 +269,7 @@ class Summaries:
         if not is_for_one_task(self.objects.value(callee.expr, body, at)):
             return NOTHING
         found = self._act(callee.name, callee.expr, body, at)
-        return replace(found, acts=tuple(replace(act, awaited=False) for act in found.acts))
+        return replace(found, acts=tuple(act._replace(awaited=False) for act in found.acts))
 
     def _exposed(self, call: CallExpr, body: FunctionBody, at: int) -> Summary:
         """What a call gives to a function that is not known."""
@@ -342,48 +312,19 @@ class Summaries:
                 yield object_
 
 
-def _commits(object_: Object, done: Sequence[tuple[int, Summary]]) -> list[int]:
-    """The points at which an object is committed."""
-    return [
-        index
-        for index, summary in done
-        if any(act.object == object_ and act.method == "commit" for act in summary.acts)
-    ]
-
-
-def _is_followed(act: Act, point: int, done: Sequence[tuple[int, Summary]], graph: Graph) -> bool:
-    """Whether more may be awaited of an object after its transaction has ended."""
-    later = reachable(graph, point, first=EdgeKind.ANY if act.on_raise else EdgeKind.QUIET)
-    return any(
-        index in later
-        and (
-            summary.exposes(act.object)
-            or any(each.object == act.object and each.method not in ENDING for each in summary.acts)
-        )
-        for index, summary in done
-        if index != point
+def _ended(act: Act, point: int, function: FunctionValue, flow: ActFlow, tellings: Tellings) -> Act:
+    """An act at a point, seen from where the function has ended."""
+    if act.told is not Told.NOTHING and not is_dropped(point, flow.body):
+        # What the result says decides, and that is not followed any further.
+        act = act._replace(on_return=False)
+    return act._replace(
+        on_return=flow.may_return(act, point),
+        on_raise=flow.may_raise(act, point),
+        path=act.path or function.path,
+        line=act.line or flow.body.graph.points[point].line,
+        function=act.function or function.name,
+        last=act.last and not (act.method in ENDING and flow.is_followed(act, point)),
+        told=tellings.of(point) if act.method == "rollback" else act.told,
+        otherwise=act.otherwise or (act.method == "rollback" and flow.comes_otherwise(act, point)),
+        fails=flow.may_leave_failed(act, point) if act.method in FLUSHING else act.fails,
     )
-
-
-def _may_leave_failed(
-    act: Act, point: int, done: Sequence[tuple[int, Summary]], body: FunctionBody
-) -> bool:
-    """Whether a function raises what a flush has raised, and never rolls back for it.
-
-    What stands in a ``with`` does not count: the manager may be a savepoint, or roll back itself.
-    """
-    if act.function and not act.fails:
-        return False
-    if body.graph.points[point].kind is not PointKind.AWAIT or body.managers_around(point):
-        return False
-    mended = frozenset(
-        index
-        for index, summary in done
-        if index != point
-        and (
-            summary.exposes(act.object)
-            or any(each.object == act.object and each.method in ENDING for each in summary.acts)
-        )
-    )
-    reached = reachable(body.graph, point, first=EdgeKind.ERROR)
-    return Graph.RAISED in reached and reached.isdisjoint(mended)

@@ -15,7 +15,8 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
-from mypy_asyncsession.semantic.dataflow import reachable
+from mypy_asyncsession.semantic.dataflow import Ahead
+from mypy_asyncsession.semantic.dominators import dominators
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -40,33 +41,41 @@ class Told(Enum):
 _FALSE: Final = frozenset({"False", "None"})
 
 
-def told_of(point: int, body: FunctionBody) -> Told:
-    """What a function tells of what it does at a point, where it returns."""
-    graph = body.graph
-    returned = {
-        index: statement.expr
-        for index in graph.of_kind(PointKind.RETURN)
-        if isinstance(statement := graph.points[index].node, ReturnStmt)
-    }
-    if all(each is None for each in returned.values()):
-        return Told.NOTHING
-    if Graph.EXIT not in reachable(graph, Graph.ENTRY, avoiding={point}):
-        return Told.NOTHING
-    after = reachable(graph, point)
-    if all(_is_false(each) for index, each in returned.items() if index in after):
-        return Told.FALSE
-    return Told.OPEN
+class Tellings:
+    """What a function tells of what it does, where it returns."""
+
+    def __init__(self, body: FunctionBody) -> None:
+        """Begin with nothing asked."""
+        self._body = body
+        #: Where something is returned that is not false; ``None`` where nothing ever is returned.
+        self._truths: Ahead | None = None
+        self._always: Collection[int] = ()
+        self._is_asked = False
+
+    def of(self, point: int) -> Told:
+        """What it tells of what it does at a point."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._look()
+        if self._truths is None or point in self._always:
+            return Told.NOTHING
+        return Told.OPEN if self._truths.may_follow(point) else Told.FALSE
+
+    def _look(self) -> None:
+        graph = self._body.graph
+        returned = {
+            index: statement.expr
+            for index in graph.of_kind(PointKind.RETURN)
+            if isinstance(statement := graph.points[index].node, ReturnStmt)
+        }
+        if any(each is not None for each in returned.values()):
+            truths = (index for index, each in returned.items() if not _is_false(each))
+            self._truths = Ahead(graph, truths)
+            self._always = dominators(graph, Graph.EXIT)
 
 
 def _is_false(result: Expression | None) -> bool:
     return result is None or (isinstance(result, NameExpr) and result.name in _FALSE)
-
-
-def comes_otherwise(point: int, others: Collection[int], body: FunctionBody) -> bool:
-    """Whether a point comes only where none of some others has gone well."""
-    return bool(others) and all(
-        point not in reachable(body.graph, other, first=EdgeKind.QUIET) for other in others
-    )
 
 
 def is_dropped(point: int, body: FunctionBody) -> bool:
