@@ -31,7 +31,7 @@ from mypy_asyncsession.semantic.told_endings import where_false
 from mypy_asyncsession.semantic.typestate import Change, follow, region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mypy.nodes import FuncDef
 
@@ -63,15 +63,14 @@ class ExpiredReads:
         mapped: MappedClasses,
         dependencies: ParameterDependencies,
     ) -> None:
+        self._summaries = summaries
         self._objects = summaries.objects
         self._expiry = Expiry(interpreter, summaries.objects, dependencies.provider)
         self._states = InstanceStates(self._expiry, Reloading(summaries.objects, mapped))
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
-        self._returned = ReturnedExpired(
-            summaries.objects, self._tracked, self._states, self._passed
-        )
+        self._returned = ReturnedExpired(summaries, self._tracked, self._states)
 
     def of_function(
         self, function: FuncDef, point: ProgramPoint, inner: Body
@@ -124,7 +123,7 @@ class ExpiredReads:
             return
         sessions = {
             act.object
-            for summary in self._passed.done(body).values()
+            for summary in self._summaries.done(body).values()
             for act in summary.acts
             if act.method in ("commit", "rollback") and _is_from_outside(act.object, body)
         }
@@ -145,7 +144,7 @@ class ExpiredReads:
     ) -> Iterator[tuple[Read, int, Act]]:
         """The reads, each with the point at which the instance expired and what did that."""
         session = tracked.session
-        done = self._passed.done(body)
+        done = self._summaries.done(body)
         points = region(body.graph, {tracked.begins: _DONE}, reads)
         changes = self._states.changes(tracked, done, body, points)
         if not any(change.to is State.EXPIRED for each in changes.values() for change in each):
@@ -284,7 +283,7 @@ def _is_from_outside(object_: Object, body: FunctionBody) -> bool:
     )
 
 
-def _awaited(since: int, done: dict[int, Summary], body: FunctionBody) -> int:
+def _awaited(since: int, done: Mapping[int, Summary], body: FunctionBody) -> int:
     """The point that has done what a branch on its result says was done."""
     if body.graph.points[since].kind is not PointKind.BRANCH:
         return since

@@ -275,7 +275,8 @@ def may_leave_failed(block: Block, body: FunctionBody, summaries: Summaries) -> 
         if (
             any(graph.points[each].kind is PointKind.AWAIT for each in after)
             and _may_flush(point, body, summaries)
-            and any(act.method in FLUSHING and act.fails for act in summaries.at(point, body).acts)
+            and (summary := summaries.done(body).get(point.index)) is not None
+            and any(act.method in FLUSHING and act.fails for act in summary.acts)
         ):
             return True
     return False

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.instance_states import InstanceStates
     from mypy_asyncsession.detectors.tracked_instances import TrackedInstances
-    from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.call_sites import CallSite
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
@@ -46,14 +45,6 @@ class PassedInstances:
         self._objects = summaries.objects
         self._tracked = tracked
         self._states = states
-        self._done: dict[int, dict[int, Summary]] = {}
-
-    def done(self, body: FunctionBody) -> dict[int, Summary]:
-        """What the points of a function do, made once."""
-        key = id(body.node)
-        if key not in self._done:
-            self._done[key] = dict(self._summaries.points(body))
-        return self._done[key]
 
     def of(
         self, name: str, body: FunctionBody, sessions: Collection[Object], depth: int = 0
@@ -143,6 +134,6 @@ class PassedInstances:
         """Whether an instance may be loaded, in a transaction, just before a point."""
         when = EdgeKind.ANY & ~EdgeKind.RAISING
         points = region(caller.graph, {tracked.begins: when}, [at])
-        changes = self._states.changes(tracked, self.done(caller), caller, points)
+        changes = self._states.changes(tracked, self._summaries.done(caller), caller, points)
         changes[tracked.begins] = [Change(tracked.state, when=when, begins=True)]
         return State.LOADED in follow(caller.graph, changes, [at]).states(at)

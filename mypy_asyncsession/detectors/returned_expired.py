@@ -30,13 +30,12 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.detectors.instance_reads import InstanceReads, Read
     from mypy_asyncsession.detectors.instance_states import InstanceStates
-    from mypy_asyncsession.detectors.passed_instances import PassedInstances
     from mypy_asyncsession.detectors.tracked_instances import TrackedInstances
     from mypy_asyncsession.semantic.acts import Act, Summary
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.mapped_classes import MappedClass
-    from mypy_asyncsession.semantic.object_identity import Objects
     from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.summaries import Summaries
     from mypy_asyncsession.semantic.typestate import Held
     from mypy_asyncsession.semantic.typestate import Tracked as States
 
@@ -62,15 +61,14 @@ class ReturnedExpired:
 
     def __init__(
         self,
-        objects: Objects,
+        summaries: Summaries,
         tracked: TrackedInstances,
         states: InstanceStates,
-        passed: PassedInstances,
     ) -> None:
-        self._objects = objects
+        self._summaries = summaries
+        self._objects = summaries.objects
         self._tracked = tracked
         self._states = states
-        self._passed = passed
         self._known: dict[int, Ended | None] = {}
 
     def of(
@@ -119,7 +117,7 @@ class ReturnedExpired:
             return None
         (name,) = given
         followed = [each for each in self._tracked.of(body) if each.name == name]
-        done = self._passed.done(body) if followed else {}
+        done = self._summaries.done(body) if followed else {}
         ended: Ended | None = None
         for each in followed:
             if not _is_own(each.session, body):

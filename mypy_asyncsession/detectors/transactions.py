@@ -99,7 +99,7 @@ class Transactions:
         )
         if not begins and not catches:
             return
-        done = dict(self._summaries.points(body))
+        done = self._summaries.done(body)
         found: list[TransactionMisuse] = []
         if begins:
             found += self._after_end(done, body, point)

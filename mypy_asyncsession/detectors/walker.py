@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.record import Record
     from mypy_asyncsession.models.dependency_framework import Release
     from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.known_summaries import KnownSummaries
     from mypy_asyncsession.semantic.leads import Leads
     from mypy_asyncsession.semantic.module_source import ModuleSource
 
@@ -99,6 +100,7 @@ class Walker:
         interpreter: Interpreter,
         source: ModuleSource,
         framework: Release,
+        known: KnownSummaries,
         *,
         getters: bool = False,
         probes: bool = False,
@@ -111,6 +113,7 @@ class Walker:
         interpreter: Says what expressions may be.
         source: The module at hand.
         framework: The release of the framework that injects dependencies.
+        known: What is known of functions.
         getters: Whether definitions of providers are collected too.
         probes: Whether questions at run time about what a provider gave are collected too.
         exhaustive: Whether uses are collected that need no look to be right.
@@ -122,7 +125,7 @@ class Walker:
         self._source = source
         self._expected = Expected(interpreter)
         self._overrides = Overrides(interpreter)
-        summaries = Summaries(interpreter)
+        summaries = Summaries(interpreter, known)
         self._escapes = Escapes(interpreter, summaries)
         self._exits = EarlyExits(interpreter)
         self._open = LeftOpen(interpreter, source)
@@ -140,12 +143,10 @@ class Walker:
         self._unawaited = UnawaitedCoroutines(interpreter, source.module, self._candidates)
         depends = DependsCalls(interpreter)
         dependencies = ParameterDependencies(interpreter, depends)
-        self._concurrent = ConcurrentUses(
-            summaries, InjectedSessions(summaries.objects, dependencies)
-        )
-        self._expired = ExpiredReads(
-            interpreter, summaries, MappedClasses(interpreter), dependencies
-        )
+        injected = InjectedSessions(summaries.objects, dependencies)
+        self._concurrent = ConcurrentUses(summaries, injected)
+        mapped = MappedClasses(interpreter)
+        self._expired = ExpiredReads(interpreter, summaries, mapped, dependencies)
         self._transactions = Transactions(summaries)
         self._doubles = Doubles(interpreter)
         self._assigned_doubles = AssignedDoubles(interpreter, self._doubles)
@@ -157,8 +158,7 @@ class Walker:
         self._injecting = InjectingCalls(
             interpreter, self._dependencies, self._dependency_overrides, depends, self._callees
         )
-        # What imports nothing names no dependency.
-        self._injects = bool(source.tree.imports)
+        self._injects = bool(source.tree.imports)  # else nothing names a dependency
         self._given = GivenProviders(interpreter, self._doubles, self._callees, self._candidates)
 
     def records(self) -> Iterator[Record]:

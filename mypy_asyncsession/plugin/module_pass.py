@@ -21,6 +21,7 @@ from mypy_asyncsession.semantic.facts import facts, lines
 from mypy_asyncsession.semantic.foreign_files import is_foreign
 from mypy_asyncsession.semantic.interface_text import interface
 from mypy_asyncsession.semantic.interpreter import Interpreter
+from mypy_asyncsession.semantic.known_summaries import KnownSummaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,7 @@ class ModulePass:
         self.interpreter = Interpreter(
             program, types, declared, lasting, past_types=build.in_daemon
         )
+        self._known_summaries = KnownSummaries(program)
         #: Under dmypy, what is done with a module in place of a pass over it alone.
         self.in_daemon: InDaemon | None = None
         #: What may have to do with a provider at all, where that was found out.
@@ -155,6 +157,7 @@ class ModulePass:
                 self.interpreter,
                 self.program.enter(tree),
                 self._release(),
+                self._summaries(),
                 getters=self._survey or getters,
                 probes=probes,
                 exhaustive=self._survey,
@@ -186,6 +189,12 @@ class ModulePass:
         if found.providers or found.uses:
             # No line of the file: no comment in it is meant for this.
             self._build.report(Span(0, 0, 0, 0), found.encode(), None, PARENT_CODE, (), "")
+
+    def _summaries(self) -> KnownSummaries:
+        """What is known of functions: mypy's types are those of the module at hand alone."""
+        if self.program.analysed or self.interpreter.thorough:
+            return KnownSummaries(self.program)
+        return self._known_summaries
 
     def _release(self) -> Release:
         """The release of FastAPI: the one configured, or the one installed."""

@@ -1,6 +1,8 @@
 """Values of what refers to itself: each is computed once, and those of a cycle until none changes.
 
 So what is found of a function does not depend on which function of a cycle was asked for first.
+Nor does it depend on what was asked for before: what takes too many computations in one another is
+cut off although a part of it may be known.
 """
 
 from __future__ import annotations
@@ -28,13 +30,16 @@ class Fixpoints(Generic[_S]):
         """
         self._bottom = bottom
         self._depth = depth
-        self._settled: dict[Hashable, _S] = {}
+        #: Each with how many computations in one another it has taken.
+        self._settled: dict[Hashable, tuple[_S, int]] = {}
         #: What depends on a computation under way, with the outermost of these by its place.
         self._passing: dict[Hashable, tuple[_S, int]] = {}
         self._running: dict[Hashable, int] = {}
         #: What the members of cycles were found to be the last time.
         self._last: dict[Hashable, _S] = {}
         self._reached = depth
+        #: How many computations have been inside one another, at most.
+        self._deepest = 0
         self._changed = False
         #: What was found where some computation inside would have been one too many, each with how
         #: many more there could have been: asked for from elsewhere, it may be more.
@@ -48,8 +53,11 @@ class Fixpoints(Generic[_S]):
             key: Says what is computed.
             compute: Computes it from the values of others.
         """
-        if key in self._settled:
-            return self._settled[key]
+        place, outside = len(self._running), self._reached
+        settled = self._settled.get(key)
+        if settled is not None and place + settled[1] <= self._depth:
+            self._deepest = max(self._deepest, place + settled[1])
+            return settled[0]
         if key in self._running:
             self._reached = min(self._reached, self._running[key])
             return self._last.get(key, self._bottom)
@@ -57,25 +65,27 @@ class Fixpoints(Generic[_S]):
             passing, head = self._passing[key]
             self._reached = min(self._reached, head)
             return passing
-        place, outside = len(self._running), self._reached
         if place >= self._depth or (key, place) in self._cut_off:
             self._is_cut_off = True
             return self._cut_off.get((key, place))
         cut_off_outside, self._is_cut_off = self._is_cut_off, False
         self._running[key] = place
         self._reached = self._depth
+        deepest_outside, self._deepest = self._deepest, place + 1
         try:
             found = self._computed(key, place, compute)
         finally:
             del self._running[key]
             reached, self._reached = self._reached, outside
             cut_off, self._is_cut_off = self._is_cut_off, self._is_cut_off or cut_off_outside
+            height = self._deepest - place
+            self._deepest = max(self._deepest, deepest_outside)
         if reached >= place and cut_off:
             self._forget(place)
             self._last.pop(key, None)
             self._cut_off[key, place] = found
         elif reached >= place:
-            self._settle(key, found, place)
+            self._settle(key, found, place, height)
         else:
             self._reached = min(outside, reached)
             # They wait for what this one waits for.
@@ -104,10 +114,14 @@ class Fixpoints(Generic[_S]):
             del self._passing[each]
             self._last.pop(each, None)
 
-    def _settle(self, key: Hashable, found: _S, place: int) -> None:
+    def has_settled(self, key: Hashable) -> bool:
+        """Whether the value of a key is known for good."""
+        return key in self._settled
+
+    def _settle(self, key: Hashable, found: _S, place: int, height: int) -> None:
         """Keep the value of what waits for nothing, and of all that waited for it."""
         inside = {each: value for each, (value, head) in self._passing.items() if head >= place}
         for each, value in ((key, found), *inside.items()):
-            self._settled[each] = value
+            self._settled[each] = value, height
             self._passing.pop(each, None)
             self._last.pop(each, None)

@@ -22,23 +22,30 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.object_identity import Objects
     from mypy_asyncsession.semantic.objects import Object
+    from mypy_asyncsession.semantic.program import Program
 
 
 class ManagerCommits:
     """Looks into the generator functions of managers."""
 
     def __init__(
-        self, objects: Objects, points: Callable[[FunctionBody], Iterator[tuple[int, Summary]]]
+        self,
+        program: Program,
+        objects: Objects,
+        points: Callable[[FunctionBody], Iterator[tuple[int, Summary]]],
     ) -> None:
         """Begin.
 
         Args:
+            program: Notes which modules are read.
             objects: Says which objects expressions are.
             points: Says what the points of a function do with objects.
         """
+        self._program = program
         self._objects = objects
         self._points = points
-        self._known: dict[int, str | None] = {}
+        #: What a generator function yields, and the modules that were read for it.
+        self._known: dict[int, tuple[str | None, set[str]]] = {}
 
     def committed(
         self, call: CallExpr, target: Node | None, body: FunctionBody, at: int, left: int
@@ -57,10 +64,13 @@ class ManagerCommits:
         function = factory.function if isinstance(factory, ManagerFactory) else None
         if not isinstance(function, FunctionValue) or not function.node.is_generator:
             return None
-        if id(function.node) not in self._known:
-            self._known[id(function.node)] = None  # inside itself
-            self._known[id(function.node)] = self._yielded(function)
-        name = self._known[id(function.node)]
+        key = id(function.node)
+        if key not in self._known:
+            self._known[key] = None, set()  # inside itself
+            with self._program.noting() as read:
+                self._known[key] = self._yielded(function), read
+        name, read = self._known[key]
+        self._program.modules_read |= read
         if name is None:
             return None
         if name and (given := objects.given_by(call, function, body, at).get(name)) is not None:

@@ -69,8 +69,8 @@ class Objects:
     def body(self, node: FuncItem, scope: Scope) -> FunctionBody:
         """The body of a function that stands in a scope; its graph is made once."""
         found = self._bodies.get(id(node))
+        source = self._interpreter.program.source(scope.module)
         if found is None:
-            source = self._interpreter.program.source(scope.module)
             inner = source.scope_in(node, scope) if source is not None else scope
             flow = source.flow_of(node) if source is not None else FunctionFlow(node)
             found = self._bodies[id(node)] = FunctionBody(node, inner, flow)

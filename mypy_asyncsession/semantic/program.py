@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -87,6 +88,16 @@ class Program:
         self.current: ModuleSource | None = None
         #: By path, what counts in place of what is in a file.
         self.texts: Mapping[str, bytes] = {}
+
+    @contextmanager
+    def noting(self) -> Iterator[set[str]]:
+        """The modules that are read inside the block; they count around it, too."""
+        outside, self.modules_read = self.modules_read, set()
+        try:
+            yield self.modules_read
+        finally:
+            outside |= self.modules_read
+            self.modules_read = outside
 
     def content(self, path: str) -> bytes:
         """What is in a file of the program; nothing where it cannot be read."""

@@ -15,7 +15,7 @@ from mypy_asyncsession.semantic.values import ClassValue, ObjectValue, fullname,
 if TYPE_CHECKING:
     from mypy.nodes import Expression
 
-    from mypy_asyncsession.semantic.acts import Act
+    from mypy_asyncsession.semantic.acts import Act, Asked
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
     from mypy_asyncsession.semantic.object_identity import Objects
@@ -39,6 +39,7 @@ class Reloading:
     def __init__(self, objects: Objects, mapped: MappedClasses) -> None:
         self._objects = objects
         self._mapped = mapped
+        self._loaded: dict[Asked, list[MappedClass] | None] = {}
 
     def may_load(self, act: Act, mapped: MappedClass) -> bool:
         """Whether what is done may load an instance of a class that is there, and has expired.
@@ -48,17 +49,25 @@ class Reloading:
             mapped: The class.
         """
         asked = act.asked
-        if asked is None or any(kind.is_star() for kind in asked.call.arg_kinds):
+        if asked is None:
             return True
-        call = asked.call
-        loaded: list[MappedClass] | None = None
-        if act.method in _QUERYING and call.args:
-            loaded = self._selected(call.args[0], asked.body, asked.at)
-        elif act.method in _GETTING and "options" not in call.arg_names:
-            loaded = self._entity(call.args[0], asked.body, asked.at) if call.args else None
-        elif act.method == "refresh" and len(call.args) == 1:
-            loaded = self._instance(call.args[0], asked.body, asked.at)
+        if asked not in self._loaded:
+            self._loaded[asked] = self._loads(act.method, asked)
+        loaded = self._loaded[asked]
         return loaded is None or any(_may_be(each, mapped) for each in loaded)
+
+    def _loads(self, method: str, asked: Asked) -> list[MappedClass] | None:
+        """The classes of which a call may load instances; ``None`` where that is not known."""
+        call = asked.call
+        if any(kind.is_star() for kind in call.arg_kinds):
+            return None
+        if method in _QUERYING and call.args:
+            return self._selected(call.args[0], asked.body, asked.at)
+        if method in _GETTING and "options" not in call.arg_names:
+            return self._entity(call.args[0], asked.body, asked.at) if call.args else None
+        if method == "refresh" and len(call.args) == 1:
+            return self._instance(call.args[0], asked.body, asked.at)
+        return None
 
     def value(self, expression: Expression, body: FunctionBody, at: int) -> Value:
         """What an expression may be."""

@@ -28,7 +28,6 @@ from mypy_asyncsession.semantic.acts import ENDING, FLUSHING, NOTHING, Act, Aske
 from mypy_asyncsession.semantic.async_sessions import is_for_one_task, may_be_for_one_task
 from mypy_asyncsession.semantic.cfg import PointKind, Way
 from mypy_asyncsession.semantic.decisions import Decisions
-from mypy_asyncsession.semantic.fixpoint import Fixpoints
 from mypy_asyncsession.semantic.guards import Guards
 from mypy_asyncsession.semantic.manager_commits import ManagerCommits
 from mypy_asyncsession.semantic.object_identity import Objects
@@ -47,9 +46,8 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
+    from mypy_asyncsession.semantic.known_summaries import KnownSummaries
 
-#: How many functions a session is followed into.
-_DEPTH: Final = 8
 _AWAITED: Final = COROUTINE_METHODS | STREAMING_METHODS | {"begin", "begin_nested"}
 #: How the block of a transaction ends, as the method that would do the same.
 _ENDS: Final = {
@@ -73,12 +71,19 @@ def _entering(object_: Object | None) -> Summary:
 class Summaries:
     """Makes the summaries of functions, each once."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, known: KnownSummaries) -> None:
+        """Make those of one module.
+
+        Args:
+            interpreter: Says what expressions may be.
+            known: Those that are known.
+        """
         self.program = interpreter.program
         self.objects = Objects(interpreter)
         self.guards = Guards(self.objects)
-        self._managers = ManagerCommits(self.objects, self.points)
-        self._known = Fixpoints(NOTHING, _DEPTH)
+        self._managers = ManagerCommits(self.program, self.objects, self.points)
+        self._known = known
+        self._done: dict[int, Mapping[int, Summary]] = {}
 
     def of(self, function: FunctionValue) -> Summary | None:
         """The summary of a coroutine function; ``None`` where its body says nothing."""
@@ -87,7 +92,7 @@ class Summaries:
             return None
         if is_stub_body(node) or self.program.source(function.scope.module) is None:
             return None
-        return self._known.of(id(node), lambda: self._summary(function))
+        return self._known.of(node, lambda: self._summary(function))
 
     def _summary(self, function: FunctionValue) -> Summary:
         body = self.objects.body(function.node, function.scope)
@@ -109,6 +114,13 @@ class Summaries:
                 else:
                     acts.setdefault(_ended(act, point, function, flow, tellings))
         return Summary(tuple(acts), frozenset(exposed), frozenset(entered))
+
+    def done(self, body: FunctionBody) -> Mapping[int, Summary]:
+        """What the points of a function do, by their indices; it is found out once."""
+        key = id(body.node)
+        if key not in self._done:
+            self._done[key] = dict(self.points(body))
+        return self._done[key]
 
     def points(self, body: FunctionBody) -> Iterator[tuple[int, Summary]]:
         """What the points of a function do, where they do something."""
