@@ -215,7 +215,7 @@ class Transactions:
                 changes[index] = made
             for index in self._ended_by_hand(body):
                 changes.setdefault(index, []).append(Change(None))
-            tracked = follow(body.graph, renewing(changes, object_), asked)
+            tracked = follow(body.graph, renewing(changes, object_), asked, body.flags)
             for index in asked:
                 for held in tracked.held(index, State.BEGUN):
                     act = _first(done[held.since], object_)
@@ -294,7 +294,7 @@ class Transactions:
                 when = EdgeKind.ANY if any(change.begins for change in made) else DONE
                 gone: Change[State] = Change(None, frozenset({State.FAILED, State.STAGED}), when)
                 changes[index] = [gone, *made]
-            tracked = follow(body.graph, changes, asked)
+            tracked = follow(body.graph, changes, asked, body.flags)
             reported: set[int] = set()
             for index in sorted(asked, key=lambda each: body.graph.points[each].line):
                 act = _first(done[index], object_)

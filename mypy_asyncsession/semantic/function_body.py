@@ -8,6 +8,7 @@ from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, WithStmt
 
 from mypy_asyncsession.semantic.cfg import Graph
 from mypy_asyncsession.semantic.dataflow import Bindings
+from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ class FunctionBody:
         scope: The names inside it.
     """
 
-    __slots__ = ("_acquires", "_bindings", "_flow", "node", "scope")
+    __slots__ = ("_acquires", "_bindings", "_flags", "_flow", "node", "scope")
 
     def __init__(self, node: FuncItem, scope: Scope, flow: FunctionFlow) -> None:
         self.node = node
         self.scope = scope
         self._flow = flow
         self._bindings: Bindings | None = None
+        self._flags: Flags | None = None
         self._acquires: bool | None = None
 
     @property
@@ -49,6 +51,14 @@ class FunctionBody:
             is_all = self.graph is self._flow.graph
             self._bindings = self._flow.bindings if is_all else Bindings(self.graph)
         return self._bindings
+
+    @property
+    def flags(self) -> Flags:
+        """What its conditions may know of its names."""
+        if self._flags is None:
+            is_all = self.graph is self._flow.graph
+            self._flags = self._flow.flags if is_all else Flags(self.graph, self._flow.shared)
+        return self._flags
 
     @property
     def acquires(self) -> bool:

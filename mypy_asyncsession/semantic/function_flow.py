@@ -21,6 +21,7 @@ from mypy.nodes import (
 from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
 from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
+from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.index import enclosing_in
 from mypy_asyncsession.semantic.none_tests import NoneTests
 from mypy_asyncsession.semantic.syntax import statements, yields
@@ -82,6 +83,11 @@ class FunctionFlow:
     def bindings(self) -> Bindings:
         """Where its names are bound."""
         return Bindings(self.graph)
+
+    @cached_property
+    def flags(self) -> Flags:
+        """What its conditions may know of its names."""
+        return Flags(self.graph, self.shared)
 
     @cached_property
     def none_tests(self) -> NoneTests:
