@@ -63,7 +63,7 @@ class EarlyExits:
             return
         value, trait, closed = found
         if _hands_on(loop, wrapped=_of_session(value)):
-            if not point.body.is_fixture() and not (closed and not trait.handles):
+            if not point.body.is_always_resumed() and not (closed and not trait.handles):
                 yield self._exit(Exit.DELEGATION, loop.expr, value, trait, point, closed=closed)
             return
         if closed and not (trait.code or trait.handles):
