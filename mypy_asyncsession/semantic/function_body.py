@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, WithStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    DictionaryComprehension,
+    ForStmt,
+    GeneratorExpr,
+    MemberExpr,
+    NameExpr,
+    WithStmt,
+)
 
-from mypy_asyncsession.semantic.cfg import Graph
+from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import Bindings
 from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.syntax import walk
@@ -16,6 +25,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem, Node
 
+    from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.scopes import Scope
@@ -93,6 +103,18 @@ class FunctionBody:
         if not any(isinstance(each, NameExpr) and each.name == name for each in node.lvalues):
             return None
         return node.rvalue, defined
+
+    def gone_through(self, point: Point) -> Expression | None:
+        """What the elements are of that a loop, or a comprehension, binds to a name at a point."""
+        loop = point.statement
+        if point.kind is PointKind.BIND and isinstance(loop, ForStmt):
+            return loop.expr if point.node is loop.index else None
+        if point.kind is PointKind.BIND_INNER:
+            for before, _ in self.graph.before[point.index]:
+                step = self.graph.points[before]
+                if isinstance(step.node, (DictionaryComprehension, GeneratorExpr)):
+                    return step.node.sequences[step.item]
+        return None
 
     def managers_around(self, point: int) -> tuple[WithStmt, ...]:
         """The ``with`` statements of the function in whose blocks a point is, outermost first."""
