@@ -30,10 +30,10 @@ from mypy_asyncsession.semantic.dataflow import (
     on_every_path,
     solve,
 )
+from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.module_source import ModuleSource
 from mypy_asyncsession.semantic.scopes import Scope
 from mypy_asyncsession.semantic.syntax import statements
-from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.typestate import Change, Held, follow
 from tests.graphs import function_in, graph_of, tree_of
 
