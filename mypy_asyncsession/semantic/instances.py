@@ -196,7 +196,7 @@ class Instances:
         return None
 
     def _related(self, read: MemberExpr, body: FunctionBody) -> _Got | None:
-        """``user.posts``: they are of the session that the user is of, and loaded if that is read."""
+        """``user.posts``, which are of the session that the user is of, and loaded once read."""
         at = body.at(read)
         source = self.result(read.expr, body, at) if at is not None else None
         if at is None or source is None or source.mapped is None:
