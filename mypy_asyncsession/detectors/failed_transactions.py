@@ -14,6 +14,7 @@ from mypy.nodes import (
     NameExpr,
     OperatorAssignmentStmt,
     TupleExpr,
+    UnaryExpr,
     WithStmt,
 )
 
@@ -31,7 +32,7 @@ from mypy_asyncsession.semantic.values import FunctionValue
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import Block, Node
+    from mypy.nodes import Block, Expression, Node
 
     from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.cfg import Point
@@ -47,7 +48,7 @@ DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: What puts something into a session that is to be flushed.
 STAGING: Final = frozenset({"add", "add_all"})
 #: What ends a transaction that has failed.
-MENDING: Final = ENDING - {"commit"}
+MENDING: Final = ENDING - {"commit"} | {"invalidate"}
 #: One of these stands in each module that has sessions.
 _OF_SESSIONS: Final = ("AsyncSession", "sessionmaker", *sorted(FLUSHING))
 #: What changes an attribute or a collection of an instance.
@@ -85,7 +86,7 @@ def changes_at(summary: Summary, object_: Object, point: Point) -> list[Change[S
             made.append(Change(None, when=DONE if act.fails else EdgeKind.ANY))
             if act.fails and not summary.exposes(object_):
                 made.append(Change(State.FAILED, when=EdgeKind.ERROR, begins=True))
-        elif act.method in ENDING:
+        elif act.method in ENDING | MENDING:
             made.append(Change(None))
         elif act.method in STAGING:
             made.append(Change(State.STAGED, frozenset({State.FAILED})))
@@ -164,14 +165,33 @@ def add_call(
 def _add_branches(
     changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody, objects: Objects
 ) -> None:
-    """Where a condition says that there is no session, none has failed."""
-    for point in body.graph.points:
-        if point.kind is not PointKind.BRANCH:
-            continue
-        tested, holds = none_test(point.node)
-        if tested is not None and objects.of(tested, body, point.index) == object_:
+    """Where a condition says that there is no session, or no failed one, none has failed."""
+    for index in body.graph.of_kind(PointKind.BRANCH):
+        tested, holds = none_test(body.graph.points[index].node)
+        asked, is_failed = _asked_for(body.graph.points[index].node)
+        if tested is not None and objects.of(tested, body, index) == object_:
             side = EdgeKind.TRUE if holds else EdgeKind.FALSE
-            changes.setdefault(point.index, []).append(Change(None, when=side))
+        elif asked is not None and objects.of(asked, body, index) == object_:
+            side = EdgeKind.FALSE if is_failed else EdgeKind.TRUE
+        else:
+            continue
+        changes.setdefault(index, []).append(Change(None, when=side))
+
+
+def _asked_for(condition: Node | None) -> tuple[Expression | None, bool]:
+    """The session that is asked for its transaction, and whether a failed one says yes.
+
+    One that has failed is in a transaction, and is not active.
+    """
+    if isinstance(condition, UnaryExpr) and condition.op == "not":
+        asked, is_failed = _asked_for(condition.expr)
+        return asked, not is_failed
+    if isinstance(condition, MemberExpr) and condition.name == "is_active":
+        return condition.expr, False
+    callee = condition.callee if isinstance(condition, CallExpr) else None
+    if isinstance(callee, MemberExpr) and callee.name in ("get_transaction", "in_transaction"):
+        return callee.expr, True
+    return None, False
 
 
 def is_attempt(index: int, object_: Object, body: FunctionBody) -> bool:

@@ -288,6 +288,8 @@ class Transactions:
                 if _uses(summary, object_) and not is_attempt(index, object_, body):
                     asked.append(index)
             add_handlers(changes, object_, body, self._objects)
+            for index in self._ended_by_hand(body):
+                changes.setdefault(index, []).append(Change(None))
             for index in asked:
                 # What is raised here is raised once; what fails anew has failed here.
                 made = changes.get(index, [])

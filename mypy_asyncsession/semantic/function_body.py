@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
+    from mypy_asyncsession.semantic.raising_calls import RaisingCalls
     from mypy_asyncsession.semantic.scopes import Scope
 
 
@@ -39,12 +40,25 @@ class FunctionBody:
         scope: The names inside it.
     """
 
-    __slots__ = ("_acquires", "_bindings", "_flags", "_flow", "node", "scope")
+    __slots__ = (
+        "_acquires",
+        "_bindings",
+        "_flags",
+        "_flow",
+        "_graph",
+        "_raising",
+        "node",
+        "scope",
+    )
 
-    def __init__(self, node: FuncItem, scope: Scope, flow: FunctionFlow) -> None:
+    def __init__(
+        self, node: FuncItem, scope: Scope, flow: FunctionFlow, raising: RaisingCalls
+    ) -> None:
         self.node = node
         self.scope = scope
         self._flow = flow
+        self._raising = raising
+        self._graph: Graph | None = None
         self._bindings: Bindings | None = None
         self._flags: Flags | None = None
         self._acquires: bool | None = None
@@ -52,7 +66,9 @@ class FunctionBody:
     @property
     def graph(self) -> Graph:
         """Its control-flow graph; where a failure is expected, nothing is asked of what follows."""
-        return self._flow.unexpecting
+        if self._graph is None:
+            self._graph = self._flow.ended_by(self._raising.of(self.node, self.scope))
+        return self._graph
 
     @property
     def bindings(self) -> Bindings:

@@ -42,6 +42,7 @@ from mypy_asyncsession.semantic.initializers import (
 )
 from mypy_asyncsession.semantic.interpreter.context import argument_of
 from mypy_asyncsession.semantic.objects import FREE, MODULE, Attribute, Made, Object, Variable
+from mypy_asyncsession.semantic.raising_calls import RaisingCalls
 from mypy_asyncsession.semantic.syntax import walk
 from mypy_asyncsession.semantic.values import UNKNOWN, ObjectValue, Value
 
@@ -64,6 +65,7 @@ class Objects:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
         self._bodies: dict[int, FunctionBody] = {}
+        self._raising = RaisingCalls(interpreter)
         self._initializers = Initializers(interpreter.program, self.body)
 
     def body(self, node: FuncItem, scope: Scope) -> FunctionBody:
@@ -73,7 +75,7 @@ class Objects:
             source = self._interpreter.program.source(scope.module)
             inner = source.scope_in(node, scope) if source is not None else scope
             flow = source.flow_of(node) if source is not None else FunctionFlow(node)
-            found = self._bodies[id(node)] = FunctionBody(node, inner, flow)
+            found = self._bodies[id(node)] = FunctionBody(node, inner, flow, self._raising)
         return found
 
     def value(self, expression: Expression, body: FunctionBody, at: int) -> Value:
