@@ -18,7 +18,7 @@ from mypy.nodes import (
     WithStmt,
 )
 
-from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
+from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS, TRANSACTIONS
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.cfg.attempts import attempt_at
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -27,10 +27,10 @@ from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.summaries import ENDING, FLUSHING
 from mypy_asyncsession.semantic.syntax import dotted, leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
-from mypy_asyncsession.semantic.values import FunctionValue
+from mypy_asyncsession.semantic.values import FunctionValue, members
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy.nodes import Block, Expression, Node
 
@@ -228,6 +228,8 @@ def add_handlers(
     """What else decides: handlers that catch something else, blocks that roll back, conditions."""
     renewing(changes, object_)
     _add_branches(changes, object_, body, objects)
+    for index in ended_by_hand(body, objects):
+        changes.setdefault(index, []).append(Change(None))
     root = root_of(object_)
     for point in body.graph.points:
         if point.kind is PointKind.HANDLER:
@@ -241,6 +243,18 @@ def add_handlers(
             made = changes.setdefault(point.index, [])
             if not any(change.begins for change in made):
                 made.append(Change(None, when=EdgeKind.ERROR))  # a second failure beside the first
+
+
+def ended_by_hand(body: FunctionBody, objects: Objects) -> Iterator[int]:
+    """The points at which a transaction that was kept is ended: ``await kept.commit()``."""
+    for index in body.graph.of_kind(PointKind.CALL):
+        call = body.graph.points[index].node
+        callee = call.callee if isinstance(call, CallExpr) else None
+        if isinstance(callee, MemberExpr) and callee.name in ENDING:
+            value = objects.value(callee.expr, body, index)
+            labels = {getattr(each, "label", None) for each in members(value)}
+            if not labels.isdisjoint(TRANSACTIONS):
+                yield index
 
 
 def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:

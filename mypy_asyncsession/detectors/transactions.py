@@ -21,6 +21,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     add_handlers,
     catches_failure,
     changes_at,
+    ended_by_hand,
     flushes_nothing,
     is_attempt,
     may_leave_failed,
@@ -30,7 +31,6 @@ from mypy_asyncsession.detectors.failed_transactions import (
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
 from mypy_asyncsession.findings import Place, Span
-from mypy_asyncsession.models.sqlalchemy import TRANSACTIONS
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -213,7 +213,7 @@ class Transactions:
                 ):
                     asked.append(index)
                 changes[index] = made
-            for index in self._ended_by_hand(body):
+            for index in ended_by_hand(body, self._objects):
                 changes.setdefault(index, []).append(Change(None))
             tracked = follow(body.graph, renewing(changes, object_), asked, body.flags)
             for index in asked:
@@ -222,15 +222,6 @@ class Transactions:
                     if act is not None:
                         yield _record(Misplaced.BEGUN, object_, act, held.since, index, body, point)
                         break
-
-    def _ended_by_hand(self, body: FunctionBody) -> Iterator[int]:
-        """The points at which a transaction that was kept is ended: ``await kept.commit()``."""
-        for point in body.graph.points:
-            callee = point.node.callee if isinstance(point.node, CallExpr) else None
-            if isinstance(callee, MemberExpr) and callee.name in ENDING:
-                value = self._objects.value(callee.expr, body, point.index)
-                if getattr(value, "label", None) in TRANSACTIONS:
-                    yield point.index
 
     def _begins(self, summary: Summary, object_: Object) -> list[Change[State]]:
         made: list[Change[State]] = []
@@ -288,8 +279,6 @@ class Transactions:
                 if _uses(summary, object_) and not is_attempt(index, object_, body):
                     asked.append(index)
             add_handlers(changes, object_, body, self._objects)
-            for index in self._ended_by_hand(body):
-                changes.setdefault(index, []).append(Change(None))
             for index in asked:
                 # What is raised here is raised once; what fails anew has failed here.
                 made = changes.get(index, [])

@@ -12,11 +12,11 @@ from mypy.nodes import (
     FuncDef,
     MemberExpr,
     NameExpr,
-    RaiseStmt,
 )
 from mypy.types import CallableType, Instance, Type, UninhabitedType, get_proper_type
 
 from mypy_asyncsession.models.typing import COROUTINE_TYPES
+from mypy_asyncsession.semantic.cfg import PointKind
 from mypy_asyncsession.semantic.function_flow import FunctionFlow
 from mypy_asyncsession.semantic.syntax import dotted, statements, walk
 from mypy_asyncsession.semantic.values import FunctionValue, TypedCallable
@@ -72,17 +72,14 @@ class RaisingCalls:
 
     def _always_raises(self, function: FunctionValue, node: FuncDef) -> bool:
         """Whether a body comes to no end, and is there for its own sake."""
-        if node.is_generator or not any(
-            isinstance(each, RaiseStmt) for each in statements(node.body)
-        ):
+        source = self._interpreter.program.source(function.scope.module)
+        flow = source.flow_of(node) if source is not None else FunctionFlow(node)
+        if node.is_generator or flow.returns or not flow.graph.of_kind(PointKind.RAISE):
             return False
-        if any(
+        return not any(
             isinstance(each, NameExpr) and each.name == "NotImplementedError"
             for each in walk(node.body)
-        ):
-            return False
-        source = self._interpreter.program.source(function.scope.module)
-        return not (source.flow_of(node) if source is not None else FunctionFlow(node)).returns
+        )
 
 
 def _may_raise(callee: Expression) -> bool:
