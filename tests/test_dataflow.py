@@ -447,6 +447,9 @@ def test_a_loop_begins_an_object_anew() -> None:
         ("errors = []", "report(errors)", "not errors", True),
         ("a.ok = True", "a.ok = False", "a.ok and b", False),
         ("a.ok = True", "a.ok = False; a.reset()", "a.ok", True),
+        ("self.ok = True", "self.ok = False", "self.ok", False),
+        ("self.ok = True", "self.ok = False; await other()", "self.ok", True),
+        ("self.ok = True", "self.ok = False; self.begin()", "self.ok", True),
         ("status = 'new'", "status = 'failed'", "status == 'new'", False),
         ("status = 'new'", "status = 'failed'", "status != 'new'", True),
         ("status = 'new'", "status = 'failed'", "status != 'failed'", False),
@@ -473,7 +476,7 @@ def test_what_a_way_knows_of_flags(before: str, handler: str, test: str, is_fail
                 use(s)
         """
     )
-    (flush,) = graph.of_kind(PointKind.AWAIT)
+    flush = graph.of_kind(PointKind.AWAIT)[0]
     changes = {flush: [Change("failed", when=EdgeKind.ERROR, begins=True)]}
     used = call(graph, "use")
     tracked = follow(graph, changes, [used], Flags(graph, ()))

@@ -71,6 +71,8 @@ _EQUAL: Final = {"False": _EMPTY, "True": _SOME}
 #: After these a collection is not empty.
 _FILLING: Final = frozenset({"add", "append", "appendleft", "insert"})
 _OPPOSITE: Final = {"!=": "==", "is not": "is"}
+#: The attributes of the object that a method is of.
+_SHARED: Final = ("cls.", "self.")
 #: The edges on which a point has not yet bound anything.
 _UNDONE: Final = EdgeKind.RAISING
 
@@ -302,7 +304,10 @@ def _set_at(
     for name in names:
         if _root(name) in bound:
             yield name, _Value(_SOME) if point.kind is PointKind.HANDLER else _UNKNOWN
-    if point.kind is PointKind.CALL and isinstance(node, CallExpr):
+    if point.kind in (PointKind.AWAIT, PointKind.YIELD):
+        # Meanwhile another task may change the object that a method is of.
+        yield from ((name, _UNKNOWN) for name in names if name.startswith(_SHARED))
+    elif point.kind is PointKind.CALL and isinstance(node, CallExpr):
         yield from _changed_by(node, names)
     elif isinstance(node, OperatorAssignmentStmt):
         counts = node.op == "+" and isinstance(node.rvalue, IntExpr) and node.rvalue.value > 0
