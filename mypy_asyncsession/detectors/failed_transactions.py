@@ -19,6 +19,7 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS, TRANSACTIONS
+from mypy_asyncsession.semantic.acts import Act
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.cfg.attempts import attempt_at
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -255,6 +256,31 @@ def ended_by_hand(body: FunctionBody, objects: Objects) -> Iterator[int]:
             labels = {getattr(each, "label", None) for each in members(value)}
             if not labels.isdisjoint(TRANSACTIONS):
                 yield index
+
+
+def ends_in(
+    block: WithStmt,
+    position: int,
+    object_: Object,
+    done: Mapping[int, Summary],
+    body: FunctionBody,
+) -> dict[int, Act]:
+    """The points that end the transaction of a block: by its session, or by what it binds."""
+    target = block.target[position]
+    bound = frozenset(body.graph.points_of(target)) if isinstance(target, NameExpr) else frozenset()
+    found: dict[int, Act] = {}
+    for index, summary in done.items():
+        for act in summary.acts:
+            if act.object == object_ and act.method in ENDING and act.on_return:
+                found.setdefault(index, act)
+    for index in body.graph.of_kind(PointKind.AWAIT) if bound else ():
+        call = getattr(body.graph.points[index].node, "expr", None)
+        callee = call.callee if isinstance(call, CallExpr) else None
+        if isinstance(callee, MemberExpr) and callee.name in ENDING:
+            kept = callee.expr
+            if isinstance(kept, NameExpr) and body.bindings.reaching(index, kept.name) <= bound:
+                found.setdefault(index, Act(callee.name, object_))
+    return dict(sorted(found.items()))
 
 
 def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:

@@ -22,6 +22,7 @@ from mypy_asyncsession.detectors.failed_transactions import (
     catches_failure,
     changes_at,
     ended_by_hand,
+    ends_in,
     flushes_nothing,
     is_attempt,
     may_leave_failed,
@@ -164,20 +165,10 @@ class Transactions:
             if graph.points[index].kind is PointKind.LEAVE and graph.points[index].item == position
         )
         inside = {id(each) for each in statements(statement.body)}
-        for index, summary in done.items():
+        for index, end in ends_in(statement, position, object_, done, body).items():
             if id(graph.points[index].statement) not in inside:
                 continue
             if graph.points[index].kind is PointKind.LEAVE:
-                continue
-            end = next(
-                (
-                    act
-                    for act in summary.acts
-                    if act.object == object_ and act.method in ENDING and act.on_return
-                ),
-                None,
-            )
-            if end is None:
                 continue
             later = reachable(graph, index, avoiding=leaves, first=DONE)
             for use in sorted(later & done.keys()):
