@@ -10,7 +10,7 @@ from mypy.types import Instance, NoneType, has_type_vars
 
 from mypy_asyncsession.semantic.bindings import ITERATING
 from mypy_asyncsession.semantic.call_sites import last_name
-from mypy_asyncsession.semantic.combine import is_none, is_opaque
+from mypy_asyncsession.semantic.combine import is_none
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.interpreter.containers import element, values_of
 from mypy_asyncsession.semantic.interpreter.context import argument_of
@@ -18,7 +18,7 @@ from mypy_asyncsession.semantic.interpreter.definitions import defined
 from mypy_asyncsession.semantic.interpreter.instances import class_of
 from mypy_asyncsession.semantic.interpreter.lazy_names import lazy_name
 from mypy_asyncsession.semantic.interpreter.narrowing import past_tests
-from mypy_asyncsession.semantic.interpreter.parameters import annotated_parameter, parameter
+from mypy_asyncsession.semantic.interpreter.parameters import parameter
 from mypy_asyncsession.semantic.interpreter.protocols import awaited, entered, iterated, unpacked
 from mypy_asyncsession.semantic.interpreter.symbols import symbol
 from mypy_asyncsession.semantic.shapes import Shape
@@ -36,7 +36,6 @@ from mypy_asyncsession.semantic.values import (
     Value,
     fullname,
     join,
-    members,
 )
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ def _annotated(name: str, value: Value, at: Context) -> Value:
     if written is None or isinstance(at.scope.node, ClassDef):
         return value
     is_empty = isinstance(value, ContainerValue) and not value.entries
-    is_open = value is UNKNOWN or isinstance(value, NamedValue)
-    if not is_open and not is_empty and not _is_generic(value):
+    if value is not UNKNOWN and not is_empty and not _is_generic(value):
         return value
     source = at.source(at.scope.module) if is_empty else None
     if source is not None and name in source.stored():
@@ -132,7 +130,7 @@ def _annotated(name: str, value: Value, at: Context) -> Value:
     if not informative(type_):
         return value
     declared = at.types.value(type_)
-    if (is_empty or isinstance(value, NamedValue)) and declared is not UNKNOWN:
+    if is_empty and declared is not UNKNOWN:
         return declared
     if not isinstance(value, ObjectValue) or not isinstance(declared, ObjectValue):
         return declared if value is UNKNOWN else value
@@ -154,24 +152,15 @@ def _parameter(name: str, at: Context) -> Value:
     if source is not None:
         live, surely = source.bindings_at(name, at.scope, at.where)
     if surely:
-        return _rebound(name, live, at)
+        return _bound(live, at)
     given = at.scope.values.get(name)
     if given is None:
         given = parameter(name, at)
     if not live:
         return given
     if is_none(given):
-        return _rebound(name, live, at)  # ``if provider is None: provider = get_db``
-    return join([given, _rebound(name, live, at)], exact=False)
-
-
-def _rebound(name: str, live: list[Binding], at: Context) -> Value:
-    """What a body binds a parameter to; where that is not known, what it is annotated with."""
-    value = _bound(live, at)
-    if not any(each is UNKNOWN or isinstance(each, NamedValue) for each in members(value)):
-        return value
-    declared = annotated_parameter(name, at)
-    return value if declared is UNKNOWN or is_opaque(declared) else declared
+        return _bound(live, at)  # ``if provider is None: provider = get_db``
+    return join([given, _bound(live, at)], exact=False)
 
 
 def _bound(bindings: list[Binding], at: Context) -> Value:

@@ -57,13 +57,24 @@ _PLAIN = frozenset({Shape.OTHER, Shape.NONE})
 def parameter(name: str, at: Context) -> Value:
     """What a parameter of the function around stands for that no call at hand has filled in."""
     scope = at.scope
-    function, position = _position(name, at)
+    function = scope.node
+    assert function is not None and not isinstance(function, ClassDef)
+    position = next(
+        n for n, argument in enumerate(function.arguments) if argument.variable.name == name
+    )
     argument = function.arguments[position]
     assert scope.parent is not None
     outside = at.within(scope.parent)
-    declared = annotated_parameter(name, at)
-    if declared is UNSURE:
-        return UNSURE
+    declared = declared_parameter(function, position, at)
+    if _is_contestable(declared):
+        verdict = at.once(
+            ("parameter", id(function), name, environment(scope)),
+            scope.module,
+            False,
+            lambda inner: _contested(function, position, declared, inner.within(outside.scope)),
+        )
+        if verdict is UNSURE:
+            return UNSURE
     is_default = argument.kind in (ArgKind.ARG_OPT, ArgKind.ARG_NAMED_OPT)
     if is_default and _falls_back(function, position, outside):
         return NONE
@@ -78,32 +89,6 @@ def parameter(name: str, at: Context) -> Value:
         if not function.is_static:
             return instance(klass, at)
     return _default(function, position, outside) if is_default else UNKNOWN
-
-
-def annotated_parameter(name: str, at: Context) -> Value:
-    """What a parameter is annotated with; unsure where a caller, or the body, contradicts that."""
-    function, position = _position(name, at)
-    assert at.scope.parent is not None
-    outside = at.scope.parent
-    declared = declared_parameter(function, position, at)
-    if _is_contestable(declared):
-        verdict = at.once(
-            ("parameter", id(function), name, environment(at.scope)),
-            at.scope.module,
-            False,
-            lambda inner: _contested(function, position, declared, inner.within(outside)),
-        )
-        if verdict is UNSURE:
-            return UNSURE
-    return declared
-
-
-def _position(name: str, at: Context) -> tuple[FuncItem, int]:
-    function = at.scope.node
-    assert function is not None and not isinstance(function, ClassDef)
-    return function, next(
-        n for n, argument in enumerate(function.arguments) if argument.variable.name == name
-    )
 
 
 def _default(function: FuncItem, position: int, at: Context) -> Value:
