@@ -81,4 +81,5 @@ def test_which_points_an_argument_decides_about() -> None:
 def _body(source: str) -> FunctionBody:
     function = function_in(source)
     scope = Scope("module", None, names_of([function], "module", is_package=False))
-    return FunctionBody(function, scope, FunctionFlow(function))
+    flow = FunctionFlow(function)
+    return FunctionBody(function, scope, flow, flow.graph)

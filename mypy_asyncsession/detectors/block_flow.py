@@ -240,7 +240,9 @@ def _first_uses(
     uses: Sequence[Use],
     entering: _State | None,
 ) -> dict[tuple[int, int], Node]:
-    tracked = follow(flow.graph, changes, {index for index, _ in uses}, entering=entering)
+    tracked = follow(
+        flow.graph, changes, {index for index, _ in uses}, flow.flags, entering=entering
+    )
     found: dict[tuple[int, int], Node] = {}
     for index, use in uses:
         states = tracked.states(index)

@@ -22,7 +22,8 @@ from mypy_asyncsession.detectors.object_info import object_info
 from mypy_asyncsession.detectors.record import EarlyExit, Exit
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.models.contextlib import ASYNC_CLOSING
-from mypy_asyncsession.semantic.cfg import Way
+from mypy_asyncsession.semantic.cfg import Graph, PointKind, Way
+from mypy_asyncsession.semantic.dataflow import on_every_path
 from mypy_asyncsession.semantic.generator_summary import traits, traits_of
 from mypy_asyncsession.semantic.loop_exits import exits_of
 from mypy_asyncsession.semantic.session_disposal import class_at
@@ -63,7 +64,7 @@ class EarlyExits:
             return
         value, trait, closed = found
         if _hands_on(loop, wrapped=_of_session(value)):
-            if not point.body.is_fixture() and not (closed and not trait.handles):
+            if not point.body.is_always_resumed() and not (closed and not trait.handles):
                 yield self._exit(Exit.DELEGATION, loop.expr, value, trait, point, closed=closed)
             return
         if closed and not (trait.code or trait.handles):
@@ -216,8 +217,8 @@ def _is_closed_anyway(
 ) -> bool:
     """Whether it makes no difference that ``next(provider())`` closes what it takes out.
 
-    A session that is closed begins anew when it is used, and ``with next(provider()) as session``
-    closes it again. Where nothing takes it, nothing uses it.
+    A session that is closed begins anew when it is used, and is closed again by
+    ``with next(provider()) as session``, or by hand. Where nothing takes it, nothing uses it.
     """
     if trait.code or trait.handles:
         return False
@@ -227,7 +228,27 @@ def _is_closed_anyway(
     is_session = (
         isinstance(generator.item, ObjectValue) and generator.item.shape is Shape.SYNC_SESSION
     )
+    if isinstance(statement, AssignmentStmt) and is_session and statement.rvalue is step:
+        return all(_is_closed_by_hand(target, step, point) for target in statement.lvalues)
     return isinstance(statement, WithStmt) and is_session and step in statement.expr
+
+
+def _is_closed_by_hand(target: Expression, taken: Expression, point: ProgramPoint) -> bool:
+    """Whether a function closes the session that it has taken, wherever it returns."""
+    if not isinstance(target, NameExpr):
+        return False
+    graph = point.body.flow().graph
+    closed = {
+        index
+        for index in graph.of_kind(PointKind.CALL)
+        if isinstance(call := graph.points[index].node, CallExpr)
+        and isinstance(call.callee, MemberExpr)
+        and call.callee.name == "close"
+        and _is_named(call.callee.expr, target.name)
+    }
+    return bool(closed) and all(
+        on_every_path(graph, start, closed, Graph.EXIT) for start in graph.points_of(taken)
+    )
 
 
 def _made_there(body: Block, kept: MemberExpr, own: str) -> CallExpr | None:

@@ -154,7 +154,7 @@ class ExpiredReads:
             gone = frozenset({State.EXPIRED, State.CHANGED})
             changes[index] = [Change(None, gone), *changes.get(index, ())]
         changes[tracked.begins] = [Change(tracked.state, when=_DONE, begins=True)]
-        states = follow(body.graph, changes, list(reads))
+        states = follow(body.graph, changes, list(reads), body.flags)
         found: list[tuple[int, Read, int, Act]] = []
         ending = {"rollback"} | ({"commit"} if self._expiry.on_commit(session, body) else set())
         assigned = _assigned_before(tracked.name, body)

@@ -14,11 +14,12 @@ from mypy.nodes import (
     NameExpr,
     OperatorAssignmentStmt,
     TupleExpr,
+    UnaryExpr,
     WithStmt,
 )
 
-from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS
-from mypy_asyncsession.semantic.acts import ENDING, FLUSHING
+from mypy_asyncsession.models.sqlalchemy import DATABASE_ERRORS, TRANSACTIONS
+from mypy_asyncsession.semantic.acts import ENDING, FLUSHING, Act
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, Way
 from mypy_asyncsession.semantic.cfg.attempts import attempt_at
 from mypy_asyncsession.semantic.dataflow import reachable
@@ -26,12 +27,12 @@ from mypy_asyncsession.semantic.none_tests import none_test
 from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.syntax import dotted, leaves_function, walk
 from mypy_asyncsession.semantic.typestate import Change
-from mypy_asyncsession.semantic.values import FunctionValue
+from mypy_asyncsession.semantic.values import FunctionValue, members
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from mypy.nodes import Block, Node
+    from mypy.nodes import Block, Expression, Node
 
     from mypy_asyncsession.semantic.acts import Summary
     from mypy_asyncsession.semantic.cfg import Point
@@ -47,7 +48,7 @@ DONE: Final = EdgeKind.ANY & ~EdgeKind.RAISING
 #: What puts something into a session that is to be flushed.
 STAGING: Final = frozenset({"add", "add_all"})
 #: What ends a transaction that has failed.
-MENDING: Final = ENDING - {"commit"}
+MENDING: Final = ENDING - {"commit"} | {"invalidate"}
 #: One of these stands in each module that has sessions.
 _OF_SESSIONS: Final = ("AsyncSession", "sessionmaker", *sorted(FLUSHING))
 #: What changes an attribute or a collection of an instance.
@@ -85,7 +86,7 @@ def changes_at(summary: Summary, object_: Object, point: Point) -> list[Change[S
             made.append(Change(None, when=DONE if act.fails else EdgeKind.ANY))
             if act.fails and not summary.exposes(object_):
                 made.append(Change(State.FAILED, when=EdgeKind.ERROR, begins=True))
-        elif act.method in ENDING:
+        elif act.method in ENDING | MENDING:
             made.append(Change(None))
         elif act.method in STAGING:
             made.append(Change(State.STAGED, frozenset({State.FAILED})))
@@ -164,14 +165,33 @@ def add_call(
 def _add_branches(
     changes: dict[int, list[Change[State]]], object_: Object, body: FunctionBody, objects: Objects
 ) -> None:
-    """Where a condition says that there is no session, none has failed."""
-    for point in body.graph.points:
-        if point.kind is not PointKind.BRANCH:
-            continue
-        tested, holds = none_test(point.node)
-        if tested is not None and objects.of(tested, body, point.index) == object_:
+    """Where a condition says that there is no session, or no failed one, none has failed."""
+    for index in body.graph.of_kind(PointKind.BRANCH):
+        tested, holds = none_test(body.graph.points[index].node)
+        asked, is_failed = _asked_for(body.graph.points[index].node)
+        if tested is not None and objects.of(tested, body, index) == object_:
             side = EdgeKind.TRUE if holds else EdgeKind.FALSE
-            changes.setdefault(point.index, []).append(Change(None, when=side))
+        elif asked is not None and objects.of(asked, body, index) == object_:
+            side = EdgeKind.FALSE if is_failed else EdgeKind.TRUE
+        else:
+            continue
+        changes.setdefault(index, []).append(Change(None, when=side))
+
+
+def _asked_for(condition: Node | None) -> tuple[Expression | None, bool]:
+    """The session that is asked for its transaction, and whether a failed one says yes.
+
+    One that has failed is in a transaction, and is not active.
+    """
+    if isinstance(condition, UnaryExpr) and condition.op == "not":
+        asked, is_failed = _asked_for(condition.expr)
+        return asked, not is_failed
+    if isinstance(condition, MemberExpr) and condition.name == "is_active":
+        return condition.expr, False
+    callee = condition.callee if isinstance(condition, CallExpr) else None
+    if isinstance(callee, MemberExpr) and callee.name in ("get_transaction", "in_transaction"):
+        return callee.expr, True
+    return None, False
 
 
 def is_attempt(index: int, object_: Object, body: FunctionBody) -> bool:
@@ -208,6 +228,8 @@ def add_handlers(
     """What else decides: handlers that catch something else, blocks that roll back, conditions."""
     renewing(changes, object_)
     _add_branches(changes, object_, body, objects)
+    for index in ended_by_hand(body, objects):
+        changes.setdefault(index, []).append(Change(None))
     root = root_of(object_)
     for point in body.graph.points:
         if point.kind is PointKind.HANDLER:
@@ -221,6 +243,43 @@ def add_handlers(
             made = changes.setdefault(point.index, [])
             if not any(change.begins for change in made):
                 made.append(Change(None, when=EdgeKind.ERROR))  # a second failure beside the first
+
+
+def ended_by_hand(body: FunctionBody, objects: Objects) -> Iterator[int]:
+    """The points at which a transaction that was kept is ended: ``await kept.commit()``."""
+    for index in body.graph.of_kind(PointKind.CALL):
+        call = body.graph.points[index].node
+        callee = call.callee if isinstance(call, CallExpr) else None
+        if isinstance(callee, MemberExpr) and callee.name in ENDING:
+            value = objects.value(callee.expr, body, index)
+            labels = {getattr(each, "label", None) for each in members(value)}
+            if not labels.isdisjoint(TRANSACTIONS):
+                yield index
+
+
+def ends_in(
+    block: WithStmt,
+    position: int,
+    object_: Object,
+    done: Mapping[int, Summary],
+    body: FunctionBody,
+) -> dict[int, Act]:
+    """The points that end the transaction of a block: by its session, or by what it binds."""
+    target = block.target[position]
+    bound = frozenset(body.graph.points_of(target)) if isinstance(target, NameExpr) else frozenset()
+    found: dict[int, Act] = {}
+    for index, summary in done.items():
+        for act in summary.acts:
+            if act.object == object_ and act.method in ENDING and act.on_return:
+                found.setdefault(index, act)
+    for index in body.graph.of_kind(PointKind.AWAIT) if bound else ():
+        call = getattr(body.graph.points[index].node, "expr", None)
+        callee = call.callee if isinstance(call, CallExpr) else None
+        if isinstance(callee, MemberExpr) and callee.name in ENDING:
+            kept = callee.expr
+            if isinstance(kept, NameExpr) and body.bindings.reaching(index, kept.name) <= bound:
+                found.setdefault(index, Act(callee.name, object_))
+    return dict(sorted(found.items()))
 
 
 def _is_harmless(point: Point, statement: WithStmt, root: object, body: FunctionBody) -> bool:

@@ -136,4 +136,4 @@ class PassedInstances:
         points = region(caller.graph, {tracked.begins: when}, [at])
         changes = self._states.changes(tracked, self._summaries.done(caller), caller, points)
         changes[tracked.begins] = [Change(tracked.state, when=when, begins=True)]
-        return State.LOADED in follow(caller.graph, changes, [at]).states(at)
+        return State.LOADED in follow(caller.graph, changes, [at], caller.flags).states(at)

@@ -125,7 +125,7 @@ class ReturnedExpired:
             points = region(body.graph, {each.begins: _DONE}, [Graph.EXIT])
             changes = self._states.changes(each, done, body, points)
             changes[each.begins] = [Change(each.state, when=_DONE, begins=True)]
-            states = follow(body.graph, changes, [Graph.EXIT])
+            states = follow(body.graph, changes, [Graph.EXIT], body.flags)
             held = states.before.get(Graph.EXIT, ())
             if not held or any(one.state is not State.EXPIRED for one in held):
                 return None

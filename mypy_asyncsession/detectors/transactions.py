@@ -21,6 +21,8 @@ from mypy_asyncsession.detectors.failed_transactions import (
     add_handlers,
     catches_failure,
     changes_at,
+    ended_by_hand,
+    ends_in,
     flushes_nothing,
     is_attempt,
     may_leave_failed,
@@ -30,7 +32,6 @@ from mypy_asyncsession.detectors.failed_transactions import (
 from mypy_asyncsession.detectors.spans import span_of
 from mypy_asyncsession.detectors.state_records import Misplaced, TransactionMisuse
 from mypy_asyncsession.findings import Place, Span
-from mypy_asyncsession.models.sqlalchemy import TRANSACTIONS
 from mypy_asyncsession.semantic.acts import ENDING, FLUSHING
 from mypy_asyncsession.semantic.async_sessions import is_async_session, is_for_one_task
 from mypy_asyncsession.semantic.cfg import EdgeKind, PointKind
@@ -164,20 +165,10 @@ class Transactions:
             if graph.points[index].kind is PointKind.LEAVE and graph.points[index].item == position
         )
         inside = {id(each) for each in statements(statement.body)}
-        for index, summary in done.items():
+        for index, end in ends_in(statement, position, object_, done, body).items():
             if id(graph.points[index].statement) not in inside:
                 continue
             if graph.points[index].kind is PointKind.LEAVE:
-                continue
-            end = next(
-                (
-                    act
-                    for act in summary.acts
-                    if act.object == object_ and act.method in ENDING and act.on_return
-                ),
-                None,
-            )
-            if end is None:
                 continue
             later = reachable(graph, index, avoiding=leaves, first=DONE)
             for use in sorted(later & done.keys()):
@@ -213,24 +204,15 @@ class Transactions:
                 ):
                     asked.append(index)
                 changes[index] = made
-            for index in self._ended_by_hand(body):
+            for index in ended_by_hand(body, self._objects):
                 changes.setdefault(index, []).append(Change(None))
-            tracked = follow(body.graph, renewing(changes, object_), asked)
+            tracked = follow(body.graph, renewing(changes, object_), asked, body.flags)
             for index in asked:
                 for held in tracked.held(index, State.BEGUN):
                     act = _first(done[held.since], object_)
                     if act is not None:
                         yield _record(Misplaced.BEGUN, object_, act, held.since, index, body, point)
                         break
-
-    def _ended_by_hand(self, body: FunctionBody) -> Iterator[int]:
-        """The points at which a transaction that was kept is ended: ``await kept.commit()``."""
-        for point in body.graph.points:
-            callee = point.node.callee if isinstance(point.node, CallExpr) else None
-            if isinstance(callee, MemberExpr) and callee.name in ENDING:
-                value = self._objects.value(callee.expr, body, point.index)
-                if getattr(value, "label", None) in TRANSACTIONS:
-                    yield point.index
 
     def _begins(self, summary: Summary, object_: Object) -> list[Change[State]]:
         made: list[Change[State]] = []
@@ -294,7 +276,7 @@ class Transactions:
                 when = EdgeKind.ANY if any(change.begins for change in made) else DONE
                 gone: Change[State] = Change(None, frozenset({State.FAILED, State.STAGED}), when)
                 changes[index] = [gone, *made]
-            tracked = follow(body.graph, changes, asked)
+            tracked = follow(body.graph, changes, asked, body.flags)
             reported: set[int] = set()
             for index in sorted(asked, key=lambda each: body.graph.points[each].line):
                 act = _first(done[index], object_)

@@ -66,3 +66,6 @@ HOLDER_TYPES: Final = (
     | CONTEXT_MANAGER_TYPES
 )
 ANNOTATED: Final = frozenset({"typing.Annotated", "typing_extensions.Annotated"})
+#: What may be one of its arguments, and with the second one ``None``, too.
+UNION: Final = frozenset({"typing.Union"})
+OPTIONAL: Final = frozenset({"typing.Optional"})

@@ -2,7 +2,8 @@
 
 ## What it does
 Rejects ``async for session in inner(): yield session`` in a provider, if something follows the
-yield of ``inner``. Pytest fixtures may do so: nothing is thrown into them.
+yield of ``inner``. Fixtures of pytest may do so, and what dishka is to ``provide``: nothing is
+thrown into them.
 
 ## Why is this bad
 An exception in the block of whoever uses the outer provider is thrown into the outer generator

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mypy.nodes import AssignmentStmt, CallExpr, MemberExpr, NameExpr, WithStmt
+from mypy.nodes import (
+    AssignmentStmt,
+    CallExpr,
+    DictionaryComprehension,
+    ForStmt,
+    GeneratorExpr,
+    MemberExpr,
+    NameExpr,
+    WithStmt,
+)
 
-from mypy_asyncsession.semantic.cfg import Graph
+from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import Bindings
+from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.syntax import walk
 
 if TYPE_CHECKING:
@@ -15,6 +25,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem, Node
 
+    from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_flow import FunctionFlow
     from mypy_asyncsession.semantic.interpreter import Where
     from mypy_asyncsession.semantic.scopes import Scope
@@ -26,21 +37,19 @@ class FunctionBody:
     Attributes:
         node: The definition.
         scope: The names inside it.
+        graph: Its control-flow graph: what is expected to fail ends it.
     """
 
-    __slots__ = ("_acquires", "_bindings", "_flow", "node", "scope")
+    __slots__ = ("_acquires", "_bindings", "_flags", "_flow", "graph", "node", "scope")
 
-    def __init__(self, node: FuncItem, scope: Scope, flow: FunctionFlow) -> None:
+    def __init__(self, node: FuncItem, scope: Scope, flow: FunctionFlow, graph: Graph) -> None:
         self.node = node
         self.scope = scope
+        self.graph = graph
         self._flow = flow
         self._bindings: Bindings | None = None
+        self._flags: Flags | None = None
         self._acquires: bool | None = None
-
-    @property
-    def graph(self) -> Graph:
-        """Its control-flow graph; where a failure is expected, nothing is asked of what follows."""
-        return self._flow.unexpecting
 
     @property
     def bindings(self) -> Bindings:
@@ -49,6 +58,14 @@ class FunctionBody:
             is_all = self.graph is self._flow.graph
             self._bindings = self._flow.bindings if is_all else Bindings(self.graph)
         return self._bindings
+
+    @property
+    def flags(self) -> Flags:
+        """What its conditions may know of its names."""
+        if self._flags is None:
+            is_all = self.graph is self._flow.graph
+            self._flags = self._flow.flags if is_all else Flags(self.graph, self._flow.shared)
+        return self._flags
 
     @property
     def acquires(self) -> bool:
@@ -83,6 +100,18 @@ class FunctionBody:
         if not any(isinstance(each, NameExpr) and each.name == name for each in node.lvalues):
             return None
         return node.rvalue, defined
+
+    def gone_through(self, point: Point) -> Expression | None:
+        """What the elements are of that a loop, or a comprehension, binds to a name at a point."""
+        loop = point.statement
+        if point.kind is PointKind.BIND and isinstance(loop, ForStmt):
+            return loop.expr if point.node is loop.index else None
+        if point.kind is PointKind.BIND_INNER:
+            for before, _ in self.graph.before[point.index]:
+                step = self.graph.points[before]
+                if isinstance(step.node, (DictionaryComprehension, GeneratorExpr)):
+                    return step.node.sequences[step.item]
+        return None
 
     def managers_around(self, point: int) -> tuple[WithStmt, ...]:
         """The ``with`` statements of the function in whose blocks a point is, outermost first."""

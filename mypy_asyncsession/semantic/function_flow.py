@@ -19,8 +19,16 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.models.pytest import EXPECTS_FAILURE, EXPECTS_FAILURE_METHODS
-from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind, build
+from mypy_asyncsession.semantic.cfg import (
+    EdgeKind,
+    Graph,
+    PointKind,
+    build,
+    never_returns_by_name,
+    swallows_by_name,
+)
 from mypy_asyncsession.semantic.dataflow import Bindings, may_reach, on_every_path
+from mypy_asyncsession.semantic.flags import Flags
 from mypy_asyncsession.semantic.index import enclosing_in
 from mypy_asyncsession.semantic.none_tests import NoneTests
 from mypy_asyncsession.semantic.syntax import statements, yields
@@ -70,18 +78,36 @@ class FunctionFlow:
     @cached_property
     def unexpecting(self) -> Graph:
         """The graph of a run in which no failure that is expected comes: it ends the body."""
+        return build(self._node) if self._expects else self.graph
+
+    @cached_property
+    def _expects(self) -> bool:
+        """Whether a failure is expected somewhere."""
         points = (self.graph.points[index] for index in self.graph.of_kind(PointKind.ENTER))
-        if any(
+        return any(
             isinstance(point.node, WithStmt) and _entered(point.node.expr[point.item]) in _EXPECTING
             for point in points
-        ):
-            return build(self._node)
-        return self.graph
+        )
+
+    def ended_by(self, calls: Collection[int]) -> Graph:
+        """The same graph, where some calls, by id, never come back."""
+        if not calls:
+            return self.unexpecting
+        return build(
+            self._node,
+            may_swallow=swallows_by_name if self._expects else _may_swallow,
+            never_returns=lambda call: id(call) in calls or never_returns_by_name(call),
+        )
 
     @cached_property
     def bindings(self) -> Bindings:
         """Where its names are bound."""
         return Bindings(self.graph)
+
+    @cached_property
+    def flags(self) -> Flags:
+        """What its conditions may know of its names."""
+        return Flags(self.graph, self.shared)
 
     @cached_property
     def none_tests(self) -> NoneTests:

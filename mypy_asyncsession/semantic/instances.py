@@ -10,8 +10,6 @@ from mypy.nodes import (
     AwaitExpr,
     CallExpr,
     ConditionalExpr,
-    DictionaryComprehension,
-    ForStmt,
     FuncDef,
     GeneratorExpr,
     ListComprehension,
@@ -19,6 +17,7 @@ from mypy.nodes import (
     MemberExpr,
     NameExpr,
     ReturnStmt,
+    TypeInfo,
 )
 from mypy.types import Instance, NoneType, get_proper_type
 
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from mypy.nodes import Expression
     from mypy.types import ProperType
 
-    from mypy_asyncsession.semantic.cfg import Point
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.mapped_classes import MappedClass, MappedClasses
@@ -102,7 +100,7 @@ class Instances:
             if any(isinstance(each, NameExpr) and each.name == name for each in node.lvalues):
                 return self.of(node.rvalue, body, defined)
         elif isinstance(node, NameExpr):
-            several = _gone_through(point, body)
+            several = body.gone_through(point)
             got = self._got(several, body, defined) if several is not None else None
             if got is not None and got.kind in (Kind.LIST, Kind.SCALARS):
                 found = self._source(got)
@@ -177,6 +175,8 @@ class Instances:
                 return None
             value = body.assigned(expression.name, where)
             return self._got(value[0], body, value[1], depth + 1) if value is not None else None
+        if isinstance(expression, MemberExpr):
+            return self._related(expression, body)
         if isinstance(expression, AwaitExpr):
             return self._asked(expression.expr, body) or self._helped(expression, body)
         if isinstance(expression, ListComprehension):
@@ -194,6 +194,22 @@ class Instances:
             if name in ("builtins.list", "builtins.tuple") and got is not None:
                 return replace(got, kind=Kind.LIST) if got.kind is not Kind.ROWS else None
         return None
+
+    def _related(self, read: MemberExpr, body: FunctionBody) -> _Got | None:
+        """``user.posts``, which are of the session that the user is of, and loaded once read."""
+        at = body.at(read)
+        source = self.result(read.expr, body, at) if at is not None else None
+        if at is None or source is None or source.mapped is None:
+            return None
+        relationship = source.mapped.relationships.get(read.name)
+        if relationship is None or relationship.many is False or relationship.target is None:
+            return None
+        target = self._mapped.named(relationship.target)
+        if target is None:
+            return None
+        symbol = self._interpreter.program.symbol(target.fullname)
+        klass = ClassValue(target.fullname, symbol if isinstance(symbol, TypeInfo) else None)
+        return _Got(source.session, klass, Kind.LIST, at)
 
     def _picked(
         self, comprehension: GeneratorExpr, body: FunctionBody, at: int, depth: int
@@ -364,19 +380,6 @@ class Instances:
             return None
         (defined,) = reaching
         return self.bound(result.name, defined, body) if defined != Graph.ENTRY else None
-
-
-def _gone_through(point: Point, body: FunctionBody) -> Expression | None:
-    """What the elements are of that a loop, or a comprehension, binds to a name."""
-    loop = point.statement
-    if point.kind is PointKind.BIND and isinstance(loop, ForStmt):
-        return loop.expr if point.node is loop.index else None
-    if point.kind is PointKind.BIND_INNER:
-        for before, _ in body.graph.before[point.index]:
-            step = body.graph.points[before]
-            if isinstance(step.node, (DictionaryComprehension, GeneratorExpr)):
-                return step.node.sequences[step.item]
-    return None
 
 
 def _element(listed: ProperType) -> Value:

@@ -32,8 +32,7 @@ from mypy_asyncsession.semantic.async_sessions import is_for_one_task
 from mypy_asyncsession.semantic.call_arguments import matched
 from mypy_asyncsession.semantic.cfg import Graph, PointKind
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.function_body import FunctionBody
-from mypy_asyncsession.semantic.function_flow import FunctionFlow
+from mypy_asyncsession.semantic.function_bodies import FunctionBodies
 from mypy_asyncsession.semantic.initializers import (
     FILLING,
     Initializers,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
 
     from mypy.nodes import Expression, FuncItem, Node
 
+    from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.interpreter import Interpreter
     from mypy_asyncsession.semantic.scopes import Scope
     from mypy_asyncsession.semantic.values import FunctionValue
@@ -63,18 +63,12 @@ class Objects:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._bodies: dict[int, FunctionBody] = {}
+        self._bodies = FunctionBodies(interpreter)
         self._initializers = Initializers(interpreter.program, self.body)
 
     def body(self, node: FuncItem, scope: Scope) -> FunctionBody:
         """The body of a function that stands in a scope; its graph is made once."""
-        found = self._bodies.get(id(node))
-        source = self._interpreter.program.source(scope.module)
-        if found is None:
-            inner = source.scope_in(node, scope) if source is not None else scope
-            flow = source.flow_of(node) if source is not None else FunctionFlow(node)
-            found = self._bodies[id(node)] = FunctionBody(node, inner, flow)
-        return found
+        return self._bodies.of(node, scope)
 
     def value(self, expression: Expression, body: FunctionBody, at: int) -> Value:
         """What an expression may be at a point of a function."""

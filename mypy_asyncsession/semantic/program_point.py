@@ -108,13 +108,22 @@ class Body:
 
     def is_fixture(self) -> bool:
         """Whether this is the body of a pytest fixture."""
-        return any(
-            isinstance(named, (MemberExpr, NameExpr)) and named.name == "fixture"
-            for named in (
-                decorator.callee if isinstance(decorator, CallExpr) else decorator
-                for decorator in self.decorators
-            )
+        return "fixture" in self._decorating()
+
+    def is_always_resumed(self) -> bool:
+        """Whether this is the body of a generator that goes on after its yield whatever happens.
+
+        pytest throws nothing into its fixtures, and dishka sends an exception to what is decorated
+        with ``provide``.
+        """
+        return not self._decorating().isdisjoint(("fixture", "provide"))
+
+    def _decorating(self) -> set[str]:
+        called = (
+            decorator.callee if isinstance(decorator, CallExpr) else decorator
+            for decorator in self.decorators
         )
+        return {each.name for each in called if isinstance(each, (MemberExpr, NameExpr))}
 
     def run_in_sync(self) -> frozenset[str]:
         """The names of the functions that the module gives to a ``run_sync``."""

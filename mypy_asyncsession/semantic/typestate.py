@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from mypy_asyncsession.semantic.cfg import Graph
+    from mypy_asyncsession.semantic.flags import Flags, Known
 
 S = TypeVar("S")
 
 #: Of how many points is it known, at one of them, that an object came into a state there: the first
 #: ones in the order of the graph. Which states are possible does not depend on it.
 _MOST: Final = 16
+#: How much of what the ways to a point know of flags is told apart; more than that is nothing.
+_MOST_KNOWN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,15 @@ class Tracked(Generic[S]):
         return [held]  # a circle: the object began to be followed in the middle of it
 
 
+#: The states that an object may be in, each with what the ways know that lead to it.
+_Ways = dict[Held[S], "set[Known]"]
+
+
 def follow(
     graph: Graph,
     changes: Mapping[int, Sequence[Change[S]]],
     asked: Collection[int],
+    flags: Flags,
     *,
     entering: S | None = None,
     along: int = EdgeKind.ANY,
@@ -112,6 +120,7 @@ def follow(
         graph: The graph of the body that it is in.
         changes: For the points that change its state, how, in this order.
         asked: The points at which its state will be asked for.
+        flags: The flags of the graph: a way that knows one does not lead where it says otherwise.
         entering: The state that it is in where the body begins, if it is followed from there.
         along: The kinds of edge that count.
     """
@@ -123,68 +132,95 @@ def follow(
     }
     wanted = region(graph, begins, asked, along=along)
     starts = [*begins]
+    ways: dict[int, _Ways[S]] = {}
     if entering is not None:
-        tracked.before[graph.ENTRY] = {Held(entering, graph.ENTRY)}
+        ways[graph.ENTRY] = {Held(entering, graph.ENTRY): {()}}
         starts.append(graph.ENTRY)
     waiting = sorted(set(starts), reverse=True)
     queued = set(waiting)
     while waiting:
         point = waiting.pop()
         queued.discard(point)
-        held = tracked.before.get(point, set())
+        held = ways.get(point, {})
         made = changes.get(point, ())
         for target, kind in graph.after[point]:
             if not kind & along or target not in wanted:
                 continue
-            carried = _changed(point, kind, held, made, tracked) if made else held
-            known = tracked.before.setdefault(target, set())
-            if not _join(known, carried):
+            carried = _passed(point, kind, held, flags)
+            if made:
+                started = begins.get(point, 0) & kind
+                new = flags.after(point, kind, flags.always(point)) if started else None
+                carried = _changed(point, kind, carried, made, tracked, new)
+            if not _join(ways.setdefault(target, {}), carried, target, flags):
                 continue
             if target not in queued:
                 queued.add(target)
                 waiting.append(target)
+    tracked.before = {point: set(held) for point, held in ways.items()}
     return tracked
 
 
-def _join(known: set[Held[S]], carried: set[Held[S]]) -> bool:
+def _passed(point: int, kind: int, held: _Ways[S], flags: Flags) -> _Ways[S]:
+    """What is left of some states on an edge, by what their ways know."""
+    carried: _Ways[S] = {}
+    for each, ways in held.items():
+        after = {flags.after(point, kind, known) for known in ways} - {None}
+        if after:
+            carried[each] = {known for known in after if known is not None}
+    return carried
+
+
+def _join(known: _Ways[S], carried: _Ways[S], target: int, flags: Flags) -> bool:
     """Take in what comes along an edge; whether any of it is news."""
-    new = carried - known
-    if not new:
-        return False
-    if len(known) + len(new) <= _MOST:
-        known |= new
-        return True
-    # Else each of a thousand commits in a row would be carried to all that follows.
-    count = Counter(each.state for each in known)
-    before = len(known)
-    for each in sorted(new, key=lambda one: one.since):
-        if count[each.state] < _MOST:
-            count[each.state] += 1
-            known.add(each)
-    return len(known) > before
+    new = carried.keys() - known.keys()
+    if len(known) + len(new) > _MOST:
+        # Else each of a thousand commits in a row would be carried to all that follows.
+        count = Counter(each.state for each in known)
+        room = set()
+        for each in sorted(new, key=lambda one: one.since):
+            if count[each.state] < _MOST:
+                count[each.state] += 1
+                room.add(each)
+        new = room
+    is_news = False
+    for each, ways in carried.items():
+        if each not in known and each not in new:
+            continue
+        there = known.setdefault(each, set())
+        if () in there:
+            continue
+        living = {flags.living(target, way) for way in ways} - there
+        if living:
+            is_news = True
+            there |= living
+            if () in there or len(there) > _MOST_KNOWN:
+                known[each] = {()}
+    return is_news
 
 
 def _changed(
     point: int,
     kind: int,
-    held: set[Held[S]],
+    held: _Ways[S],
     changes: Sequence[Change[S]],
     tracked: Tracked[S],
-) -> set[Held[S]]:
+    new: Known | None,
+) -> _Ways[S]:
+    """The states after a point has changed them; *new* is what is known where it begins one."""
     for change in changes:
         if not kind & change.when:
             continue
-        left: set[Held[S]] = set()
-        for each in held:
+        left: _Ways[S] = {}
+        for each, ways in held.items():
             if change.frm and each.state not in change.frm:
-                left.add(each)
+                left.setdefault(each, set()).update(ways)
             elif change.to is not None:
-                new = each if each.state == change.to else Held(change.to, point)
-                left.add(new)
-                if new != each and not change.begins:
-                    tracked.came_from.setdefault(new, set()).add(each)
-        if change.begins and change.to is not None:
-            left.add(Held(change.to, point))
+                then = each if each.state == change.to else Held(change.to, point)
+                left.setdefault(then, set()).update(ways)
+                if then != each and not change.begins:
+                    tracked.came_from.setdefault(then, set()).add(each)
+        if change.begins and change.to is not None and new is not None:
+            left.setdefault(Held(change.to, point), set()).add(new)
         held = left
     return held
 

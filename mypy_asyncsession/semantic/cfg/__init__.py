@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
     Body = FuncItem | ClassDef | MypyFile | GeneratorExpr | Block
 
-_LEAVING: Final = frozenset({"_exit", "abort", "exit"})
+_LEAVING: Final = {
+    "os": frozenset({"_exit", "abort"}),
+    "pytest": frozenset({"exit", "fail", "skip", "xfail"}),
+    "sys": frozenset({"exit"}),
+}
 
 
 def swallows_by_name(item: WithItem, _: Way) -> bool:
@@ -49,13 +53,12 @@ def swallows_by_name(item: WithItem, _: Way) -> bool:
 
 
 def never_returns_by_name(call: CallExpr) -> bool:
-    """Whether a call is ``sys.exit``, ``os._exit`` or ``os.abort``, as written."""
+    """Whether a call is one of ``sys.exit``, ``os.abort``, ``pytest.fail``, as written."""
     callee = call.callee
     return (
         isinstance(callee, MemberExpr)
-        and callee.name in _LEAVING
         and isinstance(callee.expr, NameExpr)
-        and callee.expr.name in ("os", "sys")
+        and callee.name in _LEAVING.get(callee.expr.name, ())
     )
 
 

@@ -296,11 +296,9 @@ class ClassBuilder:
             elif fullname.rpartition(".")[2] == "dataclass":
                 info.metadata["dataclass"] = {}
                 function = self._binder.instance("builtins.function", place)
-                if function is not None:
-                    add_init(node, info, decorator, function)
-                    init = info.names["__init__"].node
-                    if isinstance(init, FuncDef):
-                        self._declare(init, init, TypePlace(place.module, info, None, place.scope))
+                init = add_init(node, info, decorator, function) if function is not None else None
+                if init is not None:
+                    self._declare(init, init, TypePlace(place.module, info, None, place.scope))
 
 
 def _find_abstract(info: TypeInfo) -> None:

@@ -35,7 +35,9 @@ _FIELD: Final = "field"
 _DEFAULTS: Final = frozenset({"default", "default_factory"})
 
 
-def add_init(node: ClassDef, info: TypeInfo, decorator: Expression, function: Instance) -> None:
+def add_init(
+    node: ClassDef, info: TypeInfo, decorator: Expression, function: Instance
+) -> FuncDef | None:
     """Give a dataclass the ``__init__`` that it will have, unless it has one, or wants none.
 
     Args:
@@ -43,9 +45,12 @@ def add_init(node: ClassDef, info: TypeInfo, decorator: Expression, function: In
         info: Its record; its bases have theirs.
         decorator: ``dataclass``, or a call of it.
         function: The type of functions.
+
+    Returns:
+        What was made, or ``None``.
     """
     if "__init__" in info.names or _says(decorator, "init", "False"):
-        return
+        return None
     any_ = AnyType(TypeOfAny.special_form)
     fields: dict[str, tuple[Type, ArgKind, Expression | None]] = {}
     for base in reversed(info.mro[1:]):
@@ -77,6 +82,7 @@ def add_init(node: ClassDef, info: TypeInfo, decorator: Expression, function: In
     )
     init.type = init.unanalyzed_type.copy_modified(arg_types=[any_] * len(arguments))
     info.names["__init__"] = SymbolTableNode(MDEF, init, plugin_generated=True)
+    return init
 
 
 def _own_fields(

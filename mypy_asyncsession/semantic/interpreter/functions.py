@@ -13,16 +13,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mypy.expandtype import expand_type
-from mypy.nodes import ArgKind, Block, ClassDef, FuncDef, LambdaExpr, ReturnStmt, YieldExpr
+from mypy.nodes import ArgKind, ClassDef, FuncDef, LambdaExpr
 from mypy.types import CallableType, Instance
 
-from mypy_asyncsession.semantic.combine import combine_result, is_none
+from mypy_asyncsession.semantic.combine import combine_result
 from mypy_asyncsession.semantic.from_mypy_types import with_self
 from mypy_asyncsession.semantic.interpreter.call_types import of_function
 from mypy_asyncsession.semantic.interpreter.context import CALLS, ELLIPSIS
 from mypy_asyncsession.semantic.interpreter.instances import class_of, instance
 from mypy_asyncsession.semantic.interpreter.names import bound
 from mypy_asyncsession.semantic.interpreter.parameters import left_out
+from mypy_asyncsession.semantic.interpreter.results import returned_by, yielded_by
 from mypy_asyncsession.semantic.interpreter.signatures import (
     annotated,
     declared_parameter,
@@ -30,11 +31,8 @@ from mypy_asyncsession.semantic.interpreter.signatures import (
 )
 from mypy_asyncsession.semantic.shapes import USES, Shape
 from mypy_asyncsession.semantic.syntax import (
-    children,
     is_stub_body,
     returned,
-    statements,
-    walk,
     yields,
 )
 from mypy_asyncsession.semantic.value_identity import identity, is_general, relevant
@@ -48,14 +46,14 @@ from mypy_asyncsession.semantic.values import (
     TypedCallable,
     Value,
     join,
+    members,
     object_value,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from mypy.nodes import FuncItem, Node
     from mypy.types import Type, TypeVarId
 
     from mypy_asyncsession.semantic.interpreter.context import Context
@@ -128,6 +126,8 @@ def _result(
             and not source.contents(node).yields
         ):
             # It stands, whatever the body returns: see ``combine_result``.
+            if node.is_property and _gives_a_stand_in(function, final, at):
+                return UNSURE
             if node.is_coroutine:
                 final = object_value(Shape.COROUTINE, final, label="Coroutine")
             return final.made_by(function.origin())
@@ -151,7 +151,7 @@ def _result(
         item = declared.item if isinstance(declared, ObjectValue) else UNKNOWN
         # The annotation is of what is awaited; mypy wraps it into a coroutine.
         if not is_stub_body(node):
-            item = combine_result(_returned(node, inside), item)
+            item = combine_result(returned_by(node, inside), item)
         return object_value(Shape.COROUTINE, item, label="Coroutine", origin=function.origin())
     if is_stub_body(node):
         if isinstance(declared, TypedCallable):
@@ -161,7 +161,7 @@ def _result(
         if _is_implemented_otherwise(function, declared, at):
             return UNSURE
         return declared.made_by(function.origin())
-    returned_there = _returned(node, inside)
+    returned_there = returned_by(node, inside)
     if variables and isinstance(returned_there, FunctionValue):
         declared = _return_annotation(function, outside)  # the function it returns says more
     found = combine_result(returned_there, declared)
@@ -212,7 +212,7 @@ def _generator(function: FunctionValue, declared: Value, is_async: bool, at: Con
         else:
             contradicted = True
     if item is UNKNOWN:
-        item = _yielded(function.node, at)
+        item = yielded_by(function.node, at)
     return object_value(
         shape,
         item,
@@ -237,6 +237,22 @@ def _is_declaration(function: FunctionValue, declared: Value, at: Context) -> bo
     info = class_of(owner, at.within(function.scope.parent)).info
     return info is not None and (
         info.is_protocol or function.node.name in {name for name, _ in info.abstract_attributes}
+    )
+
+
+def _gives_a_stand_in(function: FunctionValue, declared: ObjectValue, at: Context) -> bool:
+    """Whether a property gives what is no such object, and answers for one by ``__getattr__``."""
+    source = at.source(function.scope.module)
+    if source is None or not at.program.mentions(function.scope.module, "__getattr__"):
+        return False
+    plain = source.scope_in(function.node, function.scope)
+    inside = at.within(plain.with_values(_given(function, (), {}, at.within(plain))))
+    types = (getattr(each, "type", None) for each in members(returned_by(function.node, inside)))
+    return isinstance(declared.type, Instance) and any(
+        isinstance(each, Instance)
+        and each.type.get("__getattr__") is not None
+        and not each.type.has_base(declared.type.type.fullname)
+        for each in types
     )
 
 
@@ -277,7 +293,7 @@ def _item(function: FunctionValue, declared: Value, at: Context) -> Value:
     """What a generator yields, by its annotation unless the body says otherwise."""
     if not isinstance(declared, ObjectValue) or declared.shape in (Shape.OTHER, Shape.NONE):
         return declared
-    found = _yielded(function.node, at)
+    found = yielded_by(function.node, at)
     if isinstance(found, ObjectValue) and found.shape is not declared.shape:
         given = at.called(found) if found.shape is Shape.SESSIONMAKER else found.item
         holds = isinstance(given, ObjectValue) and given.resource is not None
@@ -347,30 +363,6 @@ def _overlaid(function: FunctionValue, at: Context) -> Value:
     return declared
 
 
-def _returned(node: FuncItem, at: Context) -> Value:
-    found: list[Value] = []
-    for statement in statements(node.body):
-        if isinstance(statement, ReturnStmt):
-            if statement.expr is None:
-                return UNKNOWN
-            place = at.scope.names.places.get(id(statement))
-            found.append(at.within(at.scope, place).value(statement.expr))
-    found = [value for value in found if not is_none(value)] or found
-    return join(found, exact=False)
-
-
-def _yielded(node: FuncItem, at: Context) -> Value:
-    found: list[Value] = []
-    for statement in statements(node.body):
-        inside = at.within(at.scope, at.scope.names.places.get(id(statement)))
-        found.extend(
-            inside.value(inner.expr)
-            for inner in _own_expressions(statement)
-            if isinstance(inner, YieldExpr) and inner.expr is not None
-        )
-    return join(found, exact=False)
-
-
 def _passed_on(value: Value, function: FunctionValue) -> Value:
     """What a function gives, with a note that it does where another one made it."""
     if not isinstance(value, ObjectValue) or value.origin is None:
@@ -378,11 +370,3 @@ def _passed_on(value: Value, function: FunctionValue) -> Value:
     if value.origin.fullname == function.fullname:
         return value
     return replace(value, through=function.fullname)
-
-
-def _own_expressions(statement: Node) -> Iterator[Node]:
-    """The expressions of a statement, those of the blocks inside it aside."""
-    for child in children(statement):
-        if isinstance(child, Block):
-            continue
-        yield from walk(child, into_functions=False)

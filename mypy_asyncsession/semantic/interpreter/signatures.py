@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mypy.nodes import TupleExpr
-from mypy.types import CallableType, ProperType, UnboundType
+from mypy.types import CallableType, NoneType, ProperType, UnboundType, UnionType
 
-from mypy_asyncsession.models.typing import ANNOTATED
+from mypy_asyncsession.models.typing import ANNOTATED, OPTIONAL, UNION
 from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.from_mypy_types import informative
-from mypy_asyncsession.semantic.values import UNKNOWN, AliasValue, Value, fullname
+from mypy_asyncsession.semantic.shapes import Shape
+from mypy_asyncsession.semantic.values import (
+    UNKNOWN,
+    AliasValue,
+    ObjectValue,
+    Value,
+    fullname,
+    join,
+)
 
 if TYPE_CHECKING:
     from mypy.nodes import FuncItem
@@ -23,9 +31,17 @@ if TYPE_CHECKING:
 
 def annotated(type_: Type, at: Context) -> Value:
     """What an annotation says that mypy could not analyse, because a package is missing."""
+    if isinstance(type_, UnionType):
+        return join([annotated(each, at) for each in type_.items])
+    if isinstance(type_, NoneType) or (isinstance(type_, UnboundType) and type_.name == "None"):
+        return ObjectValue(Shape.NONE, type=NoneType(), label="None")
     if isinstance(type_, UnboundType):
-        if resolve(type_.name, at) in ANNOTATED:
+        written = resolve(type_.name, at)
+        if written in ANNOTATED:
             return annotated(type_.args[0], at) if type_.args else UNKNOWN
+        if written in UNION or written in OPTIONAL:
+            others: list[Type] = [NoneType()] if written in OPTIONAL else []
+            return join([annotated(each, at) for each in [*type_.args, *others]])
         alias = _alias(type_.name, at) if not type_.args else None
         if alias is not None:
             return unresolved_annotations.resource(alias, at.types.resources)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mypy.nodes import Decorator, FuncDef, MypyFile, OverloadedFuncDef, TypeAlias, TypeInfo, Var
 from mypy.types import Instance, get_proper_type
 
-from mypy_asyncsession.models.typing import ANNOTATED
+from mypy_asyncsession.models.typing import ANNOTATED, OPTIONAL, UNION
 from mypy_asyncsession.semantic.from_mypy_types import informative
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
@@ -48,7 +48,7 @@ def symbol(module: str, name: str, at: Context) -> Value:
             return UNKNOWN
         return ClassValue(target.type.fullname, target.type)
     if isinstance(node, Var):
-        if node.fullname in ANNOTATED:
+        if node.fullname in ANNOTATED | OPTIONAL | UNION:
             return NamedValue(node.fullname)  # its type is that of every special form
         type_ = program.type_of(node)
         if node.is_suppressed_import or not informative(type_):
