@@ -6,6 +6,7 @@ in one go, or none does.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -49,6 +50,7 @@ def _of_provider(site: Site, draft: Draft, owner: SourceFile, function: cst.Func
     """What is to be done for all that depend on a provider, whichever finding asks."""
     if any(map(site.tree.mentioning, _LATER)):
         raise CannotFix("a response or a background task may use the session after the handler")
+    _check_around(site, function.name.value)
     _check_no_generator(site, owner, function.name.value)
     for source, call in _dependents(site, owner, function):
         keyword = next(
@@ -88,6 +90,19 @@ def _dependents(
             ]
             if named and site.tree.function(source, named[0]) == (owner, function):
                 yield source, call
+
+
+def _check_around(site: Site, provider: str) -> None:
+    """Whether no file that is not among those to fix depends on a provider, perhaps with others.
+
+    Raises:
+        CannotFix: One does.
+    """
+    depends = rb"\b(?:Depends|Security)\s*\(\s*(?:dependency\s*=\s*)?(?:\w+\s*\.\s*)*"
+    pattern = re.compile(depends + provider.encode() + rb"\b")
+    for path, text in site.tree.around(provider).items():
+        if pattern.search(text):
+            raise CannotFix(f'"{path}" depends on it as well, and is not among the files to fix')
 
 
 def _check_no_generator(site: Site, owner: SourceFile, provider: str) -> None:
