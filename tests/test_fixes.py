@@ -230,6 +230,28 @@ def test_a_dependency_stays_where_what_overrides_it_would_no_longer_apply(tmp_pa
     }
 
 
+def test_a_scope_stays_where_others_depend_on_the_provider_too(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write(
+        "src/app.py",
+        "from fastapi import Depends\n"
+        "from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker\n\n"
+        "Maker = async_sessionmaker()\n\n\n"
+        "async def get_late():\n"
+        "    async with Maker() as session:\n"
+        "        yield session\n"
+        "        await session.commit()\n\n\n"
+        "async def one(db: AsyncSession = Depends(get_late)) -> None: ...\n",
+    )
+    folder.write("jobs/job.py", "import app\n\n\nasync def job(db=Depends(app.get_late)): ...\n")
+    left = folder.fix(path="src").left
+    assert [each.reason for each in left] == [
+        '"jobs/job.py" depends on it as well, and is not among the files to fix'
+    ]
+    folder.write("jobs/job.py", "from app import get_late\n\nprint(get_late)\n")
+    assert not folder.fix(path="src").left
+
+
 def test_a_misuse_is_the_same_after_the_cache() -> None:
     held = Held("COROUTINE", 16, resource=True)
     misuse = Misuse("Use", "AWAIT", "f()", "f", (held,), yields=Yields(True, swallows=True))

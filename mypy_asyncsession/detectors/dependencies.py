@@ -29,15 +29,10 @@ from mypy_asyncsession.detectors.object_info import object_info, provider_of, ta
 from mypy_asyncsession.detectors.open_names import is_open
 from mypy_asyncsession.detectors.parameter_use import all_ask_for_none, asks_for_none
 from mypy_asyncsession.detectors.spans import span_of, written
-from mypy_asyncsession.detectors.type_mismatch import (
-    annotation_of,
-    is_given_class,
-    is_stand_in,
-    mismatch,
-)
+from mypy_asyncsession.detectors.type_mismatch import is_given_class, is_stand_in, mismatch
 from mypy_asyncsession.detectors.unentered_attributes import starts_itself, unentered_attribute
 from mypy_asyncsession.detectors.unsettled_uses import UnsettledUses
-from mypy_asyncsession.detectors.visible_names import can_name, made_by
+from mypy_asyncsession.detectors.visible_names import annotation_of, can_name, made_by
 from mypy_asyncsession.models.frameworks import GIVEN_DEPENDENCIES, GIVEN_DEPENDENCIES_NAMES
 from mypy_asyncsession.models.typing import ANNOTATED
 from mypy_asyncsession.semantic.session_disposal import Closing
@@ -347,7 +342,6 @@ class Dependencies:
         if name != "_" and not is_given_class(expression, wanted, scope, self._interpreter):
             different = mismatch(driven, wanted, self._interpreter, none=none)
         span = place.span or span_of(expression)
-        written_type = annotation_of(driven.type)
         return Dependency(
             text=written(expression),
             callee=written(expression.callee) if isinstance(expression, CallExpr) else None,
@@ -370,7 +364,7 @@ class Dependencies:
             helped=named.helped,
             takes=self._takes(named.value),
             maker=made_by(driven.value, self._interpreter, scope),
-            annotation=written_type if written_type and can_name(written_type, scope) else None,
+            annotation=annotation_of(driven.type, self._interpreter, scope),
         )
 
     def _takes(self, value: Value) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy.nodes import FuncDef
+
 from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.detectors.spans import span_of, written
 
@@ -32,12 +34,14 @@ def escape_of(
         opener: What opens it.
         point: The statement.
     """
+    function = point.body.node
     span = span_of(node)  # type: ignore[arg-type]
     return Escape(
         how=how,
         name=name.rstrip("'"),
         session=session.label or "session",
         opener=written(opener),
+        in_async=isinstance(function, FuncDef) and function.is_coroutine,
         span=span,
         function=point.body.outermost(),
         lines=tuple(range(span.line, span.end_line + 1)),

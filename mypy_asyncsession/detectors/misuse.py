@@ -24,7 +24,7 @@ def misuse(record: Record) -> Misuse:
         wrong = record.wrong()
         return Misuse(
             kind,
-            "AT_ONCE" if record.method_of else record.pairing.name,
+            _way_of_use(record),
             record.text,
             record.callee,
             _holds(wrong),
@@ -101,6 +101,12 @@ def misuse(record: Record) -> Misuse:
             parameter=record.parameter,
         )
     return Misuse(kind)
+
+
+def _way_of_use(record: Use) -> str:
+    if record.method_of:
+        return "AT_ONCE"
+    return "OBJECT" if record.of_other_object() else record.pairing.name
 
 
 def _way_of(record: ExpiredRead) -> str:

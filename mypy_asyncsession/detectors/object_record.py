@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_asyncsession.models.contextlib import MANAGERS_MADE
+from mypy_asyncsession.semantic.shapes import Shape
+
 if TYPE_CHECKING:
     from mypy_asyncsession.findings import Place, Yields
-    from mypy_asyncsession.semantic.shapes import Can, Shape
+    from mypy_asyncsession.semantic.shapes import Can
 
 
 class ObjectInfo(NamedTuple):
@@ -39,3 +42,11 @@ class ObjectInfo(NamedTuple):
     takes: bool = False
     promised: bool = False
     of_sessions: bool = False
+
+    def is_enterable_object(self) -> bool:
+        """Whether this is an object of a class that can be entered, among other things maybe."""
+        return (
+            self.shape in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER)
+            and self.label is not None
+            and self.label not in MANAGERS_MADE
+        )

@@ -146,6 +146,22 @@ class Use(NamedTuple):
             unfit = [each for each in unfit if not each.shape.uncalled]
         return next((each for each in unfit if each.shape is not Shape.OTHER), None)
 
+    def of_other_object(self) -> bool:
+        """Whether an object that has to do with no session is awaited, or iterated over.
+
+        That it can be entered as well does not say that this was meant.
+        """
+        wrong = None if self.pairing.enters else self.wrong()
+        if wrong is None or not wrong.is_enterable_object() or wrong.of_sessions:
+            return False
+        if self.pairing is Pairing.AWAIT and self._makes(wrong):
+            return False
+        return wrong.resource is None and (wrong.item is None or wrong.item.resource is None)
+
+    def _makes(self, made: ObjectInfo) -> bool:
+        """Whether the expression is no call of what gives an object, but of its class."""
+        return (self.callee or "").rpartition(".")[2] in ("", made.label)
+
 
 class Reuse(NamedTuple):
     """Something that can be used up, used again.
@@ -227,6 +243,7 @@ class Escape(NamedTuple):
         name: The name of the session.
         session: The name of its class.
         opener: What opens it, as written.
+        in_async: Whether it is opened in an ``async def``.
         span: Where it gets out.
         function: As in ``Use``.
         lines: As in ``Use``.
@@ -236,6 +253,7 @@ class Escape(NamedTuple):
     name: str
     session: str
     opener: str
+    in_async: bool
     span: Span
     function: str
     lines: tuple[int, ...]

@@ -142,6 +142,7 @@ class RequestEscapes:
                 name=name,
                 session=session.label or "session",
                 opener=written(provider),
+                in_async=function.is_coroutine,
                 span=span,
                 function=body.outermost(),
                 lines=tuple(range(span.line, span.end_line + 1)),

@@ -210,22 +210,6 @@ def _shown(type_: Type) -> str:
     return str(proper)
 
 
-def annotation_of(type_: Type | None) -> str | None:
-    """A type as an annotation, where one can be written: ``dict`` for ``dict[Any, Any]``."""
-    proper = get_proper_type(type_) if type_ is not None else None
-    if isinstance(proper, UnionType):
-        parts = [annotation_of(each) for each in proper.items]
-        return " | ".join(filter(None, parts)) if all(parts) else None
-    if isinstance(proper, NoneType):
-        return "None"
-    if not isinstance(proper, Instance):
-        return None
-    if all(isinstance(get_proper_type(each), AnyType) for each in proper.args):
-        return proper.type.name
-    arguments = [annotation_of(each) for each in proper.args]
-    return f"{proper.type.name}[{', '.join(filter(None, arguments))}]" if all(arguments) else None
-
-
 def is_stand_in(override: Injection, real: Injection, program: Program) -> bool:
     """Whether an override may give another type: a fake has what the test uses, as a rule.
 

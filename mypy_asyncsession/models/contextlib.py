@@ -12,6 +12,14 @@ CONTEXT_MANAGER_DECORATORS: Final = frozenset({"contextlib.contextmanager"})
 CONTEXT_MANAGERS_MADE: Final = frozenset(
     {"contextlib._AsyncGeneratorContextManager", "contextlib._GeneratorContextManager"}
 )
+#: The names of these and of what they are annotated as: classes that say nothing of the object.
+MANAGERS_MADE: Final = frozenset(
+    {
+        "AbstractAsyncContextManager",
+        "AbstractContextManager",
+        *(name.rpartition(".")[2] for name in CONTEXT_MANAGERS_MADE),
+    }
+)
 NULL_CONTEXT: Final = "contextlib.nullcontext"
 #: ``closing`` and ``aclosing`` close their argument and hand it out as it is.
 CLOSING: Final = frozenset({"contextlib.closing"})

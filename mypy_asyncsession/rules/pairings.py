@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mypy_asyncsession.detectors.record import Pairing, Use
@@ -98,7 +99,8 @@ def iterating(use: Use) -> Problem | None:
     wrong = use.wrong()
     if wrong is None or wrong.shape is Shape.NONE or _may_be_more(use, wrong):
         return None
-    return _problem(use, wrong, "iterate over")
+    problem = _problem(use, wrong, "iterate over")
+    return replace(problem, hint=None) if use.of_other_object() else problem
 
 
 def awaiting(use: Use) -> Problem | None:
@@ -118,7 +120,10 @@ def awaiting(use: Use) -> Problem | None:
     if wrong.label == "Iterable":
         # By its annotation alone: such a thing may well be awaitable, too.
         return None
-    return _problem(use, wrong, "await")
+    problem = _problem(use, wrong, "await")
+    if use.of_other_object():
+        return replace(problem, hint=f'Write "{use.text}", without "await"')
+    return problem
 
 
 def reusing(reuse: Reuse) -> Problem | None:

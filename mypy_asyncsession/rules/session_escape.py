@@ -48,10 +48,10 @@ from mypy_asyncsession.detectors.record import Escape
 from mypy_asyncsession.rules.rule import Problem, Rule
 
 _HOW = {
-    "returned": ("is returned closed", 'Yield it from an "@asynccontextmanager" function'),
+    "returned": ("is returned closed", "Yield it from {manager} function"),
     "held": (
         "is closed before the object is used that is returned with it",
-        'Yield the object from an "@asynccontextmanager" function',
+        "Yield the object from {manager} function",
     ),
     "coroutine": ("is closed before the coroutine runs that uses it", "Await it inside the block"),
     "generator": (
@@ -87,11 +87,15 @@ _HOW = {
     "used": ("is used after its block has closed it", "Use it inside the block"),
 }
 
+#: What hands a session out as long as it is open, by whether that is an ``async def``.
+_MANAGERS = {False: 'a "@contextmanager"', True: 'an "@asynccontextmanager"'}
+
 
 def check(escape: Escape) -> Problem | None:
     """Whether a session gets out of its block."""
     what, instead = _HOW[escape.how]
-    return Problem(f'"{escape.name}", opened by "{escape.opener}", {what}', instead, None)
+    hint = instead.format(manager=_MANAGERS[escape.in_async])
+    return Problem(f'"{escape.name}", opened by "{escape.opener}", {what}', hint, None)
 
 
 RULE = Rule(

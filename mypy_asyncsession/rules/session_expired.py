@@ -84,8 +84,16 @@ def check(read: ExpiredRead) -> Problem:
     )
     hint = f"Read it before that {read.method}"
     if not read.ended:
-        hint += f', or "await {read.session}.refresh({read.instance})" after it'
+        hint += f', or "await {read.session}.refresh({_refreshed(read)})" after it'
     return Problem(message, hint, read.place)
+
+
+def _refreshed(read: ExpiredRead) -> str:
+    """What to give to ``refresh``, which loads a relationship by its name, and no other then."""
+    if read.attribute in read.columns:
+        return read.instance
+    names = ", ".join(f'"{name}"' for name in (*read.columns, read.attribute))
+    return f"{read.instance}, [{names}]"
 
 
 RULE = Rule(

@@ -52,7 +52,10 @@ def check(late: LateCommit) -> Problem | None:
         "the client is not told if that fails"
     )
     if late.has_scope and not late.in_generator:
-        hint = f'Write "{late.depends}({late.text}, scope="function")", or commit in the handler'
+        hint = (
+            f'Write "{late.depends}({late.text}, scope="function")" wherever it is depended on, '
+            "or commit in the handler"
+        )
     else:
         hint = "Commit in the handler"
     return Problem(message, hint, late.place)

@@ -68,15 +68,6 @@ _PROVIDERS = frozenset(
 )
 
 
-_MANAGERS = (
-    None,
-    "AbstractAsyncContextManager",
-    "AbstractContextManager",
-    "_AsyncGeneratorContextManager",
-    "_GeneratorContextManager",
-)
-
-
 def check(override: Override) -> Problem | None:
     """Whether a method cannot be used as the one that it stands for."""
     here, there = override.here, override.there
@@ -119,10 +110,8 @@ def _is_provider(handed: ObjectInfo) -> bool:
 
     A class that can be entered among other things, such as the result of a query, is none.
     """
-    if handed.shape not in (Shape.ASYNC_CONTEXT_MANAGER, Shape.CONTEXT_MANAGER):
-        return True
     item = handed.item
-    return handed.label in _MANAGERS or (item is not None and item.resource is not None)
+    return not handed.is_enterable_object() or (item is not None and item.resource is not None)
 
 
 def _instead(override: Override) -> str:

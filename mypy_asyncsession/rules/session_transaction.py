@@ -76,10 +76,13 @@ def check(misuse: TransactionMisuse) -> Problem:
             f'"{name}" is used after the {method} at line {misuse.line}{by} may have failed,'
             " and nothing was rolled back"
         )
-        hint = (
-            f'Write "await {name}.rollback()" where the exception is caught, '
-            "which expires the instances that were loaded before"
-        )
+        rollback = f'"await {name}.rollback()" where the exception is caught'
+        if method == "flush":
+            # A savepoint keeps what was written before; what is added outside is flushed outside.
+            nested = f'Add and flush inside "async with {name}.begin_nested():"'
+            hint = f"{nested}, or write {rollback}, which undoes the whole transaction"
+        else:
+            hint = f"Write {rollback}, which expires the instances that were loaded before"
     return Problem(message, hint, misuse.place)
 
 

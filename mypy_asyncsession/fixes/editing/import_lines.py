@@ -220,6 +220,10 @@ def _inserted(module: cst.Module, wanted: Import) -> cst.Module:
     imports = [(number, each) for number, each in _lines(body) if not _is_future(each)]
     section = _section(wanted.module)
     same = [(number, each) for number, each in imports if _section(module_of(each)) == section]
+    # Groups of what is installed and of the project's own look alike: of a package is of its group.
+    alike = [pair for pair in same if _is_of_package(pair[1], wanted)]
+    form = cst.Import if wanted.name is None else cst.ImportFrom
+    same = [pair for pair in alike if isinstance(pair[1], form)] or (section and alike) or same
     if same:
         rank = _rank(wanted.name is not None, wanted.module)
         later = next(
@@ -232,6 +236,8 @@ def _inserted(module: cst.Module, wanted: Import) -> cst.Module:
         )
         if later is None:
             body.insert(same[-1][0] + 1, new)
+        elif _has_heading(body, later):
+            body.insert(later + 1, new)
         else:
             _insert_before(body, later, new)
         return module.with_changes(body=body)
@@ -281,6 +287,20 @@ def _insert_before(
         blank.append(lines.pop(0))
     body[place] = old.with_changes(leading_lines=lines)
     body.insert(place, new.with_changes(leading_lines=blank))
+
+
+def _is_of_package(line: cst.Import | cst.ImportFrom, wanted: Import) -> bool:
+    return module_of(line).partition(".")[0] == wanted.module.partition(".")[0]
+
+
+def _has_heading(
+    body: Sequence[cst.SimpleStatementLine | cst.BaseCompoundStatement], place: int
+) -> bool:
+    """Whether a comment stands at the beginning of a group of imports, and may be for all of it."""
+    lines = body[place].leading_lines
+    if not lines or lines[-1].comment is None:
+        return False
+    return lines[0].comment is None or place - 1 not in dict(_lines(body))
 
 
 def _separate(body: list[cst.SimpleStatementLine | cst.BaseCompoundStatement], place: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -129,6 +130,13 @@ def module_of(line: cst.Import | cst.ImportFrom) -> str:
     if isinstance(line, cst.Import):
         return line.names[0].evaluated_name
     return "." * len(line.relative) + (_dotted(line.module) if line.module is not None else "")
+
+
+def takes(text: bytes, tail: bytes, name: str) -> bool:
+    """Whether a file imports a name from a module of that name; it is not parsed for that."""
+    lines = re.findall(rb"\bfrom\s+[\w.]*\b" + tail + rb"\s+import\s*(\([^)]*\)|[^\n]*)", text)
+    word = re.compile(rb"\*|\b" + name.encode() + rb"\b")
+    return any(word.search(line) for line in lines)
 
 
 def _dotted(node: cst.BaseExpression) -> str:

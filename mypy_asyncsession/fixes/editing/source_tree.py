@@ -7,12 +7,12 @@ import re
 from collections import defaultdict
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import libcst as cst
 
 from mypy_asyncsession.fixes.cannot_fix import CannotFix
-from mypy_asyncsession.fixes.editing.imports import aliases, module_of, top_level
+from mypy_asyncsession.fixes.editing.imports import aliases, module_of, takes, top_level
 from mypy_asyncsession.fixes.editing.source_file import SourceFile
 from mypy_asyncsession.fixes.editing.surroundings import Surroundings, content
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.findings import Place
 
 _Definition = TypeVar("_Definition", cst.FunctionDef, cst.ClassDef)
+_Found = TypeVar("_Found")
 
 #: How many re-exports are followed from a name to its definition.
 _MOST_STEPS = 8
@@ -65,6 +66,7 @@ class Tree:
         self._mentioning: dict[tuple[bytes, ...], list[SourceFile]] = {}
         self._around: dict[str, SourceFile | None] = {}
         self._importers: dict[bytes, set[str]] | None = None
+        self._known: dict[object, object] = {}
 
     def file(self, path: str) -> SourceFile:
         """One file.
@@ -82,6 +84,22 @@ class Tree:
         if isinstance(found, CannotFix):
             raise CannotFix(str(found))
         return found
+
+    def once(self, what: object, find: Callable[[], _Found]) -> _Found:
+        """What many findings ask of the same files: it is found out once.
+
+        Raises:
+            CannotFix: It was raised when it was.
+        """
+        if what not in self._known:
+            try:
+                self._known[what] = find()
+            except CannotFix as left:
+                self._known[what] = left
+        found = self._known[what]
+        if isinstance(found, CannotFix):
+            raise CannotFix(str(found))
+        return cast("_Found", found)
 
     def named(self, module: str, source: SourceFile) -> SourceFile | None:
         """The file that a module is to another file, if it is one of these and can be read."""
@@ -173,13 +191,13 @@ class Tree:
         tail = self.module(source).rpartition(".")[2].encode()
         others = self._importing().get(tail, set()) - {source.path}
         if any(name.encode() in self._read(path) for path in others) and any(
-            _takes(self._read(path), tail, name) for path in others
+            takes(self._read(path), tail, name) for path in others
         ):
             return False
         # Tests name what they patch in a string, with the module before it.
         named = tail + b"." + name.encode()
         return not self.mentioning(named) and not any(
-            _takes(text, tail, name) or named in text for text in self.around(name).values()
+            takes(text, tail, name) or named in text for text in self.around(name).values()
         )
 
     def is_called(self, name: str) -> bool:
@@ -362,13 +380,6 @@ class Tree:
             package.pop()
         above = package[: len(package) - (level - 1)]
         return ".".join([*above, *filter(None, [text[level:]])])
-
-
-def _takes(text: bytes, tail: bytes, name: str) -> bool:
-    """Whether a file imports a name from a module of that name; it is not parsed for that."""
-    lines = re.findall(rb"\bfrom\s+[\w.]*\b" + tail + rb"\s+import\s*(\([^)]*\)|[^\n]*)", text)
-    word = re.compile(rb"\*|\b" + name.encode() + rb"\b")
-    return any(word.search(line) for line in lines)
 
 
 def _defined(source: SourceFile, name: str, kind: type[_Definition]) -> _Definition | None:

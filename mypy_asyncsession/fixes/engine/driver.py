@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mypy_asyncsession.checking.options import Engine
 from mypy_asyncsession.checking.options import Options as CheckOptions
 from mypy_asyncsession.checking.run import check
 from mypy_asyncsession.fixes import FIXES
@@ -21,7 +22,7 @@ from mypy_asyncsession.fixes.cannot_fix import CannotFix
 from mypy_asyncsession.fixes.editing.draft import Draft, applied
 from mypy_asyncsession.fixes.editing.long_lines import longest
 from mypy_asyncsession.fixes.editing.source_tree import Tree
-from mypy_asyncsession.fixes.engine.plan import Planned, can_be_written, sorted_out
+from mypy_asyncsession.fixes.engine import plan
 from mypy_asyncsession.fixes.engine.result import Edited, Outcome, Result, line_before
 from mypy_asyncsession.fixes.engine.verdict import Verdict, judged
 from mypy_asyncsession.fixes.engine.why import unmendable
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.checking.baseline import Baseline
     from mypy_asyncsession.checking.report import Report
-    from mypy_asyncsession.findings import Finding, Misuse
+    from mypy_asyncsession.findings import Finding
     from mypy_asyncsession.fixes.engine.guard import Guard
 
 #: How often the files are fixed and checked before what is still to do is left.
@@ -124,6 +125,10 @@ class FixRun:
         self._defining: set[str] = set()
         self._needs: dict[str, set[str]] = {}
         self._fixed: list[Finding] = []
+        self._tree: tuple[Report, Tree] | None = None
+        self._beyond: set[tuple[str, str, str]] = set()
+        # Its own errors mypy is asked for when there is something to fix: that takes longer.
+        self._asks_others = False
         self._report = report or self._check({})
         self._accepted = self._known(self._options.baseline)
 
@@ -139,15 +144,19 @@ class FixRun:
     def run(self) -> None:
         """Fix until there is nothing more to fix."""
         while self._rounds < self._options.rounds:
-            tree = Tree(self._read, self._report.modules, self._guard.directory)
-            planned = self._plan(tree)
+            planned = self._plan(self._files())
             if not planned:
                 return
+            if self._options.others and not self._asks_others:
+                self._asks_others = True
+                seen, self._report = self._report, self._check(self._texts)
+                self._beyond = plan.beyond(seen, self._report)
+                continue
             new = self._contents(planned)
             after = self._check({**self._texts, **new})
             findings = [found for each in planned for found in each.findings]
             verdict = judged(self._report, after, new, findings)
-            good, bad = sorted_out(planned, verdict)
+            good, bad = plan.sorted_out(planned, verdict)
             if bad:
                 self._take_back(planned, bad, verdict)
             self.settled += [(found, self._key(found)) for each in good for found in each.findings]
@@ -156,10 +165,9 @@ class FixRun:
             self._texts.update({path: new[path] for path in kept})
             self._defining |= {path for each in good for path in each.draft.defining()}
             for each in good:
-                defining = each.draft.defining()
-                for path in each.paths() - defining:
-                    self._needs.setdefault(path, set()).update(defining)
-            self._report = after if not bad else self._check(self._texts)
+                each.note_needs(self._needs)
+            if good or not bad:  # else the files are what they were
+                self._report = after if not bad else self._check(self._texts)
             if good and self._options.at is not None:
                 return  # what is found on that line now is another finding
 
@@ -177,7 +185,7 @@ class FixRun:
             )
             if self._is_edited(path)
         ]
-        tree = Tree(self._read, self._report.modules, self._guard.directory)
+        tree = self._files()
         accepted = Counter(self._accepted)
         left = []
         for found in filter(self._is_wanted, self._report.findings):
@@ -219,6 +227,13 @@ class FixRun:
 
     # Checking
 
+    def _files(self) -> Tree:
+        """The files as they are by now."""
+        if self._tree is None or self._tree[0] is not self._report:
+            tree = Tree(self._read, self._report.modules, self._guard.directory)
+            self._tree = self._report, tree
+        return self._tree[1]
+
     def _check(self, texts: dict[str, bytes]) -> Report:
         """The report on the files, some of them with another text."""
         self._rounds += 1
@@ -229,9 +244,11 @@ class FixRun:
             copy.parent.mkdir(parents=True)
             copy.write_bytes(content)
             instead[os.path.join(self._guard.directory, path)] = str(copy)
+        engine = Engine.MYPY if self._asks_others else Engine.PARSED
+        how = replace(self._options.check, others=self._asks_others, instead=instead)
         return check(
             self._paths,
-            replace(self._options.check, others=self._options.others, instead=instead),
+            replace(how, engine=engine) if self._options.others else how,
             directory=self._guard.directory,
             on_progress=self._on_progress,
         )
@@ -280,6 +297,8 @@ class FixRun:
 
     def _is_wanted(self, finding: Finding) -> bool:
         options = self._options
+        if (finding.path, finding.code, finding.message) in self._beyond:
+            return False
         if self._among is not None and self._key(finding) not in self._among:
             return False
         if options.at is not None:
@@ -289,10 +308,10 @@ class FixRun:
             not options.inside or finding.path in options.inside
         )
 
-    def _plan(self, tree: Tree) -> list[Planned]:
+    def _plan(self, tree: Tree) -> list[plan.Planned]:
         """What can be fixed in one go."""
-        planned: list[Planned] = []
-        by_key: dict[object, Planned] = {}
+        planned: list[plan.Planned] = []
+        by_key: dict[object, plan.Planned] = {}
         busy: set[str] = set()
         for found in self._report.findings:
             if not self._is_wanted(found) or self._key(found) in self._refused:
@@ -307,7 +326,7 @@ class FixRun:
             touched = {source.path for source in draft.sources()}
             if touched & busy or draft.collides(each.draft for each in planned):
                 continue  # in the next round
-            each = Planned(draft, [found])
+            each = plan.Planned(draft, [found])
             by_key[draft.key] = each
             planned.append(each)
             busy |= touched & self._careful
@@ -319,7 +338,7 @@ class FixRun:
         if fix is None or misuse is None:
             raise CannotFix(unmendable(finding))
         self._may_edit(finding.path)
-        if misuse.record != "DirectCall" and self._lacks_arguments(finding, misuse):
+        if misuse.record != "DirectCall" and plan.lacks_arguments(finding, self._report.findings):
             raise CannotFix(f'"{misuse.callee}" has a parameter that only FastAPI fills in')
         site = Site(
             finding,
@@ -341,17 +360,9 @@ class FixRun:
             self._may_edit(source.path)
         return draft
 
-    def _lacks_arguments(self, finding: Finding, misuse: Misuse) -> bool:
-        """Whether the provider is called without what FastAPI would have given to it."""
-        return misuse.callee is not None and any(
-            other.path == finding.path
-            and other.misuse is not None
-            and other.misuse.record == "DirectCall"
-            and other.misuse.callee == misuse.callee
-            for other in self._report.findings
-        )
-
-    def _take_back(self, planned: list[Planned], bad: list[Planned], verdict: Verdict) -> None:
+    def _take_back(
+        self, planned: list[plan.Planned], bad: list[plan.Planned], verdict: Verdict
+    ) -> None:
         """Leave what did not help; where it cannot be told what that was, go step by step."""
         accused = verdict.paths.keys()
         offenders = [each for each in bad if verdict.elsewhere or each.paths() & accused]
@@ -366,12 +377,12 @@ class FixRun:
         for each in offenders:
             self._careful |= each.paths() & accused or each.paths()
 
-    def _contents(self, planned: list[Planned]) -> dict[str, bytes]:
+    def _contents(self, planned: list[plan.Planned]) -> dict[str, bytes]:
         """The new contents of the files; a fix that cannot be written is left."""
         try:
             new = applied((each.draft for each in planned), self._limit)
         except Exception:  # noqa: BLE001
-            for each in [each for each in planned if not can_be_written(each.draft)]:
+            for each in [each for each in planned if not plan.can_be_written(each.draft)]:
                 planned.remove(each)
                 self._refused.update({self._key(found): _NOT_COVERED for found in each.findings})
             new = applied((each.draft for each in planned), self._limit)

@@ -24,4 +24,6 @@ _BY_RECORD: Final = {
 def unmendable(finding: Finding) -> str:
     """Why there is no fix for a finding."""
     record = finding.misuse.record if finding.misuse else ""
+    if finding.misuse and finding.misuse.how == "OBJECT":
+        return "decide whether it is to be entered"
     return _REASONS.get(finding.code) or _BY_RECORD.get(record) or "there is no fix for it"

@@ -69,9 +69,10 @@ def _draft(site: Site) -> Draft:
     if found is None or any(argument.star for argument in call.args):
         raise CannotFix(_UNDECIDED)
     owner, function = found
-    left_out = [
-        each for each in _left_out(owner, function, call, misuse.callee) if _is_filled_in(each)
-    ]
+    lacking = _left_out(owner, function, call, misuse.callee)
+    if any(each.default is None for each in lacking):
+        raise CannotFix("it lacks more than what FastAPI fills in")
+    left_out = [each for each in lacking if _is_filled_in(each)]
     if not any(each.name.value == misuse.parameter for each in left_out):
         raise CannotFix(_UNDECIDED)
     draft = Draft(key=("direct", source.path, id(call)))
@@ -133,12 +134,15 @@ def _value(
     """
     default = parameter.default
     assert isinstance(default, cst.Call)
+    around = site.source.function(call)
     if written(default.func).rpartition(".")[2] in _FROM_REQUEST:
-        return _constant(default)
+        value = _constant(default)
+        if m.matches(value, m.Name("None")) and _is_driven(around):
+            raise CannotFix("decide whether it is to be taken from the request")
+        return value
     if len(default.args) != 1 or default.args[0].keyword is not None:
         raise CannotFix(_UNDECIDED)
     provider = default.args[0].value
-    around = site.source.function(call)
     if not isinstance(around, cst.FunctionDef):
         raise CannotFix(_UNDECIDED)
     known = _known(site, around, owner, provider)
@@ -223,9 +227,9 @@ def _depending(site: Site, parameter: cst.Param) -> Iterator[cst.Call]:
                 yield call
 
 
-def _is_driven(function: cst.FunctionDef) -> bool:
+def _is_driven(function: cst.CSTNode | None) -> bool:
     """Whether FastAPI calls a function, which then gets what it asks for."""
-    return any(
+    return isinstance(function, cst.FunctionDef) and any(
         isinstance(each.decorator, cst.Call)
         and isinstance(each.decorator.func, cst.Attribute)
         and each.decorator.func.attr.value in _HANDLING

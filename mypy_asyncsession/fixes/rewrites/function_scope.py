@@ -6,6 +6,7 @@ in one go, or none does.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import libcst as cst
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: What may use a session once the handler has returned.
 _LATER: Final = (b"BackgroundTask", b"EventSourceResponse", b"StreamingResponse", b"add_task")
 
+_DEPENDS: Final = ("Depends", "Security")
+
 
 def _fits(_finding: Finding, misuse: Misuse) -> bool:
     return misuse.record == "LateCommit"
@@ -39,9 +42,16 @@ def _draft(site: Site) -> Draft:
     if found is None:
         raise CannotFix("who else depends on it is not known")
     owner, function = found
+    key = ("scope", owner.path, function.name.value)
+    return site.tree.once(key, lambda: _of_provider(site, Draft(key), owner, function))
+
+
+def _of_provider(site: Site, draft: Draft, owner: SourceFile, function: cst.FunctionDef) -> Draft:
+    """What is to be done for all that depend on a provider, whichever finding asks."""
     if any(map(site.tree.mentioning, _LATER)):
         raise CannotFix("a response or a background task may use the session after the handler")
-    draft = Draft(key=("scope", owner.path, function.name.value))
+    _check_around(site, function.name.value)
+    _check_no_generator(site, owner, function.name.value)
     for source, call in _dependents(site, owner, function):
         keyword = next(
             (each for each in call.args if each.keyword and each.keyword.value == "scope"), None
@@ -54,7 +64,6 @@ def _draft(site: Site) -> Draft:
             continue
         if written(call.func).rpartition(".")[2] != "Depends":
             raise CannotFix('"Security" has no such scope')
-        _check_no_generator(site, source, call)
         draft.replace(source, call, _scoped(call))
     return draft
 
@@ -71,7 +80,7 @@ def _dependents(
                 raise CannotFix("it stands in a quoted annotation")
         for call in m.findall(source.module, m.Call()):
             assert isinstance(call, cst.Call)
-            if written(call.func).rpartition(".")[2] not in ("Depends", "Security"):
+            if written(call.func).rpartition(".")[2] not in _DEPENDS:
                 continue
             named = [
                 each.value
@@ -83,33 +92,93 @@ def _dependents(
                 yield source, call
 
 
-def _check_no_generator(site: Site, source: SourceFile, call: cst.Call) -> None:
-    """Whether no dependency that yields depends on it: that one ends later.
+def _check_around(site: Site, provider: str) -> None:
+    """Whether no file that is not among those to fix depends on a provider, perhaps with others.
 
     Raises:
         CannotFix: One does.
     """
-    parameter = source.around(call, cst.Param)
-    if parameter is not None:
-        handler = source.around(parameter, cst.FunctionDef)
-        if handler is not None and m.findall(handler.body, m.Yield()):
-            raise CannotFix("a dependency that yields depends on it, and ends later")
-        return
-    assigned = source.around(call, cst.Assign) or source.around(call, cst.AnnAssign)
-    if assigned is None:
-        return
-    targets = (
-        [each.target for each in assigned.targets]
-        if isinstance(assigned, cst.Assign)
-        else [assigned.target]
-    )
-    for target in targets:
-        name = target.value if isinstance(target, cst.Name) else ""
-        for other in site.tree.mentioning(name.encode()) if name else ():
-            for function in m.findall(other.module, m.FunctionDef()):
-                assert isinstance(function, cst.FunctionDef)
-                if m.findall(function.params, m.Name(name)) and m.findall(function.body, m.Yield()):
+    depends = rb"\b(?:Depends|Security)\s*\(\s*(?:dependency\s*=\s*)?(?:\w+\s*\.\s*)*"
+    pattern = re.compile(depends + provider.encode() + rb"\b")
+    for path, text in site.tree.around(provider).items():
+        if pattern.search(text):
+            raise CannotFix(f'"{path}" depends on it as well, and is not among the files to fix')
+
+
+def _check_no_generator(site: Site, owner: SourceFile, provider: str) -> None:
+    """Whether no dependency that yields gets what a provider gives, through others or not.
+
+    FastAPI ends it once the response was sent, when the provider has ended long since.
+
+    Raises:
+        CannotFix: One may get it.
+    """
+    named = [(site.tree.module(owner), provider)]
+    seen: set[tuple[str, str]] = set()
+    while named:
+        what = named.pop()
+        if what in seen:
+            continue
+        seen.add(what)
+        for source in site.tree.mentioning(what[1].encode()):
+            for found in m.findall(source.module, m.Name(what[1])):
+                around = source.parent(found)
+                whole = around if m.matches(around, m.Attribute(attr=m.Name(what[1]))) else found
+                assert isinstance(whole, cst.BaseExpression)
+                holder = _holder(source, whole)
+                if holder is None or site.tree.origin(source, whole) != what:
+                    continue
+                if isinstance(holder, cst.FunctionDef) and m.findall(holder.body, m.Yield()):
                     raise CannotFix("a dependency that yields depends on it, and ends later")
+                module = site.tree.module(source)
+                named += [(module, name) for name in _names(source, holder)]
+
+
+def _holder(
+    source: SourceFile, name: cst.BaseExpression
+) -> cst.FunctionDef | cst.ClassDef | cst.Name | None:
+    """What depends on what is named: a function, a class by one of its fields, or an alias."""
+    statement: cst.Assign | cst.AnnAssign | None = None
+    for each in source.ancestors(name):
+        if isinstance(each, cst.Parameters):
+            function = source.parent(each)
+            return function if isinstance(function, cst.FunctionDef) else None
+        if isinstance(each, cst.FunctionDef):
+            return None
+        if isinstance(each, (cst.Assign, cst.AnnAssign)):
+            statement = each
+        if isinstance(each, cst.ClassDef):
+            return each if statement is not None else None
+    if statement is None or not _is_dependency(statement):
+        return None
+    targets = _targets(statement)
+    return next((each for each in targets if isinstance(each, cst.Name)), None)
+
+
+def _is_dependency(statement: cst.Assign | cst.AnnAssign) -> bool:
+    """Whether a statement gives another name to a dependency, or to a type that holds one."""
+    value = statement.value
+    if isinstance(value, cst.Call):
+        return written(value.func).rpartition(".")[2] in _DEPENDS
+    return isinstance(value, (cst.Attribute, cst.Name, cst.Subscript))
+
+
+def _targets(statement: cst.Assign | cst.AnnAssign) -> list[cst.BaseExpression]:
+    if isinstance(statement, cst.AnnAssign):
+        return [statement.target]
+    return [each.target for each in statement.targets]
+
+
+def _names(
+    source: SourceFile, holder: cst.FunctionDef | cst.ClassDef | cst.Name | None
+) -> Iterator[str]:
+    """By which names others depend on it: also on what makes it, or has it as a method."""
+    if isinstance(holder, cst.Name):
+        yield holder.value
+    elif holder is not None:
+        for each in (holder, *source.ancestors(holder)):
+            if isinstance(each, (cst.ClassDef, cst.FunctionDef)):
+                yield each.name.value
 
 
 def _scoped(call: cst.Call) -> cst.Call:

@@ -104,7 +104,7 @@ def class_attribute(
             if own is not UNKNOWN:
                 return own
         if base.names.get(name) is not None:
-            return _typed_attribute(base, name, type_, at)
+            return _typed_attribute(base, name, type_ or info, at)
     return UNKNOWN
 
 
@@ -303,18 +303,25 @@ def bind(value: Value, receiver: Value, at: Context) -> Value:
     return value
 
 
-def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Context) -> Value:
-    """What mypy says of a member of a class."""
+def _typed_attribute(info: TypeInfo, name: str, owner: Instance | TypeInfo, at: Context) -> Value:
+    """What mypy says of a member of a class.
+
+    Args:
+        info: The class, or a base of it, that has the member.
+        name: The name.
+        owner: The type of the instance that is asked for it, or the class that is.
+        at: Where it is asked.
+    """
     entry = info.names.get(name)
     if entry is None or entry.node is None:
         return UNKNOWN
     node = entry.node
     tree = at.program.modules.get(info.module_name)
     origin = place(f"{info.fullname}.{name}", tree, at.program, getattr(node, "line", 1))
-    if type_ is not None:
-        found = at.types.method_type(type_, name)
+    if isinstance(owner, Instance):
+        found = at.types.method_type(owner, name)
         if isinstance(found, CallableType):
-            found = with_self(found, type_)
+            found = with_self(found, owner)
     else:
         raw = at.program.type_of(node)
         found = get_proper_type(raw) if raw is not None else None
@@ -329,9 +336,9 @@ def _typed_attribute(info: TypeInfo, name: str, type_: Instance | None, at: Cont
             return at.types.value(found.ret_type)
         function = definition_of(node)
         if function is not None and not function.is_static:
-            found = bound_type(found, type_ if type_ is not None else info, function.is_class, at)
+            found = bound_type(found, owner, function.is_class, at)
         return TypedCallable(found, origin)
-    described = _described(value, at) if type_ is not None else None
+    described = _described(value, at) if isinstance(owner, Instance) else None
     return value if described is None else described
 
 

@@ -46,7 +46,7 @@ from mypy_asyncsession.semantic.interpreter.context import (
 )
 from mypy_asyncsession.semantic.interpreter.definitions import anonymous
 from mypy_asyncsession.semantic.interpreter.inference import inferred
-from mypy_asyncsession.semantic.interpreter.names import name_expression
+from mypy_asyncsession.semantic.interpreter.names import is_declared_anew, name_expression
 from mypy_asyncsession.semantic.interpreter.protocols import awaited
 from mypy_asyncsession.semantic.none_tests import none_test
 from mypy_asyncsession.semantic.shapes import Shape
@@ -115,6 +115,8 @@ def _value(expr: Expression, at: Context) -> Value:
         return found
     if found is UNSURE:
         return UNSURE
+    if isinstance(expr, NameExpr) and is_declared_anew(expr.name, at):
+        return found
     if isinstance(expr, AwaitExpr) and evaluator.is_recovered(expr.expr):
         # What we told mypy that awaiting it gives: it gives nothing.
         return found

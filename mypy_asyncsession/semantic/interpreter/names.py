@@ -163,6 +163,17 @@ def _parameter(name: str, at: Context) -> Value:
     return join([given, _bound(live, at)], exact=False)
 
 
+def is_declared_anew(name: str, at: Context) -> bool:
+    """Whether a function annotates its parameter once more: mypy goes by the first annotation."""
+    for scope in at.scope.chain():
+        if scope.node is not None and not isinstance(scope.node, ClassDef):
+            if argument_of(scope.node, name) is not None:
+                return name in scope.names.annotated
+            if name in scope.names.bindings:
+                return False
+    return False
+
+
 def _bound(bindings: list[Binding], at: Context) -> Value:
     values = [bound(binding, at) for binding in bindings]
     if len(values) > 1:
