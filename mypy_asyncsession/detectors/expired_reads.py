@@ -70,7 +70,7 @@ class ExpiredReads:
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
         self._returned = ReturnedExpired(
-            summaries.objects, self._tracked, self._states, self._passed
+            summaries.objects, self._tracked, self._states, self._passed, self._expiry
         )
 
     def of_function(
@@ -109,7 +109,8 @@ class ExpiredReads:
         for tracked, read, since, act in self._returned.of(body, read_here) if awaited else ():
             if (read.expression.line, read.expression.column) not in reported:
                 record = _record(tracked, read, (), since, act, body, inner)
-                yield record._replace(ended=True, line=act.line)
+                is_open = tracked.session.defined != since
+                yield record if is_open else record._replace(ended=True, line=act.line)
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""

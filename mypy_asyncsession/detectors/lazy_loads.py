@@ -12,10 +12,6 @@ from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     FuncDef,
-    Import,
-    ImportAll,
-    ImportBase,
-    ImportFrom,
     LambdaExpr,
     ListExpr,
     MemberExpr,
@@ -91,11 +87,10 @@ class LazyLoads:
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
         self._loaded.helped = HelperLoads(interpreter, self._loaded).of
         self._reading = ReadingCalls(interpreter, self._loaded, source.module)
-        self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
 
     def of_function(self, function: FuncDef, body: Body) -> Iterator[LazyLoad]:
         """The first lazy load of each relationship from each query of a function."""
-        if not self._matters or not function.is_coroutine or function.is_generator:
+        if not function.is_coroutine or function.is_generator:
             return
         seen: set[tuple[int, str]] = set()
         sight: LoadsInSight | None = None
@@ -359,15 +354,6 @@ def _reading(parts: Iterable[Node]) -> Iterator[CallExpr | MemberExpr]:
 
 def _called(call: CallExpr) -> str:
     return call.callee.name if isinstance(call.callee, MemberExpr) else ""
-
-
-def _imports_sqlalchemy(statement: ImportBase) -> bool:
-    names: list[str] = []
-    if isinstance(statement, Import):
-        names = [name for name, _ in statement.ids]
-    elif isinstance(statement, (ImportAll, ImportFrom)):
-        names = [statement.id]
-    return any(name.partition(".")[0] in ("sqlalchemy", "sqlmodel") for name in names)
 
 
 def _is_expecting(caught: Expression | None) -> bool:
