@@ -30,6 +30,7 @@ from mypy_asyncsession.detectors.response_models import ResponseModels
 from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
+from mypy_asyncsession.detectors.visible_names import can_name
 from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.semantic.cfg.attempts import attempt_of
 from mypy_asyncsession.semantic.index import bodies, head
@@ -251,8 +252,12 @@ class LazyLoads:
                 yield _Read(relationships[name], found, key)
 
     def _is_lazy(self, relationship: Relationship, found: list[Loaded]) -> bool:
-        return relationship.is_lazy and not any(
-            each.query.is_open or relationship.name in each.query.loads for each in found
+        return (
+            relationship.is_lazy
+            and not any(
+                each.query.is_open or relationship.name in each.query.loads for each in found
+            )
+            and not self._loaded.may_be_among(relationship, found)
         )
 
     def _is_made(self, name: str, body: Body) -> bool:
@@ -274,6 +279,8 @@ class LazyLoads:
             reader=None,
             attribute=member.name,
             entity=new.mapped.name,
+            through=(),
+            nameable=True,
             how=Lacking.NEW,
             session=new.session,
             assigned=False,
@@ -295,12 +302,15 @@ class LazyLoads:
         if isinstance(read, CallExpr) and reads_argument:
             instance = read.args[0]
         made = span_of(query.made)
+        scope = loaded.helpers[-1].body.scope if loaded.helpers else point.scope
         return LazyLoad(
             text=f"{written(instance)}.{relationship.name}",
             instance=written(instance),
             reader=written(read) if reads_argument else None,
             attribute=relationship.name,
             entity=query.entity,
+            through=loaded.through,
+            nameable=not loaded.through or can_name(query.entity, scope),
             how=Lacking.SELECT if query.is_select else Lacking.GET,
             session=loaded.session,
             assigned=False,

@@ -73,14 +73,19 @@ class SessionCoroutines:
         """``Users(session).get``, ``work.users.get``, and the methods of the object at hand."""
         if not isinstance(callee, MemberExpr):
             return False
-        owner = callee.expr
-        if not isinstance(owner, (MemberExpr, NameExpr)):
-            return self._is_given(owner, point)
+        root = callee.expr
+        while isinstance(root, MemberExpr):
+            root = root.expr
+        if not isinstance(root, NameExpr):
+            return self._is_given(root, point)
         function = point.body.function()
         own = function.arguments[0].variable.name if function and function.arguments else None
-        if isinstance(owner, NameExpr) and owner.name == own and _is_method(point):
+        if root.name == own and _is_method(point):
             return True
-        return self._candidates.may_lead(owner, point.body)
+        bindings = point.scope.names.bindings.get(root.name, [])
+        made = bindings[0].node if len(bindings) == 1 and bindings[0].kind == "assign" else None
+        is_made = made is not None and self._is_given(made, point)
+        return is_made or self._candidates.may_lead(root, point.body)
 
     def called_in_sync(self, call: CallExpr, point: ProgramPoint) -> Expression | None:
         """The coroutine function that a call hands to what calls it elsewhere, and awaits nothing.
