@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
-    from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.mapped_classes import MappedClass
+    from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.queries import Queries, Query
     from mypy_asyncsession.semantic.relationships import Relationship
     from mypy_asyncsession.semantic.scopes import Scope
