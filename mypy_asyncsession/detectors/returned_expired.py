@@ -64,6 +64,24 @@ class Ended(NamedTuple):
     session: Object | None
 
 
+class LateRead(NamedTuple):
+    """A read of what a function has returned.
+
+    Attributes:
+        tracked: The instance.
+        read: The read.
+        since: The point of the call.
+        act: The commit in the function that has expired it.
+        closed: Whether its session is closed.
+    """
+
+    tracked: Tracked
+    read: Read
+    since: int
+    act: Act
+    closed: bool
+
+
 class ReturnedExpired:
     """Finds what is read of them where the function is called."""
 
@@ -82,10 +100,8 @@ class ReturnedExpired:
         self._expiry = expiry
         self._known: dict[int, Ended | None] = {}
 
-    def of(
-        self, body: FunctionBody, reads: InstanceReads
-    ) -> Iterator[tuple[Tracked, Read, int, Act]]:
-        """The first read of each such instance, the point of its call, and what has expired it."""
+    def of(self, body: FunctionBody, reads: InstanceReads) -> Iterator[LateRead]:
+        """The first read of each such instance."""
         for index in body.graph.of_kind(PointKind.STATEMENT):
             node = body.graph.points[index].node
             if not isinstance(node, AssignmentStmt) or not isinstance(node.rvalue, AwaitExpr):
@@ -114,7 +130,7 @@ class ReturnedExpired:
             late_reads = [read for at, each in found.items() if at in late for read in each]
             if late_reads:
                 first = min(late_reads, key=_place)
-                yield one, first, index, ended.act
+                yield LateRead(one, first, index, ended.act, closed=ended.session is None)
 
     def _of_caller(
         self,
