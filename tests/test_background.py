@@ -142,6 +142,18 @@ def test_it_does_not_start(instead: list[ParsedAnswers], monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("tree")
+def test_another_copy_of_us_is_not_used(
+    tmp_path: Path, instead: list[ParsedAnswers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "elsewhere" / "mypy_asyncsession"
+    copy.mkdir(parents=True)
+    (copy / "__init__.py").write_text("raise SystemExit", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(copy.parent))
+    assert run("copies") == expected(monkeypatch)
+    assert not instead
+
+
+@pytest.mark.usefixtures("tree")
 def test_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
     asked: list[str] = []

@@ -313,11 +313,11 @@ def _is_named(expression: Expression | None, name: str) -> bool:
 
 
 def _own(generator: Expression, point: ProgramPoint) -> Expression:
-    """The generator itself, where ``aiter`` has given it another name."""
-    if not isinstance(generator, NameExpr):
-        return generator
-    bindings = point.scope.names.bindings.get(generator.name, [])
-    call = bindings[0].node if len(bindings) == 1 else None
+    """The generator itself, where ``aiter`` has handed it on, or given it another name."""
+    call: Node | None = generator
+    if isinstance(generator, NameExpr):
+        bindings = point.scope.names.bindings.get(generator.name, [])
+        call = bindings[0].node if len(bindings) == 1 else None
     if not isinstance(call, CallExpr):
         return generator
     callee = call.callee

@@ -1,4 +1,4 @@
-"""Attributes that hold a session in an object once it is entered."""
+"""Attributes that an object has once it is entered, a session among them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EnteredAttributes:
         self._opened: dict[str, set[str]] = {}
 
     def set_by_entering(self, info: TypeInfo) -> set[str]:
-        """The attributes that hold a session in objects of a class once they are entered."""
+        """The attributes of a class that only entering sets, if one of them holds a session."""
         known = self._opened.get(info.fullname)
         if known is None:
             known = self._opened[info.fullname] = self._find_set_by_entering(info)
@@ -37,7 +37,7 @@ class EnteredAttributes:
         located = source.class_named(info.name) if source is not None else None
         if source is None or located is None:
             return set()
-        return {
+        found = {
             name
             for name, assigned in source.attributes(located[0]).items()
             if all(
@@ -45,8 +45,17 @@ class EnteredAttributes:
                 for _, method in assigned
             )
             and name not in source.open_attributes(located[0])
-            and is_session(self._declared(info, name), self._interpreter.types)
+            and self._is_variable(info, name)
         }
+        types = self._interpreter.types
+        return (
+            found if any(is_session(self._declared(info, each), types) for each in found) else set()
+        )
+
+    def _is_variable(self, info: TypeInfo, name: str) -> bool:
+        """Whether no property, and no method, stands in the class for an attribute."""
+        entry = info.names.get(name)
+        return entry is None or isinstance(entry.node, Var)
 
     def _declared(self, info: TypeInfo, name: str) -> Type | None:
         entry = info.names.get(name)

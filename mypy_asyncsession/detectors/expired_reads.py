@@ -70,7 +70,7 @@ class ExpiredReads:
         self._tracked = TrackedInstances(interpreter, summaries, mapped, dependencies)
         self._models = ModelReaders(interpreter)
         self._passed = PassedInstances(interpreter, summaries, self._tracked, self._states)
-        self._returned = ReturnedExpired(summaries, self._tracked, self._states)
+        self._returned = ReturnedExpired(summaries, self._tracked, self._states, self._expiry)
 
     def of_function(
         self, function: FuncDef, point: ProgramPoint, inner: Body
@@ -105,10 +105,11 @@ class ExpiredReads:
                     columns &= tracked.mapped.columns
                     told = tuple(sorted(columns))
                     yield _record(tracked, read, told, since, act, body, inner)
-        for tracked, read, since, act in self._returned.of(body, read_here) if awaited else ():
+        for late in self._returned.of(body, read_here) if awaited else ():
+            read = late.read
             if (read.expression.line, read.expression.column) not in reported:
-                record = _record(tracked, read, (), since, act, body, inner)
-                yield record._replace(ended=True, line=act.line)
+                record = _record(late.tracked, read, (), late.since, late.act, body, inner)
+                yield record._replace(ended=True, line=late.act.line) if late.closed else record
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
         """The instances that the function is given with their session."""

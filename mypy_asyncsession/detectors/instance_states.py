@@ -73,6 +73,8 @@ class InstanceStates:
         done: Mapping[int, Summary],
         body: FunctionBody,
         points: Collection[int],
+        *,
+        expiring: bool = False,
     ) -> dict[int, list[Change[State]]]:
         """How points of a function change the state of an instance.
 
@@ -82,9 +84,10 @@ class InstanceStates:
             body: The function.
             points: The points that are to be looked at: those between where it begins to be
                 followed and where it is asked for.
+            expiring: Whether its session is taken for one that expires its instances.
         """
         changes: dict[int, list[Change[State]]] = {}
-        on_commit = self._expiry.on_commit(tracked.session, body)
+        on_commit = expiring or self._expiry.on_commit(tracked.session, body)
         for index in points:
             if index in done:
                 found = self._changed(index, done[index], tracked, body, on_commit=on_commit)

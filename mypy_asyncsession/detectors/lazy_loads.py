@@ -12,10 +12,6 @@ from mypy.nodes import (
     AssignmentStmt,
     CallExpr,
     FuncDef,
-    Import,
-    ImportAll,
-    ImportBase,
-    ImportFrom,
     LambdaExpr,
     ListExpr,
     MemberExpr,
@@ -34,6 +30,7 @@ from mypy_asyncsession.detectors.response_models import ResponseModels
 from mypy_asyncsession.detectors.serialized import SerializedReads
 from mypy_asyncsession.detectors.spans import span_of, written
 from mypy_asyncsession.detectors.time_records import Lacking, LazyLoad
+from mypy_asyncsession.detectors.visible_names import can_name
 from mypy_asyncsession.models.pydantic import READING_METHODS
 from mypy_asyncsession.semantic.cfg.attempts import attempt_of
 from mypy_asyncsession.semantic.index import bodies, head
@@ -91,11 +88,10 @@ class LazyLoads:
         self._loaded = LoadedInstances(interpreter, Queries(interpreter, mapped))
         self._loaded.helped = HelperLoads(interpreter, self._loaded).of
         self._reading = ReadingCalls(interpreter, self._loaded, source.module)
-        self._matters = any(map(_imports_sqlalchemy, source.tree.imports))
 
     def of_function(self, function: FuncDef, body: Body) -> Iterator[LazyLoad]:
         """The first lazy load of each relationship from each query of a function."""
-        if not self._matters or not function.is_coroutine or function.is_generator:
+        if not function.is_coroutine or function.is_generator:
             return
         seen: set[tuple[int, str]] = set()
         sight: LoadsInSight | None = None
@@ -256,8 +252,12 @@ class LazyLoads:
                 yield _Read(relationships[name], found, key)
 
     def _is_lazy(self, relationship: Relationship, found: list[Loaded]) -> bool:
-        return relationship.is_lazy and not any(
-            each.query.is_open or relationship.name in each.query.loads for each in found
+        return (
+            relationship.is_lazy
+            and not any(
+                each.query.is_open or relationship.name in each.query.loads for each in found
+            )
+            and not self._loaded.may_be_among(relationship, found)
         )
 
     def _is_made(self, name: str, body: Body) -> bool:
@@ -279,6 +279,8 @@ class LazyLoads:
             reader=None,
             attribute=member.name,
             entity=new.mapped.name,
+            through=(),
+            nameable=True,
             how=Lacking.NEW,
             session=new.session,
             assigned=False,
@@ -300,12 +302,15 @@ class LazyLoads:
         if isinstance(read, CallExpr) and reads_argument:
             instance = read.args[0]
         made = span_of(query.made)
+        scope = loaded.helpers[-1].body.scope if loaded.helpers else point.scope
         return LazyLoad(
             text=f"{written(instance)}.{relationship.name}",
             instance=written(instance),
             reader=written(read) if reads_argument else None,
             attribute=relationship.name,
             entity=query.entity,
+            through=loaded.through,
+            nameable=not loaded.through or can_name(query.entity, scope),
             how=Lacking.SELECT if query.is_select else Lacking.GET,
             session=loaded.session,
             assigned=False,
@@ -359,15 +364,6 @@ def _reading(parts: Iterable[Node]) -> Iterator[CallExpr | MemberExpr]:
 
 def _called(call: CallExpr) -> str:
     return call.callee.name if isinstance(call.callee, MemberExpr) else ""
-
-
-def _imports_sqlalchemy(statement: ImportBase) -> bool:
-    names: list[str] = []
-    if isinstance(statement, Import):
-        names = [name for name, _ in statement.ids]
-    elif isinstance(statement, (ImportAll, ImportFrom)):
-        names = [statement.id]
-    return any(name.partition(".")[0] in ("sqlalchemy", "sqlmodel") for name in names)
 
 
 def _is_expecting(caught: Expression | None) -> bool:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.findings import Place
     from mypy_asyncsession.semantic.interpreter import Interpreter, Where
+    from mypy_asyncsession.semantic.mapped_classes import MappedClass
     from mypy_asyncsession.semantic.program_point import Body
     from mypy_asyncsession.semantic.queries import Queries, Query
+    from mypy_asyncsession.semantic.relationships import Relationship
     from mypy_asyncsession.semantic.scopes import Scope
 
 #: Stands for a session that a function has opened and closed: nothing can be loaded through it.
@@ -88,6 +90,8 @@ class Loaded:
         names: The names that it has gone through.
         helpers: The functions that it has come from.
         place: The one of them that has loaded it.
+        through: The relationships that lead to it from what was asked for: ``Post.author``.
+        passed: The classes that it has come through, its own with them.
     """
 
     kind: str
@@ -97,6 +101,8 @@ class Loaded:
     names: frozenset[str] = frozenset()
     helpers: tuple[Helper, ...] = ()
     place: Place | None = None
+    through: tuple[str, ...] = ()
+    passed: tuple[MappedClass, ...] = ()
 
 
 class LoadedInstances:
@@ -131,6 +137,9 @@ class LoadedInstances:
                 found = self.of(expression.base, scope, where, depth + 1)
                 return _as(found, {"many": "one"})
             return []
+        if isinstance(expression, MemberExpr):
+            found = self.of(expression.expr, scope, where, depth + 1)
+            return self._loaded_with(found, expression.name)
         if isinstance(expression, CallExpr):
             callee = expression.callee
             if isinstance(callee, NameExpr) and callee.name in _COPYING and expression.args:
@@ -144,6 +153,45 @@ class LoadedInstances:
                     if (kind := _step(each.kind, callee.name)) is not None
                 ]
         return []
+
+    def _loaded_with(self, found: list[Loaded], name: str) -> list[Loaded]:
+        """What a relationship leads to that has been loaded with its owner: ``post.author``."""
+        result: list[Loaded] = []
+        for each in found:
+            relationship = each.query.mapped.relationships.get(name)
+            if each.kind != "one" or relationship is None or relationship.target is None:
+                return []
+            if name not in each.query.loads or relationship.many is None:
+                return []
+            mapped = self._queries.mapped(relationship.target)
+            if mapped is None:
+                return []
+            result.append(
+                replace(
+                    each,
+                    kind="many" if relationship.many else "one",
+                    query=replace(each.query, mapped=mapped, entity=mapped.name),
+                    through=(*each.through, f"{each.query.entity}.{name}"),
+                    passed=(*(each.passed or (each.query.mapped,)), mapped),
+                )
+            )
+        return result
+
+    def may_be_among(self, relationship: Relationship, found: list[Loaded]) -> bool:
+        """Whether the other end may be what an instance has come through: ``user.posts[0].author``.
+
+        Args:
+            relationship: The relationship that is read of it.
+            found: What has loaded it.
+        """
+        if relationship.many is True or not any(each.passed for each in found):
+            return False
+        target = self._queries.mapped(relationship.target) if relationship.target else None
+        return target is None or any(
+            one.fullname in target.bases or target.fullname in one.bases
+            for each in found
+            for one in each.passed
+        )
 
     def _of_name(self, name: str, scope: Scope, where: Where, depth: int) -> list[Loaded]:
         bindings = scope.names.bindings.get(name)

@@ -58,7 +58,7 @@ def misuse(record: Record) -> Misuse:
         return Misuse(kind, annotation=record.right, imports=record.imports)
     if isinstance(record, Unawaited):
         return Misuse(kind, record.how.name, record.text, record.callee)
-    if isinstance(record, LazyLoad) and record.place is not None:
+    if isinstance(record, LazyLoad) and (record.place is not None or record.through):
         return Misuse(kind, "HELPER")
     if isinstance(record, LazyLoad):
         return Misuse(

@@ -1,4 +1,7 @@
-"""Instances that a function returns when its session has expired them, and is closed."""
+"""Instances that a function returns when its session has expired them.
+
+The session is closed by then, or is the caller's own.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ from mypy.nodes import (
 from mypy_asyncsession.detectors.tracked_instances import State, Tracked
 from mypy_asyncsession.semantic.cfg import EdgeKind, Graph, PointKind
 from mypy_asyncsession.semantic.dataflow import on_every_path, reachable
-from mypy_asyncsession.semantic.objects import Variable
+from mypy_asyncsession.semantic.objects import Variable, root_of
 from mypy_asyncsession.semantic.syntax import is_stub_body, walk
 from mypy_asyncsession.semantic.typestate import Change, follow, region
 from mypy_asyncsession.semantic.values import FunctionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from mypy.nodes import FuncItem
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_asyncsession.detectors.instance_states import InstanceStates
     from mypy_asyncsession.detectors.tracked_instances import TrackedInstances
     from mypy_asyncsession.semantic.acts import Act, Summary
+    from mypy_asyncsession.semantic.expiry import Expiry
     from mypy_asyncsession.semantic.function_body import FunctionBody
     from mypy_asyncsession.semantic.mapped_classes import MappedClass
     from mypy_asyncsession.semantic.objects import Object
@@ -50,10 +54,30 @@ class Ended(NamedTuple):
     Attributes:
         mapped: The class of the instance.
         act: The commit that has expired it.
+        session: The session, where the function was given it.
     """
 
     mapped: MappedClass
     act: Act
+    session: Object | None
+
+
+class LateRead(NamedTuple):
+    """A read of what a function has returned.
+
+    Attributes:
+        tracked: The instance.
+        read: The read.
+        since: The point of the call.
+        act: The commit in the function that has expired it.
+        closed: Whether its session is closed.
+    """
+
+    tracked: Tracked
+    read: Read
+    since: int
+    act: Act
+    closed: bool
 
 
 class ReturnedExpired:
@@ -64,17 +88,17 @@ class ReturnedExpired:
         summaries: Summaries,
         tracked: TrackedInstances,
         states: InstanceStates,
+        expiry: Expiry,
     ) -> None:
         self._summaries = summaries
         self._objects = summaries.objects
         self._tracked = tracked
         self._states = states
+        self._expiry = expiry
         self._known: dict[int, Ended | None] = {}
 
-    def of(
-        self, body: FunctionBody, reads: InstanceReads
-    ) -> Iterator[tuple[Tracked, Read, int, Act]]:
-        """The first read of each such instance, the point of its call, and what has expired it."""
+    def of(self, body: FunctionBody, reads: InstanceReads) -> Iterator[LateRead]:
+        """The first read of each such instance."""
         for index in body.graph.of_kind(PointKind.STATEMENT):
             node = body.graph.points[index].node
             if not isinstance(node, AssignmentStmt) or not isinstance(node.rvalue, AwaitExpr):
@@ -84,17 +108,53 @@ class ReturnedExpired:
                 continue
             at = body.at(call)
             function = self._objects.value(call.callee, body, at) if at is not None else None
-            ended = self._of_function(function) if isinstance(function, FunctionValue) else None
+            if at is None or not isinstance(function, FunctionValue):
+                continue
+            ended = self._of_function(function)
             if ended is None:
                 continue
-            session = Variable(id(node), "", index)
+            session: Object | None = Variable(id(node), "", index)
+            if ended.session is not None:
+                session = self._of_caller(ended.session, call, function, body, at)
+            if session is None:
+                continue
             one = Tracked(target.name, index, index, State.EXPIRED, ended.mapped, session)
             found = reads.of(one)
-            open_ = reachable(body.graph, index, avoiding=_given(target.name, body))
-            late = [read for at, each in found.items() if at in open_ for read in each]
-            if late:
-                first = min(late, key=lambda each: (each.expression.line, each.expression.column))
-                yield one, first, index, ended.act
+            if ended.session is None:
+                late = reachable(body.graph, index, avoiding=_given(target.name, body))
+            else:
+                late = self._still_expired(one, found, body)
+            late_reads = [read for at, each in found.items() if at in late for read in each]
+            if late_reads:
+                first = min(late_reads, key=_place)
+                yield LateRead(one, first, index, ended.act, closed=ended.session is None)
+
+    def _of_caller(
+        self,
+        session: Object,
+        call: CallExpr,
+        function: FunctionValue,
+        body: FunctionBody,
+        at: int,
+    ) -> Object | None:
+        """The session that a call gives to a function, if commits expire its instances."""
+        given = self._objects.given_by(call, function, body, at)
+        callee = self._objects.body(function.node, function.scope)
+        outside = self._objects.substitute(session, callee, given)
+        settled = self._objects.settled(outside, body, at) if outside is not None else None
+        if settled is None or not self._expiry.on_commit(settled, body):
+            return None
+        return settled
+
+    def _still_expired(
+        self, tracked: Tracked, reads: Collection[int], body: FunctionBody
+    ) -> set[int]:
+        """The points of some reads at which nothing may have loaded an instance again."""
+        points = region(body.graph, {tracked.begins: _DONE}, reads)
+        changes = self._states.changes(tracked, self._summaries.done(body), body, points)
+        changes[tracked.begins] = [Change(tracked.state, when=_DONE, begins=True)]
+        states = follow(body.graph, changes, list(reads), body.flags)
+        return {each for each in reads if states.states(each) == {State.EXPIRED}}
 
     def _of_function(self, function: FunctionValue) -> Ended | None:
         """How a coroutine function leaves the one instance that it returns."""
@@ -120,10 +180,13 @@ class ReturnedExpired:
         done = self._summaries.done(body) if followed else {}
         ended: Ended | None = None
         for each in followed:
-            if not _is_own(each.session, body):
+            given_session = None if _is_own(each.session, body) else each.session
+            if given_session is not None and not _is_from_outside(given_session, body):
                 return None
             points = region(body.graph, {each.begins: _DONE}, [Graph.EXIT])
-            changes = self._states.changes(each, done, body, points)
+            changes = self._states.changes(
+                each, done, body, points, expiring=given_session is not None
+            )
             changes[each.begins] = [Change(each.state, when=_DONE, begins=True)]
             states = follow(body.graph, changes, [Graph.EXIT], body.flags)
             held = states.before.get(Graph.EXIT, ())
@@ -140,7 +203,7 @@ class ReturnedExpired:
                 line=act.line or body.graph.points[since].line,
                 function=function.name,
             )
-            ended = Ended(each.mapped, told)
+            ended = Ended(each.mapped, told, given_session)
             if not on_every_path(body.graph, each.begins, ends, Graph.EXIT, along=EdgeKind.QUIET):
                 return None
         return ended
@@ -173,6 +236,18 @@ def _is_own(session: Object, body: FunctionBody) -> bool:
         return False
     point = body.graph.points[session.defined]
     return point.kind is PointKind.BIND and isinstance(point.statement, WithStmt)
+
+
+def _is_from_outside(session: Object, body: FunctionBody) -> bool:
+    """Whether a function was given a session, or an object that holds it."""
+    root = root_of(session)
+    return (
+        isinstance(root, Variable) and root.owner == id(body.node) and root.defined == Graph.ENTRY
+    )
+
+
+def _place(read: Read) -> tuple[int, int]:
+    return read.expression.line, read.expression.column
 
 
 def _given(name: str, body: FunctionBody) -> frozenset[int]:

@@ -70,19 +70,22 @@ class SessionCoroutines:
         )
 
     def _is_of_holder(self, callee: Expression, point: ProgramPoint) -> bool:
-        """``Users(session).get``, ``users.get``, and the methods of the object at hand."""
+        """``Users(session).get``, ``work.users.get``, and the methods of the object at hand."""
         if not isinstance(callee, MemberExpr):
             return False
-        owner = callee.expr
-        if not isinstance(owner, NameExpr):
-            return self._is_given(owner, point)
+        root = callee.expr
+        while isinstance(root, MemberExpr):
+            root = root.expr
+        if not isinstance(root, NameExpr):
+            return self._is_given(root, point)
         function = point.body.function()
         own = function.arguments[0].variable.name if function and function.arguments else None
-        if owner.name == own and _is_method(point):
+        if root.name == own and _is_method(point):
             return True
-        bindings = point.scope.names.bindings.get(owner.name, [])
+        bindings = point.scope.names.bindings.get(root.name, [])
         made = bindings[0].node if len(bindings) == 1 and bindings[0].kind == "assign" else None
-        return made is not None and self._is_given(made, point)
+        is_made = made is not None and self._is_given(made, point)
+        return is_made or self._candidates.may_lead(root, point.body)
 
     def called_in_sync(self, call: CallExpr, point: ProgramPoint) -> Expression | None:
         """The coroutine function that a call hands to what calls it elsewhere, and awaits nothing.
@@ -130,7 +133,7 @@ class SessionCoroutines:
         return self._known[id(function.node)]
 
     def _uses(self, function: FunctionValue) -> bool:
-        """Whether a coroutine function opens an async session, or awaits a method of one."""
+        """Whether a coroutine function opens or awaits an async session, or a method of one."""
         node = function.node
         source = self._interpreter.program.source(function.scope.module)
         if not isinstance(node, FuncDef) or source is None or is_stub_body(node):
@@ -141,10 +144,9 @@ class SessionCoroutines:
         for each in walk(node.body, into_functions=False):
             if isinstance(each, AwaitExpr) and isinstance(each.expr, CallExpr):
                 callee = each.expr.callee
-                if not isinstance(callee, MemberExpr) or callee.name not in _ASKED:
-                    continue
-                asked = self._interpreter.value(callee.expr, scope, None)
-                if is_for_one_task(asked):
+                is_asked = isinstance(callee, MemberExpr) and callee.name in _ASKED
+                asked = callee.expr if is_asked and isinstance(callee, MemberExpr) else each
+                if is_for_one_task(self._interpreter.value(asked, scope, None)):
                     return True
             elif isinstance(each, WithStmt) and each.is_async:
                 for expression in each.expr:

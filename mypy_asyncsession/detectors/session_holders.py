@@ -25,7 +25,8 @@ from mypy.nodes import (
 )
 
 from mypy_asyncsession.detectors.held import METHODS, Held, generates_with, is_stream
-from mypy_asyncsession.models.builtin import IDLE_FUNCTIONS, PARTIALS
+from mypy_asyncsession.detectors.session_closures import closure, runs_on
+from mypy_asyncsession.models.builtin import PARTIALS
 from mypy_asyncsession.models.sqlalchemy import CONNECTING_ATTRIBUTES, STREAM_VIEWS
 from mypy_asyncsession.models.starlette import BACKGROUND_TASK, STREAMING_RESPONSES
 from mypy_asyncsession.semantic.call_arguments import matched
@@ -36,7 +37,7 @@ from mypy_asyncsession.semantic.syntax import mentions, returned, statements, wa
 from mypy_asyncsession.semantic.values import ClassValue, FunctionValue, ObjectValue, fullname
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from mypy.nodes import Block, Expression
 
@@ -75,13 +76,13 @@ class Holders:
             return next((how for how in found if how is not None), None)
         if isinstance(expression, NameExpr):
             how = names.get(expression.name)
-            if how is None and _closure(expression.name, names, block) is not None:
+            if how is None and closure(expression.name, names, block) is not None:
                 return Held.CALLABLE
             return how
         if isinstance(expression, ListComprehension):
             return self._listed(expression, names, block, scope, where)
         if isinstance(expression, LambdaExpr):
-            return Held.CALLABLE if _runs_on(expression, names) else None
+            return Held.CALLABLE if runs_on(expression, names) else None
         if isinstance(expression, MemberExpr):
             return self._method(expression, names, scope, where)
         if isinstance(expression, GeneratorExpr):
@@ -118,9 +119,11 @@ class Holders:
 
     def _method(self, member: MemberExpr, names: Names, scope: Scope, where: Where) -> Held | None:
         """A method of a session, or one of an object that uses the session it keeps."""
-        if not isinstance(member.expr, NameExpr):
-            return None
-        how = names.get(member.expr.name)
+        owner = member.expr
+        if isinstance(owner, CallExpr):
+            how = Held.KEPT if self._is_made(owner, names, scope, where) else None
+        else:
+            how = names.get(owner.name) if isinstance(owner, NameExpr) else None
         if how is Held.ITSELF:
             return Held.CALLABLE if member.name in CONNECTING_ATTRIBUTES | METHODS else None
         if how is Held.KEPT and self.uses_kept(self._interpreter.value(member, scope, where)):
@@ -158,7 +161,7 @@ class Holders:
             how = self.of(content, names, block, scope, where) if content is not None else None
             return how if how in (Held.COROUTINE, Held.GENERATOR) else None
         if isinstance(callee, NameExpr):
-            inner = _closure(callee.name, names, block)
+            inner = closure(callee.name, names, block)
             if isinstance(inner, FuncDef):
                 if inner.is_generator:
                     return Held.GENERATOR
@@ -167,7 +170,7 @@ class Holders:
             return self._lazily(call, scope, where)
         if fullname(self._interpreter.value(callee, scope, where)) in PARTIALS:
             return self._partial(call, names, scope, where)
-        if not any(isinstance(each, NameExpr) and each.name in names for each in call.args):
+        if not any(self._holds(each, names, scope, where) for each in call.args):
             return None
         how = self._lazily(call, scope, where)
         if how is not None:
@@ -233,13 +236,13 @@ class Holders:
             return False
         maker = self._interpreter.value(call.callee, scope, where)
         if isinstance(maker, ClassValue):
-            return not awaited and self._keeps(maker, call, names, depth)
+            return not awaited and self._keeps(maker, call, names, scope, where, depth)
         if not isinstance(maker, FunctionValue) or not isinstance(maker.node, FuncDef):
             return False
         node = maker.node
         if node.is_generator or node.is_async_generator or node.is_coroutine is not awaited:
             return False
-        given = _given(call, maker, names)
+        given = self._given(call, maker, names, scope, where, depth)
         inner = self._inside(maker)
         results = returned(node)
         if not given or inner is None or not results:
@@ -251,17 +254,54 @@ class Holders:
             for each in results
         )
 
-    def _keeps(self, maker: ClassValue, call: CallExpr, names: Collection[str], depth: int) -> bool:
+    def _holds(
+        self,
+        argument: Expression,
+        names: Collection[str],
+        scope: Scope,
+        where: Where,
+        depth: int = 0,
+    ) -> bool:
+        """Whether an argument is one of some names, or makes an object that keeps one of them."""
+        if isinstance(argument, CallExpr):
+            return self._is_made(argument, names, scope, where, depth=depth)
+        return isinstance(argument, NameExpr) and argument.name in names
+
+    def _given(
+        self,
+        call: CallExpr,
+        function: FunctionValue,
+        names: Collection[str],
+        scope: Scope,
+        where: Where,
+        depth: int,
+    ) -> set[str]:
+        """The parameters that a call gives one of some names to, or what keeps it."""
+        return {
+            parameter
+            for parameter, argument in matched(call, function)
+            if self._holds(argument, names, scope, where, depth + 1)
+        }
+
+    def _keeps(
+        self,
+        maker: ClassValue,
+        call: CallExpr,
+        names: Collection[str],
+        scope: Scope,
+        where: Where,
+        depth: int,
+    ) -> bool:
         """Whether a call makes an object that keeps an argument in an attribute."""
         if maker.info is None or depth > _DEPTH:
             return False
         instance = self._interpreter.instance(maker)
         if has_generated_init(maker.info):
-            return any(isinstance(each, NameExpr) and each.name in names for each in call.args)
+            return any(self._holds(each, names, scope, where, depth + 1) for each in call.args)
         init = self._interpreter.attribute(instance, "__init__")
         if not isinstance(init, FunctionValue) or not isinstance(init.node, FuncDef):
             return False
-        return self._is_kept(init, _given(call, init, names), depth)
+        return self._is_kept(init, self._given(call, init, names, scope, where, depth), depth)
 
     def _is_kept(self, init: FunctionValue, given: Collection[str], depth: int) -> bool:
         """Whether an ``__init__`` keeps a parameter, itself or in an object that it makes."""
@@ -286,7 +326,9 @@ class Holders:
                     if (
                         call.callee.name == "__init__"
                         and isinstance(base, FunctionValue)
-                        and self._is_kept(base, _given(call, base, given), depth + 1)
+                        and self._is_kept(
+                            base, self._given(call, base, given, inner, None, depth), depth + 1
+                        )
                     ):
                         return True
         return False
@@ -331,45 +373,3 @@ def uses(function: FuncItem, parameter: str) -> bool:
             and node.expr.name == parameter
         )
     return asked
-
-
-def _given(call: CallExpr, function: FunctionValue, names: Collection[str]) -> set[str]:
-    """The parameters that a call gives one of some names to."""
-    return {
-        parameter
-        for parameter, argument in matched(call, function)
-        if isinstance(argument, NameExpr) and argument.name in names
-    }
-
-
-def _closure(function: str, names: Names, block: Block) -> FuncDef | None:
-    """The function of that name in a block, if it uses one of some variables around it."""
-    for each in statements(block):
-        if isinstance(each, FuncDef) and each.name == function and _runs_on(each, names):
-            return each
-    return None
-
-
-def _runs_on(function: FuncItem, names: Names) -> bool:
-    """Whether a function uses the session of some variables around it."""
-    return any(_is_free(function, name) for name in _asked(function, names))
-
-
-def _asked(function: FuncItem, names: Names) -> Iterator[str]:
-    """The names of sessions that a function queries, or hands on to another function."""
-    for node in walk(function.body):
-        if isinstance(node, MemberExpr) and node.name in CONNECTING_ATTRIBUTES:
-            if isinstance(node.expr, NameExpr) and names.get(node.expr.name) is Held.ITSELF:
-                yield node.expr.name
-        elif isinstance(node, CallExpr) and isinstance(node.callee, NameExpr):
-            if node.callee.name in IDLE_FUNCTIONS:
-                continue
-            for argument in node.args:
-                if isinstance(argument, NameExpr) and names.get(argument.name) is Held.ITSELF:
-                    yield argument.name
-
-
-def _is_free(function: FuncItem, name: str) -> bool:
-    return not FunctionFlow(function).bindings.of(name) and all(
-        argument.variable.name != name for argument in function.arguments
-    )

@@ -94,6 +94,9 @@ class LazyLoad(NamedTuple):
         reader: What reads it, where that is a pydantic model.
         attribute: The relationship.
         entity: The class, as the query writes it.
+        through: What was loaded on the way from what was asked for, each with its class, where
+            the instance was got as the relationship of another one: ``Post.author``.
+        nameable: Whether the module can name the class where it did not come from the query.
         how: Why it is without the relationship.
         session: The session, as written.
         assigned: Whether it is assigned to, which loads what a collection had.
@@ -110,6 +113,8 @@ class LazyLoad(NamedTuple):
     reader: str | None
     attribute: str
     entity: str
+    through: tuple[str, ...]
+    nameable: bool
     how: Lacking
     session: str
     assigned: bool

@@ -174,7 +174,7 @@ class UnawaitedCoroutines:
             each is UNKNOWN or each is UNSURE or isinstance(each, NamedValue) for each in found
         )
         if is_open:
-            found = list(members(self._declared(callee.expr, point)))
+            found = list(members(self._of_parameter(callee.expr, point)))
         receivers = [each for each in found if not is_none(each)]
         if not receivers or not all(
             isinstance(each, ObjectValue)
@@ -207,27 +207,37 @@ class UnawaitedCoroutines:
                 return False
         return not is_of_fixture(callee.expr, point) and not _is_used_as_sync(callee.expr, point)
 
-    def _declared(self, expression: Expression, point: ProgramPoint) -> Value:
-        """What a parameter is declared as, that falls back on what is not known.
-
-        Where the function awaits what else it asks of that: ``session = session or db.session``.
-        """
+    def _of_parameter(self, expression: Expression, point: ProgramPoint) -> Value:
+        """What a parameter is that nothing at hand has filled in, as far as can be said."""
         function = point.scope.node
         if not isinstance(expression, NameExpr) or not isinstance(function, FuncDef):
             return UNKNOWN
+        name = expression.name
         names = [each.variable.name for each in function.arguments]
-        if expression.name not in names or not any(
-            isinstance(node, AwaitExpr)
-            and isinstance(node.expr, CallExpr)
-            and isinstance(node.expr.callee, MemberExpr)
-            and node.expr.callee.name in COROUTINE_METHODS
-            and isinstance(node.expr.callee.expr, NameExpr)
-            and node.expr.callee.expr.name == expression.name
-            for node in walk(function.body)
-        ):
+        if name not in names:
             return UNKNOWN
-        position = names.index(expression.name)
-        return self._interpreter.declared_parameter(function, position, point.scope)
+        position = names.index(name)
+        declared = self._interpreter.declared_parameter(function, position, point.scope)
+        if declared is not UNKNOWN:
+            # It falls back on what is not known: ``session = session or db.session``.
+            return declared if _is_asked_as_async(function, name) else UNKNOWN
+        is_rebound = name in point.scope.names.bindings
+        if is_rebound or not function.is_coroutine or function.arguments[position].initializer:
+            return UNKNOWN
+        return self._interpreter.given(function, name, point.scope)
+
+
+def _is_asked_as_async(function: FuncDef, name: str) -> bool:
+    """Whether a function awaits what it asks a parameter for."""
+    return any(
+        isinstance(node, AwaitExpr)
+        and isinstance(node.expr, CallExpr)
+        and isinstance(node.expr.callee, MemberExpr)
+        and node.expr.callee.name in COROUTINE_METHODS
+        and isinstance(node.expr.callee.expr, NameExpr)
+        and node.expr.callee.expr.name == name
+        for node in walk(function.body)
+    )
 
 
 def _made(call: CallExpr, how: Neglect, detail: str | None, point: ProgramPoint) -> Unawaited:

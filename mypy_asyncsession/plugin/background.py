@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from mypy_asyncsession.plugin.settings import Settings
 
+#: Where we are imported from.
+_HOME: Final = str(Path(mypy_asyncsession.__file__).parent.parent)
 #: What comes before each message: how long it is.
 LENGTH: Final = struct.Struct("=Q")
 #: Where a pipe can be made larger, one process can be so many bytes ahead of the other.
@@ -42,9 +44,11 @@ _ROOM: Final = 1024 * 1024
 _AT_ONCE: Final = 512
 #: What a line begins with that says in which order modules will be asked about.
 ORDER: Final = "Order"
-#: Of the working directory, which may be anybody's, nothing is imported.
+#: Of the working directory, which may be anybody's, nothing is imported; of ourselves, what runs
+#: here: there may be other copies.
 _MAIN: Final = (
-    "import sys; results, *sys.path[:] = sys.argv[1:]; "
+    "import sys; results, home, *sys.path[1:] = sys.argv[1:]; sys.path[0] = home; "
+    "import mypy_asyncsession; del sys.path[0]; "
     "from mypy_asyncsession.plugin.background_process import main; main(int(results))"
 )
 
@@ -100,7 +104,7 @@ class Background:
         self._results, giving = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _MAIN, str(giving), *_import_path()],
+                [sys.executable, "-I", "-c", _MAIN, str(giving), _HOME, *_import_path()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=None if shown else subprocess.DEVNULL,
@@ -219,9 +223,8 @@ class Background:
 
 def _import_path() -> list[str]:
     """Where the other process imports from: as this one, but for the working directory."""
-    home = str(Path(mypy_asyncsession.__file__).parent.parent)
     here = str(Path.cwd())
-    return [*(path for path in sys.path if path and os.path.abspath(path) != here), home]
+    return [path for path in sys.path if path and os.path.abspath(path) != here]
 
 
 def _end(process: subprocess.Popen[bytes], results: int) -> None:

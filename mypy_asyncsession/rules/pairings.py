@@ -185,6 +185,12 @@ def _problem(use: Use, wrong: ObjectInfo, verb: str, *, speaks: bool = False) ->
             'Enter the session itself with "async with", or through "aclosing"',
             None,
         )
+    if wrong.shape is Shape.MISMADE and wrong.label == "aclosing":
+        return Problem(
+            '"aclosing" asks for the "aclose" of what it is given: a context manager has none',
+            instead(use, wrong),
+            None,
+        )
     message = subject(use, wrong)
     if not wrong.shape.uncalled and not speaks:
         message += f": {used(use, verb)}"

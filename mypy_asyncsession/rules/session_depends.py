@@ -218,11 +218,11 @@ def _raw(record: Dependency, handed: ObjectInfo) -> tuple[str | None, str | None
         return message, _enter(record, handed)
     if record.maker is not None and record.maker != record.text:
         return message, _instead(record, record.maker)
+    if handed.shape is Shape.COROUTINE:
+        return message, 'Depend on a coroutine function: an "async def" that awaits it'
     if handed.name and "." in handed.name:  # to name a class is not to have an object of it
         method = handed.name.rpartition(".")[2]
         return message, f'Depend on the method "{method}" of the object itself'
-    if handed.shape is Shape.COROUTINE:
-        return message, 'Depend on a coroutine function: an "async def" that awaits it'
     return message, "Depend on a generator function that yields what it gives"
 
 

@@ -73,18 +73,18 @@ def check(load: LazyLoad) -> Problem | None:
     if load.assigned:
         read = f"What {read} had before the assignment"
     message = f"{read} would be loaded lazily, which an async session cannot do: "
-    option = f"selectinload({load.entity}.{load.attribute})"
+    path = (*load.through, f"{load.entity}.{load.attribute}")
+    option = ".".join(f"selectinload({step})" for step in path)
     if load.how is Lacking.NEW:
         message += f'"{load.instance}" is new, and was written without it'
         hint = f'Write "await {load.session}.refresh({load.instance}, ["{load.attribute}"])" before'
-    elif load.place is not None:
-        message += f'"{load.place.fullname}" loads "{load.entity}" without it'
-        added = f"options=[{option}]" if load.how is Lacking.GET else f".options({option})"
-        hint = f'Add "{added}" to "{load.made_text}" in "{load.place.fullname}"'
     else:
-        message += f'line {line} loads "{load.entity}" without it'
+        place = f'"{load.place.fullname}"' if load.place is not None else f"line {line}"
+        message += f'{place} loads "{load.entity}" without it'
         added = f"options=[{option}]" if load.how is Lacking.GET else f".options({option})"
-        hint = f'Add "{added}" to "{load.made_text}" in line {line}'
+        hint = f'Add "{added}" to "{load.made_text}" in {place}'
+        if not load.nameable:
+            hint = f'Let "{load.made_text}" in {place} load that of "{load.entity}" as well'
     return Problem(message, hint, None)
 
 

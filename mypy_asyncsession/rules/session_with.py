@@ -6,7 +6,8 @@ generator, a coroutine, a generator, a provider or sessionmaker that was not cal
 context manager where an async one is needed, and the reverse; and on what ``contextmanager`` or
 ``asynccontextmanager`` has made of a function that is no generator of its kind, or of one that
 returns before its yield, swallows what fails before it, or yields twice. So is an object of a class
-whose ``__aenter__`` or ``__aexit__`` gives nothing to await, and ``closing`` of an async session.
+whose ``__aenter__`` or ``__aexit__`` gives nothing to await, ``closing`` of an async session, and
+``aclosing`` of a context manager.
 
 ## Why is this bad
 It raises ``TypeError`` or ``AttributeError`` as soon as the line runs, and not before.

@@ -230,6 +230,9 @@ def _entered(use: Use, handed: ObjectInfo) -> str | None:
             return 'Enter it through "contextmanager" where it is made'
         return _write(use, call(use, "contextmanager"), "with")
     if shape is Shape.ASYNC_ITERATOR:
+        if use.callee is not None and use.pairing.enters and _of_session(handed):
+            # A loop over it would leave it at its yield, where the block returns.
+            return _write(use, call(use, "asynccontextmanager"), "async with")
         return _write(use, use.text, "async for")
     if shape is Shape.ITERATOR:
         return _write(use, use.text, "for")

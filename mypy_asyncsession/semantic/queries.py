@@ -51,6 +51,10 @@ class Queries:
         self._interpreter = interpreter
         self._mapped = mapped
 
+    def mapped(self, name: str) -> MappedClass | None:
+        """The mapped class of a full name."""
+        return self._mapped.named(name)
+
     def of(self, statement: Expression, scope: Scope, where: Where, depth: int = 0) -> Query | None:
         """The query that a statement is, with the options of all that may have been added to it.
 

@@ -67,6 +67,8 @@ def _made(
     if held.shape == Shape.COROUTINE.name:
         if not site.source.in_async(_anchor(site, expression)):
             raise CannotFix('it is to be awaited, which takes an "async def"')
+        if isinstance(expression, cst.Attribute):
+            raise CannotFix("it can be awaited once, which is where it is made")
         return _made(site, cst.Await(operand(expression)), rest, prefer_async=prefer_async)
     if held.shape in (Shape.ASYNC_GENERATOR.name, Shape.GENERATOR.name):
         return _of_generator(site, expression, held)

@@ -37,12 +37,14 @@ from mypy_asyncsession.semantic.interpreter.context import (
     Where,
 )
 from mypy_asyncsession.semantic.interpreter.evaluation import Evaluation
+from mypy_asyncsession.semantic.interpreter.given import given_to
 from mypy_asyncsession.semantic.interpreter.memo import Memo
+from mypy_asyncsession.semantic.values import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mypy.nodes import ClassDef, Expression, FuncItem, MemberExpr, MypyFile, Node
+    from mypy.nodes import ClassDef, Expression, FuncDef, FuncItem, MemberExpr, MypyFile, Node
     from mypy.types import CallableType, ProperType, Type
 
     from mypy_asyncsession.semantic.bound_names import Binding
@@ -290,6 +292,11 @@ class Interpreter:
     def declared_parameter(self, function: FuncItem, position: int, scope: Scope) -> Value:
         """What the annotation of a parameter says."""
         return signatures.declared_parameter(function, position, self._at(scope))
+
+    def given(self, function: FuncDef, name: str, scope: Scope) -> Value:
+        """What the calls of a function give to a parameter; *scope* is of its body."""
+        found = given_to(function, name, scope, self._at(scope), None, UNKNOWN)
+        return UNKNOWN if found is None else found
 
     def declared_attribute(self, expr: MemberExpr, scope: Scope, where: Where) -> Type | None:
         """The type that an attribute is declared with, or ``None``."""

@@ -23,7 +23,7 @@ from mypy_asyncsession.semantic import unresolved_annotations
 from mypy_asyncsession.semantic.interpreter.context import ELLIPSIS
 from mypy_asyncsession.semantic.interpreter.instances import instance
 from mypy_asyncsession.semantic.interpreter.protocols import awaited, iterated, iterator
-from mypy_asyncsession.semantic.shapes import Can, Shape
+from mypy_asyncsession.semantic.shapes import USES, Can, Shape
 from mypy_asyncsession.semantic.values import (
     UNKNOWN,
     ClassValue,
@@ -79,6 +79,8 @@ def known_call(
             return NamedValue(name)  # ``@lru_cache(maxsize=None)``
     if name in TRANSPARENT:
         return first
+    if name in ASYNC_CLOSING and _has_no_aclose(first):
+        return ObjectValue(Shape.MISMADE, item=first, label="aclosing", by_definition=True)
     if name in ASYNC_CLOSING:
         return object_value(Shape.ASYNC_CONTEXT_MANAGER, first, label="aclosing")
     if name in CLOSING and isinstance(first, ObjectValue) and first.shape is Shape.SESSION:
@@ -108,6 +110,17 @@ def known_call(
     if name in ASYNC_SESSIONMAKERS or name in SESSIONMAKERS:
         return _sessionmaker(name, named, at)
     return None
+
+
+def _has_no_aclose(value: Value) -> bool:
+    """Whether this is a manager that ``asynccontextmanager`` has made."""
+    return (
+        isinstance(value, ObjectValue)
+        and value.shape is Shape.ASYNC_CONTEXT_MANAGER
+        and value.can & USES == Can.ASYNC_ENTER  # others have a class of their own
+        and value.label is None
+        and value.origin is not None
+    )
 
 
 def _class_of(value: Value) -> Value:
