@@ -32,6 +32,7 @@ from mypy_asyncsession.semantic.typestate import Change, follow, region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from mypy.nodes import FuncDef
 
@@ -101,14 +102,12 @@ class ExpiredReads:
                 key = (read.expression.line, read.expression.column)
                 if key not in reported:
                     reported.add(key)
-                    columns = {one.name for each in reads.values() for one in each}
-                    columns &= tracked.mapped.columns
-                    told = tuple(sorted(columns))
-                    yield _record(tracked, read, told, since, act, body, inner)
+                    names = {one.name for each in reads.values() for one in each}
+                    yield _record(tracked, read, names, since, act, body, inner)
         for late in self._returned.of(body, read_here) if awaited else ():
             read = late.read
             if (read.expression.line, read.expression.column) not in reported:
-                record = _record(late.tracked, read, (), late.since, late.act, body, inner)
+                record = _record(late.tracked, read, {read.name}, late.since, late.act, body, inner)
                 yield record._replace(ended=True, line=late.act.line) if late.closed else record
 
     def _parameters(self, body: FunctionBody) -> Iterator[Tracked]:
@@ -194,7 +193,7 @@ class ExpiredReads:
 def _record(
     tracked: Tracked,
     read: Read,
-    columns: tuple[str, ...],
+    names: AbstractSet[str],
     since: int,
     act: Act,
     body: FunctionBody,
@@ -205,7 +204,7 @@ def _record(
     return ExpiredRead(
         instance=tracked.name,
         attribute=read.name,
-        columns=columns,
+        columns=tuple(sorted(names & tracked.mapped.columns)),
         klass=tracked.mapped.name,
         session=tracked.session.text,
         reader=read.reader,
