@@ -217,7 +217,7 @@ def test_forty_conditions_of_a_query(tmp_path: Path) -> None:
     conditions = "".join(NARROWED.format(number=number) for number in range(40))
     body = f"    query = select(1)\n{conditions}    await use(query, session)\n"
     # Each doubled what the query may be: 12 took 8, and 13 more than 50.
-    assert _spent(tmp_path, imports + head + body) < 6
+    assert _spent(tmp_path, imports + head + body) < 12
 
 
 @pytest.mark.parametrize("kind", HANDED)
