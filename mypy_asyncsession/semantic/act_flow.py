@@ -47,7 +47,8 @@ class ActFlow:
         self._exposed: defaultdict[Object, list[int]] = defaultdict(list)
         self._used: dict[Object, Ahead] = {}
         self._mended: dict[Object, Ahead] = {}
-        self._committed: dict[Object, set[int]] = {}
+        #: What may come after a commit of an object; ``None`` where it is never committed.
+        self._committed: dict[Object, set[int] | None] = {}
         for point, summary in done:
             for act in summary.acts:
                 self._acted[act.object].append((point, act.method))
@@ -97,11 +98,12 @@ class ActFlow:
 
     def comes_otherwise(self, act: Act, point: int) -> bool:
         """Whether a point comes only where no commit of the same object has gone well."""
-        commits = [index for index, method in self._acted[act.object] if method == "commit"]
         if act.object not in self._committed:
+            commits = [index for index, method in self._acted[act.object] if method == "commit"]
             later = reachable(self._graph, commits, first=EdgeKind.QUIET)
-            self._committed[act.object] = later
-        return bool(commits) and point not in self._committed[act.object]
+            self._committed[act.object] = later if commits else None
+        committed = self._committed[act.object]
+        return committed is not None and point not in committed
 
     def _where(self, object_: Object, counts: Callable[[str], bool]) -> Ahead:
         """Where an object is given to what is not known, or one of some methods is called."""

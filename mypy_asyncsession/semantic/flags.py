@@ -34,7 +34,7 @@ from mypy_asyncsession.semantic.dataflow import Analysis, Solution, reachable, s
 from mypy_asyncsession.semantic.syntax import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from mypy.nodes import Expression, Node
 
@@ -71,8 +71,8 @@ _EQUAL: Final = {"False": _EMPTY, "True": _SOME}
 #: After these a collection is not empty.
 _FILLING: Final = frozenset({"add", "append", "appendleft", "insert"})
 _OPPOSITE: Final = {"!=": "==", "is not": "is"}
-#: The attributes of the object that a method is of.
-_SHARED: Final = ("cls.", "self.")
+#: The object that a method is of.
+_SHARED: Final = ("cls", "self")
 #: The edges on which a point has not yet bound anything.
 _UNDONE: Final = EdgeKind.RAISING
 
@@ -125,8 +125,11 @@ class Flags:
             return
         handlers = self._graph.of_kind(PointKind.HANDLER)
         caught = set().union(*(bound_at(points[index]) for index in handlers))
+        by_root: dict[str, list[str]] = {}
+        for name in tests:
+            by_root.setdefault(_root(name), []).append(name)
         for point in points:
-            made = dict(_set_at(point, tests, caught))
+            made = dict(_set_at(point, by_root, caught))
             if made:
                 self._set[point.index] = made
         settings = [item for made in self._set.values() for item in made.items()]
@@ -296,36 +299,46 @@ def _is_length(node: CallExpr) -> bool:
 
 
 def _set_at(
-    point: Point, names: Collection[str], caught: Collection[str]
+    point: Point, flags: Mapping[str, Sequence[str]], caught: Collection[str]
 ) -> Iterator[tuple[str, _Value]]:
-    """What names hold after a point that sets them; some names hold exceptions that are caught."""
+    """What flags hold after a point that sets them.
+
+    Args:
+        point: The point.
+        flags: By the name that each begins with.
+        caught: Names that hold exceptions.
+    """
     node = point.node
-    bound = bound_at(point)
-    for name in names:
-        if _root(name) in bound:
+    for root in bound_at(point):
+        for name in flags.get(root, ()):
             yield name, _Value(_SOME) if point.kind is PointKind.HANDLER else _UNKNOWN
     if point.kind in (PointKind.AWAIT, PointKind.YIELD):
         # Meanwhile another task may change the object that a method is of.
-        yield from ((name, _UNKNOWN) for name in names if name.startswith(_SHARED))
+        for root in _SHARED:
+            yield from ((name, _UNKNOWN) for name in flags.get(root, ()) if name != root)
     elif point.kind is PointKind.CALL and isinstance(node, CallExpr):
-        yield from _changed_by(node, names)
+        yield from _changed_by(node, flags)
     elif isinstance(node, OperatorAssignmentStmt):
         counts = node.op == "+" and isinstance(node.rvalue, IntExpr) and node.rvalue.value > 0
         text = _text(node.lvalue)
-        if text is not None and text in names:
+        if text is not None and text in flags.get(_root(text), ()):
             yield text, _Value(_SOME) if counts else _UNKNOWN
     elif isinstance(node, AssignmentStmt):
         for target in node.lvalues:
             for each, value in _pairs(target, node.rvalue):
-                yield from _assigned(each, value, names, caught)
+                yield from _assigned(each, value, flags, caught)
 
 
 def _assigned(
-    target: Expression, value: Expression | None, names: Collection[str], caught: Collection[str]
+    target: Expression,
+    value: Expression | None,
+    flags: Mapping[str, Sequence[str]],
+    caught: Collection[str],
 ) -> Iterator[tuple[str, _Value]]:
     text = _text(target)
     if text is None:
         return
+    names = flags.get(_root(text), ())
     items = value.items if isinstance(value, DictExpr) else []
     elements = {key.value: each for key, each in items if isinstance(key, StrExpr)}
     for name in names:
@@ -360,15 +373,16 @@ def _held(value: Expression | None, caught: Collection[str]) -> _Value:
     return _UNKNOWN
 
 
-def _changed_by(call: CallExpr, names: Collection[str]) -> Iterator[tuple[str, _Value]]:
+def _changed_by(call: CallExpr, flags: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, _Value]]:
     """What a call may change: what it is a method of, and what it is given."""
     if _is_length(call) or _text(call) is not None:
         return
     owner = call.callee.expr if isinstance(call.callee, MemberExpr) else None
     method = call.callee.name if isinstance(call.callee, MemberExpr) else ""
-    touched = [_text(each) for each in (owner, *call.args) if each is not None]
-    for name in names:
+    texts = (_text(each) for each in (owner, *call.args) if each is not None)
+    touched = [text for text in texts if text is not None]
+    for name in {name for text in touched for name in flags.get(_root(text), ())}:
         if owner is not None and _text(owner) == name and method in _FILLING:
             yield name, _Value(_SOME)
-        elif any(each is not None and _is_of(name, each) for each in touched):
+        elif any(_is_of(name, each) for each in touched):
             yield name, _UNKNOWN

@@ -37,7 +37,7 @@ class FunctionBody:
     Attributes:
         node: The definition.
         scope: The names inside it.
-        graph: Its control-flow graph: what is expected to fail ends it.
+        graph: Its control-flow graph; what is expected to fail, or never comes back, ends it.
     """
 
     __slots__ = ("_acquires", "_bindings", "_flags", "_flow", "graph", "node", "scope")
